@@ -1,0 +1,125 @@
+/* auth.h - users, roles, passwords (bcrypt on threads of its own) and tokens (JWT). Users live in the store's
+ * system_users partition and in memory. Any thread, unless said. Secrets never reach a log or an error. */
+#ifndef KDB_AUTH_H
+#define KDB_AUTH_H
+
+#include "kdb/store.h"
+
+typedef enum kdb_role { KDB_ROLE_ANONYMOUS, KDB_ROLE_USER, KDB_ROLE_SERVICE, KDB_ROLE_DBA, KDB_ROLE_SYSTEM } kdb_role;
+const char *kdb_role_name(kdb_role role);  /* "user": as on the wire */
+const char *kdb_role_title(kdb_role role); /* "User": as in denial texts */
+static inline bool kdb_role_is_admin(kdb_role role)
+{
+    return role >= KDB_ROLE_DBA;
+}
+/* The role words of sql.md 16; KDB_INVALID_OPERATION with the hint otherwise. */
+KDB_NODISCARD kdb_status kdb_role_parse(kdb_sv word, kdb_role *out, kdb_err *err);
+
+typedef enum kdb_auth_type { KDB_AUTH_PASSWORD, KDB_AUTH_OAUTH, KDB_AUTH_INTERNAL } kdb_auth_type;
+
+/* A copy in the caller's arena. */
+typedef struct kdb_user {
+    kdb_user_id id;
+    kdb_role role;
+    kdb_auth_type auth_type;
+    kdb_sv password_hash; /* "" none */
+    kdb_sv auth_data;     /* JSON; empty: none */
+    kdb_sv email;         /* empty: none */
+    uint32_t failed_logins;
+    int64_t locked_until_us; /* 0: not locked */
+    int64_t last_login_us, last_seen_us, created_us, updated_us, deleted_us; /* 0: never */
+    uint64_t token_epoch; /* raised by a password change or sign-out everywhere: older tokens fail */
+} kdb_user;
+
+/* Who a request acts as. */
+typedef struct kdb_principal {
+    kdb_user_id user;
+    kdb_role role;
+} kdb_principal;
+
+typedef struct kdb_auth kdb_auth;
+typedef struct kdb_auth_options {
+    kdb_sv jwt_secret;        /* empty: the one kept in the store, made on first use */
+    int64_t access_seconds;   /* refresh tokens live seven times as long */
+    int32_t bcrypt_cost;
+    int32_t hash_threads;
+    int32_t hash_queue;       /* jobs waiting before KDB_OVERLOADED */
+    int32_t min_password;
+    bool complexity;
+    kdb_sv root_password;     /* empty: unset; else becomes root's password at open */
+} kdb_auth_options;
+
+/* Loads users; creates `root` (role system, no password) on a new store. */
+KDB_NODISCARD kdb_status kdb_auth_open(kdb_store *store, const kdb_auth_options *options, kdb_auth **out, kdb_err *err);
+void kdb_auth_close(kdb_auth *auth); /* waits for hashing jobs; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_auth, kdb_auth_close)
+/* True while root has no password: sign-in works from loopback for set-up only. */
+bool kdb_auth_needs_setup(kdb_auth *auth);
+/* True when the secret came from neither option nor store default but is the well-known placeholder. */
+bool kdb_auth_secret_is_default(const kdb_auth *auth);
+
+/* ---- tokens (wire-protocol.md 3.3) ---- */
+
+typedef struct kdb_token_pair {
+    kdb_sv access, refresh;
+    int64_t access_expires_us, refresh_expires_us;
+    kdb_user user;
+} kdb_token_pair;
+
+/* Checks an access token against signature, times, issuer, type and the stored user. Fast when seen before (cached by
+ * token and user state). *out borrows from `arena`. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
+KDB_NODISCARD kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_principal *out,
+                                         kdb_err *err);
+/* A new pair for a valid refresh token. */
+KDB_NODISCARD kdb_status kdb_auth_refresh(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_token_pair *out,
+                                          kdb_err *err);
+/* The user behind a valid access token. */
+KDB_NODISCARD kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err);
+
+/* ---- work that hashes: runs on the hashing threads, `done` is called there exactly once ---- */
+
+typedef enum kdb_auth_job_kind { KDB_AUTH_LOGIN, KDB_AUTH_SETUP, KDB_AUTH_HASH } kdb_auth_job_kind;
+/* The caller's storage, borrowed until done. Inputs must stay valid until then. */
+typedef struct kdb_auth_job {
+    kdb_auth_job_kind kind;
+    kdb_sv user;          /* LOGIN, SETUP */
+    kdb_sv password;      /* LOGIN, SETUP, HASH */
+    kdb_sv root_password; /* SETUP */
+    kdb_sv email;         /* SETUP; empty: none */
+    bool from_loopback;   /* LOGIN: root without a password signs in from loopback only */
+    kdb_arena *arena;     /* results lie here; not used by others until done */
+    kdb_token_pair pair;  /* LOGIN: result */
+    kdb_user created;     /* SETUP: result */
+    kdb_sv hash;          /* HASH: result; rules of catalog.md 4 are checked first */
+    void (*done)(struct kdb_auth_job *job, kdb_status status, const kdb_err *err);
+} kdb_auth_job;
+/* KDB_OVERLOADED when the queue is full (done is not called then). LOGIN takes the same time for unknown users.
+ * Results: KDB_INVALID_CREDENTIALS, KDB_ACCOUNT_LOCKED, KDB_SETUP_REQUIRED, KDB_REMOTE_DENIED; SETUP also
+ * KDB_CONFLICT (already set up), KDB_ALREADY_EXISTS (user), KDB_CONSTRAINT (password), KDB_INVALID (user name). */
+KDB_NODISCARD kdb_status kdb_auth_submit(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
+
+/* ---- users ---- */
+
+/* KDB_NOT_FOUND `User 'x' not found`; soft-deleted users are found with deleted_us set. */
+KDB_NODISCARD kdb_status kdb_auth_find_user(kdb_auth *auth, kdb_user_id id, kdb_arena *arena, kdb_user *out,
+                                            kdb_err *err);
+void kdb_auth_list_users(kdb_auth *auth, kdb_arena *arena, kdb_user **out, size_t *count); /* sorted by id */
+KDB_NODISCARD kdb_status kdb_auth_check_user_id(kdb_sv id, kdb_err *err);
+KDB_NODISCARD kdb_status kdb_auth_check_password(const kdb_auth *auth, kdb_sv password, kdb_err *err);
+
+/* Changes to users; each stores durably (waits for the commit: not on the committer) and then shows in memory. They
+ * enforce who may do what to whom (sql.md 16, rule 37): `actor` is the caller. */
+KDB_NODISCARD kdb_status kdb_auth_create_user(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user,
+                                              kdb_err *err);
+KDB_NODISCARD kdb_status kdb_auth_set_password(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_sv hash,
+                                               kdb_err *err);
+KDB_NODISCARD kdb_status kdb_auth_set_role(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_role role,
+                                           kdb_err *err);
+KDB_NODISCARD kdb_status kdb_auth_set_email(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_sv email,
+                                            kdb_err *err);
+KDB_NODISCARD kdb_status kdb_auth_drop_user(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_err *err);
+/* Checks the rights part of CREATE/ALTER alone, before any hashing is done for it. */
+KDB_NODISCARD kdb_status kdb_auth_may_manage(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id,
+                                             bool create, kdb_err *err);
+
+#endif

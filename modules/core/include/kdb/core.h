@@ -1,0 +1,126 @@
+/* core.h - statements: bind, authorise, run, commit, publish. Requests come from the edge (api), run on worker threads
+ * and may finish on the committer; nothing waits for the disk but the committer (design 5, 9). */
+#ifndef KDB_CORE_H
+#define KDB_CORE_H
+
+#include "kdb/auth.h"
+#include "kdb/engine.h"
+#include "kdb/registry.h"
+#include "kdb/system.h"
+
+typedef struct kdb_core kdb_core;
+
+/* ---- requests ---- */
+
+typedef struct kdb_result_column {
+    kdb_sv name;
+    kdb_type type;
+    bool key;      /* flags pk, nn, uq */
+    bool not_null; /* flag nn */
+} kdb_result_column;
+
+/* Why a request failed, for the edge to put into words (sql.md 2). */
+typedef struct kdb_failure {
+    kdb_status status;
+    kdb_sv text;           /* the plain message, without any prefix */
+    uint32_t statement;    /* from 1: it failed while running; 0: before any statement ran */
+    kdb_sv statement_text; /* for admins' `details`; empty when it holds a secret */
+    uint32_t line, column; /* in the request's SQL, from 1; 0: not known */
+} kdb_failure;
+
+/* Where results go. Called by one thread at a time in the order of the results, but not always the same thread
+ * (workers, committer); views are borrowed for the call. */
+typedef struct kdb_reply {
+    void *self;
+    /* A result with rows: _begin, any number of _rows, _end. */
+    void (*rows_begin)(void *self, const kdb_result_column *columns, size_t ncolumns);
+    /* Worker only. May wait for a slow client for a bounded time; a failure (KDB_CANCELLED, KDB_EXECUTION for a value
+     * that JSON cannot carry) ends the statement. */
+    kdb_status (*rows)(void *self, const kdb_chunk *chunk, kdb_err *err);
+    void (*rows_end)(void *self, uint64_t row_count, bool truncated);
+    /* A result without rows. */
+    void (*message)(void *self, uint64_t row_count, kdb_sv message);
+    /* The last call: NULL for success. The request may be freed from here on. */
+    void (*done)(void *self, const kdb_failure *failure);
+} kdb_reply;
+
+typedef struct kdb_exec kdb_exec; /* core's side of a request */
+
+/* The edge's storage, fixed while the request runs; all it points to must outlive `done`. */
+typedef struct kdb_request {
+    kdb_sv sql;
+    const kdb_value *params; /* BOOLEAN, BIGINT, DOUBLE, TEXT or NULL */
+    size_t nparams;
+    kdb_sv ns;               /* of unqualified names; empty: `default` */
+    kdb_principal principal;
+    kdb_reply reply;
+    kdb_exec *exec;          /* core's; NULL before submit */
+} kdb_request;
+
+/* Queues the request for a worker. KDB_OVERLOADED when the queue is full: nothing is called then. */
+KDB_NODISCARD kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err);
+/* The client has gone: stops the request as soon as it can be; `done` is still called. A write already handed to the
+ * committer goes on. Not after `done` has been called. Any thread. */
+void kdb_core_cancel(kdb_core *core, kdb_request *request);
+
+/* ---- committed changes ---- */
+
+typedef enum kdb_change_op { KDB_CHANGE_INSERT, KDB_CHANGE_UPDATE, KDB_CHANGE_DELETE } kdb_change_op;
+typedef struct kdb_row_change {
+    kdb_change_op op;
+    const kdb_table *table;
+    kdb_user_id user;  /* empty for SHARED */
+    kdb_sv key;
+    uint64_t seq;      /* of this change */
+    kdb_sv new_row;    /* row bytes (tables.h); for DELETE the tombstone, empty for STREAM */
+    kdb_sv old_row;    /* empty for INSERT */
+} kdb_row_change;
+
+/* Told of every committed change, per table in `_seq` order, on the committer; must not block. */
+typedef struct kdb_change_sink {
+    void *self;
+    void (*on_changes)(void *self, const kdb_row_change *changes, size_t count);
+} kdb_change_sink;
+
+/* ---- life ---- */
+
+typedef struct kdb_core_options {
+    kdb_store *store;
+    kdb_engine *engine;
+    kdb_registry *registry;
+    kdb_auth *auth;
+    kdb_system *system;
+    const kdb_options *options;
+    const kdb_change_sink *sinks; /* copied */
+    size_t nsinks;
+} kdb_core_options;
+
+/* Starts the workers. */
+KDB_NODISCARD kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_err *err);
+/* No new requests; runs those queued, for at most `grace_us`, then cancels the rest and waits for all `done` calls. */
+void kdb_core_drain(kdb_core *core, int64_t grace_us);
+void kdb_core_close(kdb_core *core); /* after drain and before the store closes; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_core, kdb_core_close)
+
+typedef struct kdb_core_stats {
+    uint64_t requests, failed, overloaded, running, queued, plans_cached;
+} kdb_core_stats;
+void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out);
+
+/* ---- the table of statements ---- */
+
+typedef enum kdb_stmt_flag {
+    KDB_STMT_READS = 1,
+    KDB_STMT_WRITES = 2,
+    KDB_STMT_DDL = 4,
+    KDB_STMT_HASHES = 8 /* waits for a hashing thread */
+} kdb_stmt_flag;
+typedef struct kdb_stmt_def {
+    const char *name;     /* "CREATE TABLE" */
+    kdb_role min_role;    /* table rights are checked besides */
+    unsigned flags;
+    const char *denied;   /* message for a role below min_role */
+} kdb_stmt_def;
+extern const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT];
+
+#endif

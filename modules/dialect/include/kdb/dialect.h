@@ -1,0 +1,262 @@
+/* dialect.h - SQL text to statements, and bound statements to engine SQL. PostgreSQL's grammar comes from libpg_query;
+ * KalamDB's own statements (sql.md 7-21) from a parser here. Names are resolved by the caller through kdb_binder: what
+ * the walk does not understand (node kinds, functions, types) it refuses. libpg_query keeps state per thread: call from
+ * long-lived threads only. All results live in the `arena` passed and borrow from the statement text. */
+#ifndef KDB_DIALECT_H
+#define KDB_DIALECT_H
+
+#include "kdb/commons.h"
+
+/* ---- splitting (sql.md 1) ---- */
+
+typedef struct kdb_sql_piece {
+    kdb_sv text;     /* one statement without the `;`, without white space and comments at its ends */
+    size_t offset;   /* of text within the request's SQL */
+} kdb_sql_piece;
+
+/* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left. */
+KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count,
+                                           kdb_err *err);
+/* Turns a byte offset into a line and a column (characters), both from 1. */
+void kdb_dialect_line_column(kdb_sv sql, size_t offset, uint32_t *line, uint32_t *column);
+
+/* ---- statements ---- */
+
+typedef enum kdb_stmt_kind {
+    KDB_STMT_QUERY, /* SELECT, WITH, VALUES */
+    KDB_STMT_INSERT,
+    KDB_STMT_UPDATE,
+    KDB_STMT_DELETE,
+    KDB_STMT_CREATE_NAMESPACE,
+    KDB_STMT_DROP_NAMESPACE,
+    KDB_STMT_USE_NAMESPACE,
+    KDB_STMT_SHOW_NAMESPACES,
+    KDB_STMT_CREATE_TABLE,
+    KDB_STMT_DROP_TABLE,
+    KDB_STMT_SHOW_TABLES,
+    KDB_STMT_DESCRIBE_TABLE, /* also DESC, DESCRIBE t, SHOW COLUMNS FROM t */
+    KDB_STMT_SHOW_STATS,
+    KDB_STMT_SHOW_STORAGES,
+    KDB_STMT_CREATE_USER,
+    KDB_STMT_ALTER_USER,
+    KDB_STMT_DROP_USER,
+    KDB_STMT_KIND_COUNT
+} kdb_stmt_kind;
+
+/* A name as written, folded: `ns` empty when unqualified (a leading catalog `kalam.` is dropped, the legacy
+ * `ns.user.t` becomes ns.t). Identifier rules (sql.md 3) are checked by registry, not here. */
+typedef struct kdb_table_name {
+    kdb_sv ns;
+    kdb_sv name;
+    int32_t position; /* byte offset in the statement text */
+} kdb_table_name;
+
+typedef enum kdb_default_kind {
+    KDB_DEFAULT_NONE,
+    KDB_DEFAULT_LITERAL,
+    KDB_DEFAULT_NOW, /* the calls without arguments of sql.md 8 */
+    KDB_DEFAULT_SNOWFLAKE_ID,
+    KDB_DEFAULT_UUID_V7,
+    KDB_DEFAULT_ULID,
+    KDB_DEFAULT_CURRENT_USER
+} kdb_default_kind;
+
+typedef enum kdb_table_type { KDB_TABLE_UNSET, KDB_TABLE_USER, KDB_TABLE_SHARED, KDB_TABLE_STREAM, KDB_TABLE_SYSTEM } kdb_table_type;
+typedef enum kdb_access_level {
+    KDB_ACCESS_UNSET,
+    KDB_ACCESS_PUBLIC,
+    KDB_ACCESS_PRIVATE,
+    KDB_ACCESS_RESTRICTED,
+    KDB_ACCESS_DBA
+} kdb_access_level;
+
+typedef struct kdb_column_spec {
+    kdb_sv name; /* lower case */
+    int32_t position;
+    kdb_type type;
+    bool not_null;
+    kdb_default_kind default_kind;
+    kdb_value default_literal; /* as written; the caller coerces it to the type */
+} kdb_column_spec;
+
+/* Everything CREATE TABLE can say; options are checked against the table's type here (sql.md 8 texts). */
+typedef struct kdb_create_table {
+    kdb_table_name table;
+    bool if_not_exists;
+    kdb_table_type type; /* never UNSET: SHARED when nothing says otherwise */
+    kdb_column_spec *columns;
+    size_t ncolumns;
+    uint32_t *key;       /* indexes into columns, in key order */
+    size_t nkey;         /* 0: no primary key */
+    kdb_sv storage_id;   /* empty: 'local' */
+    bool use_user_storage;
+    int64_t flush_rows;      /* 0: none */
+    int64_t flush_interval_s; /* 0: none */
+    int64_t ttl_seconds;     /* STREAM: > 0 */
+    int64_t deleted_retention_hours; /* -1: server default; 0: off */
+    kdb_access_level access;
+    kdb_sv compression;      /* "none", "snappy", "zstd"; empty: default */
+    kdb_sv eviction_strategy; /* "time_based", "size_based", "hybrid"; empty: default */
+    int64_t max_stream_bytes;
+} kdb_create_table;
+
+/* One cell of INSERT .. VALUES. */
+typedef enum kdb_cell_kind {
+    KDB_CELL_LITERAL,
+    KDB_CELL_PARAM,   /* $n */
+    KDB_CELL_DEFAULT, /* the word DEFAULT */
+    KDB_CELL_FUNCTION, /* one of the calls a DEFAULT may be */
+    KDB_CELL_EXPR     /* column `index` of the one row that kdb_insert.exprs selects */
+} kdb_cell_kind;
+typedef struct kdb_cell {
+    kdb_cell_kind kind;
+    kdb_default_kind function;
+    uint32_t index;   /* PARAM: from 1; EXPR: from 0 */
+    kdb_value literal;
+} kdb_cell;
+
+typedef struct kdb_query kdb_query; /* a parsed SELECT, not yet bound */
+
+typedef struct kdb_insert {
+    kdb_table_name table;
+    kdb_table_name *columns; /* names with positions (ns empty); NULL: no list */
+    size_t ncolumns;
+    kdb_cell *cells;         /* VALUES: nrows * width, row by row; NULL for INSERT .. SELECT and DEFAULT VALUES */
+    size_t nrows;
+    size_t width;
+    kdb_query *exprs;        /* one row with the EXPR cells; NULL when there are none */
+    kdb_query *select;       /* INSERT .. SELECT */
+} kdb_insert;
+
+/* UPDATE and DELETE: `select` yields, per matching row, `_key` (BYTES), `_seq` (BIGINT) of the target, then for UPDATE
+ * the SET expressions in the order of `columns`. The target is slot 0. */
+typedef struct kdb_change {
+    kdb_table_name table;
+    kdb_table_name *columns; /* UPDATE */
+    size_t ncolumns;
+    kdb_query *select;
+} kdb_change;
+
+typedef enum kdb_user_auth { KDB_USER_PASSWORD, KDB_USER_OAUTH, KDB_USER_INTERNAL } kdb_user_auth;
+typedef enum kdb_user_change { KDB_USER_SET_PASSWORD, KDB_USER_SET_ROLE, KDB_USER_SET_EMAIL } kdb_user_change;
+typedef struct kdb_user_stmt {
+    kdb_sv name;
+    bool if_exists;
+    kdb_user_auth auth;      /* CREATE */
+    kdb_sv secret;           /* password, or the OAUTH payload */
+    kdb_sv role;             /* as written; auth maps the words of sql.md 16 */
+    kdb_sv email;
+    kdb_user_change change;  /* ALTER: which of secret, role, email */
+} kdb_user_stmt;
+
+typedef struct kdb_namespace_stmt {
+    kdb_sv name; /* SHOW TABLES IN: empty for all */
+    bool if_flag; /* IF [NOT] EXISTS */
+    bool cascade;
+} kdb_namespace_stmt;
+typedef struct kdb_table_stmt {
+    kdb_table_name table;
+    bool if_exists;
+} kdb_table_stmt;
+
+typedef struct kdb_stmt {
+    kdb_stmt_kind kind;
+    kdb_sv text;
+    uint32_t nparams; /* highest $n */
+    bool has_secret;  /* the text holds a password: never log or echo it */
+    union {
+        kdb_query *query;
+        kdb_insert insert;
+        kdb_change change;
+        kdb_create_table *create_table;
+        kdb_table_stmt table;       /* DROP TABLE, DESCRIBE, SHOW STATS */
+        kdb_namespace_stmt ns;      /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
+        kdb_user_stmt user;
+    } as;
+} kdb_stmt;
+
+/* Parses one statement. KDB_INVALID_SQL with the position for syntax errors, for statements KalamDB does not have
+ * (named in the message, sql.md 24 rules 35 and 36) and for clauses it refuses. */
+KDB_NODISCARD kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_stmt **out, kdb_err *err);
+
+/* ---- binding (design 6): the tenant wall's first half ---- */
+
+typedef struct kdb_bind_table {
+    void *handle;                   /* the caller's; comes back in kdb_bound_table */
+    const kdb_field *columns; /* what `*` yields, in order; for a DML target `_key` follows at [ncolumns] */
+    size_t ncolumns;
+    bool has_seq;                   /* `_updated` may be named: it is computed from `_seq` */
+    bool deleted_is_false;          /* STREAM: `_deleted` may be named and is false */
+    bool order_by_seq;              /* no primary key: an unordered plain SELECT is ordered by `_seq` */
+} kdb_bind_table;
+
+/* How the caller answers names. */
+typedef struct kdb_binder {
+    void *self;
+    const char *scan_function; /* engine function that reads slot n: scan_function(n) */
+    /* Resolves and authorises a table reference that no CTE shadows. Fails with the error the user sees. */
+    kdb_status (*table)(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out, kdb_err *err);
+} kdb_binder;
+
+/* Values the server supplies to an execution as parameters after the user's own. */
+typedef enum kdb_hidden_param { KDB_HIDDEN_NOW, KDB_HIDDEN_CURRENT_USER, KDB_HIDDEN_CURRENT_ROLE } kdb_hidden_param;
+
+typedef enum kdb_pred_op { KDB_PRED_EQ, KDB_PRED_LT, KDB_PRED_LE, KDB_PRED_GT, KDB_PRED_GE, KDB_PRED_IN } kdb_pred_op;
+typedef struct kdb_pred_operand {
+    uint32_t param;    /* from 1; 0: literal */
+    kdb_value literal;
+} kdb_pred_operand;
+/* A conjunct of the WHERE that a row of this slot must meet (NULL never does). The engine checks it again, so a scan
+ * may use it to read less, or ignore it. */
+typedef struct kdb_pred {
+    uint32_t column;   /* index into the bound table's columns */
+    kdb_pred_op op;
+    kdb_pred_operand *operands; /* one, or IN's list */
+    size_t noperands;
+} kdb_pred;
+
+typedef struct kdb_bound_table {
+    void *handle;
+    bool sees_deleted; /* the WHERE at this level mentions `_deleted`: tombstones are visible */
+    kdb_pred *preds;
+    size_t npreds;
+} kdb_bound_table;
+
+/* Where a result column comes from, for its wire type and flags. */
+typedef struct kdb_bound_column {
+    int32_t slot;      /* -1: computed */
+    uint32_t column;
+    bool constant;     /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
+} kdb_bound_column;
+
+typedef struct kdb_bound {
+    kdb_sv sql;                /* engine SQL; hidden parameters are $(nparams+1).. */
+    kdb_bound_table *tables;   /* by slot */
+    size_t ntables;
+    kdb_hidden_param *hidden;
+    size_t nhidden;
+    kdb_bound_column *columns; /* NULL: lineage not known */
+    size_t ncolumns;
+    bool scan_order;           /* result order is the order of the one scan: it must not be read in parallel */
+    bool has_limit;            /* an outermost LIMIT is given (limits.max_query_limit instead of the default) */
+} kdb_bound;
+
+/* Resolves every table, function, type and operator of `query` (deny by default), rewrites it for the engine and
+ * deparses it. `nparams` is the statement's. The query is not changed: it may be bound again after DDL. */
+KDB_NODISCARD kdb_status kdb_dialect_bind(const kdb_query *query, uint32_t nparams, const kdb_binder *binder,
+                                          kdb_arena *arena, kdb_bound **out, kdb_err *err);
+
+/* The functions users may call, one row each; a test walks the engine's own list against it. */
+typedef struct kdb_function_def {
+    const char *name;       /* lower case, as users write it */
+    const char *engine;     /* engine name when it differs, or NULL */
+} kdb_function_def;
+extern const kdb_function_def kdb_function_defs[];
+extern const size_t kdb_function_defs_count;
+
+/* "a type name as sql.md 4 accepts it" to a type, for DESCRIBE round trips and tests. */
+KDB_NODISCARD kdb_status kdb_dialect_parse_type(kdb_sv text, kdb_type *out, kdb_err *err);
+/* True for sql.md 3's reserved keywords, any letter case. */
+bool kdb_dialect_is_reserved(kdb_sv word);
+
+#endif

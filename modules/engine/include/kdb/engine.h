@@ -1,0 +1,90 @@
+/* engine.h - SQL execution by DuckDB: one database in memory, one connection per worker, prepared plans, and tables that
+ * our own code feeds through scans. DuckDB is locked down at open (design 6): no file, network or setting is reachable.
+ * A connection and what hangs off it belong to one thread at a time, except _interrupt. */
+#ifndef KDB_ENGINE_H
+#define KDB_ENGINE_H
+
+#include "kdb/commons.h"
+
+typedef struct kdb_engine kdb_engine;
+typedef struct kdb_engine_options {
+    int64_t memory_limit;         /* bytes */
+    int32_t threads;              /* at least 1 */
+    const char *allowed_directory; /* the only place files may be read from (<data>/storages) */
+    const char *temp_directory;   /* spill files */
+} kdb_engine_options;
+
+KDB_NODISCARD kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, kdb_err *err);
+void kdb_engine_close(kdb_engine *engine); /* after its connections; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_engine, kdb_engine_close)
+const char *kdb_engine_version(void);
+
+/* ---- scans: how the engine reads our tables ---- */
+
+typedef kdb_field kdb_scan_column;
+
+/* What a plan reads; fixed while the plan is prepared and executed. Slots are numbered from 0 in statement order. */
+typedef struct kdb_scan_table {
+    const kdb_scan_column *columns; /* borrowed as long as the plan lives */
+    size_t ncolumns;
+    uint64_t cardinality; /* estimated rows, 0 unknown */
+} kdb_scan_table;
+
+/* Opens and feeds one execution's scans. Called on engine threads: on several at once for one scan when open asks. */
+typedef struct kdb_scan_source {
+    void *self;
+    /* Starts reading slot `slot`, columns `projection[0..n)` (indexes into the table's columns; possibly none: only the
+     * number of rows counts). Sets *out and *max_threads (1: no parallel reading). */
+    kdb_status (*open)(void *self, size_t slot, const size_t *projection, size_t nprojection, void **out,
+                       size_t *max_threads, kdb_err *err);
+    /* Per engine thread that takes part: makes the reader's own state. */
+    kdb_status (*open_local)(void *self, void *scan, void **out_local, kdb_err *err);
+    /* Fills `chunk` (its vectors have writers) with up to KDB_CHUNK_ROWS rows; nrows 0 ends this thread's part. */
+    kdb_status (*next)(void *self, void *scan, void *local, kdb_chunk *chunk, kdb_err *err);
+    void (*close_local)(void *self, void *scan, void *local);
+    void (*close)(void *self, void *scan);
+} kdb_scan_source;
+
+/* ---- connections and plans ---- */
+
+typedef struct kdb_engine_conn kdb_engine_conn;
+typedef struct kdb_engine_plan kdb_engine_plan;
+typedef struct kdb_engine_cursor kdb_engine_cursor;
+
+KDB_NODISCARD kdb_status kdb_engine_connect(kdb_engine *engine, kdb_engine_conn **out, kdb_err *err);
+void kdb_engine_disconnect(kdb_engine_conn *conn); /* after its plans; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_engine_conn, kdb_engine_disconnect)
+/* From any thread: makes the running execution fail with KDB_TIMEOUT or KDB_CANCELLED, as `status` says. */
+void kdb_engine_interrupt(kdb_engine_conn *conn, kdb_status status);
+
+/* The table function's name on this connection, to be called with the slot number: `kdb_scan_7(0)`. */
+const char *kdb_engine_scan_function(const kdb_engine_conn *conn);
+
+/* Prepares engine SQL that dialect produced from a bound statement; `tables[slot]` describe what its scan calls read and
+ * are borrowed until plan_free. */
+KDB_NODISCARD kdb_status kdb_engine_prepare(kdb_engine_conn *conn, kdb_sv sql, const kdb_scan_table *tables,
+                                            size_t ntables, kdb_engine_plan **out, kdb_err *err);
+void kdb_engine_plan_free(kdb_engine_plan *plan); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_engine_plan, kdb_engine_plan_free)
+size_t kdb_engine_plan_nparams(const kdb_engine_plan *plan);
+size_t kdb_engine_plan_ncolumns(const kdb_engine_plan *plan);
+
+/* How the engine typed a result column. HUGEINT results are BIGINT here (out of range: KDB_EXECUTION when read);
+ * types without a mapping (lists, structs, intervals) become TEXT through the engine's own cast. */
+typedef struct kdb_engine_column {
+    kdb_sv name;
+    kdb_type type;
+} kdb_engine_column;
+const kdb_engine_column *kdb_engine_plan_column(const kdb_engine_plan *plan, size_t index);
+
+/* Starts an execution: params[0..n) are coerced to the types the plan inferred (KDB_PARAMETER names the parameter when
+ * that fails). `source` feeds the scans and is borrowed until the cursor is freed. One cursor at a time per connection.
+ * KDB_EXECUTION and kin carry the engine's message, cleaned of its own function names and hints. */
+KDB_NODISCARD kdb_status kdb_engine_execute(kdb_engine_plan *plan, const kdb_value *params, size_t nparams,
+                                            const kdb_scan_source *source, kdb_engine_cursor **out, kdb_err *err);
+/* The next rows, borrowed until the next call; nrows 0 at the end. Results stream: memory does not grow with them. */
+KDB_NODISCARD kdb_status kdb_engine_fetch(kdb_engine_cursor *cursor, const kdb_chunk **out, kdb_err *err);
+void kdb_engine_cursor_free(kdb_engine_cursor *cursor); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_engine_cursor, kdb_engine_cursor_free)
+
+#endif

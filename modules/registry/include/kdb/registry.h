@@ -1,0 +1,141 @@
+/* registry.h - the catalog: namespaces, tables with every schema version, storages. In memory for reading, in the
+ * store's meta family for keeping. Any thread reads; DDL is serialised by the caller (core's DDL gate) and goes
+ * stage (into a batch) -> commit -> publish (memory, cannot fail). */
+#ifndef KDB_REGISTRY_H
+#define KDB_REGISTRY_H
+
+#include <stdatomic.h>
+
+#include "kdb/dialect.h"
+#include "kdb/store.h"
+
+typedef struct kdb_column {
+    uint32_t id;        /* from 1, never reused within the table */
+    kdb_sv name;        /* lower case */
+    kdb_type type;
+    bool not_null;      /* key columns always */
+    kdb_default_kind default_kind;
+    kdb_value default_literal; /* of the column's type */
+} kdb_column;
+
+/* One version of a table's columns. Row bytes name the version they were written with. */
+typedef struct kdb_schema {
+    uint32_t version; /* from 1 */
+    size_t ncolumns;
+    const kdb_column *columns; /* in ordinal order */
+} kdb_schema;
+
+/* Immutable once published, but for the atomics. */
+typedef struct kdb_table {
+    atomic_uint refs;
+    uint32_t id;              /* never reused; the partition's prefix */
+    kdb_sv ns;
+    kdb_sv name;
+    kdb_table_type type;
+    size_t nversions;
+    const kdb_schema *versions; /* by version - 1 */
+    const kdb_schema *schema;   /* the latest */
+    size_t nkey;                /* 0: hidden row id */
+    const uint32_t *key;        /* indexes into schema->columns, in key order */
+    kdb_access_level access;    /* SHARED */
+    kdb_sv storage_id;
+    bool use_user_storage;
+    int64_t flush_rows, flush_interval_s;
+    int64_t ttl_seconds;
+    int64_t deleted_retention_hours; /* -1: server default */
+    kdb_sv compression;
+    kdb_sv eviction_strategy;
+    int64_t max_stream_bytes;
+    int64_t created_us, updated_us;
+    atomic_bool dropped;       /* set before its rows go: writers that see it fail with KDB_TABLE_NOT_FOUND */
+    atomic_uint writers;       /* statements between their check of `dropped` and the end of their commit */
+    kdb_arena *arena;          /* everything above lies here; the registry's */
+} kdb_table;
+
+kdb_table *kdb_table_ref(kdb_table *table);
+void kdb_table_unref(kdb_table *table); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_table, kdb_table_unref)
+/* Brackets the part of a write that must not outlive the table; false once it is dropped. */
+KDB_NODISCARD bool kdb_table_write_enter(kdb_table *table);
+void kdb_table_write_leave(kdb_table *table);
+/* Family hot or stream, prefix = id. */
+kdb_partition kdb_table_partition(const kdb_table *table);
+/* The `seq` family's partition of the table. */
+kdb_partition kdb_table_seq_partition(const kdb_table *table);
+/* Index in schema->columns, any letter case; -1 when there is none. */
+int kdb_schema_column(const kdb_schema *schema, kdb_sv name);
+/* The column name nearest to `name`, or an empty view when none is near. */
+kdb_sv kdb_schema_nearest(const kdb_schema *schema, kdb_sv name);
+const char *kdb_table_type_name(kdb_table_type type);     /* "user" */
+const char *kdb_access_level_name(kdb_access_level level); /* "private" */
+/* system.schemas' JSON of a version's columns, and of the table's options (catalog.md 1). */
+void kdb_table_columns_json(const kdb_table *table, const kdb_schema *schema, kdb_buf *out);
+void kdb_table_options_json(const kdb_table *table, kdb_buf *out);
+/* A column's default as text: "NOW()", "'x'", "1"; empty when none. */
+kdb_sv kdb_column_default_text(const kdb_column *column, kdb_arena *arena);
+
+typedef struct kdb_namespace {
+    kdb_sv name;
+    int64_t created_us;
+    kdb_sv options_json;
+    uint32_t table_count;
+} kdb_namespace;
+
+typedef struct kdb_storage {
+    kdb_sv id, name, description, type, base_directory, shared_template, user_template;
+    int64_t created_us, updated_us;
+} kdb_storage;
+
+typedef struct kdb_registry kdb_registry;
+
+typedef struct kdb_registry_options {
+    kdb_sv shared_template, user_template; /* of storage 'local' */
+} kdb_registry_options;
+/* Loads the catalog; on a new store creates namespaces `default` and `dba` and storage `local`. */
+KDB_NODISCARD kdb_status kdb_registry_open(kdb_store *store, const kdb_registry_options *options, kdb_registry **out,
+                                           kdb_err *err);
+void kdb_registry_close(kdb_registry *registry); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_registry, kdb_registry_close)
+
+/* Rises with every published change: a plan bound under one epoch may be used as long as it is the same. */
+uint64_t kdb_registry_epoch(const kdb_registry *registry);
+
+/* sql.md 3 and its texts. */
+KDB_NODISCARD kdb_status kdb_registry_check_name(kdb_sv name, kdb_err *err);
+KDB_NODISCARD kdb_status kdb_registry_check_namespace_name(kdb_sv name, kdb_err *err);
+KDB_NODISCARD kdb_status kdb_registry_check_column_name(kdb_sv name, kdb_err *err);
+/* system, information_schema, pg_catalog, datafusion. */
+bool kdb_registry_is_protected(kdb_sv ns);
+
+/* A reference the caller drops. KDB_NAMESPACE_NOT_FOUND; KDB_TABLE_NOT_FOUND `Table 't' not found in namespace 'ns'`
+ * with the nearest name when one is near. */
+KDB_NODISCARD kdb_status kdb_registry_find_table(kdb_registry *registry, kdb_sv ns, kdb_sv name, kdb_table **out,
+                                                 kdb_err *err);
+kdb_table *kdb_registry_lookup_table(kdb_registry *registry, kdb_sv ns, kdb_sv name); /* a reference, or NULL */
+bool kdb_registry_has_namespace(kdb_registry *registry, kdb_sv ns);
+bool kdb_registry_has_storage(kdb_registry *registry, kdb_sv id);
+
+/* Sorted snapshots in `arena`; each table of *out carries a reference: drop them with _release. */
+void kdb_registry_list_tables(kdb_registry *registry, kdb_arena *arena, kdb_table ***out, size_t *count);
+void kdb_registry_release_tables(kdb_table **tables, size_t count);
+void kdb_registry_list_namespaces(kdb_registry *registry, kdb_arena *arena, kdb_namespace **out, size_t *count);
+void kdb_registry_list_storages(kdb_registry *registry, kdb_arena *arena, kdb_storage **out, size_t *count);
+
+/* DDL. Each _stage checks and adds to `batch`; after the commit the matching _publish. Caller holds the DDL gate. */
+KDB_NODISCARD kdb_status kdb_registry_stage_create_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch,
+                                                             kdb_err *err);
+void kdb_registry_publish_create_namespace(kdb_registry *registry, kdb_sv name);
+/* KDB_INVALID_OPERATION when protected, `default`, or not empty (with the count). */
+KDB_NODISCARD kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch,
+                                                           kdb_err *err);
+void kdb_registry_publish_drop_namespace(kdb_registry *registry, kdb_sv name);
+/* Checks names, key types, defaults against types (literals are coerced), storage. *out is an unpublished table. */
+KDB_NODISCARD kdb_status kdb_registry_stage_create_table(kdb_registry *registry, const kdb_create_table *spec,
+                                                         kdb_sv ns, kdb_batch *batch, kdb_table **out, kdb_err *err);
+void kdb_registry_publish_create_table(kdb_registry *registry, kdb_table *table /* taken */);
+/* Removes the definition in `batch` (not the rows: the caller deletes the partitions' ranges in the same batch). */
+KDB_NODISCARD kdb_status kdb_registry_stage_drop_table(kdb_registry *registry, kdb_table *table, kdb_batch *batch,
+                                                       kdb_err *err);
+void kdb_registry_publish_drop_table(kdb_registry *registry, kdb_table *table);
+
+#endif

@@ -1,0 +1,129 @@
+/* tables.h - rows of USER, SHARED and STREAM tables: key and value encodings, scans that feed the engine, and the store
+ * changes that one row change takes. Any thread; a scan is shared by its readers, a reader belongs to one thread. */
+#ifndef KDB_TABLES_H
+#define KDB_TABLES_H
+
+#include <stdatomic.h>
+
+#include "kdb/registry.h"
+
+/* ---- keys (design 4): order-preserving, logical (without the table's prefix) ----
+ * USER    user | key columns (or hidden row id)      SHARED  key columns (or hidden row id)
+ * STREAM  user | timestamp ms (8) | row id (8)
+ * user and text: bytes with 00 -> 00 FF, ended by 00 01. Integers and times: big-endian with the sign bit flipped.
+ * Floats: IEEE order (-0 as 0). DECIMAL: 16 bytes, sign flipped. BOOLEAN: one byte. UUID: 16 bytes. */
+
+/* `values[i]` belongs to key column i of the table and has its type; NULL is KDB_CONSTRAINT with the reference's text. */
+KDB_NODISCARD kdb_status kdb_row_key(const kdb_table *table, kdb_user_id user, const kdb_value *values,
+                                     kdb_arena *arena, kdb_sv *out, kdb_err *err);
+/* The key of a row without a primary key, or of a STREAM row: made from its first `_seq`. */
+kdb_sv kdb_row_key_hidden(const kdb_table *table, kdb_user_id user, uint64_t seq, kdb_arena *arena);
+/* The [from, to) of all keys of one user (whole table for SHARED). */
+void kdb_row_user_range(const kdb_table *table, kdb_user_id user, kdb_arena *arena, kdb_sv *from, kdb_sv *to);
+/* True when `key` lies in the user's range: re-checked before a write by key. */
+bool kdb_row_key_owned(const kdb_table *table, kdb_user_id user, kdb_sv key);
+
+/* ---- values: versioned binary; one column decodes without touching the others ----
+ * u8 format | u8 flags | u32 schema version | u64 _seq | null bitmap | fixed part | u32 end offsets | bytes
+ * little-endian; the null bitmap and both parts follow that schema version's column order. Exactly: row_value.c. */
+
+enum { KDB_ROW_DELETED = 1 };
+
+/* A row's bytes, checked once: every offset lies inside. Borrows them. */
+typedef struct kdb_row {
+    kdb_sv bytes;
+    const kdb_schema *schema; /* the version the row was written with */
+    uint64_t seq;
+    bool deleted;
+} kdb_row;
+
+/* KDB_CORRUPT for bytes that no encoder wrote. */
+KDB_NODISCARD kdb_status kdb_row_open(const kdb_table *table, kdb_sv bytes, kdb_row *out, kdb_err *err);
+/* All columns of the table's latest schema into out[0..ncolumns): matched by column id, NULL when the row's version
+ * lacks one, converted when ALTER changed its type. Bytes borrow from the row or lie in `arena`. KDB_CORRUPT when a
+ * stored value does not convert, which ALTER made sure of. */
+KDB_NODISCARD kdb_status kdb_row_values(const kdb_table *table, const kdb_row *row, kdb_arena *arena, kdb_value *out,
+                                        kdb_err *err);
+/* One column of the latest schema without an arena: always borrows, so the row must lie at an address divisible by 4
+ * (as what kdb_store_get returns does) if the column is an EMBEDDING, and a column whose type ALTER changed comes in
+ * the type it was written with (see value.type). */
+kdb_value kdb_row_get(const kdb_table *table, const kdb_row *row, size_t index);
+/* Encodes `values` (of the latest schema, by column; one of another type is coerced) in `arena`. KDB_LIMIT beyond
+ * 64 MiB or the arena's limit, KDB_SCHEMA for text that is not UTF-8. */
+KDB_NODISCARD kdb_status kdb_row_encode(const kdb_table *table, const kdb_value *values, uint64_t seq, bool deleted,
+                                        kdb_arena *arena, kdb_sv *out, kdb_err *err);
+/* The same row with another `_seq` and deleted flag: what DELETE writes. */
+kdb_sv kdb_row_restamp(const kdb_row *row, uint64_t seq, bool deleted, kdb_arena *arena);
+
+/* ---- changes of one row, staged in a batch ---- */
+
+/* Puts the row and its entry in the seq index; `old_seq` is the `_seq` it replaces (0: none). */
+void kdb_tables_stage_put(const kdb_table *table, kdb_user_id user, kdb_sv key, kdb_sv row, uint64_t seq,
+                          uint64_t old_seq, kdb_batch *batch);
+/* Removes a STREAM row at once. */
+void kdb_tables_stage_remove(const kdb_table *table, kdb_sv key, kdb_batch *batch);
+/* Removes every row of the table. */
+void kdb_tables_stage_drop(const kdb_table *table, kdb_batch *batch);
+/* ---- `_seq` never repeats or goes back, whatever the wall clock does between two runs ----
+ * The store holds a ceiling that no stored `_seq` passes. A batch whose `_seq` would pass it carries a higher one, a
+ * second or two ahead, so a run writes it about once a second while it writes at all. A start begins above the ceiling,
+ * which matters only when the clock is behind it: after it was set back, or within two seconds of a crash. */
+
+typedef struct kdb_seq_ceiling {
+    _Atomic uint64_t durable; /* no stored `_seq` is greater, and disk says so too */
+} kdb_seq_ceiling;
+
+/* At start, before the first write: reads the ceiling and raises the snowflake source above it. */
+KDB_NODISCARD kdb_status kdb_seq_ceiling_open(kdb_seq_ceiling *ceiling, kdb_store *store, kdb_err *err);
+/* Every batch of rows calls this with its greatest `_seq`. Nearly always a compare that returns 0; else the new ceiling
+ * it staged in `batch`: hand that to _confirm once the batch is committed. Any thread. */
+uint64_t kdb_seq_ceiling_stage(const kdb_seq_ceiling *ceiling, uint64_t seq, kdb_batch *batch);
+/* Any thread; 0 is fine. Forgetting it costs only that later batches carry a ceiling too. */
+void kdb_seq_ceiling_confirm(kdb_seq_ceiling *ceiling, uint64_t staged);
+/* At a clean stop, after the last write: lowers the stored ceiling to the last id given, so that the next start need not
+ * run ahead of the clock at all. */
+KDB_NODISCARD kdb_status kdb_seq_ceiling_settle(kdb_seq_ceiling *ceiling, kdb_store *store, kdb_err *err);
+
+/* ---- scans ---- */
+
+/* What `*` yields, in order, then `_key` (BYTES) at [*count] for DML: user columns, `_seq`, `_deleted` (not STREAM). */
+const kdb_field *kdb_table_fields(const kdb_table *table, kdb_arena *arena, size_t *count);
+
+/* Which keys a statement needs, found from its predicates. */
+typedef struct kdb_key_set {
+    bool points;     /* the keys below; else the one range */
+    kdb_sv *keys;    /* ascending, no duplicates */
+    size_t nkeys;
+    kdb_sv from, to; /* to empty: the partition's end */
+} kdb_key_set;
+/* Narrowest set that holds every row meeting `preds` (dialect.h; columns index kdb_table_fields) for this user.
+ * Equality or IN on all key columns gives points (at most 10,000); a prefix with a range on the next column gives a
+ * range. A predicate whose operand does not convert exactly to the column's type is ignored. */
+void kdb_table_key_set(const kdb_table *table, kdb_user_id user, const kdb_pred *preds, size_t npreds,
+                       const kdb_value *params, size_t nparams, kdb_arena *arena, kdb_key_set *out);
+
+typedef struct kdb_table_scan kdb_table_scan;
+typedef struct kdb_table_reader kdb_table_reader; /* one thread's part of a scan */
+typedef struct kdb_scan_spec {
+    kdb_store *store;
+    const kdb_table *table;        /* borrowed until the scan is freed, as all below */
+    const kdb_snapshot *snapshot;
+    kdb_key_set keys;
+    bool sees_deleted;
+    int64_t now_ms;                /* STREAM: rows older than the TTL are not seen */
+    const size_t *projection;      /* indexes into kdb_table_fields, [count] = `_key`; none: rows are only counted */
+    size_t nprojection;
+    size_t max_readers;            /* 1: rows come in key order */
+} kdb_scan_spec;
+KDB_NODISCARD kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err);
+void kdb_table_scan_free(kdb_table_scan *scan); /* after its readers; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_table_scan, kdb_table_scan_free)
+/* How many readers may share the work (at least 1). */
+size_t kdb_table_scan_readers(const kdb_table_scan *scan);
+KDB_NODISCARD kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err);
+void kdb_table_reader_free(kdb_table_reader *reader); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_table_reader, kdb_table_reader_free)
+/* Fills up to KDB_CHUNK_ROWS rows; nrows 0 when no part of the scan is left. chunk->cols follow the projection. */
+KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err);
+
+#endif
