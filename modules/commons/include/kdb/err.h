@@ -82,9 +82,18 @@ void kdb_err_context(kdb_err *err, const char *fmt, ...) KDB_PRINTF(2, 3);
 /* Sets the byte offset of the problem in the statement text when none is set yet. */
 void kdb_err_at(kdb_err *err, int32_t position);
 
-#define KDB_FAIL(err, status, ...) kdb_err_fill((err), __FILE__, __LINE__, (status), __VA_ARGS__)
+/* The compiler cannot see what a function elsewhere returns; told it, it knows that a failed call left by KDB_TRY. */
+static inline kdb_status kdb_err_filled(KDB_UNUSED kdb_status filled, kdb_status status)
+{
+    return status;
+}
+
+/* `status` is evaluated twice. */
+#define KDB_FAIL(err, status, ...)                                                                                     \
+    kdb_err_filled(kdb_err_fill((err), __FILE__, __LINE__, (status), __VA_ARGS__), (status))
 /* As KDB_FAIL with the byte offset of the problem in the statement. */
-#define KDB_FAIL_AT(err, pos, status, ...) kdb_err_fill_at((err), __FILE__, __LINE__, (pos), (status), __VA_ARGS__)
+#define KDB_FAIL_AT(err, pos, status, ...)                                                                             \
+    kdb_err_filled(kdb_err_fill_at((err), __FILE__, __LINE__, (pos), (status), __VA_ARGS__), (status))
 kdb_status kdb_err_fill_at(kdb_err *err, const char *file, int line, int32_t position, kdb_status status,
                            const char *fmt, ...) KDB_PRINTF(6, 7) __attribute__((cold));
 

@@ -44,7 +44,25 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_RANK_COUNT
 } kdb_lock_rank;
 
-typedef struct kdb_mutex {
+/* Said of a function or a field, and checked by Clang: the lock must be held by the caller, is taken and kept for the
+ * caller, is given up for it, or guards the field. KDB_UNCHECKED_LOCKS: the analysis cannot follow this function. */
+#ifdef __clang__
+#define KDB_REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
+#define KDB_ACQUIRES(...) __attribute__((acquire_capability(__VA_ARGS__)))
+#define KDB_RELEASES(...) __attribute__((release_capability(__VA_ARGS__)))
+#define KDB_GUARDED_BY(lock) __attribute__((guarded_by(lock)))
+#define KDB_UNCHECKED_LOCKS __attribute__((no_thread_safety_analysis))
+#define KDB_CAPABILITY __attribute__((capability("mutex")))
+#else
+#define KDB_REQUIRES(...)
+#define KDB_ACQUIRES(...)
+#define KDB_RELEASES(...)
+#define KDB_GUARDED_BY(lock)
+#define KDB_UNCHECKED_LOCKS
+#define KDB_CAPABILITY
+#endif
+
+typedef struct KDB_CAPABILITY kdb_mutex {
     pthread_mutex_t os;
     kdb_lock_rank rank;
 } kdb_mutex;
@@ -55,13 +73,13 @@ typedef struct kdb_cond {
 
 void kdb_mutex_init(kdb_mutex *mutex, kdb_lock_rank rank);
 void kdb_mutex_done(kdb_mutex *mutex);
-void kdb_mutex_lock(kdb_mutex *mutex);
-void kdb_mutex_unlock(kdb_mutex *mutex);
+void kdb_mutex_lock(kdb_mutex *mutex) KDB_ACQUIRES(*mutex);
+void kdb_mutex_unlock(kdb_mutex *mutex) KDB_RELEASES(*mutex);
 void kdb_cond_init(kdb_cond *cond);
 void kdb_cond_done(kdb_cond *cond);
-void kdb_cond_wait(kdb_cond *cond, kdb_mutex *mutex);
+void kdb_cond_wait(kdb_cond *cond, kdb_mutex *mutex) KDB_REQUIRES(*mutex);
 /* False when `deadline_us` (kdb_monotonic_us) has passed. */
-bool kdb_cond_wait_until(kdb_cond *cond, kdb_mutex *mutex, int64_t deadline_us);
+bool kdb_cond_wait_until(kdb_cond *cond, kdb_mutex *mutex, int64_t deadline_us) KDB_REQUIRES(*mutex);
 void kdb_cond_signal(kdb_cond *cond);
 void kdb_cond_broadcast(kdb_cond *cond);
 

@@ -44,8 +44,6 @@ typedef struct kdb_reply {
     void (*done)(void *self, const kdb_failure *failure);
 } kdb_reply;
 
-typedef struct kdb_exec kdb_exec; /* core's side of a request */
-
 /* The edge's storage, fixed while the request runs; all it points to must outlive `done`. */
 typedef struct kdb_request {
     kdb_sv sql;
@@ -54,7 +52,6 @@ typedef struct kdb_request {
     kdb_sv ns;               /* of unqualified names; empty: `default` */
     kdb_principal principal;
     kdb_reply reply;
-    kdb_exec *exec;          /* core's; NULL before submit */
 } kdb_request;
 
 /* Queues the request for a worker. KDB_OVERLOADED when the queue is full: nothing is called then. */

@@ -18,6 +18,8 @@ KDB_NODISCARD kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_
 void kdb_engine_close(kdb_engine *engine); /* after its connections; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_engine, kdb_engine_close)
 const char *kdb_engine_version(void);
+/* Any thread. After a fatal error DuckDB refuses everything; only a new engine helps. */
+bool kdb_engine_is_broken(const kdb_engine *engine);
 
 /* ---- scans: how the engine reads our tables ---- */
 
@@ -30,14 +32,15 @@ typedef struct kdb_scan_table {
     uint64_t cardinality; /* estimated rows, 0 unknown */
 } kdb_scan_table;
 
-/* Opens and feeds one execution's scans. Called on engine threads: on several at once for one scan when open asks. */
+/* Opens and feeds one execution's scans. Called on engine threads: on several at once for one scan when open asks, and
+ * several slots may be opened at once. A failure of these reaches the caller of execute or fetch as it is. */
 typedef struct kdb_scan_source {
     void *self;
-    /* Starts reading slot `slot`, columns `projection[0..n)` (indexes into the table's columns; possibly none: only the
-     * number of rows counts). Sets *out and *max_threads (1: no parallel reading). */
+    /* Starts reading slot `slot`, columns `projection[0..n)` (indexes into the table's columns; when only the number of
+     * rows counts, the engine asks for column 0). Sets *out and *max_threads (1: no parallel reading). */
     kdb_status (*open)(void *self, size_t slot, const size_t *projection, size_t nprojection, void **out,
                        size_t *max_threads, kdb_err *err);
-    /* Per engine thread that takes part: makes the reader's own state. */
+    /* Per engine thread that takes part, before its first chunk: makes the reader's own state. */
     kdb_status (*open_local)(void *self, void *scan, void **out_local, kdb_err *err);
     /* Fills `chunk` (its vectors have writers) with up to KDB_CHUNK_ROWS rows; nrows 0 ends this thread's part. */
     kdb_status (*next)(void *self, void *scan, void *local, kdb_chunk *chunk, kdb_err *err);
@@ -54,19 +57,23 @@ typedef struct kdb_engine_cursor kdb_engine_cursor;
 KDB_NODISCARD kdb_status kdb_engine_connect(kdb_engine *engine, kdb_engine_conn **out, kdb_err *err);
 void kdb_engine_disconnect(kdb_engine_conn *conn); /* after its plans; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_engine_conn, kdb_engine_disconnect)
-/* From any thread: makes the running execution fail with KDB_TIMEOUT or KDB_CANCELLED, as `status` says. */
+/* From any thread: makes what runs on the connection, from the call of execute to the cursor's end, fail with
+ * KDB_TIMEOUT or KDB_CANCELLED, as `status` says. Does nothing when nothing runs. */
 void kdb_engine_interrupt(kdb_engine_conn *conn, kdb_status status);
 
 /* The table function's name on this connection, to be called with the slot number: `kdb_scan_7(0)`. */
 const char *kdb_engine_scan_function(const kdb_engine_conn *conn);
 
-/* Prepares engine SQL that dialect produced from a bound statement; `tables[slot]` describe what its scan calls read and
- * are borrowed until plan_free. */
+/* Prepares engine SQL that dialect produced from a bound statement: one query, or EXPLAIN of one, else
+ * KDB_INVALID_OPERATION. `tables[slot]` describe what its scan calls read and are borrowed until plan_free. Not while a
+ * cursor of the connection is open. */
 KDB_NODISCARD kdb_status kdb_engine_prepare(kdb_engine_conn *conn, kdb_sv sql, const kdb_scan_table *tables,
                                             size_t ntables, kdb_engine_plan **out, kdb_err *err);
 void kdb_engine_plan_free(kdb_engine_plan *plan); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_engine_plan, kdb_engine_plan_free)
-size_t kdb_engine_plan_nparams(const kdb_engine_plan *plan);
+size_t kdb_engine_plan_nparams(const kdb_engine_plan *plan); /* the highest n of $n */
+/* 0 when the types hang on the parameters' (`SELECT id + $1`): such a plan has columns once it has been executed, and
+ * each execution may change them. */
 size_t kdb_engine_plan_ncolumns(const kdb_engine_plan *plan);
 
 /* How the engine typed a result column. HUGEINT results are BIGINT here (out of range: KDB_EXECUTION when read);
@@ -78,7 +85,8 @@ typedef struct kdb_engine_column {
 const kdb_engine_column *kdb_engine_plan_column(const kdb_engine_plan *plan, size_t index);
 
 /* Starts an execution: params[0..n) are coerced to the types the plan inferred (KDB_PARAMETER names the parameter when
- * that fails). `source` feeds the scans and is borrowed until the cursor is freed. One cursor at a time per connection.
+ * that fails); a number that an inferred integer or DECIMAL cannot hold exactly is passed as it is. `source` feeds the
+ * scans and is borrowed until the cursor is freed. One cursor at a time per connection.
  * KDB_EXECUTION and kin carry the engine's message, cleaned of its own function names and hints. */
 KDB_NODISCARD kdb_status kdb_engine_execute(kdb_engine_plan *plan, const kdb_value *params, size_t nparams,
                                             const kdb_scan_source *source, kdb_engine_cursor **out, kdb_err *err);

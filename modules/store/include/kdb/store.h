@@ -1,4 +1,4 @@
-/* store.h - ordered key-value storage. Partitions (catalog.md 7) are key prefixes inside a few column families, so that
+/* store.h - ordered key-value storage. Partitions (catalog.md 7) are key prefixes inside a few families, so that
  * 100,000 tables cost no memtables. All mutation is a batch handed to the one committer thread (design 5, 11).
  * Any thread may call; the store outlives its snapshots and iterators. */
 #ifndef KDB_STORE_H
@@ -6,7 +6,7 @@
 
 #include "kdb/commons.h"
 
-/* The column families. Persisted by name; the number is part of the byte form of a batch and never reused. */
+/* The families of partitions. The number is the first byte of every stored key and never reused. */
 typedef enum kdb_family {
     KDB_FAMILY_META = 1,   /* system tables and schemas */
     KDB_FAMILY_HOT = 2,    /* rows of USER and SHARED tables */
@@ -15,7 +15,7 @@ typedef enum kdb_family {
     KDB_FAMILY_END
 } kdb_family;
 
-/* Where a unit of storage lies: every key of it starts with the 4 big-endian bytes of `prefix`. */
+/* Where a unit of storage lies: every key of it starts with the family and the 4 big-endian bytes of `prefix`. */
 typedef struct kdb_partition {
     kdb_family family;
     uint32_t prefix;

@@ -54,6 +54,8 @@ KDB_NODISCARD kdb_status kdb_row_encode(const kdb_table *table, const kdb_value 
                                         kdb_arena *arena, kdb_sv *out, kdb_err *err);
 /* The same row with another `_seq` and deleted flag: what DELETE writes. */
 kdb_sv kdb_row_restamp(const kdb_row *row, uint64_t seq, bool deleted, kdb_arena *arena);
+/* Changes the `_seq` in place, of bytes that _encode or _restamp just made: `_seq` is given later than values are. */
+void kdb_row_stamp(kdb_sv row, uint64_t seq);
 
 /* ---- changes of one row, staged in a batch ---- */
 

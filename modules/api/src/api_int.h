@@ -1,0 +1,353 @@
+/* api_int.h - what api's own files share. The one header of ours that knows H2O's types. */
+#ifndef KDB_API_INT_H
+#define KDB_API_INT_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+
+#include <h2o.h>
+
+#include "kdb/api.h"
+
+/* ---- addresses (peer.c) ---- */
+
+/* An IPv6 address; IPv4 as ::ffff:a.b.c.d. All zero: not known, and never trusted. */
+typedef struct kdbi_addr {
+    uint8_t bytes[16];
+} kdbi_addr;
+
+typedef struct kdbi_addr_range {
+    kdbi_addr base;
+    uint8_t bits; /* of 128 */
+} kdbi_addr_range;
+
+typedef struct kdbi_trusted {
+    kdbi_addr_range *ranges;
+    size_t count;
+} kdbi_trusted;
+
+/* Comma-separated addresses and CIDR ranges; KDB_INVALID names the first bad one. */
+KDB_NODISCARD kdb_status kdbi_trusted_parse(kdb_sv text, kdbi_trusted *out, kdb_err *err);
+void kdbi_trusted_done(kdbi_trusted *trusted);
+kdbi_addr kdbi_addr_of(const struct sockaddr *sa);
+/* With or without a port, brackets and a zone; all zero when it is not an address. */
+kdbi_addr kdbi_addr_parse(kdb_sv text);
+bool kdbi_addr_is_loopback(const kdbi_addr *addr);
+/* Who sent a request: the peer, or what proxies that we trust say of it. Empty views: no such header. */
+kdbi_addr kdbi_client_addr(const kdbi_trusted *trusted, const kdbi_addr *peer, kdb_sv forwarded_for, kdb_sv real_ip);
+/* True when what the peer says of the client (scheme, address) counts. */
+bool kdbi_trusted_has(const kdbi_trusted *trusted, const kdbi_addr *peer);
+/* What counts as one caller for rate limits: an IPv4 address, or an IPv6 network of 64 bits. */
+uint64_t kdbi_addr_key(const kdbi_addr *addr);
+
+/* ---- rates (rate_limit.c) ---- */
+
+typedef struct kdbi_rate_limit kdbi_rate_limit;
+/* `per_second` events per key, and as many at once after a pause; 0: no limit. */
+kdbi_rate_limit *kdbi_rate_limit_new(int64_t per_second);
+void kdbi_rate_limit_free(kdbi_rate_limit *limit); /* NULL is fine */
+/* Any thread. False: too many. */
+bool kdbi_rate_limit_take(kdbi_rate_limit *limit, uint64_t key, int64_t now_us);
+
+/* ---- requests for SQL (sql_request.c) ---- */
+
+enum { KDBI_SQL_MAX = 1024 * 1024 };
+
+typedef struct kdbi_sql_limits {
+    size_t params;      /* how many */
+    size_t param_bytes; /* each */
+} kdbi_sql_limits;
+
+typedef struct kdbi_sql_request {
+    kdb_sv sql;
+    kdb_sv ns; /* empty: `default` */
+    kdb_value *params;
+    size_t nparams;
+} kdbi_sql_request;
+
+/* Everything in *out lies in `arena`. */
+KDB_NODISCARD kdb_status kdbi_sql_request_decode(kdb_sv body, const kdbi_sql_limits *limits, kdb_arena *arena,
+                                                 kdbi_sql_request *out, kdb_err *err);
+
+/* ---- replies in JSON (sql_reply.c, legacy_reply.c, sql_error.c) ---- */
+
+typedef struct kdbi_reply kdbi_reply;
+
+/* One of the two forms of an answer (wire-protocol.md 5 and 16). All append to reply->out. */
+typedef struct kdbi_reply_form {
+    void (*open)(kdbi_reply *reply);
+    void (*rows_begin)(kdbi_reply *reply);
+    kdb_status (*row)(kdbi_reply *reply, const kdb_chunk *chunk, size_t row, kdb_err *err);
+    void (*rows_end)(kdbi_reply *reply, uint64_t row_count, bool truncated);
+    void (*message)(kdbi_reply *reply, uint64_t row_count, kdb_sv message);
+    void (*close)(kdbi_reply *reply, int64_t took_us);
+    void (*failure)(kdb_buf *out, const kdb_failure *failure, bool admin, int64_t took_us);
+    int (*http_status)(kdb_status status);
+} kdbi_reply_form;
+extern const kdbi_reply_form kdbi_form_v1, kdbi_form_legacy;
+
+struct kdbi_reply {
+    const kdbi_reply_form *form;
+    kdb_buf *out;     /* where the next bytes go: may change between calls */
+    kdb_arena *arena; /* for what has to last until the request's end */
+    kdb_sv as_user;
+    bool admin;
+    size_t nresults;
+    /* Of the result with rows that is being written. */
+    kdb_result_column *columns;
+    size_t ncolumns;
+    bool *masked;     /* NULL: no column holds secrets */
+    kdb_sv *keys;     /* legacy: `"name":` */
+    uint64_t nrows;
+};
+
+void kdbi_reply_init(kdbi_reply *reply, const kdbi_reply_form *form, const kdb_principal *who, kdb_buf *out,
+                     kdb_arena *arena);
+void kdbi_reply_rows_begin(kdbi_reply *reply, const kdb_result_column *columns, size_t ncolumns);
+/* One cell as JSON, secrets masked; an error names the column. */
+KDB_NODISCARD kdb_status kdbi_reply_cell(kdbi_reply *reply, const kdb_chunk *chunk, size_t col, size_t row,
+                                         kdb_err *err);
+/* Milliseconds with three decimals. */
+void kdbi_put_took(kdb_buf *out, int64_t took_us);
+/* The message a caller of that standing may see: prefixed for a failure while running, replaced where it could reveal
+ * something. `numbered` is "Statement %u failed: " with the statement's number in its place. */
+void kdbi_put_failure_text(kdb_buf *out, const kdb_failure *failure, bool admin, const char *numbered);
+/* `,"details":..,"line":..,"column":..`, as far as known and allowed. */
+void kdbi_put_failure_place(kdb_buf *out, const kdb_failure *failure, bool admin);
+/* The whole body of an error of /v1/api/sql, also of failed authentication anywhere. */
+void kdbi_put_sql_error(kdb_buf *out, const kdb_failure *failure, bool admin, int64_t took_us);
+/* Of a failure found at the edge. */
+kdb_failure kdbi_failure_of(const kdb_err *err);
+
+/* ---- CORS (cors.c) ---- */
+
+typedef struct kdbi_cors {
+    kdb_sv origins; /* comma-separated; empty or with `*`: any */
+} kdbi_cors;
+bool kdbi_cors_allows(const kdbi_cors *cors, kdb_sv origin);
+
+/* ---- the server's parts ---- */
+
+typedef struct kdbi_loop kdbi_loop;
+typedef struct kdbi_exchange kdbi_exchange;
+
+/* Set at open, read by any thread. */
+typedef struct kdbi_settings {
+    kdb_sv health; /* the body of /health */
+    kdbi_sql_limits sql;
+    kdbi_trusted trusted;
+    kdbi_cors cors;
+    size_t max_body;
+    size_t result_bytes; /* 0: no limit */
+    uint64_t max_connections;
+    int64_t request_us;   /* to read a request */
+    int64_t keepalive_us; /* between requests */
+    int64_t stalled_us;   /* a client may stop reading */
+    bool cookie_secure;
+    bool remote_setup;
+} kdbi_settings;
+
+enum { KDBI_LISTENERS_MAX = 4 };
+
+struct kdb_api {
+    kdb_core *core;
+    kdb_auth *auth;
+    kdbi_settings set;
+    kdbi_rate_limit *queries; /* by user */
+    kdbi_rate_limit *signins; /* by address */
+    int listeners[KDBI_LISTENERS_MAX];
+    size_t nlisteners;
+    uint16_t port;
+    kdbi_loop *loops;
+    size_t nloops;
+    atomic_bool draining;
+    atomic_uint_fast64_t connections, connections_peak;
+    kdb_mutex lock;    /* rank KDB_LOCK_REQUEST; guards the next, and the wait for connections to end */
+    kdb_cond changed;
+    size_t ready;      /* loops that run */
+};
+
+/* ---- net_loop.c: one event loop and its thread ---- */
+
+struct kdbi_loop {
+    kdb_api *api;
+    size_t index;
+    kdb_thread thread;
+    h2o_globalconf_t config; /* per loop: nothing of H2O is shared */
+    h2o_context_t ctx;
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *listeners[KDBI_LISTENERS_MAX]; /* loop 0 */
+    h2o_multithread_receiver_t answers;          /* exchanges with news */
+    h2o_multithread_receiver_t notes;            /* connections handed over, drain, stop */
+    h2o_linklist_t conns;
+    h2o_timeout_entry_t sweep;
+    kdbi_exchange *idle;                         /* exchanges to use again */
+    size_t nidle;
+    bool stopping;
+    atomic_uint_fast64_t nconns;                 /* any thread reads */
+    atomic_uint_fast64_t requests, bytes_out;    /* this loop writes */
+};
+
+typedef enum kdbi_phase { KDBI_CONN_IDLE, KDBI_CONN_READING, KDBI_CONN_RUNNING, KDBI_CONN_WRITING } kdbi_phase;
+
+/* One connection. H2O owns the socket; this ends with it. */
+typedef struct kdbi_conn {
+    h2o_linklist_t link;
+    kdbi_loop *loop;
+    h2o_socket_t *sock;
+    kdbi_addr peer;
+    bool refused;       /* over the limit: answers 503 and goes */
+    kdbi_phase phase;   /* as the last sweep saw it */
+    int64_t since_us;   /* when the phase was first seen, or the client last took or sent anything */
+    size_t written;     /* the socket's bytes_written then */
+    uint64_t acked;     /* bytes the client has acknowledged then */
+    kdbi_exchange *watched; /* the exchange to tell when the client goes */
+} kdbi_conn;
+
+void kdbi_loop_start(kdbi_loop *loop);
+void kdbi_loop_drain(kdbi_loop *loop); /* any thread */
+void kdbi_loop_stop(kdbi_loop *loop);  /* any thread; then join */
+kdbi_conn *kdbi_conn_of(h2o_req_t *req);
+/* From now on the exchange hears when the client closes its side. Until _unwatch nothing is read from the socket. */
+void kdbi_conn_watch(kdbi_conn *conn, kdbi_exchange *ex);
+void kdbi_conn_unwatch(kdbi_conn *conn);
+/* Registers the handler of every request; routes.c. */
+void kdbi_routes_register(kdbi_loop *loop, h2o_hostconf_t *host);
+
+/* ---- exchange.c: one request that other threads work on ---- */
+
+typedef enum kdbi_exchange_state {
+    KDBI_EX_IDLE,      /* on the loop's list */
+    KDBI_EX_DECODING,  /* on the net thread */
+    KDBI_EX_RUNNING,   /* others work on it; nothing is sent */
+    KDBI_EX_STREAMING, /* others work on it; the head and some of the body are sent */
+    KDBI_EX_ABANDONED, /* others work on it; nobody waits for the answer */
+    KDBI_EX_SENDING,   /* the work is done; H2O sends what is left */
+    KDBI_EX_STATE_COUNT
+} kdbi_exchange_state;
+bool kdbi_exchange_may_move(kdbi_exchange_state from, kdbi_exchange_state to);
+
+/* A part of a body. */
+typedef struct kdbi_piece {
+    struct kdbi_piece *next;
+    kdb_buf buf;
+} kdbi_piece;
+
+typedef struct kdbi_piece_list {
+    kdbi_piece *first, *last;
+    size_t count;
+} kdbi_piece_list;
+
+enum {
+    KDBI_PIECE_BYTES = 64 * 1024,
+    KDBI_PIECES_HELD = 4,     /* full pieces of an answer before it is streamed */
+    KDBI_PIECES_IN_FLIGHT = 4 /* full pieces of a stream that the client has not taken */
+};
+
+struct kdbi_exchange {
+    h2o_multithread_message_t message;
+    h2o_generator_t generator;
+    kdbi_loop *loop;
+    kdb_arena *arena;
+    int64_t started_us;
+    /* Net thread only. */
+    kdbi_exchange_state state;
+    h2o_req_t *req;           /* NULL: H2O is through with it */
+    kdbi_exchange *next_idle;
+    kdbi_piece_list sent;     /* H2O reads them until it asks for more */
+    void (*answer)(kdbi_exchange *ex); /* the work is done, nothing is sent yet */
+    /* The worker's until it calls finish, then the net thread's. */
+    kdbi_piece_list body;     /* the last one is being written */
+    kdbi_reply reply;
+    int http_status;
+    size_t body_bytes;        /* of finished pieces */
+    kdb_request request;
+    kdb_auth_job job;
+    kdb_status job_status;
+    /* Shared. */
+    kdb_mutex lock;           /* rank KDB_LOCK_REQUEST */
+    kdb_cond changed;
+    bool posted;              /* guarded by lock, as all below: the message is under way */
+    bool streaming;           /* the answer leaves before it is complete */
+    bool finished;            /* the last post: nobody but net uses the exchange after it */
+    bool broken;              /* failed after it began to leave: cut the connection */
+    bool gone;                /* nobody waits for the answer */
+    kdbi_piece_list ready;    /* for net to send */
+    kdbi_piece_list spare;    /* sent, to be written again */
+    size_t outstanding;       /* pieces ready or sent and not yet taken */
+};
+
+/* Net thread. The exchange ends when both H2O and the workers are through with it. */
+kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req);
+void kdbi_exchange_free(kdbi_exchange *ex);
+/* Before the work is handed to another thread, and when it was not taken. */
+void kdbi_exchange_run(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex));
+void kdbi_exchange_unrun(kdbi_exchange *ex);
+/* Sends exchange->body, all of it, as the response. */
+void kdbi_exchange_send(kdbi_exchange *ex, int status);
+/* The client has closed its side. */
+void kdbi_exchange_client_left(kdbi_exchange *ex);
+/* A message has come from the workers. */
+void kdbi_exchange_news(kdbi_exchange *ex);
+
+/* The thread that works on it. */
+/* A piece is full: keeps it, or hands it on, waiting for a slow client. */
+KDB_NODISCARD kdb_status kdbi_exchange_piece_full(kdbi_exchange *ex, kdb_err *err);
+/* Forgets the body unless it has begun to leave; false then. */
+bool kdbi_exchange_rewind(kdbi_exchange *ex);
+void kdbi_exchange_finish(kdbi_exchange *ex, bool broken);
+/* The buffer to write to. */
+kdb_buf *kdbi_exchange_out(kdbi_exchange *ex);
+
+/* ---- routes.c and the handlers ---- */
+
+/* How a route words its errors (wire-protocol.md 2.1). */
+typedef enum kdbi_error_form { KDBI_ERROR_SQL, KDBI_ERROR_AUTH, KDBI_ERROR_PLAIN } kdbi_error_form;
+
+/* One request while its handler runs on the net thread. */
+typedef struct kdbi_call {
+    kdb_api *api;
+    kdbi_loop *loop;
+    kdbi_conn *conn;
+    h2o_req_t *req;
+    kdbi_error_form errors;
+    kdbi_exchange *ex;       /* routes with KDB_ROUTE_BEARER; else NULL */
+    kdb_principal principal; /* the same */
+} kdbi_call;
+
+void kdbi_post_sql(kdbi_call *call);
+void kdbi_post_legacy_sql(kdbi_call *call);
+void kdbi_post_login(kdbi_call *call);
+void kdbi_post_refresh(kdbi_call *call);
+void kdbi_post_logout(kdbi_call *call);
+void kdbi_get_me(kdbi_call *call);
+void kdbi_post_setup(kdbi_call *call);
+void kdbi_get_status(kdbi_call *call);
+void kdbi_get_health(kdbi_call *call);
+
+/* Value of the first such header; an empty view when there is none. */
+kdb_sv kdbi_header(const h2o_req_t *req, const h2o_token_t *token);
+kdb_sv kdbi_header_by_name(const h2o_req_t *req, kdb_sv lower_case_name);
+/* `Bearer <token>`: KDB_MISSING_AUTHORIZATION without the header, KDB_INVALID_CREDENTIALS for another scheme. */
+KDB_NODISCARD kdb_status kdbi_bearer_token(const h2o_req_t *req, kdb_sv *out, kdb_err *err);
+kdbi_addr kdbi_call_addr(const kdbi_call *call);
+bool kdbi_call_is_local(const kdbi_call *call);
+
+/* ---- response.c ---- */
+
+/* Starts and ends the response: JSON, CORS headers, Retry-After where the status asks for it. `body` is borrowed until
+ * the request ends (_copy: until it returns). */
+void kdbi_respond(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv body);
+void kdbi_respond_copy(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv body);
+/* The same for a body in parts, which `generator` sends; `length` SIZE_MAX: not known. */
+void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t length, h2o_generator_t *generator);
+/* A failure of the edge in the call's form of errors. */
+void kdbi_respond_failure(kdbi_call *call, const kdb_err *err);
+/* {"error":..,"message":..}: errors of the auth endpoints. */
+void kdbi_respond_auth_error(kdbi_loop *loop, h2o_req_t *req, int status, const char *error, kdb_sv message);
+/* Answers OPTIONS for any path. */
+void kdbi_respond_preflight(kdbi_loop *loop, h2o_req_t *req);
+/* Turns what H2O answers by itself (body too large, bad encoding) into our JSON. */
+void kdbi_response_register_filter(kdbi_loop *loop, h2o_hostconf_t *host);
+
+#endif

@@ -1,0 +1,42 @@
+/* clock.c - wall and monotonic time. The wall clock goes through one pointer that tests replace. */
+#include <stdatomic.h>
+#include <time.h>
+
+#include "kdb/clock.h"
+
+typedef int64_t (*clock_fn)(void);
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec now;
+    int failed = clock_gettime(id, &now);
+    KDB_ASSERT(failed == 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t system_now_us(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+static _Atomic(clock_fn) wall_clock = system_now_us;
+
+void kdb_clock_override(int64_t (*now_us)(void))
+{
+    atomic_store(&wall_clock, now_us == NULL ? system_now_us : now_us);
+}
+
+int64_t kdb_now_us(void)
+{
+    return atomic_load_explicit(&wall_clock, memory_order_relaxed)();
+}
+
+int64_t kdb_now_ms(void)
+{
+    return kdb_now_us() / 1000;
+}
+
+int64_t kdb_monotonic_us(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}

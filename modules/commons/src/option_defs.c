@@ -1,0 +1,143 @@
+/* option_defs.c - the rows of all options: names and defaults of the reference server (catalog.md section 8) where it has
+ * them. A default that differs says why in its help. */
+#include "commons_int.h"
+
+#define MIB(n) ((int64_t)(n) * 1024 * 1024)
+#define MOST_BYTES (INT64_C(1) << 50)
+#define MOST_COUNT INT64_C(1000000000)
+#define MOST_SECONDS INT64_C(31536000)
+
+#define TEXT(default) KDB_OPT_TEXT, default, 0, 0, NULL
+#define SECRET KDB_OPT_SECRET, "", 0, 0, NULL
+#define INTEGER(default, min, max) KDB_OPT_I64, default, min, max, NULL
+#define BOOLEAN(default) KDB_OPT_BOOL, default, 0, 0, NULL
+#define CHOICE(default, choices) KDB_OPT_CHOICE, default, 0, 0, choices
+
+/* section, key, historical environment name, type with default and range, help */
+const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
+    [KDB_OPT_SERVER_HOST] = { "server", "host", NULL, TEXT("127.0.0.1"), "Address to listen on; 0.0.0.0 is all." },
+    [KDB_OPT_SERVER_PORT] = { "server", "port", NULL, INTEGER("8080", 0, 65535),
+                              "TCP port; 0 takes any free port and prints it at start." },
+    [KDB_OPT_SERVER_WORKERS] = { "server", "workers", NULL, INTEGER("0", 0, 1024),
+                                 "Threads that run SQL; 0 is twice the cores, at least 4." },
+    [KDB_OPT_SERVER_NET_THREADS] = { "server", "net_threads", NULL, INTEGER("0", 0, 256),
+                                     "Event loops; 0 is half the cores, at least 1." },
+    [KDB_OPT_SERVER_QUEUE_LENGTH] = { "server", "queue_length", NULL, INTEGER("4096", 1, 1000000),
+                                      "Statements that may wait for a worker before clients get 503." },
+    [KDB_OPT_SERVER_SHUTDOWN_GRACE] = { "server", "shutdown_grace_seconds", NULL, INTEGER("10", 0, 3600),
+                                        "Seconds that running requests get when the server stops." },
+
+    [KDB_OPT_STORAGE_DATA_PATH] = { "storage", "data_path", "KALAMDB_DATA_DIR", TEXT("./data"),
+                                    "Directory of all data; made when missing." },
+    [KDB_OPT_STORAGE_DURABILITY] = { "storage", "durability", NULL, CHOICE("sync", "sync|async"),
+                                     "sync: acknowledged means on disk; async: the last moments may be lost with the "
+                                     "machine." },
+    [KDB_OPT_STORAGE_SHARED_TEMPLATE] = { "storage", "shared_tables_template", NULL, TEXT("{namespace}/{tableName}"),
+                                          "Folder of a shared table's cold files below its storage." },
+    [KDB_OPT_STORAGE_USER_TEMPLATE] = { "storage", "user_tables_template", NULL,
+                                        TEXT("{namespace}/{tableName}/{userId}"),
+                                        "Folder of one user's cold files of a user table below its storage." },
+
+    [KDB_OPT_ROCKSDB_BLOCK_CACHE] = { "storage.rocksdb", "block_cache_size", NULL,
+                                      INTEGER("67108864", MIB(1), MOST_BYTES),
+                                      "Bytes of hot rows kept in memory; the reference's 2 MiB would read most rows "
+                                      "from disk." },
+    [KDB_OPT_ROCKSDB_WRITE_BUFFER] = { "storage.rocksdb", "write_buffer_size", NULL,
+                                       INTEGER("67108864", 65536, MOST_BYTES),
+                                       "Bytes of new rows kept in memory before they are sorted into a file; few "
+                                       "column families share it, where the reference has many small ones." },
+    [KDB_OPT_ROCKSDB_BACKGROUND_JOBS] = { "storage.rocksdb", "max_background_jobs", NULL, INTEGER("2", 1, 64),
+                                          "Threads that write and merge RocksDB's files." },
+    [KDB_OPT_ROCKSDB_MAX_OPEN_FILES] = { "storage.rocksdb", "max_open_files", NULL, INTEGER("512", -1, 1000000),
+                                         "RocksDB files open at once; -1 is no limit." },
+
+    [KDB_OPT_ENGINE_MEMORY_LIMIT] = { "engine", "memory_limit", NULL, INTEGER("1073741824", MIB(32), MOST_BYTES),
+                                      "Bytes that running queries may use together." },
+    [KDB_OPT_ENGINE_THREADS] = { "engine", "threads", NULL, INTEGER("0", 0, 1024),
+                                 "Threads that one large query may use; 0 is the cores." },
+
+    [KDB_OPT_RETENTION_DELETED_HOURS] = { "retention", "default_deleted_retention_hours", NULL,
+                                          INTEGER("168", 0, 876000),
+                                          "Hours that deleted rows stay recoverable in tables that do not say." },
+    [KDB_OPT_STREAM_DEFAULT_TTL] = { "stream", "default_ttl_seconds", NULL, INTEGER("10", 1, MOST_SECONDS),
+                                     "Seconds that rows live in stream tables that do not say." },
+
+    [KDB_OPT_LIMITS_MAX_QUERY] = { "limits", "max_query_limit", NULL, INTEGER("0", 0, MOST_COUNT),
+                                   "Most rows that one query may return; 0 is no limit." },
+    [KDB_OPT_LIMITS_DEFAULT_QUERY] = { "limits", "default_query_limit", NULL, INTEGER("0", 0, MOST_COUNT),
+                                       "Rows that a query without LIMIT returns; 0 is all." },
+    [KDB_OPT_LIMITS_STATEMENT_WRITE] = { "limits", "max_statement_write_bytes", NULL,
+                                         INTEGER("104857600", 65536, MOST_BYTES),
+                                         "Bytes that one statement may write." },
+    [KDB_OPT_LIMITS_RESULT_BYTES] = { "limits", "max_result_bytes", NULL, INTEGER("0", 0, MOST_BYTES),
+                                      "Bytes of one answer; 0 is no limit." },
+
+    [KDB_OPT_LOG_LEVEL] = { "logging", "level", "KALAMDB_LOG_LEVEL", CHOICE("info", "error|warn|info|debug|trace"),
+                            "Least severe events that are logged." },
+    [KDB_OPT_LOG_FORMAT] = { "logging", "format", NULL, CHOICE("compact", "compact|json"), "Shape of log lines." },
+    [KDB_OPT_LOG_SLOW_QUERY_MS] = { "logging", "slow_query_threshold_ms", NULL, INTEGER("1200", 0, 86400000),
+                                    "Milliseconds after which a statement is logged as slow; 0 logs none." },
+
+    [KDB_OPT_PERF_MAX_CONNECTIONS] = { "performance", "max_connections", NULL, INTEGER("25000", 1, 1000000),
+                                       "Connections open at once." },
+    [KDB_OPT_PERF_BACKLOG] = { "performance", "backlog", NULL, INTEGER("4096", 1, 65535),
+                               "Connections that may wait to be accepted." },
+    [KDB_OPT_PERF_REQUEST_TIMEOUT] = { "performance", "request_timeout", NULL, INTEGER("30", 1, 3600),
+                                       "Seconds that a client has to send a request." },
+    [KDB_OPT_PERF_KEEPALIVE_TIMEOUT] = { "performance", "keepalive_timeout", NULL, INTEGER("75", 1, 86400),
+                                         "Seconds that an idle connection stays open." },
+    [KDB_OPT_PERF_STALLED_CLIENT] = { "performance", "stalled_client_timeout", NULL, INTEGER("30", 1, 3600),
+                                      "Seconds that a client may stop reading its answer." },
+
+    [KDB_OPT_RATE_QUERIES_PER_SEC] = { "rate_limit", "max_queries_per_sec", NULL, INTEGER("0", 0, MOST_COUNT),
+                                       "SQL requests per user and second; 0 is no limit, and the default because a "
+                                       "back end may send all its traffic as one user (the reference has 100)." },
+    [KDB_OPT_RATE_AUTH_PER_SEC] = { "rate_limit", "max_auth_requests_per_ip_per_sec",
+                                    "KALAMDB_RATE_LIMIT_AUTH_REQUESTS_PER_IP_PER_SEC", INTEGER("20", 0, MOST_COUNT),
+                                    "Sign-in requests per address and second; 0 is no limit." },
+
+    [KDB_OPT_SECURITY_MAX_BODY] = { "security", "max_request_body_size", NULL,
+                                    INTEGER("10485760", 1024, INT64_C(1) << 32), "Bytes of one request's body." },
+    [KDB_OPT_SECURITY_CORS_ORIGINS] = { "security.cors", "allowed_origins", NULL, TEXT(""),
+                                        "Comma-separated web origins that browsers may call from; empty or * is "
+                                        "any." },
+    [KDB_OPT_SECURITY_TRUSTED_PROXIES] = { "security", "trusted_proxy_ranges", "KALAMDB_TRUSTED_PROXY_RANGES",
+                                           TEXT(""),
+                                           "Comma-separated addresses or CIDR ranges whose X-Forwarded-For is "
+                                           "believed." },
+
+    [KDB_OPT_AUTH_ROOT_PASSWORD] = { "auth", "root_password", "KALAMDB_ROOT_PASSWORD", SECRET,
+                                     "Password that account root gets at start; empty leaves it as it is." },
+    [KDB_OPT_AUTH_JWT_SECRET] = { "auth", "jwt_secret", "KALAMDB_JWT_SECRET", SECRET,
+                                  "Key that signs tokens, 32 characters or more; empty: made at first start and kept "
+                                  "in the data directory." },
+    [KDB_OPT_AUTH_JWT_EXPIRY_HOURS] = { "auth", "jwt_expiry_hours", "KALAMDB_JWT_EXPIRY_HOURS",
+                                        INTEGER("24", 1, 8760),
+                                        "Hours that an access token is good for; a refresh token seven times that." },
+    [KDB_OPT_AUTH_COOKIE_SECURE] = { "auth", "cookie_secure", "KALAMDB_COOKIE_SECURE", BOOLEAN("true"),
+                                     "Cookies set over HTTPS are sent back over HTTPS only." },
+    [KDB_OPT_AUTH_BCRYPT_COST] = { "auth", "bcrypt_cost", NULL, INTEGER("12", 4, 15),
+                                   "Work of one password check; each step doubles it." },
+    [KDB_OPT_AUTH_MIN_PASSWORD] = { "auth", "min_password_length", NULL, INTEGER("8", 1, 72),
+                                    "Bytes that a new password has at least." },
+    [KDB_OPT_AUTH_COMPLEXITY] = { "auth", "enforce_password_complexity", NULL, BOOLEAN("false"),
+                                  "New passwords need upper case, lower case, a digit and a special character." },
+    [KDB_OPT_AUTH_ALLOW_REMOTE_SETUP] = { "auth", "allow_remote_setup", "KALAMDB_ALLOW_REMOTE_SETUP",
+                                          BOOLEAN("false"),
+                                          "The first-run set-up may come from another machine." },
+    [KDB_OPT_AUTH_HASH_THREADS] = { "auth", "hash_threads", NULL, INTEGER("1", 1, 64),
+                                    "Threads that check passwords." },
+
+    [KDB_OPT_EXEC_TIMEOUT] = { "execution", "handler_timeout_seconds", NULL, INTEGER("30", 1, 86400),
+                               "Seconds that one statement may run." },
+    [KDB_OPT_EXEC_MAX_PARAMETERS] = { "execution", "max_parameters", NULL, INTEGER("50", 0, 65535),
+                                      "Parameters of one statement." },
+    [KDB_OPT_EXEC_MAX_PARAMETER_SIZE] = { "execution", "max_parameter_size_bytes", NULL,
+                                          INTEGER("524288", 1024, INT64_C(1) << 32), "Bytes of one parameter." },
+    [KDB_OPT_EXEC_PLAN_CACHE] = { "execution", "sql_plan_cache_max_entries", NULL, INTEGER("200", 0, 100000),
+                                  "Prepared statements that each worker keeps." },
+
+    [KDB_OPT_NODE_ID] = { "cluster", "node_id", "KALAMDB_NODE_ID", INTEGER("0", 0, 1023),
+                          "Number of this server in the ids that it makes; servers whose data will meet need "
+                          "different ones." },
+};

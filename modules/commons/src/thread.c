@@ -1,0 +1,64 @@
+/* thread.c - threads with a name and a role. Signals are the main thread's business: others start with all blocked. */
+#include <signal.h>
+
+#include "kdb/mem.h"
+#include "kdb/thread.h"
+
+enum { NAME_MAX_BYTES = 16 };
+
+typedef struct start {
+    char name[NAME_MAX_BYTES];
+    kdb_thread_role role;
+    void (*run)(void *arg);
+    void *arg;
+} start;
+
+static _Thread_local kdb_thread_role current_role = KDB_THREAD_ANY;
+
+static void *run_thread(void *arg)
+{
+    start s = *(start *)arg;
+    kdb_free(arg);
+    current_role = s.role;
+    (void)pthread_setname_np(pthread_self(), s.name); /* only for debuggers */
+    s.run(s.arg);
+    return NULL;
+}
+
+static void copy_name(char *out, const char *name)
+{
+    size_t i = 0;
+    for (; i + 1 < NAME_MAX_BYTES && name[i] != '\0'; i++) {
+        out[i] = name[i];
+    }
+    out[i] = '\0';
+}
+
+void kdb_thread_start(kdb_thread *thread, const char *name, kdb_thread_role role, void (*run)(void *arg), void *arg)
+{
+    start *s = KDB_NEW(start);
+    *s = (start){ .role = role, .run = run, .arg = arg };
+    copy_name(s->name, name);
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&thread->id, NULL, run_thread, s);
+    KDB_ASSERT(failed == 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread->started = true;
+}
+
+void kdb_thread_join(kdb_thread *thread)
+{
+    if (thread->started) {
+        int failed = pthread_join(thread->id, NULL);
+        KDB_ASSERT(failed == 0);
+        thread->started = false;
+    }
+}
+
+kdb_thread_role kdb_thread_role_get(void)
+{
+    return current_role;
+}

@@ -1,0 +1,309 @@
+/* core.c - the life of the statement machinery: the workers that run executions from one bounded queue, the watch that
+ * interrupts statements past their deadline, submission, cancellation and drain. */
+#include "core_int.h"
+
+#include <unistd.h>
+
+enum { MIN_WORKERS = 4 };
+
+/* ---- workers ---- */
+
+void kdbi_worker_enter(kdbi_worker *worker, kdb_exec *exec)
+{
+    kdb_core *core = worker->core;
+    exec->worker = worker;
+    kdb_mutex_lock(&core->lock);
+    worker->running = exec;
+    worker->deadline_us = exec->deadline_us;
+    kdb_mutex_unlock(&core->lock);
+}
+
+void kdbi_worker_leave(kdb_exec *exec)
+{
+    kdbi_worker *worker = exec->worker;
+    if (worker == NULL) {
+        return;
+    }
+    exec->worker = NULL;
+    kdb_mutex_lock(&worker->core->lock);
+    worker->running = NULL;
+    worker->deadline_us = 0;
+    kdb_mutex_unlock(&worker->core->lock);
+}
+
+static void worker_main(void *arg)
+{
+    kdbi_worker *worker = arg;
+    for (kdb_exec *exec; (exec = kdb_queue_pop(worker->core->queue)) != NULL;) {
+        kdbi_worker_enter(worker, exec);
+        exec->resume(exec);
+        atomic_store_explicit(&worker->plans_cached, kdbi_plan_cache_count(worker->plans), memory_order_relaxed);
+    }
+    kdbi_plan_cache_free(worker->plans);
+    kdb_engine_disconnect(worker->conn);
+}
+
+static kdb_status start_workers(kdb_core *core, kdb_err *err)
+{
+    const size_t plans = (size_t)kdb_opt_i64(core->options, KDB_OPT_EXEC_PLAN_CACHE) / core->nworkers + 1;
+    for (size_t i = 0; i < core->nworkers; i++) {
+        kdbi_worker *worker = &core->workers[i];
+        worker->core = core;
+        KDB_TRY(kdb_engine_connect(core->engine, &worker->conn, err));
+        worker->plans = kdbi_plan_cache_new(plans);
+    }
+    for (size_t i = 0; i < core->nworkers; i++) {
+        kdb_thread_start(&core->workers[i].thread, "kdb-worker", KDB_THREAD_WORKER, worker_main, &core->workers[i]);
+    }
+    return KDB_OK;
+}
+
+/* ---- the watch ---- */
+
+/* Interrupts what is overdue; returns when to look again. Holds core->lock. */
+static int64_t interrupt_overdue(kdb_core *core, int64_t now)
+{
+    int64_t next = now + core->timeout_us;
+    for (size_t i = 0; i < core->nworkers; i++) {
+        kdbi_worker *worker = &core->workers[i];
+        if (worker->running == NULL || worker->deadline_us == 0) {
+            continue;
+        }
+        if (worker->deadline_us <= now) {
+            worker->deadline_us = 0;
+            kdb_engine_interrupt(worker->conn, KDB_TIMEOUT);
+        } else if (worker->deadline_us < next) {
+            next = worker->deadline_us;
+        }
+    }
+    return next;
+}
+
+/* Every statement has the same time limit, so no statement that starts while the watch sleeps is due before it wakes. */
+static void watch_main(void *arg)
+{
+    kdb_core *core = arg;
+    kdb_mutex_lock(&core->lock);
+    while (!core->stopping) {
+        const int64_t next = interrupt_overdue(core, kdb_monotonic_us());
+        (void)kdb_cond_wait_until(&core->changed, &core->lock, next);
+    }
+    kdb_mutex_unlock(&core->lock);
+}
+
+/* ---- requests ---- */
+
+static void link_live(kdb_core *core, kdb_exec *exec)
+{
+    exec->next_live = core->first_live;
+    if (core->first_live != NULL) {
+        core->first_live->prev_live = exec;
+    }
+    core->first_live = exec;
+    core->live++;
+}
+
+static void unlink_live(kdb_core *core, kdb_exec *exec)
+{
+    *(exec->prev_live == NULL ? &core->first_live : &exec->prev_live->next_live) = exec->next_live;
+    if (exec->next_live != NULL) {
+        exec->next_live->prev_live = exec->prev_live;
+    }
+    if (--core->live == 0) {
+        kdb_cond_broadcast(&core->changed);
+    }
+}
+
+void kdbi_core_retire(kdb_exec *exec, bool failed)
+{
+    kdb_core *core = exec->core;
+    if (failed) {
+        atomic_fetch_add_explicit(&core->failed, 1, memory_order_relaxed);
+    }
+    kdb_mutex_lock(&core->lock);
+    unlink_live(core, exec);
+    kdb_mutex_unlock(&core->lock);
+    kdb_arena_free(exec->arena);
+}
+
+static kdb_status refuse(kdb_core *core, kdb_err *err)
+{
+    atomic_fetch_add_explicit(&core->overloaded, 1, memory_order_relaxed);
+    return KDB_FAIL(err, KDB_OVERLOADED, "The server is busy; try again shortly");
+}
+
+kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
+{
+    kdb_arena *arena = kdb_arena_new(0);
+    kdb_exec *exec = KDB_ARENA_NEW(arena, kdb_exec);
+    exec->core = core;
+    exec->request = request;
+    exec->arena = arena;
+    exec->resume = kdbi_exec_start;
+    kdb_mutex_lock(&core->lock);
+    const bool admitted = !core->draining;
+    if (admitted) {
+        link_live(core, exec);
+    }
+    kdb_mutex_unlock(&core->lock);
+    if (!admitted) {
+        kdb_arena_free(arena);
+        return refuse(core, err);
+    }
+    if (!kdb_queue_push(core->queue, exec)) {
+        kdbi_core_retire(exec, false);
+        return refuse(core, err);
+    }
+    atomic_fetch_add_explicit(&core->requests, 1, memory_order_relaxed);
+    return KDB_OK;
+}
+
+/* Holds core->lock. */
+static void cancel_live(kdb_core *core, kdb_exec *exec)
+{
+    atomic_store(&exec->cancelled, true);
+    for (size_t i = 0; i < core->nworkers; i++) {
+        if (core->workers[i].running == exec) {
+            kdb_engine_interrupt(core->workers[i].conn, KDB_CANCELLED);
+        }
+    }
+}
+
+void kdb_core_cancel(kdb_core *core, kdb_request *request)
+{
+    /* By search, since the execution may end meanwhile: what is on the list is alive while we hold the lock. */
+    kdb_mutex_lock(&core->lock);
+    for (kdb_exec *exec = core->first_live; exec != NULL; exec = exec->next_live) {
+        if (exec->request == request) {
+            cancel_live(core, exec);
+            break;
+        }
+    }
+    kdb_mutex_unlock(&core->lock);
+}
+
+void kdb_core_drain(kdb_core *core, int64_t grace_us)
+{
+    const int64_t deadline = kdb_monotonic_us() + grace_us;
+    kdb_mutex_lock(&core->lock);
+    core->draining = true;
+    while (core->live > 0 && kdb_cond_wait_until(&core->changed, &core->lock, deadline)) {
+    }
+    for (kdb_exec *exec = core->first_live; exec != NULL; exec = exec->next_live) {
+        cancel_live(core, exec);
+    }
+    while (core->live > 0) {
+        kdb_cond_wait(&core->changed, &core->lock);
+    }
+    kdb_mutex_unlock(&core->lock);
+}
+
+/* ---- life ---- */
+
+static size_t worker_count(const kdb_options *options)
+{
+    const int64_t asked = kdb_opt_i64(options, KDB_OPT_SERVER_WORKERS);
+    if (asked > 0) {
+        return (size_t)asked;
+    }
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores * 2 > MIN_WORKERS ? (size_t)cores * 2 : MIN_WORKERS;
+}
+
+static size_t scan_threads(const kdb_options *options)
+{
+    const int64_t asked = kdb_opt_i64(options, KDB_OPT_ENGINE_THREADS);
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return asked > 0 ? (size_t)asked : cores > 0 ? (size_t)cores : 1;
+}
+
+static void read_options(kdb_core *core, const kdb_options *options)
+{
+    core->options = options;
+    core->timeout_us = kdb_opt_i64(options, KDB_OPT_EXEC_TIMEOUT) * 1000000;
+    core->write_limit = (size_t)kdb_opt_i64(options, KDB_OPT_LIMITS_STATEMENT_WRITE);
+    core->default_limit = kdb_opt_i64(options, KDB_OPT_LIMITS_DEFAULT_QUERY);
+    core->max_limit = kdb_opt_i64(options, KDB_OPT_LIMITS_MAX_QUERY);
+    core->slow_us = kdb_opt_i64(options, KDB_OPT_LOG_SLOW_QUERY_MS) * 1000;
+    core->node_id = kdb_opt_i64(options, KDB_OPT_NODE_ID);
+    core->scan_threads = scan_threads(options);
+    core->nworkers = worker_count(options);
+}
+
+kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_core_closep) kdb_core *core = KDB_NEW(kdb_core);
+    core->store = options->store;
+    core->engine = options->engine;
+    core->registry = options->registry;
+    core->auth = options->auth;
+    core->system = options->system;
+    core->nsinks = options->nsinks;
+    core->sinks = kdb_alloc_array(options->nsinks + 1, sizeof(*core->sinks));
+    for (size_t i = 0; i < options->nsinks; i++) {
+        core->sinks[i] = options->sinks[i];
+    }
+    read_options(core, options->options);
+    KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
+    kdb_mutex_init(&core->ddl, KDB_LOCK_DDL);
+    kdb_mutex_init(&core->lock, KDB_LOCK_WORKERS);
+    kdb_cond_init(&core->changed);
+    core->queue = kdb_queue_new((size_t)kdb_opt_i64(core->options, KDB_OPT_SERVER_QUEUE_LENGTH));
+    core->row_locks = kdbi_row_locks_new();
+    core->sequencer = kdbi_sequencer_new();
+    core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
+    KDB_TRY(start_workers(core, err));
+    kdb_thread_start(&core->watch, "kdb-watch", KDB_THREAD_ANY, watch_main, core);
+    *out = KDB_TAKE(core);
+    return KDB_OK;
+}
+
+static void stop_threads(kdb_core *core)
+{
+    kdb_queue_close(core->queue);
+    for (size_t i = 0; i < core->nworkers; i++) {
+        if (core->workers[i].thread.started) {
+            kdb_thread_join(&core->workers[i].thread);
+        } else {
+            kdbi_plan_cache_free(core->workers[i].plans);
+            kdb_engine_disconnect(core->workers[i].conn);
+        }
+    }
+    kdb_mutex_lock(&core->lock);
+    core->stopping = true;
+    kdb_cond_broadcast(&core->changed);
+    kdb_mutex_unlock(&core->lock);
+    kdb_thread_join(&core->watch);
+}
+
+void kdb_core_close(kdb_core *core)
+{
+    if (core == NULL) {
+        return;
+    }
+    stop_threads(core);
+    kdbi_sequencer_free(core->sequencer);
+    kdbi_row_locks_free(core->row_locks);
+    kdb_queue_free(core->queue);
+    kdb_cond_done(&core->changed);
+    kdb_mutex_done(&core->lock);
+    kdb_mutex_done(&core->ddl);
+    kdb_free(core->workers);
+    kdb_free(core->sinks);
+    kdb_free(core);
+}
+
+void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out)
+{
+    *out = (kdb_core_stats){ 0 };
+    out->requests = atomic_load_explicit(&core->requests, memory_order_relaxed);
+    out->failed = atomic_load_explicit(&core->failed, memory_order_relaxed);
+    out->overloaded = atomic_load_explicit(&core->overloaded, memory_order_relaxed);
+    out->queued = kdb_queue_length(core->queue);
+    kdb_mutex_lock(&core->lock);
+    for (size_t i = 0; i < core->nworkers; i++) {
+        out->running += core->workers[i].running != NULL;
+        out->plans_cached += atomic_load_explicit(&core->workers[i].plans_cached, memory_order_relaxed);
+    }
+    kdb_mutex_unlock(&core->lock);
+}

@@ -1,0 +1,318 @@
+/* core_int.h - what core's own files share: workers, executions, plans, writes, row locks and the sequencer. */
+#ifndef KDB_CORE_INT_H
+#define KDB_CORE_INT_H
+
+#include <stdatomic.h>
+
+#include "kdb/core.h"
+#include "kdb/tables.h"
+
+typedef struct kdb_exec kdb_exec;
+typedef struct kdbi_worker kdbi_worker;
+typedef struct kdbi_plan kdbi_plan;
+typedef struct kdbi_plan_cache kdbi_plan_cache;
+typedef struct kdbi_write kdbi_write;
+typedef struct kdbi_row_locks kdbi_row_locks;
+typedef struct kdbi_sequencer kdbi_sequencer;
+
+/* ---- row_locks.c: striped locks on row keys, held over check + commit; taken by one thread, released by another ---- */
+
+enum { KDBI_STRIPES = 4096 };
+
+/* The stripes one write needs. The caller's storage; lives until released. */
+typedef struct kdbi_lock_set {
+    uint16_t *stripes; /* ascending, no duplicates */
+    size_t count;
+    size_t held;       /* stripes[0..held) are ours */
+    /* Called once all are held when acquire returned false; on the thread that released the last one. */
+    void (*granted)(struct kdbi_lock_set *set);
+    struct kdbi_lock_set *next_waiter;
+} kdbi_lock_set;
+
+kdbi_row_locks *kdbi_row_locks_new(void);
+void kdbi_row_locks_free(kdbi_row_locks *locks);
+/* Fills set->stripes (in `arena`) from the keys of one table. */
+void kdbi_lock_set_init(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys, size_t nkeys, kdb_arena *arena);
+/* True: all held now. False: parked, `granted` will be called. Never blocks. */
+bool kdbi_row_locks_acquire(kdbi_row_locks *locks, kdbi_lock_set *set);
+void kdbi_row_locks_release(kdbi_row_locks *locks, kdbi_lock_set *set);
+
+/* ---- sequencer.c: gives `_seq` and publishes each table's changes in that order ---- */
+
+/* One write's place in its table's order; embedded in kdbi_write. */
+typedef struct kdbi_seq_ticket {
+    struct kdbi_seq_ticket *next;
+    bool finished; /* committed or failed: may leave the line */
+} kdbi_seq_ticket;
+
+kdbi_sequencer *kdbi_sequencer_new(void);
+void kdbi_sequencer_free(kdbi_sequencer *sequencer);
+/* Takes `count` new ids (written to seqs) and a place in the table's line, in one step. */
+void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket, uint64_t *seqs,
+                          size_t count);
+/* Committer only. Marks the ticket and returns the tickets that may be published now, in order (linked by `next`). */
+kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket);
+
+/* ---- access.c: table rights by role (catalog.md 4) ---- */
+
+typedef enum kdbi_access { KDBI_READ, KDBI_WRITE } kdbi_access;
+KDB_NODISCARD kdb_status kdbi_access_check_table(kdb_role role, const kdb_table *table, kdbi_access access,
+                                                 kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_access_check_system(kdb_role role, const kdb_system_table_def *def, kdb_err *err);
+
+/* ---- plan.c, plan_cache.c: parsed and bound statements; a plan belongs to one worker unless transient ---- */
+
+/* What a scan slot reads: one of the two is set. */
+typedef struct kdbi_slot {
+    kdb_table *table;                /* a reference */
+    const kdb_system_table_def *def;
+    bool target;                     /* the table a DML statement writes */
+} kdbi_slot;
+
+/* How a result column is turned from the engine's type into the one shown. */
+typedef enum kdbi_convert { KDBI_KEEP, KDBI_RETYPE, KDBI_WIDEN, KDBI_DECIMAL_TO_DOUBLE } kdbi_convert;
+
+/* A statement's SELECT (a query, INSERT's select or expressions, UPDATE's or DELETE's rows) bound and prepared. */
+typedef struct kdbi_bound_query {
+    kdb_bound *bound;
+    kdb_engine_plan *engine_plan;
+    kdb_scan_table *scan_tables;
+    kdb_result_column *columns;
+    kdbi_convert *convert;
+    size_t ncolumns;
+} kdbi_bound_query;
+
+struct kdbi_plan {
+    kdb_arena *arena;      /* text, statement */
+    kdb_sv key;            /* namespace, NUL, statement text */
+    kdb_stmt *stmt;
+    bool internal;         /* our own text: system tables open to every role */
+    bool transient;        /* owned by its execution, never cached, without engine objects */
+
+    kdb_arena *bind_arena; /* everything below; NULL: not bound */
+    uint64_t epoch;        /* of the registry when bound or last found valid */
+    kdb_sv ns;             /* of unqualified names */
+    kdbi_slot *slots;
+    size_t nslots;
+    kdb_table *target;     /* DML: a reference */
+    kdbi_bound_query query;
+
+    kdbi_plan *newer, *older; /* the cache's order of use */
+};
+
+/* The cached or a new plan for `text` under `ns`. *owned says that the caller frees it (transient). */
+KDB_NODISCARD kdb_status kdbi_plan_get(kdbi_worker *worker, kdb_sv ns, kdb_sv text, bool internal, kdbi_plan **out,
+                                       bool *owned, kdb_err *err);
+void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL is fine */
+/* Makes the plan's binding valid for the present catalog and checks the rights of `principal` on every table. */
+KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal,
+                                        kdb_err *err);
+kdbi_plan_cache *kdbi_plan_cache_new(size_t capacity);
+void kdbi_plan_cache_free(kdbi_plan_cache *cache);
+kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key);
+void kdbi_plan_cache_put(kdbi_plan_cache *cache, kdbi_plan *plan /* taken */);
+size_t kdbi_plan_cache_count(const kdbi_plan_cache *cache);
+
+/* ---- run.c: one execution of a bound query ---- */
+
+typedef struct kdbi_run {
+    kdb_core *core;
+    const kdbi_plan *plan;
+    const kdb_principal *principal;
+    kdb_snapshot *snapshot;      /* owned */
+    const kdb_value *params;     /* the user's, then the hidden ones */
+    size_t nparams;
+    int64_t now_us;
+    const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
+    kdb_scan_source source;
+    kdb_engine_cursor *cursor;   /* owned */
+} kdbi_run;
+
+/* Opens a snapshot and starts the plan's query. `run` is the caller's storage until _done. */
+KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, const kdbi_plan *plan,
+                                        const kdb_key_set *restrict_target, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err);
+void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
+
+/* ---- write.c: the rows one statement changes, from evaluation to publication ---- */
+
+typedef struct kdbi_row_write {
+    kdb_change_op op;
+    kdb_sv key;
+    kdb_sv row;          /* encoded, stamped with its `_seq` at commit; empty: the row is removed (STREAM) */
+    kdb_sv old_row;      /* for change events */
+    uint64_t seq;        /* given at commit */
+    uint64_t old_seq;    /* of the version replaced; 0: none */
+    uint64_t read_seq;   /* UPDATE, DELETE: of the version the statement saw */
+    const kdb_value *set; /* UPDATE: new values by SET position */
+    bool fresh;          /* key made by the server: cannot exist yet */
+    bool skip;           /* nothing to write after all */
+} kdbi_row_write;
+
+struct kdbi_write {
+    kdb_change_op op;
+    kdb_commit commit;
+    kdbi_lock_set locks;
+    kdbi_seq_ticket ticket;
+    kdb_core *core;
+    kdb_exec *exec;       /* NULL once answered */
+    kdb_arena *arena;     /* this and all it points to */
+    kdb_table *table;     /* a reference, entered for writing */
+    bool entered;
+    bool locked;
+    kdb_user_id user;
+    kdb_batch *batch;
+    const uint32_t *set_columns; /* UPDATE: table columns by SET position */
+    size_t nset;
+    kdbi_row_write *rows;
+    size_t nrows, cap;
+    size_t limit;         /* bytes of keys and rows the statement may write */
+    size_t bytes;
+    uint64_t ceiling;     /* of `_seq`, that the batch carries; 0: none */
+    kdb_status status;    /* of the commit */
+    atomic_int owners;    /* the answer and the publication */
+    /* Continues the statement on a worker once the locks are held. */
+    kdb_status (*locked_step)(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err);
+};
+
+kdbi_write *kdbi_write_new(kdb_exec *exec, kdb_table *table, kdb_user_id user);
+/* Gives everything back; only before the commit was handed over. NULL is fine. */
+void kdbi_write_abandon(kdbi_write *write);
+/* A new zeroed row. KDB_LIMIT when the statement's limit is passed. `bytes` is what it will write. */
+KDB_NODISCARD kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err);
+/* Locks the rows' keys, enters the table, then runs `step`, here or later on a worker (*pending). */
+KDB_NODISCARD kdb_status kdbi_write_lock(kdbi_write *write,
+                                         kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *),
+                                         bool *pending, kdb_err *err);
+/* Gives each row its `_seq` and hands the batch to the committer; the statement is then answered from there. With no
+ * rows to write it is done at once (*pending stays false). */
+KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);
+size_t kdbi_write_count(const kdbi_write *write); /* rows not skipped */
+
+/* ---- exec.c: one request ---- */
+
+struct kdb_exec {
+    kdb_core *core;
+    kdb_request *request;
+    kdb_arena *arena;
+    kdbi_worker *worker;      /* while on one */
+    atomic_bool cancelled;
+    kdb_sql_piece *pieces;
+    size_t npieces;
+    size_t next;              /* the statement that runs */
+    bool started;             /* past the checks that come before the first statement */
+    kdb_sv ns;
+    int64_t deadline_us;      /* of the statement that runs */
+    kdbi_plan *plan;          /* transient plan of the statement that runs */
+    uint64_t affected[3];     /* INSERT, UPDATE, DELETE totals of a batch */
+    kdbi_write *write;        /* of the statement that runs */
+    /* What a worker does with the execution when it takes it from the queue. */
+    void (*resume)(kdb_exec *exec);
+    kdb_exec *prev_live, *next_live; /* guarded by core->lock */
+    kdb_auth_job *auth_job;   /* CREATE/ALTER USER */
+    kdb_status auth_status;
+    kdb_err auth_err;
+};
+
+/* What a new execution resumes with: checks all statements, then runs them. */
+void kdbi_exec_start(kdb_exec *exec);
+/* Puts the execution back on the workers' queue, to continue with `resume`. Any thread. */
+void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec));
+/* The statement that runs is finished: starts the next one or ends the request. Any thread; the exec may be gone. */
+void kdbi_exec_statement_done(kdb_exec *exec);
+/* The statement that runs failed: ends the request. The exec is gone. */
+void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err);
+/* Reports a DML count: at once for a single statement, summed for a batch. */
+void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count);
+void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...) KDB_PRINTF(2, 3);
+kdb_sv kdbi_exec_text(const kdb_exec *exec); /* of the statement that runs */
+kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* empty for SHARED */
+kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written); /* written, or the default namespace */
+
+/* Runs one statement: *pending when it goes on elsewhere. */
+typedef kdb_status (*kdbi_stmt_run)(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+extern const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT];
+
+kdb_status kdbi_run_query(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+/* Runs our own SELECT with system tables open to every role, as the statement's result. */
+kdb_status kdbi_run_internal_query(kdb_exec *exec, kdb_sv sql, kdb_err *err);
+kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_update(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_delete(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_create_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_drop_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_use_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_drop_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_namespaces(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+
+/* The table column a statement names; system columns and unknown ones are refused with the nearest name. */
+KDB_NODISCARD kdb_status kdbi_find_column(const kdb_table *table, const kdb_table_name *column, const char *verb,
+                                          uint32_t *out, kdb_err *err);
+/* Adds the column to a coercion failure, in the reference's words. */
+void kdbi_coercion_error(kdb_err *err, kdb_sv column);
+/* The values of one row of a table to be written, checked for NOT NULL; `row` counts from 1 for messages. */
+KDB_NODISCARD kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_value *values, size_t row, kdb_err *err);
+
+/* ---- core.c: workers and the watch on their deadlines ---- */
+
+/* Says that `worker` runs `exec`, so that cancel and the watch may interrupt it; and that it no longer does. An
+ * execution is left before anything is done that lets another thread go on with it. */
+void kdbi_worker_enter(kdbi_worker *worker, kdb_exec *exec);
+void kdbi_worker_leave(kdb_exec *exec);
+/* Takes the request off the list of live ones and frees the execution. */
+void kdbi_core_retire(kdb_exec *exec, bool failed);
+
+struct kdbi_worker {
+    kdb_core *core;
+    kdb_thread thread;
+    kdb_engine_conn *conn;    /* the worker's */
+    kdbi_plan_cache *plans;   /* the worker's */
+    kdb_exec *running;        /* guarded by core->lock */
+    int64_t deadline_us;      /* guarded by core->lock; 0: none */
+    atomic_size_t plans_cached;
+};
+
+struct kdb_core {
+    kdb_store *store;         /* fixed after open, as all but what is said */
+    kdb_engine *engine;
+    kdb_registry *registry;
+    kdb_auth *auth;
+    kdb_system *system;
+    const kdb_options *options;
+    kdb_seq_ceiling ceiling;  /* atomic */
+    kdb_change_sink *sinks;
+    size_t nsinks;
+    int64_t timeout_us;
+    size_t write_limit;
+    int64_t default_limit, max_limit;
+    size_t scan_threads;
+    int64_t slow_us;
+    int64_t node_id;
+
+    kdb_mutex ddl;            /* rank KDB_LOCK_DDL: one DDL statement at a time. A gate: held over its commit, so that
+                               * what a statement checked is still so when it is stored */
+    kdb_queue *queue;         /* executions waiting for a worker */
+    kdbi_worker *workers;
+    size_t nworkers;
+    kdbi_row_locks *row_locks;
+    kdbi_sequencer *sequencer;
+
+    kdb_mutex lock;           /* rank KDB_LOCK_WORKERS */
+    kdb_cond changed;         /* live fell to 0, a dropped table lost a writer, or the watch must stop */
+    size_t live;              /* guarded by lock: requests submitted and not done */
+    bool draining;            /* guarded by lock */
+    bool stopping;            /* guarded by lock */
+    kdb_exec *first_live;     /* guarded by lock: all of them, for drain */
+    kdb_thread watch;
+    atomic_uint_fast64_t requests, failed, overloaded;
+};
+
+#endif

@@ -1,0 +1,262 @@
+/* exec.c - one request from its text to its last answer. All statements are parsed and authorised before the first one
+ * runs; then they run in order. A statement may go on elsewhere (its commit on the committer, its row locks, a password
+ * hash): the worker then takes the next request and whoever finishes the statement calls _statement_done or _fail. */
+#include "core_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void run_statements(kdb_exec *exec);
+
+/* ---- what statements ask of their request ---- */
+
+kdb_sv kdbi_exec_text(const kdb_exec *exec)
+{
+    return exec->pieces[exec->next].text;
+}
+
+kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table)
+{
+    return table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : exec->request->principal.user;
+}
+
+kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written)
+{
+    return written.len != 0 ? written : exec->ns;
+}
+
+void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    const int len = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    const kdb_reply *reply = &exec->request->reply;
+    reply->message(reply->self, 0, kdb_sv_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1));
+}
+
+static void report_affected(kdb_exec *exec, kdb_change_op op, uint64_t count)
+{
+    static const char *const verbs[] = { "Inserted", "Updated", "Deleted" };
+    char text[64];
+    const int len = snprintf(text, sizeof(text), "%s %llu row(s)", verbs[op], (unsigned long long)count);
+    const kdb_reply *reply = &exec->request->reply;
+    reply->message(reply->self, count, kdb_sv_of(text, (size_t)len));
+}
+
+void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count)
+{
+    if (exec->npieces == 1) {
+        report_affected(exec, op, count);
+    } else {
+        exec->affected[op] += count;
+    }
+}
+
+/* ---- the end of a request ---- */
+
+static void release(kdb_exec *exec)
+{
+    kdbi_worker_leave(exec);
+    kdbi_plan_free(exec->plan);
+    exec->plan = NULL;
+    kdbi_write_abandon(exec->write);
+    exec->write = NULL;
+}
+
+static void finish(kdb_exec *exec)
+{
+    for (int op = KDB_CHANGE_INSERT; op <= KDB_CHANGE_DELETE; op++) {
+        if (exec->affected[op] > 0) {
+            report_affected(exec, (kdb_change_op)op, exec->affected[op]);
+        }
+    }
+    release(exec);
+    const kdb_reply *reply = &exec->request->reply;
+    reply->done(reply->self, NULL);
+    kdbi_core_retire(exec, false);
+}
+
+/* The statement's text for admins' `details`, unless it may hold a password. Text that did not parse is not shown
+ * either: nobody knows what is in it. */
+static kdb_sv shown_text(kdb_exec *exec, const kdb_sql_piece *piece)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_stmt *stmt = NULL;
+    if (kdb_dialect_parse(piece->text, arena, &stmt, NULL) != KDB_OK || stmt->has_secret) {
+        return (kdb_sv){ NULL, 0 };
+    }
+    return kdb_sv_dup(exec->arena, piece->text);
+}
+
+void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err)
+{
+    kdb_failure failure = { .status = status, .text = kdb_sv_cstr(err->text) };
+    if (exec->next < exec->npieces) {
+        const kdb_sql_piece *piece = &exec->pieces[exec->next];
+        failure.statement = exec->started ? (uint32_t)exec->next + 1 : 0;
+        failure.statement_text = shown_text(exec, piece);
+        if (err->position >= 0) {
+            kdb_dialect_line_column(exec->request->sql, piece->offset + (size_t)err->position, &failure.line,
+                                    &failure.column);
+        }
+    }
+    release(exec);
+    const kdb_reply *reply = &exec->request->reply;
+    reply->done(reply->self, &failure);
+    kdbi_core_retire(exec, true);
+}
+
+void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec))
+{
+    exec->resume = resume;
+    KDB_ASSERT(kdb_queue_push_always(exec->core->queue, exec));
+}
+
+void kdbi_exec_statement_done(kdb_exec *exec)
+{
+    kdbi_plan_free(exec->plan);
+    exec->plan = NULL;
+    exec->next++;
+    if (exec->next < exec->npieces) {
+        kdbi_exec_requeue(exec, run_statements);
+    } else {
+        finish(exec);
+    }
+}
+
+/* ---- running ---- */
+
+static kdb_status check_params(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err)
+{
+    if (stmt->nparams == exec->request->nparams) {
+        return KDB_OK;
+    }
+    return KDB_FAIL(err, KDB_INVALID_PARAMETER, "Parameter count mismatch: the statement uses %u, the request has %zu",
+                    stmt->nparams, exec->request->nparams);
+}
+
+static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err)
+{
+    const kdb_stmt_def *def = &kdb_stmt_defs[stmt->kind];
+    if (exec->request->principal.role >= def->min_role) {
+        return KDB_OK;
+    }
+    return KDB_FAIL(err, KDB_PERMISSION_DENIED, "%s", def->denied);
+}
+
+static kdb_status interrupted(const kdb_exec *exec, kdb_status status, kdb_err *err)
+{
+    if (status == KDB_TIMEOUT) {
+        return KDB_FAIL(err, KDB_TIMEOUT, "Handler execution timeout: exceeded %llds",
+                        (long long)(exec->core->timeout_us / 1000000));
+    }
+    return status;
+}
+
+static void log_slow(const kdb_exec *exec, const kdbi_plan *plan, int64_t started_us)
+{
+    const int64_t took = kdb_monotonic_us() - started_us;
+    if (exec->core->slow_us > 0 && took >= exec->core->slow_us) {
+        kdb_log_warn("slow statement kind=\"%s\" took_ms=%lld user=%.*s", kdb_stmt_defs[plan->stmt->kind].name,
+                     (long long)(took / 1000), KDB_SV_ARG(exec->request->principal.user.text));
+    }
+}
+
+/* A plan that is not cached goes with the execution. */
+static kdb_status take_plan(kdb_exec *exec, kdbi_plan **out, kdb_err *err)
+{
+    if (exec->plan != NULL) {
+        *out = exec->plan;
+        return KDB_OK;
+    }
+    bool owned = false;
+    KDB_TRY(kdbi_plan_get(exec->worker, exec->ns, kdbi_exec_text(exec), false, out, &owned, err));
+    exec->plan = owned ? *out : NULL;
+    return KDB_OK;
+}
+
+static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
+{
+    if (atomic_load_explicit(&exec->cancelled, memory_order_relaxed)) {
+        return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
+    }
+    const int64_t started_us = kdb_monotonic_us();
+    exec->deadline_us = started_us + exec->core->timeout_us;
+    kdbi_worker_enter(exec->worker, exec);
+    kdbi_plan *plan = NULL;
+    KDB_TRY(take_plan(exec, &plan, err));
+    const kdb_status status = kdbi_stmt_runs[plan->stmt->kind](exec, plan, pending, err);
+    if (*pending) {
+        return KDB_OK;
+    }
+    log_slow(exec, plan, started_us);
+    return status;
+}
+
+static void run_statements(kdb_exec *exec)
+{
+    while (exec->next < exec->npieces) {
+        kdb_err err = { .position = -1 };
+        bool pending = false;
+        const kdb_status status = run_statement(exec, &pending, &err);
+        if (pending) {
+            return; /* another thread goes on: `exec` may be gone */
+        }
+        if (status != KDB_OK) {
+            kdbi_exec_fail(exec, interrupted(exec, status, &err), &err);
+            return;
+        }
+        kdbi_plan_free(exec->plan);
+        exec->plan = NULL;
+        exec->next++;
+    }
+    finish(exec);
+}
+
+/* ---- the start: everything that can be refused before anything happens ---- */
+
+static kdb_status check_statement(kdb_exec *exec, kdb_err *err)
+{
+    kdbi_plan *plan = NULL;
+    KDB_TRY(take_plan(exec, &plan, err));
+    KDB_TRY(check_role(exec, plan->stmt, err));
+    return check_params(exec, plan->stmt, err);
+}
+
+static kdb_status check_all(kdb_exec *exec, kdb_err *err)
+{
+    for (exec->next = 0; exec->next < exec->npieces; exec->next++) {
+        KDB_TRY(check_statement(exec, err));
+        if (exec->npieces > 1) {
+            kdbi_plan_free(exec->plan);
+            exec->plan = NULL;
+        }
+    }
+    exec->next = 0;
+    exec->started = true;
+    return KDB_OK;
+}
+
+static kdb_status prepare(kdb_exec *exec, kdb_err *err)
+{
+    const kdb_request *request = exec->request;
+    exec->ns = request->ns.len != 0 ? kdb_sv_dup_lower(exec->arena, request->ns) : KDB_SV("default");
+    KDB_TRY(kdb_dialect_split(request->sql, exec->arena, &exec->pieces, &exec->npieces, err));
+    if (exec->npieces > 1 && request->nparams > 0) {
+        return KDB_FAIL(err, KDB_PARAMS_WITH_BATCH, "Parameters not supported with multi-statement batches");
+    }
+    return check_all(exec, err);
+}
+
+void kdbi_exec_start(kdb_exec *exec)
+{
+    kdb_err err = { .position = -1 };
+    const kdb_status status = prepare(exec, &err);
+    if (status != KDB_OK) {
+        kdbi_exec_fail(exec, status, &err);
+        return;
+    }
+    run_statements(exec);
+}

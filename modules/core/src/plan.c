@@ -1,0 +1,401 @@
+/* plan.c - a statement from its text to something that can run again and again: parsed once, bound against the catalog
+ * as it is (names, rights, functions: the tenant wall), prepared in the worker's engine connection. A bound plan stays
+ * valid as long as every name in it still means the same table; the registry's epoch tells cheaply when to look. */
+#include "core_int.h"
+
+/* ---- names: what dialect asks while it binds ---- */
+
+typedef struct resolver {
+    kdbi_worker *worker;
+    kdbi_plan *plan;
+    const kdb_principal *principal;
+    size_t capacity;
+    kdbi_slot **resolved; /* every table answered for, in the order asked; in plan->bind_arena */
+    size_t count;
+} resolver;
+
+static kdbi_slot *add_slot(resolver *r)
+{
+    if (r->count == r->capacity) {
+        const size_t capacity = r->capacity == 0 ? 8 : r->capacity * 2;
+        kdbi_slot **grown = KDB_ARENA_ARRAY(r->plan->bind_arena, kdbi_slot *, capacity);
+        if (r->count > 0) {
+            memcpy(grown, r->resolved, r->count * sizeof(kdbi_slot *));
+        }
+        r->resolved = grown;
+        r->capacity = capacity;
+    }
+    kdbi_slot *slot = KDB_ARENA_NEW(r->plan->bind_arena, kdbi_slot);
+    r->resolved[r->count++] = slot;
+    return slot;
+}
+
+static kdb_status refuse_protected_write(const kdbi_plan *plan, kdb_sv ns, const kdb_table_name *name, kdb_err *err)
+{
+    static const char *const verbs[KDB_STMT_KIND_COUNT] = {
+        [KDB_STMT_INSERT] = "insert", [KDB_STMT_UPDATE] = "update", [KDB_STMT_DELETE] = "delete"
+    };
+    const char *verb = verbs[plan->stmt->kind];
+    return KDB_FAIL_AT(err, name->position, KDB_INVALID_OPERATION, "Cannot %s system table '%.*s.%.*s'",
+                       verb == NULL ? "change" : verb, KDB_SV_ARG(ns), KDB_SV_ARG(name->name));
+}
+
+static kdb_status no_system_table(kdb_sv ns, const kdb_table_name *name, kdb_err *err)
+{
+    const kdb_sv nearest = kdb_system_nearest(ns, name->name);
+    if (nearest.len == 0) {
+        return KDB_FAIL_AT(err, name->position, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
+                           KDB_SV_ARG(name->name), KDB_SV_ARG(ns));
+    }
+    return KDB_FAIL_AT(err, name->position, KDB_TABLE_NOT_FOUND,
+                       "Table '%.*s' not found in namespace '%.*s'. Did you mean '%.*s.%.*s'?", KDB_SV_ARG(name->name),
+                       KDB_SV_ARG(ns), KDB_SV_ARG(ns), KDB_SV_ARG(nearest));
+}
+
+static kdb_status resolve_system(resolver *r, kdb_sv ns, const kdb_table_name *name, kdb_bind_table *out, kdb_err *err)
+{
+    const kdb_system_table_def *def = kdb_system_lookup(ns, name->name);
+    if (def == NULL) {
+        return no_system_table(ns, name, err);
+    }
+    if (!r->plan->internal) {
+        KDB_TRY(kdbi_access_check_system(r->principal->role, def, err));
+    }
+    kdbi_slot *slot = add_slot(r);
+    slot->def = def;
+    *out = (kdb_bind_table){ .handle = slot,
+                             .columns = kdb_system_fields(def, r->plan->bind_arena),
+                             .ncolumns = def->ncolumns };
+    return KDB_OK;
+}
+
+static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *name, bool target, kdb_bind_table *out,
+                               kdb_err *err)
+{
+    kdbi_slot *slot = add_slot(r);
+    const kdb_status status = kdb_registry_find_table(r->worker->core->registry, ns, name->name, &slot->table, err);
+    if (status != KDB_OK) {
+        kdb_err_at(err, name->position);
+        return status;
+    }
+    slot->target = target;
+    KDB_TRY(kdbi_access_check_table(r->principal->role, slot->table, target ? KDBI_WRITE : KDBI_READ, err));
+    const kdb_table *table = slot->table;
+    size_t count = 0;
+    *out = (kdb_bind_table){ .handle = slot,
+                             .has_seq = true,
+                             .deleted_is_false = table->type == KDB_TABLE_STREAM,
+                             .order_by_seq = table->nkey == 0 };
+    out->columns = kdb_table_fields(table, r->plan->bind_arena, &count);
+    out->ncolumns = count;
+    return KDB_OK;
+}
+
+static kdb_status resolve(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out, kdb_err *err)
+{
+    resolver *r = self;
+    const kdb_sv ns = name->ns.len != 0 ? name->ns : r->plan->ns;
+    if (!kdb_registry_is_protected(ns)) {
+        return resolve_user(r, ns, name, dml_target, out, err);
+    }
+    if (dml_target) {
+        return refuse_protected_write(r->plan, ns, name, err);
+    }
+    return resolve_system(r, ns, name, out, err);
+}
+
+/* ---- result columns: the reference's types and flags over the engine's ---- */
+
+static kdb_type field_type(const kdbi_slot *slot, uint32_t column, bool *key, bool *not_null)
+{
+    *key = false;
+    if (slot->def != NULL) {
+        *key = slot->def->columns[column].key;
+        *not_null = slot->def->columns[column].not_null;
+        return kdb_type_of(slot->def->columns[column].kind);
+    }
+    const kdb_schema *schema = slot->table->schema;
+    if (column >= schema->ncolumns) { /* `_seq`, `_deleted` */
+        *not_null = true;
+        return kdb_type_of(column == schema->ncolumns ? KDB_TYPE_BIGINT : KDB_TYPE_BOOLEAN);
+    }
+    for (size_t i = 0; i < slot->table->nkey; i++) {
+        *key = *key || slot->table->key[i] == column;
+    }
+    *not_null = schema->columns[column].not_null;
+    return schema->columns[column].type;
+}
+
+static kdbi_convert constant_conversion(kdb_result_column *column)
+{
+    switch (kdb_type_layout(column->type)) {
+    case KDB_LAYOUT_I16:
+    case KDB_LAYOUT_I32:
+        if (column->type.kind == KDB_TYPE_DATE) {
+            return KDBI_KEEP;
+        }
+        column->type = kdb_type_of(KDB_TYPE_BIGINT);
+        return KDBI_WIDEN;
+    case KDB_LAYOUT_I128:
+        column->type = kdb_type_of(KDB_TYPE_DOUBLE);
+        return KDBI_DECIMAL_TO_DOUBLE;
+    case KDB_LAYOUT_NONE:
+    case KDB_LAYOUT_BOOL:
+    case KDB_LAYOUT_I64:
+    case KDB_LAYOUT_F32:
+    case KDB_LAYOUT_F64:
+    case KDB_LAYOUT_BYTES:
+    case KDB_LAYOUT_UUID:
+    case KDB_LAYOUT_F32S:
+        break;
+    }
+    return KDBI_KEEP;
+}
+
+static kdbi_convert shown_column(const kdbi_plan *plan, const kdb_bound_column *from, kdb_result_column *column)
+{
+    if (from->slot < 0) {
+        return from->constant ? constant_conversion(column) : KDBI_KEEP;
+    }
+    const kdb_type type = field_type(&plan->slots[from->slot], from->column, &column->key, &column->not_null);
+    if (kdb_type_eq(type, column->type) || kdb_type_layout(type) != kdb_type_layout(column->type)) {
+        return KDBI_KEEP;
+    }
+    column->type = type; /* JSON, FILE and DATETIME, which the engine takes for text and timestamps */
+    return KDBI_RETYPE;
+}
+
+static void describe_columns(kdbi_plan *plan)
+{
+    kdbi_bound_query *query = &plan->query;
+    query->ncolumns = kdb_engine_plan_ncolumns(query->engine_plan);
+    query->columns = KDB_ARENA_ARRAY(plan->bind_arena, kdb_result_column, query->ncolumns);
+    query->convert = KDB_ARENA_ARRAY(plan->bind_arena, kdbi_convert, query->ncolumns);
+    const bool lineage = query->bound->columns != NULL && query->bound->ncolumns == query->ncolumns;
+    for (size_t i = 0; i < query->ncolumns; i++) {
+        const kdb_engine_column *from = kdb_engine_plan_column(query->engine_plan, i);
+        query->columns[i] = (kdb_result_column){ .name = from->name, .type = from->type };
+        query->convert[i] = lineage ? shown_column(plan, &query->bound->columns[i], &query->columns[i]) : KDBI_KEEP;
+    }
+}
+
+/* ---- binding ---- */
+
+static void unbind(kdbi_plan *plan)
+{
+    kdb_engine_plan_free(plan->query.engine_plan);
+    for (size_t i = 0; i < plan->nslots; i++) {
+        kdb_table_unref(plan->slots[i].table);
+    }
+    kdb_table_unref(plan->target);
+    kdb_arena_free(plan->bind_arena);
+    plan->bind_arena = NULL;
+    plan->slots = NULL;
+    plan->nslots = 0;
+    plan->target = NULL;
+    plan->query = (kdbi_bound_query){ 0 };
+}
+
+static void describe_scans(kdbi_plan *plan)
+{
+    kdbi_bound_query *query = &plan->query;
+    query->scan_tables = KDB_ARENA_ARRAY(plan->bind_arena, kdb_scan_table, plan->nslots + 1);
+    for (size_t i = 0; i < plan->nslots; i++) {
+        const kdbi_slot *slot = &plan->slots[i];
+        kdb_scan_table *table = &query->scan_tables[i];
+        if (slot->def != NULL) {
+            table->columns = kdb_system_fields(slot->def, plan->bind_arena);
+            table->ncolumns = slot->def->ncolumns;
+        } else {
+            table->columns = kdb_table_fields(slot->table, plan->bind_arena, &table->ncolumns);
+            table->ncolumns += slot->target; /* `_key` follows for the table that is changed */
+        }
+    }
+}
+
+/* Slots come back in dialect's numbering; references move from the resolver to the plan. */
+static void adopt_slots(kdbi_plan *plan, const resolver *r, const kdb_bound *bound)
+{
+    plan->slots = KDB_ARENA_ARRAY(plan->bind_arena, kdbi_slot, r->count + 1);
+    if (bound == NULL) { /* binding failed: keep the references where unbind finds them */
+        for (size_t i = 0; i < r->count; i++) {
+            plan->slots[i] = *r->resolved[i];
+        }
+        plan->nslots = r->count;
+        return;
+    }
+    KDB_ASSERT(bound->ntables == r->count);
+    for (size_t i = 0; i < bound->ntables; i++) {
+        plan->slots[i] = *(const kdbi_slot *)bound->tables[i].handle;
+    }
+    plan->nslots = bound->ntables;
+}
+
+static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_query *query,
+                             const kdb_principal *principal, kdb_err *err)
+{
+    resolver r = { .worker = worker, .plan = plan, .principal = principal };
+    const kdb_binder binder = { &r, kdb_engine_scan_function(worker->conn), resolve };
+    const kdb_status status =
+        kdb_dialect_bind(query, plan->stmt->nparams, &binder, plan->bind_arena, &plan->query.bound, err);
+    adopt_slots(plan, &r, status == KDB_OK ? plan->query.bound : NULL);
+    KDB_TRY(status);
+    describe_scans(plan);
+    KDB_TRY(kdb_engine_prepare(worker->conn, plan->query.bound->sql, plan->query.scan_tables, plan->nslots,
+                               &plan->query.engine_plan, err));
+    describe_columns(plan);
+    return KDB_OK;
+}
+
+static kdb_status bind_target(kdbi_worker *worker, kdbi_plan *plan, const kdb_table_name *name,
+                              const kdb_principal *principal, kdb_err *err)
+{
+    const kdb_sv ns = name->ns.len != 0 ? name->ns : plan->ns;
+    if (kdb_registry_is_protected(ns)) {
+        return refuse_protected_write(plan, ns, name, err);
+    }
+    const kdb_status status = kdb_registry_find_table(worker->core->registry, ns, name->name, &plan->target, err);
+    if (status != KDB_OK) {
+        kdb_err_at(err, name->position);
+        return status;
+    }
+    return kdbi_access_check_table(principal->role, plan->target, KDBI_WRITE, err);
+}
+
+static kdb_status bind_statement(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
+{
+    const kdb_stmt *stmt = plan->stmt;
+    if (stmt->kind == KDB_STMT_QUERY) {
+        return bind_query(worker, plan, stmt->as.query, principal, err);
+    }
+    if (stmt->kind == KDB_STMT_INSERT) {
+        KDB_TRY(bind_target(worker, plan, &stmt->as.insert.table, principal, err));
+        const kdb_query *query = stmt->as.insert.select != NULL ? stmt->as.insert.select : stmt->as.insert.exprs;
+        return query == NULL ? KDB_OK : bind_query(worker, plan, query, principal, err);
+    }
+    KDB_TRY(bind_target(worker, plan, &stmt->as.change.table, principal, err));
+    return bind_query(worker, plan, stmt->as.change.select, principal, err);
+}
+
+static bool still_means(kdb_registry *registry, const kdb_table *table)
+{
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *now = kdb_registry_lookup_table(registry, table->ns, table->name);
+    return now == table;
+}
+
+static bool names_still_mean_the_same(kdb_registry *registry, const kdbi_plan *plan)
+{
+    for (size_t i = 0; i < plan->nslots; i++) {
+        if (plan->slots[i].table != NULL && !still_means(registry, plan->slots[i].table)) {
+            return false;
+        }
+    }
+    return plan->target == NULL || still_means(registry, plan->target);
+}
+
+/* Rights are those of the caller now, not of whoever bound the plan. */
+static kdb_status check_rights(const kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
+{
+    for (size_t i = 0; i < plan->nslots; i++) {
+        const kdbi_slot *slot = &plan->slots[i];
+        if (slot->def != NULL) {
+            if (!plan->internal) {
+                KDB_TRY(kdbi_access_check_system(principal->role, slot->def, err));
+            }
+        } else {
+            KDB_TRY(kdbi_access_check_table(principal->role, slot->table, slot->target ? KDBI_WRITE : KDBI_READ, err));
+        }
+    }
+    return plan->target == NULL ? KDB_OK : kdbi_access_check_table(principal->role, plan->target, KDBI_WRITE, err);
+}
+
+kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
+{
+    kdb_registry *registry = worker->core->registry;
+    const uint64_t epoch = kdb_registry_epoch(registry); /* read first: a change after this is seen next time */
+    if (plan->bind_arena != NULL && (plan->epoch == epoch || names_still_mean_the_same(registry, plan))) {
+        plan->epoch = epoch;
+        return check_rights(plan, principal, err);
+    }
+    unbind(plan);
+    plan->bind_arena = kdb_arena_new(0);
+    const kdb_status status = bind_statement(worker, plan, principal, err);
+    if (status != KDB_OK) {
+        unbind(plan);
+        return status;
+    }
+    plan->epoch = epoch;
+    return KDB_OK;
+}
+
+/* ---- plans ---- */
+
+/* Texts with their values written in come once each and would only push useful plans out of the cache. */
+static bool is_transient(const kdb_stmt *stmt)
+{
+    switch (stmt->kind) {
+    case KDB_STMT_QUERY:
+    case KDB_STMT_UPDATE:
+    case KDB_STMT_DELETE: return false;
+    case KDB_STMT_INSERT: return stmt->as.insert.select == NULL && stmt->as.insert.exprs == NULL && stmt->nparams == 0;
+    case KDB_STMT_CREATE_NAMESPACE:
+    case KDB_STMT_DROP_NAMESPACE:
+    case KDB_STMT_USE_NAMESPACE:
+    case KDB_STMT_SHOW_NAMESPACES:
+    case KDB_STMT_CREATE_TABLE:
+    case KDB_STMT_DROP_TABLE:
+    case KDB_STMT_SHOW_TABLES:
+    case KDB_STMT_DESCRIBE_TABLE:
+    case KDB_STMT_SHOW_STATS:
+    case KDB_STMT_SHOW_STORAGES:
+    case KDB_STMT_CREATE_USER:
+    case KDB_STMT_ALTER_USER:
+    case KDB_STMT_DROP_USER:
+    case KDB_STMT_KIND_COUNT: break;
+    }
+    return true;
+}
+
+static kdb_sv plan_key(kdb_arena *arena, kdb_sv ns, kdb_sv text, bool internal)
+{
+    char *key = kdb_arena_alloc_raw(arena, ns.len + text.len + 1);
+    memcpy(key, ns.ptr, ns.len);
+    key[ns.len] = internal ? 1 : 0; /* names hold neither byte */
+    memcpy(key + ns.len + 1, text.ptr, text.len);
+    return kdb_sv_of(key, ns.len + text.len + 1);
+}
+
+kdb_status kdbi_plan_get(kdbi_worker *worker, kdb_sv ns, kdb_sv text, bool internal, kdbi_plan **out, bool *owned,
+                         kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv key = plan_key(arena, ns, text, internal);
+    kdbi_plan *plan = kdbi_plan_cache_lookup(worker->plans, key);
+    *owned = false;
+    if (plan == NULL) {
+        kdb_stmt *stmt = NULL;
+        KDB_TRY(kdb_dialect_parse(kdb_sv_of(key.ptr + ns.len + 1, text.len), arena, &stmt, err));
+        plan = KDB_ARENA_NEW(arena, kdbi_plan);
+        plan->arena = KDB_TAKE(arena);
+        plan->key = key;
+        plan->ns = kdb_sv_of(key.ptr, ns.len);
+        plan->stmt = stmt;
+        plan->internal = internal;
+        plan->transient = is_transient(stmt);
+        *owned = plan->transient;
+        if (!plan->transient) {
+            kdbi_plan_cache_put(worker->plans, plan);
+        }
+    }
+    *out = plan;
+    return KDB_OK;
+}
+
+void kdbi_plan_free(kdbi_plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    unbind(plan);
+    kdb_arena_free(plan->arena);
+}

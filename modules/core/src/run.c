@@ -1,0 +1,160 @@
+/* run.c - one execution of a bound query: a snapshot of the store, the parameters with the values the server adds, and
+ * the scans that feed the engine. Everything a scan needs of the session hangs off the run, so one prepared plan serves
+ * every user: the user's rows are chosen here, when the scan opens. */
+#include "core_int.h"
+
+/* One slot being read. Has an arena of its own: scans of one execution open on different engine threads. */
+typedef struct scan {
+    kdb_arena *arena;
+    kdb_table_scan *table;
+    kdb_system_scan *system;
+} scan;
+
+static void scan_close(void *self, void *opened)
+{
+    (void)self;
+    scan *s = opened;
+    kdb_table_scan_free(s->table);
+    kdb_system_scan_free(s->system);
+    kdb_arena_free(s->arena);
+}
+
+static void scan_closep(scan **s)
+{
+    if (*s != NULL) {
+        scan_close(NULL, *s);
+    }
+}
+
+static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const size_t *projection, size_t nprojection,
+                             kdb_err *err)
+{
+    const kdb_bound *bound = run->plan->query.bound;
+    const kdb_table *table = run->plan->slots[slot].table;
+    const kdb_bound_table *from = &bound->tables[slot];
+    kdb_scan_spec spec = { .store = run->core->store,
+                           .table = table,
+                           .snapshot = run->snapshot,
+                           .sees_deleted = from->sees_deleted,
+                           .now_ms = run->now_us / 1000,
+                           .projection = projection,
+                           .nprojection = nprojection,
+                           .max_readers = bound->scan_order ? 1 : run->core->scan_threads };
+    if (slot == 0 && run->restrict_target != NULL) {
+        spec.keys = *run->restrict_target;
+    } else {
+        const kdb_user_id user =
+            table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : run->principal->user;
+        kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, s->arena, &spec.keys);
+    }
+    return kdb_table_scan_new(&spec, &s->table, err);
+}
+
+static kdb_status scan_open(void *self, size_t slot, const size_t *projection, size_t nprojection, void **out,
+                            size_t *max_threads, kdb_err *err)
+{
+    const kdbi_run *run = self;
+    kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(scan_closep) scan *s = KDB_ARENA_NEW(arena, scan);
+    s->arena = arena;
+    size_t *columns = KDB_ARENA_ARRAY(arena, size_t, nprojection + 1);
+    if (nprojection > 0) {
+        memcpy(columns, projection, nprojection * sizeof(*columns));
+    }
+    *max_threads = 1;
+    const kdb_system_table_def *def = run->plan->slots[slot].def;
+    if (def != NULL) {
+        KDB_TRY(kdb_system_scan_open(run->core->system, def, run->principal, run->snapshot, columns, nprojection,
+                                     &s->system, err));
+    } else {
+        KDB_TRY(open_table(run, slot, s, columns, nprojection, err));
+        *max_threads = kdb_table_scan_readers(s->table);
+    }
+    *out = KDB_TAKE(s);
+    return KDB_OK;
+}
+
+static kdb_status scan_open_local(void *self, void *opened, void **out, kdb_err *err)
+{
+    (void)self;
+    scan *s = opened;
+    if (s->system != NULL) {
+        *out = s->system;
+        return KDB_OK;
+    }
+    kdb_table_reader *reader = NULL;
+    KDB_TRY(kdb_table_reader_new(s->table, &reader, err));
+    *out = reader;
+    return KDB_OK;
+}
+
+static kdb_status scan_next(void *self, void *opened, void *local, kdb_chunk *chunk, kdb_err *err)
+{
+    (void)self;
+    const scan *s = opened;
+    return s->system != NULL ? kdb_system_scan_next(s->system, chunk, err) : kdb_table_reader_next(local, chunk, err);
+}
+
+static void scan_close_local(void *self, void *opened, void *local)
+{
+    (void)self;
+    const scan *s = opened;
+    if (s->system == NULL) {
+        kdb_table_reader_free(local);
+    }
+}
+
+static kdb_value hidden_value(const kdbi_run *run, kdb_hidden_param param)
+{
+    switch (param) {
+    case KDB_HIDDEN_NOW: return kdb_value_timestamp(run->now_us);
+    case KDB_HIDDEN_CURRENT_USER: return kdb_value_text(run->principal->user.text);
+    case KDB_HIDDEN_CURRENT_ROLE: return kdb_value_text(kdb_sv_cstr(kdb_role_name(run->principal->role)));
+    }
+    return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
+}
+
+static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *arena)
+{
+    const kdb_bound *bound = run->plan->query.bound;
+    kdb_value *params = KDB_ARENA_ARRAY(arena, kdb_value, request->nparams + bound->nhidden + 1);
+    for (size_t i = 0; i < request->nparams; i++) {
+        params[i] = request->params[i];
+    }
+    for (size_t i = 0; i < bound->nhidden; i++) {
+        params[request->nparams + i] = hidden_value(run, bound->hidden[i]);
+    }
+    run->params = params;
+    run->nparams = request->nparams + bound->nhidden;
+}
+
+kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, const kdbi_plan *plan, const kdb_key_set *restrict_target,
+                          kdb_err *err)
+{
+    *run = (kdbi_run){ .core = exec->core,
+                       .plan = plan,
+                       .principal = &exec->request->principal,
+                       .snapshot = kdb_snapshot_new(exec->core->store),
+                       .now_us = kdb_now_us(),
+                       .restrict_target = restrict_target };
+    run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
+    if (plan->internal) {
+        const kdb_request none = { .nparams = 0 };
+        fill_params(run, &none, exec->arena);
+    } else {
+        fill_params(run, exec->request, exec->arena);
+    }
+    return kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err);
+}
+
+kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err)
+{
+    return kdb_engine_fetch(run->cursor, out, err);
+}
+
+void kdbi_run_done(kdbi_run *run)
+{
+    kdb_engine_cursor_free(run->cursor);
+    kdb_snapshot_free(run->snapshot);
+    *run = (kdbi_run){ 0 };
+}

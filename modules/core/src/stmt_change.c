@@ -1,0 +1,269 @@
+/* stmt_change.c - UPDATE and DELETE. WHERE and SET run as a SELECT through the engine, on a snapshot and without locks.
+ * Then the keys found are locked and every row is read again: where its `_seq` is still the one the SELECT saw, the
+ * result holds; the rest are evaluated again under the locks, restricted to their keys, so that no change is lost and no
+ * row is changed that does not match any more. */
+#include "core_int.h"
+
+#include <stdlib.h>
+
+enum { COLUMN_KEY, COLUMN_SEQ, COLUMN_FIRST_SET };
+
+/* The table columns that SET names, by position. */
+typedef struct setter {
+    kdb_exec *exec;
+    kdbi_write *write;
+    const kdb_change *change;
+    const uint32_t *columns;
+} setter;
+
+static kdb_status check_set_column(const kdb_table *table, const kdb_table_name *column, uint32_t index, kdb_err *err)
+{
+    for (size_t i = 0; i < table->nkey; i++) {
+        if (table->key[i] == index) {
+            return KDB_FAIL_AT(err, column->position, KDB_INVALID_OPERATION,
+                               "UPDATE cannot modify primary key column '%.*s'", KDB_SV_ARG(column->name));
+        }
+    }
+    return KDB_OK;
+}
+
+static kdb_status map_set(setter *s, kdb_err *err)
+{
+    const kdb_table *table = s->write->table;
+    uint32_t *columns = KDB_ARENA_ARRAY(s->write->arena, uint32_t, s->change->ncolumns + 1);
+    s->columns = columns;
+    for (size_t i = 0; i < s->change->ncolumns; i++) {
+        const kdb_table_name *column = &s->change->columns[i];
+        KDB_TRY(kdbi_find_column(table, column, "update", &columns[i], err));
+        KDB_TRY(check_set_column(table, column, s->columns[i], err));
+        for (size_t j = 0; j < i; j++) {
+            if (s->columns[j] == s->columns[i]) {
+                return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL,
+                                   "Multiple assignments to column '%.*s'", KDB_SV_ARG(column->name));
+            }
+        }
+    }
+    return KDB_OK;
+}
+
+/* ---- evaluation: which rows, and what they become ---- */
+
+/* What outlives the chunk; text that coerce borrowed is copied. */
+static kdb_value keep_value(const kdb_value *value, kdb_arena *arena)
+{
+    kdb_value kept = *value;
+    if (value->is_null) {
+        return kept;
+    }
+    if (kdb_type_layout(value->type) == KDB_LAYOUT_BYTES) {
+        kept.as.bytes = kdb_sv_dup(arena, value->as.bytes);
+    } else if (kdb_type_layout(value->type) == KDB_LAYOUT_F32S) {
+        float *copy = KDB_ARENA_ARRAY(arena, float, value->type.dim);
+        memcpy(copy, value->as.f32s, value->type.dim * sizeof(*copy));
+        kept.as.f32s = copy;
+    }
+    return kept;
+}
+
+static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, const kdb_value **out, kdb_err *err)
+{
+    kdb_arena *arena = s->write->arena;
+    kdb_value *set = KDB_ARENA_ARRAY(arena, kdb_value, s->change->ncolumns + 1);
+    for (size_t i = 0; i < s->change->ncolumns; i++) {
+        const kdb_column *column = &s->write->table->schema->columns[s->columns[i]];
+        const kdb_value value = kdb_vec_get(&chunk->cols[COLUMN_FIRST_SET + i], row);
+        kdb_value coerced;
+        const kdb_status status = kdb_value_coerce(&value, column->type, arena, &coerced, err);
+        if (status != KDB_OK) {
+            kdbi_coercion_error(err, column->name);
+            return status;
+        }
+        if (coerced.is_null && column->not_null) {
+            return KDB_FAIL(err, KDB_CONSTRAINT,
+                            "NOT NULL constraint violation: column '%.*s' cannot be NULL (row %zu)",
+                            KDB_SV_ARG(column->name), s->write->nrows + 1);
+        }
+        set[i] = keep_value(&coerced, arena);
+    }
+    *out = set;
+    return KDB_OK;
+}
+
+static kdb_status read_row(const setter *s, const kdb_chunk *chunk, size_t row, kdb_map *seen, kdb_err *err)
+{
+    const kdb_value key = kdb_vec_get(&chunk->cols[COLUMN_KEY], row);
+    const kdb_value seq = kdb_vec_get(&chunk->cols[COLUMN_SEQ], row);
+    if (kdb_map_put(seen, key.as.bytes, seen) != NULL) {
+        return KDB_OK; /* a join gave the row twice: the first wins */
+    }
+    const kdb_value *set = NULL;
+    KDB_TRY(read_set(s, chunk, row, &set, err));
+    kdbi_row_write *out = NULL;
+    KDB_TRY(kdbi_write_add(s->write, key.as.bytes.len + s->change->ncolumns * sizeof(kdb_value), &out, err));
+    out->key = kdb_sv_dup(s->write->arena, key.as.bytes);
+    out->read_seq = (uint64_t)seq.as.i64;
+    out->set = set;
+    return KDB_OK;
+}
+
+/* Appends the rows that match now to the write; all of them, or those of `only`. */
+static kdb_status evaluate(setter *s, const kdbi_plan *plan, const kdb_key_set *only, kdb_err *err)
+{
+    KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
+    KDB_CLEANUP(kdb_map_freep) kdb_map *seen = kdb_map_new();
+    KDB_TRY(kdbi_run_start(&run, s->exec, plan, only, err));
+    for (;;) {
+        const kdb_chunk *chunk = NULL;
+        KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
+        if (chunk->nrows == 0) {
+            return KDB_OK;
+        }
+        for (size_t row = 0; row < chunk->nrows; row++) {
+            KDB_TRY(read_row(s, chunk, row, seen, err));
+        }
+    }
+}
+
+/* ---- under the locks ---- */
+
+/* What becomes of one row, given its present version. */
+static kdb_status apply_update(const setter *s, kdbi_row_write *row, const kdb_row *old, kdb_err *err)
+{
+    kdb_arena *arena = s->write->arena;
+    const kdb_table *table = s->write->table;
+    kdb_value *values = KDB_ARENA_ARRAY(arena, kdb_value, table->schema->ncolumns);
+    KDB_TRY(kdb_row_values(table, old, arena, values, err));
+    bool changed = false;
+    for (size_t i = 0; i < s->change->ncolumns; i++) {
+        changed = changed || !kdb_value_same(&values[s->columns[i]], &row->set[i]);
+        values[s->columns[i]] = row->set[i];
+    }
+    if (!changed) {
+        row->skip = true;
+        return KDB_OK;
+    }
+    return kdb_row_encode(table, values, 0, false, arena, &row->row, err);
+}
+
+static kdb_status apply(const setter *s, kdbi_row_write *row, const kdb_row *old, kdb_err *err)
+{
+    row->old_row = old->bytes;
+    row->old_seq = old->seq;
+    if (row->op == KDB_CHANGE_UPDATE) {
+        return apply_update(s, row, old, err);
+    }
+    if (s->write->table->type != KDB_TABLE_STREAM) {
+        row->row = kdb_row_restamp(old, 0, true, s->write->arena);
+    }
+    return KDB_OK;
+}
+
+typedef enum row_state { ROW_SAME, ROW_CHANGED, ROW_GONE } row_state;
+
+static kdb_status read_present(kdbi_write *write, const kdbi_row_write *row, kdb_row *old, row_state *state,
+                               kdb_err *err)
+{
+    kdb_sv stored = { NULL, 0 };
+    *state = ROW_GONE;
+    const kdb_status status = kdb_store_get(write->core->store, NULL, kdb_table_partition(write->table), row->key,
+                                            write->arena, &stored, err);
+    if (status == KDB_NOT_FOUND) {
+        return KDB_OK;
+    }
+    KDB_TRY(status);
+    KDB_TRY(kdb_row_open(write->table, stored, old, err));
+    if (!old->deleted) {
+        *state = old->seq == row->read_seq ? ROW_SAME : ROW_CHANGED;
+    }
+    return KDB_OK;
+}
+
+/* Applies rows[from..) against their present versions; keys of rows changed meanwhile go to `again`. */
+static kdb_status apply_rows(const setter *s, size_t from, kdb_sv *again, size_t *nagain, kdb_err *err)
+{
+    for (size_t i = from; i < s->write->nrows; i++) {
+        kdbi_row_write *row = &s->write->rows[i];
+        kdb_row old;
+        row_state state = ROW_GONE;
+        KDB_TRY(read_present(s->write, row, &old, &state, err));
+        switch (state) {
+        case ROW_SAME: KDB_TRY(apply(s, row, &old, err)); break;
+        case ROW_CHANGED:
+            again[(*nagain)++] = row->key;
+            row->skip = true;
+            break;
+        case ROW_GONE: row->skip = true; break;
+        }
+    }
+    return KDB_OK;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return kdb_sv_cmp(*(const kdb_sv *)a, *(const kdb_sv *)b);
+}
+
+/* The locks are held, so what the SELECT sees of these keys now is what will be replaced. */
+static kdb_status evaluate_again(setter *s, kdb_sv *keys, size_t nkeys, kdb_err *err)
+{
+    kdbi_plan *plan = NULL;
+    bool owned = false;
+    KDB_TRY(kdbi_plan_get(s->exec->worker, s->exec->ns, kdbi_exec_text(s->exec), false, &plan, &owned, err));
+    KDB_ASSERT(!owned);
+    KDB_TRY(kdbi_plan_bind(s->exec->worker, plan, &s->exec->request->principal, err));
+    if (plan->target != s->write->table) {
+        return KDB_FAIL(err, KDB_CONFLICT, "Table '%.*s.%.*s' was replaced while the statement ran",
+                        KDB_SV_ARG(s->write->table->ns), KDB_SV_ARG(s->write->table->name));
+    }
+    qsort(keys, nkeys, sizeof(*keys), compare_keys);
+    const kdb_key_set only = { .points = true, .keys = keys, .nkeys = nkeys };
+    const size_t from = s->write->nrows;
+    s->change = &plan->stmt->as.change;
+    KDB_TRY(evaluate(s, plan, &only, err));
+    size_t nagain = 0;
+    KDB_TRY(apply_rows(s, from, keys, &nagain, err));
+    KDB_ASSERT(nagain == 0);
+    return KDB_OK;
+}
+
+static kdb_status change_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
+{
+    setter s = { .exec = exec, .write = write };
+    kdb_change change = { .ncolumns = write->nset };
+    s.change = &change;
+    s.columns = write->set_columns;
+    size_t nagain = 0;
+    kdb_sv *again = KDB_ARENA_ARRAY(write->arena, kdb_sv, write->nrows + 1);
+    KDB_TRY(apply_rows(&s, 0, again, &nagain, err));
+    if (nagain > 0) {
+        KDB_TRY(evaluate_again(&s, again, nagain, err));
+    }
+    return kdbi_write_commit(write, pending, err);
+}
+
+static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, bool *pending, kdb_err *err)
+{
+    exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
+    exec->write->op = op;
+    setter s = { .exec = exec, .write = exec->write, .change = &plan->stmt->as.change };
+    KDB_TRY(map_set(&s, err));
+    exec->write->set_columns = s.columns;
+    exec->write->nset = s.change->ncolumns;
+    KDB_TRY(evaluate(&s, plan, NULL, err));
+    return kdbi_write_lock(exec->write, change_locked, pending, err);
+}
+
+kdb_status kdbi_run_update(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    if (plan->target->type == KDB_TABLE_STREAM) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "UPDATE not supported for STREAM tables");
+    }
+    return run_change(exec, plan, KDB_CHANGE_UPDATE, pending, err);
+}
+
+kdb_status kdbi_run_delete(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    return run_change(exec, plan, KDB_CHANGE_DELETE, pending, err);
+}

@@ -1,0 +1,386 @@
+/* stmt_insert.c - INSERT: each row's values are made, coerced and encoded, then the keys are locked, checked and written
+ * all or none. Constant cells never reach the engine; expressions and INSERT .. SELECT are one engine query each. */
+#include "core_int.h"
+
+/* Makes the rows of one statement. */
+typedef struct maker {
+    kdb_exec *exec;
+    const kdb_insert *insert;
+    kdb_table *table;
+    kdbi_write *write;
+    int32_t *source;       /* by table column: the position in the statement's columns, -1 when omitted */
+    kdb_value *values;     /* by table column: the row being made */
+    bool generated_key;    /* the one key column is filled by a function that never repeats */
+    int64_t now_us;        /* NOW() has one value per statement */
+    const kdb_chunk *exprs; /* one row with the EXPR cells; NULL when there are none */
+} maker;
+
+/* ---- columns ---- */
+
+static kdb_status unknown_column(const kdb_table *table, const kdb_table_name *column, kdb_err *err)
+{
+    const kdb_sv nearest = kdb_schema_nearest(table->schema, column->name);
+    if (nearest.len == 0) {
+        return KDB_FAIL_AT(err, column->position, KDB_COLUMN_NOT_FOUND, "Column '%.*s' does not exist",
+                           KDB_SV_ARG(column->name));
+    }
+    return KDB_FAIL_AT(err, column->position, KDB_COLUMN_NOT_FOUND,
+                       "Column '%.*s' does not exist. Did you mean '%.*s'?", KDB_SV_ARG(column->name),
+                       KDB_SV_ARG(nearest));
+}
+
+kdb_status kdbi_find_column(const kdb_table *table, const kdb_table_name *column, const char *verb, uint32_t *out,
+                            kdb_err *err)
+{
+    if (column->name.len > 0 && column->name.ptr[0] == '_') {
+        return KDB_FAIL_AT(err, column->position, KDB_INVALID_OPERATION, "Cannot %s system column '%.*s'", verb,
+                           KDB_SV_ARG(column->name));
+    }
+    const int index = kdb_schema_column(table->schema, column->name);
+    if (index < 0) {
+        return unknown_column(table, column, err);
+    }
+    *out = (uint32_t)index;
+    return KDB_OK;
+}
+
+static kdb_status map_listed(maker *m, kdb_err *err)
+{
+    for (size_t i = 0; i < m->insert->ncolumns; i++) {
+        const kdb_table_name *column = &m->insert->columns[i];
+        uint32_t index = 0;
+        KDB_TRY(kdbi_find_column(m->table, column, "insert into", &index, err));
+        if (m->source[index] >= 0) {
+            return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL,
+                               "Column '%.*s' is specified more than once", KDB_SV_ARG(column->name));
+        }
+        m->source[index] = (int32_t)i;
+    }
+    return KDB_OK;
+}
+
+static kdb_status map_columns(maker *m, size_t width, kdb_err *err)
+{
+    const size_t ncolumns = m->table->schema->ncolumns;
+    const bool listed = m->insert->columns != NULL;
+    m->source = KDB_ARENA_ARRAY(m->exec->arena, int32_t, ncolumns);
+    for (size_t i = 0; i < ncolumns; i++) {
+        m->source[i] = -1;
+    }
+    const size_t expected = listed ? m->insert->ncolumns : ncolumns;
+    if (listed ? width != expected : width > expected) {
+        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "INSERT has %zu value(s) for %zu column(s)", width, expected);
+    }
+    if (listed) {
+        return map_listed(m, err);
+    }
+    for (size_t i = 0; i < width; i++) { /* fewer values than columns: the last ones take their defaults */
+        m->source[i] = (int32_t)i;
+    }
+    return KDB_OK;
+}
+
+/* ---- values ---- */
+
+static kdb_value call_function(maker *m, kdb_default_kind kind)
+{
+    char text[37];
+    switch (kind) {
+    case KDB_DEFAULT_NOW: return kdb_value_timestamp(m->now_us);
+    case KDB_DEFAULT_SNOWFLAKE_ID: return kdb_value_bigint((int64_t)kdb_snowflake_next());
+    case KDB_DEFAULT_UUID_V7:
+        kdb_uuid_v7_text(text);
+        return kdb_value_text(kdb_sv_dup(m->write->arena, kdb_sv_cstr(text)));
+    case KDB_DEFAULT_ULID:
+        kdb_ulid_text(text);
+        return kdb_value_text(kdb_sv_dup(m->write->arena, kdb_sv_cstr(text)));
+    case KDB_DEFAULT_CURRENT_USER: return kdb_value_text(m->exec->request->principal.user.text);
+    case KDB_DEFAULT_NONE:
+    case KDB_DEFAULT_LITERAL: break;
+    }
+    return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
+}
+
+static kdb_value default_value(maker *m, const kdb_column *column)
+{
+    return column->default_kind == KDB_DEFAULT_LITERAL ? column->default_literal
+                                                       : call_function(m, column->default_kind);
+}
+
+static kdb_value cell_value(maker *m, const kdb_cell *cell, const kdb_column *column)
+{
+    switch (cell->kind) {
+    case KDB_CELL_LITERAL: return cell->literal;
+    case KDB_CELL_PARAM: return m->exec->request->params[cell->index - 1];
+    case KDB_CELL_FUNCTION: return call_function(m, cell->function);
+    case KDB_CELL_EXPR: return kdb_vec_get(&m->exprs->cols[cell->index], 0);
+    case KDB_CELL_DEFAULT: break;
+    }
+    return default_value(m, column);
+}
+
+static kdb_status store_value(maker *m, size_t index, const kdb_value *value, kdb_err *err)
+{
+    const kdb_column *column = &m->table->schema->columns[index];
+    const kdb_status status = kdb_value_coerce(value, column->type, m->write->arena, &m->values[index], err);
+    if (status != KDB_OK) {
+        kdbi_coercion_error(err, column->name);
+    }
+    return status;
+}
+
+void kdbi_coercion_error(kdb_err *err, kdb_sv column)
+{
+    if (err == NULL) {
+        return;
+    }
+    char *at = strstr(err->text, " to ");
+    kdb_err told = *err;
+    if (at == NULL || strncmp(err->text, "Unable to cast", strlen("Unable to cast")) != 0) {
+        (void)kdb_err_fill(err, told.source_file, told.source_line, told.status,
+                           "Schema coercion failed: column '%.*s': %s", KDB_SV_ARG(column), told.text);
+        return;
+    }
+    *at = '\0';
+    (void)kdb_err_fill(err, told.source_file, told.source_line, told.status,
+                       "Schema coercion failed: %s for column '%.*s': to %s", err->text, KDB_SV_ARG(column),
+                       told.text + (at - err->text) + strlen(" to "));
+}
+
+kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_value *values, size_t row, kdb_err *err)
+{
+    for (size_t i = 0; i < table->schema->ncolumns; i++) {
+        const kdb_column *column = &table->schema->columns[i];
+        if (column->not_null && values[i].is_null) {
+            return KDB_FAIL(err, KDB_CONSTRAINT,
+                            "NOT NULL constraint violation: column '%.*s' cannot be NULL (row %zu)",
+                            KDB_SV_ARG(column->name), row);
+        }
+    }
+    return KDB_OK;
+}
+
+/* ---- rows ---- */
+
+static kdb_status key_of_row(maker *m, kdb_sv *out, kdb_err *err)
+{
+    const kdb_table *table = m->table;
+    kdb_value parts[table->nkey];
+    for (size_t i = 0; i < table->nkey; i++) {
+        parts[i] = m->values[table->key[i]];
+    }
+    return kdb_row_key(table, m->write->user, parts, m->write->arena, out, err);
+}
+
+/* Encodes m->values as the statement's next row. */
+static kdb_status finish_row(maker *m, kdb_err *err)
+{
+    KDB_TRY(kdbi_check_not_null(m->table, m->values, m->write->nrows + 1, err));
+    kdb_sv key = { NULL, 0 }, row = { NULL, 0 };
+    const bool keyed = m->table->nkey > 0 && m->table->type != KDB_TABLE_STREAM;
+    if (keyed) {
+        KDB_TRY(key_of_row(m, &key, err));
+    }
+    KDB_TRY(kdb_row_encode(m->table, m->values, 0, false, m->write->arena, &row, err));
+    kdbi_row_write *out = NULL;
+    KDB_TRY(kdbi_write_add(m->write, key.len + row.len, &out, err));
+    out->key = key;
+    out->row = row;
+    out->fresh = !keyed || m->generated_key;
+    return KDB_OK;
+}
+
+static kdb_status fill_omitted(maker *m, kdb_err *err)
+{
+    for (size_t i = 0; i < m->table->schema->ncolumns; i++) {
+        if (m->source[i] < 0) {
+            const kdb_value value = default_value(m, &m->table->schema->columns[i]);
+            KDB_TRY(store_value(m, i, &value, err));
+        }
+    }
+    return KDB_OK;
+}
+
+static kdb_status make_values_row(maker *m, const kdb_cell *cells, kdb_err *err)
+{
+    KDB_TRY(fill_omitted(m, err));
+    for (size_t i = 0; i < m->table->schema->ncolumns; i++) {
+        if (m->source[i] >= 0) {
+            const kdb_value value = cell_value(m, &cells[m->source[i]], &m->table->schema->columns[i]);
+            KDB_TRY(store_value(m, i, &value, err));
+        }
+    }
+    return finish_row(m, err);
+}
+
+/* A key column that the server fills with an id that never repeats needs no existence check. */
+static bool key_is_generated(const maker *m)
+{
+    if (m->table->nkey != 1 || m->source[m->table->key[0]] >= 0) {
+        return false;
+    }
+    const kdb_column *column = &m->table->schema->columns[m->table->key[0]];
+    switch (column->default_kind) {
+    case KDB_DEFAULT_SNOWFLAKE_ID: return column->type.kind == KDB_TYPE_BIGINT;
+    case KDB_DEFAULT_UUID_V7: return column->type.kind == KDB_TYPE_TEXT || column->type.kind == KDB_TYPE_UUID;
+    case KDB_DEFAULT_ULID: return column->type.kind == KDB_TYPE_TEXT;
+    case KDB_DEFAULT_NONE:
+    case KDB_DEFAULT_LITERAL:
+    case KDB_DEFAULT_NOW:
+    case KDB_DEFAULT_CURRENT_USER: break;
+    }
+    return false;
+}
+
+static kdb_status make_values(maker *m, kdb_err *err)
+{
+    for (size_t i = 0; i < m->insert->nrows; i++) {
+        KDB_TRY(make_values_row(m, m->insert->cells + i * m->insert->width, err));
+    }
+    return KDB_OK;
+}
+
+static kdb_status make_with_exprs(maker *m, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
+    KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
+    KDB_TRY(kdbi_run_fetch(&run, &m->exprs, err));
+    if (m->exprs->nrows == 0) {
+        return KDB_FAIL(err, KDB_EXECUTION, "An expression in VALUES returned no row");
+    }
+    return make_values(m, err);
+}
+
+static kdb_status make_selected_row(maker *m, const kdb_chunk *chunk, size_t row, kdb_err *err)
+{
+    KDB_TRY(fill_omitted(m, err));
+    for (size_t i = 0; i < m->table->schema->ncolumns; i++) {
+        if (m->source[i] >= 0) {
+            const kdb_value value = kdb_vec_get(&chunk->cols[m->source[i]], row);
+            KDB_TRY(store_value(m, i, &value, err)); /* may borrow from the chunk: encoded before the next fetch */
+        }
+    }
+    return finish_row(m, err);
+}
+
+static kdb_status make_selected(maker *m, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
+    KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
+    for (;;) {
+        const kdb_chunk *chunk = NULL;
+        KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
+        if (chunk->nrows == 0) {
+            return KDB_OK;
+        }
+        for (size_t row = 0; row < chunk->nrows; row++) {
+            KDB_TRY(make_selected_row(m, chunk, row, err));
+        }
+    }
+}
+
+/* ---- uniqueness ---- */
+
+static void key_text(const kdb_table *table, const kdbi_row_write *row, kdb_buf *text, kdb_buf *columns)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_row view;
+    if (kdb_row_open(table, row->row, &view, NULL) != KDB_OK) {
+        return;
+    }
+    for (size_t i = 0; i < table->nkey; i++) {
+        const kdb_value value = kdb_row_get(table, &view, table->key[i]);
+        kdb_buf_printf(text, "%s%.*s", i == 0 ? "" : ", ", KDB_SV_ARG(kdb_value_to_text(&value, arena)));
+        kdb_buf_printf(columns, "%s%.*s", i == 0 ? "" : ", ",
+                       KDB_SV_ARG(table->schema->columns[table->key[i]].name));
+    }
+}
+
+static kdb_status key_violation(const kdb_table *table, const kdbi_row_write *row, const char *what, kdb_err *err)
+{
+    kdb_buf text, columns;
+    kdb_buf_init(&text, 256);
+    kdb_buf_init(&columns, 256);
+    key_text(table, row, &text, &columns);
+    const kdb_status status =
+        KDB_FAIL(err, KDB_CONSTRAINT, "Primary key violation: value '%.*s' %s column '%.*s'",
+                 KDB_SV_ARG(kdb_buf_sv(&text)), what, KDB_SV_ARG(kdb_buf_sv(&columns)));
+    kdb_buf_done(&text);
+    kdb_buf_done(&columns);
+    return status;
+}
+
+static kdb_status check_twice(const kdbi_write *write, kdb_err *err)
+{
+    if (write->nrows < 2) {
+        return KDB_OK;
+    }
+    KDB_CLEANUP(kdb_map_freep) kdb_map *seen = kdb_map_new();
+    for (size_t i = 0; i < write->nrows; i++) {
+        const kdbi_row_write *row = &write->rows[i];
+        if (!row->fresh && kdb_map_put(seen, row->key, write->rows + i) != NULL) {
+            return key_violation(write->table, row, "appears multiple times in the insert batch for", err);
+        }
+    }
+    return KDB_OK;
+}
+
+/* Only a tombstone may be in the way; the new row takes its place. */
+static kdb_status check_absent(kdbi_write *write, kdbi_row_write *row, kdb_sv stored, kdb_err *err)
+{
+    kdb_row old;
+    KDB_TRY(kdb_row_open(write->table, stored, &old, err));
+    if (!old.deleted) {
+        return key_violation(write->table, row, "already exists in", err);
+    }
+    row->old_seq = old.seq;
+    return KDB_OK;
+}
+
+/* With the locks held: no row of these keys may be there. */
+static kdb_status insert_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
+{
+    (void)exec;
+    const kdb_partition part = kdb_table_partition(write->table);
+    for (size_t i = 0; i < write->nrows; i++) {
+        kdbi_row_write *row = &write->rows[i];
+        if (row->fresh) {
+            continue;
+        }
+        kdb_sv stored = { NULL, 0 };
+        const kdb_status status = kdb_store_get(write->core->store, NULL, part, row->key, write->arena, &stored, err);
+        if (status == KDB_NOT_FOUND) {
+            continue;
+        }
+        KDB_TRY(status);
+        KDB_TRY(check_absent(write, row, stored, err));
+    }
+    return kdbi_write_commit(write, pending, err);
+}
+
+static kdb_status make_rows(maker *m, kdbi_plan *plan, kdb_err *err)
+{
+    const kdb_insert *insert = m->insert;
+    KDB_TRY(map_columns(m, insert->select != NULL ? plan->query.ncolumns : insert->width, err));
+    m->values = KDB_ARENA_ARRAY(m->exec->arena, kdb_value, m->table->schema->ncolumns);
+    m->generated_key = key_is_generated(m);
+    if (insert->select != NULL) {
+        return make_selected(m, plan, err);
+    }
+    return insert->exprs != NULL ? make_with_exprs(m, plan, err) : make_values(m, err);
+}
+
+kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
+    exec->write->op = KDB_CHANGE_INSERT;
+    maker m = { .exec = exec,
+                .insert = &plan->stmt->as.insert,
+                .table = plan->target,
+                .write = exec->write,
+                .now_us = kdb_now_us() };
+    KDB_TRY(make_rows(&m, plan, err));
+    KDB_TRY(check_twice(exec->write, err));
+    return kdbi_write_lock(exec->write, insert_locked, pending, err);
+}

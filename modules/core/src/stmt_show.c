@@ -1,0 +1,222 @@
+/* stmt_show.c - SHOW and DESCRIBE. What system tables hold is asked of them, by our own SELECTs that every role may run;
+ * the rest is read from the registry. */
+#include "core_int.h"
+
+kdb_status kdbi_run_show_namespaces(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)plan;
+    (void)pending;
+    return kdbi_run_internal_query(exec, KDB_SV("SELECT * FROM system.namespaces ORDER BY namespace_id"), err);
+}
+
+kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)plan;
+    (void)pending;
+    return kdbi_run_internal_query(exec, KDB_SV("SELECT * FROM system.storages ORDER BY storage_id"), err);
+}
+
+kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_sv ns = plan->stmt->as.ns.name;
+    if (ns.len == 0) {
+        return kdbi_run_internal_query(
+            exec, KDB_SV("SELECT * FROM system.schemas ORDER BY namespace_id, table_name, schema_version"), err);
+    }
+    if (!kdb_registry_has_namespace(exec->core->registry, ns)) {
+        return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' not found", KDB_SV_ARG(ns));
+    }
+    /* A namespace that exists has a checked name: letters, digits and `_`, safe between quotes. */
+    const kdb_sv sql = kdb_sv_printf(exec->arena,
+                                     "SELECT * FROM system.schemas WHERE is_latest AND namespace_id = '%.*s' "
+                                     "ORDER BY table_name",
+                                     KDB_SV_ARG(ns));
+    return kdbi_run_internal_query(exec, sql, err);
+}
+
+/* ---- results made here ---- */
+
+typedef struct made_column {
+    const char *name;
+    kdb_type_kind kind;
+    bool not_null;
+} made_column;
+
+typedef struct made {
+    kdb_exec *exec;
+    kdb_chunk *chunk;
+    uint64_t count;
+} made;
+
+static void made_begin(made *m, kdb_exec *exec, const made_column *columns, size_t ncolumns)
+{
+    kdb_result_column *shown = KDB_ARENA_ARRAY(exec->arena, kdb_result_column, ncolumns);
+    kdb_type *types = KDB_ARENA_ARRAY(exec->arena, kdb_type, ncolumns);
+    for (size_t i = 0; i < ncolumns; i++) {
+        types[i] = kdb_type_of(columns[i].kind);
+        shown[i] = (kdb_result_column){ .name = kdb_sv_cstr(columns[i].name),
+                                        .type = types[i],
+                                        .not_null = columns[i].not_null };
+    }
+    *m = (made){ .exec = exec, .chunk = kdb_chunk_new(exec->arena, types, ncolumns) };
+    exec->request->reply.rows_begin(exec->request->reply.self, shown, ncolumns);
+}
+
+static kdb_status made_flush(made *m, kdb_err *err)
+{
+    m->count += m->chunk->nrows;
+    const kdb_reply *reply = &m->exec->request->reply;
+    const kdb_status status = m->chunk->nrows == 0 ? KDB_OK : reply->rows(reply->self, m->chunk, err);
+    m->chunk->nrows = 0;
+    return status;
+}
+
+static kdb_status made_row(made *m, const kdb_value *cells, kdb_err *err)
+{
+    for (size_t i = 0; i < m->chunk->ncols; i++) {
+        kdb_vec_put(&m->chunk->cols[i], m->chunk->nrows, &cells[i]);
+    }
+    return ++m->chunk->nrows == KDB_CHUNK_ROWS ? made_flush(m, err) : KDB_OK;
+}
+
+static kdb_status made_end(made *m, kdb_err *err)
+{
+    KDB_TRY(made_flush(m, err));
+    m->exec->request->reply.rows_end(m->exec->request->reply.self, m->count, false);
+    return KDB_OK;
+}
+
+static kdb_value text_or_null(kdb_sv text)
+{
+    return text.len == 0 ? kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)) : kdb_value_text(text);
+}
+
+/* ---- DESCRIBE TABLE ---- */
+
+static const made_column describe_columns[] = {
+    { "column_name", KDB_TYPE_TEXT, true },     { "ordinal_position", KDB_TYPE_INT, true },
+    { "column_id", KDB_TYPE_BIGINT, true },     { "data_type", KDB_TYPE_TEXT, true },
+    { "is_nullable", KDB_TYPE_BOOLEAN, true },  { "is_primary_key", KDB_TYPE_BOOLEAN, true },
+    { "column_default", KDB_TYPE_TEXT, false }, { "column_comment", KDB_TYPE_TEXT, false },
+    { "schema_version", KDB_TYPE_INT, true },
+};
+
+static bool in_key(const kdb_table *table, size_t column)
+{
+    for (size_t i = 0; i < table->nkey; i++) {
+        if (table->key[i] == column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static kdb_status describe_user_table(made *m, const kdb_table *table, kdb_err *err)
+{
+    kdb_arena *arena = m->exec->arena;
+    for (size_t i = 0; i < table->schema->ncolumns; i++) {
+        const kdb_column *column = &table->schema->columns[i];
+        const kdb_value cells[] = { kdb_value_text(column->name),
+                                    kdb_value_int((int32_t)i + 1),
+                                    kdb_value_bigint(column->id),
+                                    kdb_value_text(kdb_type_sql_text(column->type, arena)),
+                                    kdb_value_bool(!column->not_null),
+                                    kdb_value_bool(in_key(table, i)),
+                                    text_or_null(kdb_column_default_text(column, arena)),
+                                    kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
+                                    kdb_value_int((int32_t)table->schema->version) };
+        KDB_TRY(made_row(m, cells, err));
+    }
+    return KDB_OK;
+}
+
+static kdb_status describe_system_table(made *m, const kdb_system_table_def *def, kdb_err *err)
+{
+    for (size_t i = 0; i < def->ncolumns; i++) {
+        const kdb_system_column *column = &def->columns[i];
+        const kdb_value cells[] = { kdb_value_text(kdb_sv_cstr(column->name)),
+                                    kdb_value_int((int32_t)i + 1),
+                                    kdb_value_bigint((int64_t)i + 1),
+                                    kdb_value_text(kdb_type_sql_text(kdb_type_of(column->kind), m->exec->arena)),
+                                    kdb_value_bool(!column->not_null),
+                                    kdb_value_bool(column->key),
+                                    kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
+                                    kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
+                                    kdb_value_int(1) };
+        KDB_TRY(made_row(m, cells, err));
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_table_name *name = &plan->stmt->as.table.table;
+    /* Unqualified names mean namespace `default` here, whatever the request's namespace is (sql.md 1). */
+    const kdb_sv ns = name->ns.len != 0 ? name->ns : KDB_SV("default");
+    const kdb_system_table_def *def = kdb_registry_is_protected(ns) ? kdb_system_lookup(ns, name->name) : NULL;
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
+    if (def == NULL) {
+        KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
+    }
+    made m;
+    made_begin(&m, exec, describe_columns, KDB_ARRAY_LEN(describe_columns));
+    KDB_TRY(def != NULL ? describe_system_table(&m, def, err) : describe_user_table(&m, table, err));
+    return made_end(&m, err);
+}
+
+/* ---- SHOW STATS ---- */
+
+static const made_column stats_columns[] = {
+    { "table_name", KDB_TYPE_TEXT, true },         { "namespace", KDB_TYPE_TEXT, true },
+    { "schema_version", KDB_TYPE_BIGINT, true },   { "logical_rows", KDB_TYPE_BIGINT, true },
+    { "flushed_segments", KDB_TYPE_BIGINT, true }, { "active_streams", KDB_TYPE_BIGINT, true },
+    { "memory_bytes", KDB_TYPE_BIGINT, true },
+};
+
+/* The rows the caller may see: their own of USER and STREAM tables. */
+static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, uint64_t *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(exec->core->store);
+    kdb_scan_spec spec = { .store = exec->core->store,
+                           .table = table,
+                           .snapshot = snapshot,
+                           .now_ms = kdb_now_ms(),
+                           .max_readers = 1 };
+    kdb_table_key_set(table, kdbi_exec_user(exec, table), NULL, 0, NULL, 0, exec->arena, &spec.keys);
+    kdb_table_scan *scan = NULL;
+    KDB_TRY(kdb_table_scan_new(&spec, &scan, err));
+    kdb_table_reader *reader = NULL;
+    kdb_status status = kdb_table_reader_new(scan, &reader, err);
+    kdb_chunk chunk = { .nrows = 1 };
+    for (*out = 0; status == KDB_OK && chunk.nrows > 0; *out += chunk.nrows) {
+        status = kdb_table_reader_next(reader, &chunk, err);
+    }
+    kdb_table_reader_free(reader);
+    kdb_table_scan_free(scan);
+    return status;
+}
+
+kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_table_name *name = &plan->stmt->as.table.table;
+    const kdb_sv ns = name->ns.len != 0 ? name->ns : KDB_SV("default");
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
+    KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
+    KDB_TRY(kdbi_access_check_table(exec->request->principal.role, table, KDBI_READ, err));
+    uint64_t rows = 0;
+    KDB_TRY(count_rows(exec, table, &rows, err));
+    made m;
+    made_begin(&m, exec, stats_columns, KDB_ARRAY_LEN(stats_columns));
+    const kdb_value cells[] = { kdb_value_text(table->name),
+                                kdb_value_text(table->ns),
+                                kdb_value_bigint((int64_t)table->schema->version),
+                                kdb_value_bigint((int64_t)rows),
+                                kdb_value_bigint(0),
+                                kdb_value_bigint(0),
+                                kdb_value_bigint(0) };
+    KDB_TRY(made_row(&m, cells, err));
+    return made_end(&m, err);
+}

@@ -1,0 +1,144 @@
+/* stmt_table.c - CREATE TABLE and DROP TABLE: staged, committed and published under the DDL gate. */
+#include "core_int.h"
+
+static kdb_status check_create_role(const kdb_exec *exec, const kdb_create_table *spec, kdb_err *err)
+{
+    if (spec->type == KDB_TABLE_SHARED && exec->request->principal.role < KDB_ROLE_SERVICE) {
+        return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to create Shared tables");
+    }
+    return KDB_OK;
+}
+
+/* Holds the DDL gate. */
+static kdb_status create_table(kdb_exec *exec, const kdb_create_table *spec, kdb_sv ns, bool *existed, kdb_err *err)
+{
+    kdb_registry *registry = exec->core->registry;
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *there = kdb_registry_lookup_table(registry, ns, spec->table.name);
+    if (there != NULL && spec->if_not_exists) {
+        *existed = true;
+        return KDB_OK;
+    }
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
+    KDB_TRY(kdb_registry_stage_create_table(registry, spec, ns, batch, &table, err));
+    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    kdb_registry_publish_create_table(registry, KDB_TAKE(table));
+    return KDB_OK;
+}
+
+kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_create_table *spec = plan->stmt->as.create_table;
+    const kdb_sv ns = kdbi_exec_ns(exec, spec->table.ns);
+    KDB_TRY(check_create_role(exec, spec, err));
+    bool existed = false;
+    kdb_mutex_lock(&exec->core->ddl);
+    const kdb_status status = create_table(exec, spec, ns, &existed, err);
+    kdb_mutex_unlock(&exec->core->ddl);
+    KDB_TRY(status);
+    kdbi_exec_message(exec, "Table %.*s.%.*s %s", KDB_SV_ARG(ns), KDB_SV_ARG(spec->table.name),
+                      existed ? "already exists (skipped)" : "created successfully");
+    return KDB_OK;
+}
+
+/* The rows go in the same batch as the definition, so the cleanup job of the reference is done when it is recorded. */
+static void stage_cleanup_job(const kdb_exec *exec, const kdb_table *table, kdb_sv job_id, kdb_batch *batch)
+{
+    kdb_arena *arena = exec->arena;
+    const int64_t now = kdb_now_us();
+    const kdb_job_row job = {
+        .id = job_id,
+        .type = KDB_SV("cleanup"),
+        .status = KDB_SV("completed"),
+        .parameters_json = kdb_sv_printf(
+            arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\",\"operation\":\"drop_table\",\"storage\":\"%.*s\"}",
+            KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), kdb_table_type_name(table->type),
+            KDB_SV_ARG(table->storage_id)),
+        .message = KDB_SV("Rows removed with the table"),
+        .idempotency_key = kdb_sv_printf(arena, "drop-%.*s-%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name)),
+        .created_us = now,
+        .updated_us = now,
+        .started_us = now,
+        .finished_us = now,
+        .max_retries = 3,
+        .node_id = exec->core->node_id
+    };
+    kdb_system_stage_job(&job, batch);
+}
+
+/* Holds the DDL gate; the table takes no new writes. */
+static kdb_status commit_drop(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_TRY(kdb_registry_stage_drop_table(exec->core->registry, table, batch, err));
+    kdb_tables_stage_drop(table, batch);
+    stage_cleanup_job(exec, table, job_id, batch);
+    return kdb_store_commit(exec->core->store, batch, err);
+}
+
+/* No write enters the table from now on; those inside are let to their end. They wait for the committer at most, never
+ * for a worker, so this ends soon. */
+static void close_to_writes(kdb_core *core, kdb_table *table)
+{
+    atomic_store(&table->dropped, true);
+    kdb_mutex_lock(&core->lock);
+    while (atomic_load(&table->writers) > 0) {
+        kdb_cond_wait(&core->changed, &core->lock);
+    }
+    kdb_mutex_unlock(&core->lock);
+}
+
+/* Holds the DDL gate. */
+static kdb_status drop_table(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_err *err)
+{
+    close_to_writes(exec->core, table);
+    const kdb_status status = commit_drop(exec, table, job_id, err);
+    if (status != KDB_OK) {
+        atomic_store(&table->dropped, false);
+        return status;
+    }
+    kdb_registry_publish_drop_table(exec->core->registry, table);
+    return KDB_OK;
+}
+
+static kdb_status find_and_drop(kdb_exec *exec, const kdb_table_stmt *stmt, kdb_sv ns, kdb_sv job_id, bool *missing,
+                                kdb_err *err)
+{
+    kdb_registry *registry = exec->core->registry;
+    if (kdb_registry_is_protected(ns)) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Cannot drop system table '%.*s.%.*s'", KDB_SV_ARG(ns),
+                        KDB_SV_ARG(stmt->table.name));
+    }
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdb_registry_lookup_table(registry, ns, stmt->table.name);
+    if (table == NULL && stmt->if_exists) {
+        *missing = true;
+        return KDB_OK;
+    }
+    if (table == NULL) {
+        kdb_table *none = NULL; /* for the message, with the nearest name */
+        return kdb_registry_find_table(registry, ns, stmt->table.name, &none, err);
+    }
+    return drop_table(exec, table, job_id, err);
+}
+
+kdb_status kdbi_run_drop_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_table_stmt *stmt = &plan->stmt->as.table;
+    const kdb_sv ns = kdbi_exec_ns(exec, stmt->table.ns);
+    const kdb_sv job_id = kdb_system_job_id("CL", exec->arena);
+    bool missing = false;
+    kdb_mutex_lock(&exec->core->ddl);
+    const kdb_status status = find_and_drop(exec, stmt, ns, job_id, &missing, err);
+    kdb_mutex_unlock(&exec->core->ddl);
+    KDB_TRY(status);
+    if (missing) {
+        kdbi_exec_message(exec, "Table %.*s.%.*s does not exist (skipped)", KDB_SV_ARG(ns),
+                          KDB_SV_ARG(stmt->table.name));
+    } else {
+        kdbi_exec_message(exec, "Table %.*s.%.*s dropped successfully. Cleanup job: %.*s", KDB_SV_ARG(ns),
+                          KDB_SV_ARG(stmt->table.name), KDB_SV_ARG(job_id));
+    }
+    return KDB_OK;
+}

@@ -1,0 +1,273 @@
+/* write.c - what one INSERT, UPDATE or DELETE writes, from evaluation to publication (design 5): lock the keys, check the
+ * rows under the locks, give each its `_seq`, one batch, durable, publish in order, unlock, answer. Evaluation and check
+ * run on workers; everything from the commit on runs on the committer. */
+#include "core_int.h"
+
+enum { FIRST_ROWS = 16 };
+
+kdbi_write *kdbi_write_new(kdb_exec *exec, kdb_table *table, kdb_user_id user)
+{
+    kdb_arena *arena = kdb_arena_new(0);
+    kdbi_write *write = KDB_ARENA_NEW(arena, kdbi_write);
+    write->arena = arena;
+    write->core = exec->core;
+    write->exec = exec;
+    write->table = kdb_table_ref(table);
+    write->user = (kdb_user_id){ kdb_sv_dup(arena, user.text) };
+    write->limit = exec->core->write_limit;
+    atomic_init(&write->owners, 2);
+    return write;
+}
+
+static void write_free(kdbi_write *write)
+{
+    kdb_batch_free(write->batch);
+    kdb_free(write->rows);
+    kdb_table_unref(write->table);
+    kdb_arena_free(write->arena);
+}
+
+static void write_drop_owner(kdbi_write *write)
+{
+    if (atomic_fetch_sub_explicit(&write->owners, 1, memory_order_acq_rel) == 1) {
+        write_free(write);
+    }
+}
+
+static void leave_table(kdbi_write *write)
+{
+    kdb_core *core = write->core;
+    kdb_table_write_leave(write->table);
+    if (atomic_load(&write->table->dropped)) { /* a DROP TABLE waits for the last write to leave */
+        kdb_mutex_lock(&core->lock);
+        kdb_cond_broadcast(&core->changed);
+        kdb_mutex_unlock(&core->lock);
+    }
+}
+
+/* Gives back what other writes wait for. */
+static void unlock(kdbi_write *write)
+{
+    if (write->locked) {
+        write->locked = false;
+        kdbi_row_locks_release(write->core->row_locks, &write->locks);
+    }
+    if (write->entered) {
+        write->entered = false;
+        leave_table(write);
+    }
+}
+
+void kdbi_write_abandon(kdbi_write *write)
+{
+    if (write != NULL) {
+        unlock(write);
+        write_free(write);
+    }
+}
+
+kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err)
+{
+    write->bytes += bytes + sizeof(kdbi_row_write);
+    if (write->bytes > write->limit) {
+        return KDB_FAIL(err, KDB_LIMIT,
+                        "The statement writes more than limits.statement_write_bytes allows (%zu bytes)",
+                        write->limit);
+    }
+    if (write->nrows == write->cap) {
+        write->cap = write->cap == 0 ? FIRST_ROWS : write->cap * 2;
+        write->rows = kdb_realloc(write->rows, write->cap * sizeof(*write->rows));
+    }
+    *out = &write->rows[write->nrows++];
+    **out = (kdbi_row_write){ .op = write->op };
+    return KDB_OK;
+}
+
+size_t kdbi_write_count(const kdbi_write *write)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < write->nrows; i++) {
+        count += !write->rows[i].skip;
+    }
+    return count;
+}
+
+/* ---- locking ---- */
+
+/* The table is entered only now: from here to the end of the commit a write waits for no worker, which DROP TABLE, that
+ * waits for it on a worker, relies on. */
+static kdb_status run_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
+{
+    write->locked = true;
+    if (!kdb_table_write_enter(write->table)) {
+        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
+                        KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
+    }
+    write->entered = true;
+    return write->locked_step(exec, write, pending, err);
+}
+
+static void resume_locked(kdb_exec *exec)
+{
+    kdb_err err = { .position = -1 };
+    bool pending = false;
+    const kdb_status status = run_locked(exec, exec->write, &pending, &err);
+    if (pending) {
+        return;
+    }
+    if (status != KDB_OK) {
+        kdbi_exec_fail(exec, status, &err);
+        return;
+    }
+    kdbi_worker_leave(exec);
+    kdbi_exec_statement_done(exec);
+}
+
+static void on_locks_granted(kdbi_lock_set *set)
+{
+    kdbi_write *write = KDB_CONTAINER_OF(set, kdbi_write, locks);
+    kdbi_exec_requeue(write->exec, resume_locked);
+}
+
+static void collect_locks(kdbi_write *write)
+{
+    kdb_sv *keys = kdb_alloc_array(write->nrows + 1, sizeof(*keys));
+    size_t count = 0;
+    for (size_t i = 0; i < write->nrows; i++) {
+        if (!write->rows[i].fresh) {
+            keys[count++] = write->rows[i].key;
+        }
+    }
+    kdbi_lock_set_init(&write->locks, write->table->id, keys, count, write->arena);
+    kdb_free(keys);
+}
+
+kdb_status kdbi_write_lock(kdbi_write *write, kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *),
+                           bool *pending, kdb_err *err)
+{
+    kdb_exec *exec = write->exec;
+    collect_locks(write);
+    write->locks.granted = on_locks_granted;
+    write->locked_step = step;
+    /* Once parked, another thread may go on with the execution before acquire returns. */
+    kdbi_worker *worker = exec->worker;
+    kdbi_worker_leave(exec);
+    if (!kdbi_row_locks_acquire(write->core->row_locks, &write->locks)) {
+        *pending = true;
+        return KDB_OK;
+    }
+    kdbi_worker_enter(worker, exec);
+    return run_locked(exec, write, pending, err);
+}
+
+/* ---- commit ---- */
+
+static void publish(kdbi_write *write)
+{
+    kdb_core *core = write->core;
+    if (core->nsinks == 0 || write->status != KDB_OK) {
+        return;
+    }
+    kdb_row_change *changes = KDB_ARENA_ARRAY(write->arena, kdb_row_change, write->nrows + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < write->nrows; i++) {
+        const kdbi_row_write *row = &write->rows[i];
+        if (!row->skip) {
+            changes[count++] = (kdb_row_change){ .op = row->op,
+                                                 .table = write->table,
+                                                 .user = write->user,
+                                                 .key = row->key,
+                                                 .seq = row->seq,
+                                                 .new_row = row->row,
+                                                 .old_row = row->old_row };
+        }
+    }
+    for (size_t i = 0; i < core->nsinks; i++) {
+        core->sinks[i].on_changes(core->sinks[i].self, changes, count);
+    }
+}
+
+static void publish_in_order(kdbi_write *write)
+{
+    kdbi_seq_ticket *ticket = kdbi_sequencer_finish(write->core->sequencer, write->table->id, &write->ticket);
+    while (ticket != NULL) {
+        kdbi_seq_ticket *next = ticket->next;
+        kdbi_write *ready = KDB_CONTAINER_OF(ticket, kdbi_write, ticket);
+        publish(ready);
+        write_drop_owner(ready);
+        ticket = next;
+    }
+}
+
+/* Committer. */
+static void on_committed(kdb_commit *commit, kdb_status status, const kdb_err *err)
+{
+    kdbi_write *write = KDB_CONTAINER_OF(commit, kdbi_write, commit);
+    kdb_exec *exec = write->exec;
+    const kdb_change_op op = write->op;
+    const size_t count = kdbi_write_count(write);
+    write->status = status;
+    if (status == KDB_OK) {
+        kdb_seq_ceiling_confirm(&write->core->ceiling, write->ceiling);
+    }
+    publish_in_order(write);
+    unlock(write);
+    exec->write = NULL;
+    write_drop_owner(write);
+    if (status != KDB_OK) {
+        kdbi_exec_fail(exec, status, err);
+        return;
+    }
+    kdbi_exec_affected(exec, op, count);
+    kdbi_exec_statement_done(exec);
+}
+
+static void stage_row(kdbi_write *write, kdbi_row_write *row)
+{
+    if (row->key.len == 0) { /* the key is made from the row's first `_seq` */
+        row->key = kdb_row_key_hidden(write->table, write->user, row->seq, write->arena);
+    }
+    if (row->row.len == 0) {
+        kdb_tables_stage_remove(write->table, row->key, write->batch);
+        return;
+    }
+    kdb_row_stamp(row->row, row->seq);
+    kdb_tables_stage_put(write->table, write->user, row->key, row->row, row->seq, row->old_seq, write->batch);
+}
+
+/* Numbers are taken after everything that can fail, so that a place in the table's line is always given up again. */
+static void number_and_stage(kdbi_write *write, size_t count)
+{
+    uint64_t *seqs = kdb_alloc_array(count, sizeof(*seqs));
+    kdbi_sequencer_enter(write->core->sequencer, write->table->id, &write->ticket, seqs, count);
+    write->batch = kdb_batch_new();
+    size_t next = 0;
+    for (size_t i = 0; i < write->nrows; i++) {
+        kdbi_row_write *row = &write->rows[i];
+        if (!row->skip) {
+            row->seq = seqs[next++];
+            stage_row(write, row);
+        }
+    }
+    write->ceiling = kdb_seq_ceiling_stage(&write->core->ceiling, seqs[count - 1], write->batch);
+    kdb_free(seqs);
+}
+
+kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err)
+{
+    (void)err;
+    kdb_exec *exec = write->exec;
+    const size_t count = kdbi_write_count(write);
+    if (count == 0) {
+        exec->write = NULL;
+        kdbi_exec_affected(exec, write->op, 0);
+        kdbi_write_abandon(write);
+        return KDB_OK;
+    }
+    number_and_stage(write, count);
+    kdbi_worker_leave(exec); /* from here on the committer may end the request at any moment */
+    write->commit = (kdb_commit){ .batch = write->batch, .done = on_committed };
+    *pending = true;
+    kdb_store_commit_async(write->core->store, &write->commit);
+    return KDB_OK;
+}

@@ -1,0 +1,256 @@
+/* dialect_classify.c - a statement's first words to its parser. One row per statement that KalamDB knows by its words,
+ * those it does not serve included, so that they are refused by name; everything else is PostgreSQL's grammar's. */
+#include "dialect_int.h"
+
+typedef struct stmt_words {
+    const char *words;
+    kdb_stmt_kind kind;
+    kdbi_stmt_parser parse; /* NULL: not served, refused as `words` */
+    size_t skip;            /* words the parser does not want to see */
+} stmt_words;
+
+static kdb_status unsupported(kdb_sv name, kdb_err *err)
+{
+    return KDB_FAIL_AT(err, 0, KDB_INVALID_SQL, "Unsupported statement type: %.*s", KDB_SV_ARG(name));
+}
+
+/* The grammar's own statements, which say by their trees what they are; what else it can read is refused by its first
+ * word. */
+static kdb_status parse_grammar(kdbi_cursor *cur, kdb_stmt *stmt)
+{
+    const PgQuery__Node *node = NULL;
+    KDB_TRY(kdbi_pg_parse(stmt->text, cur->arena, &node, &stmt->nparams, cur->err));
+    if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT) {
+        stmt->kind = KDB_STMT_QUERY;
+        stmt->as.query = kdbi_query_new(cur->arena, stmt->text, node->select_stmt);
+        return KDB_OK;
+    }
+    if (node->node_case == PG_QUERY__NODE__NODE_INSERT_STMT) {
+        return kdbi_parse_insert(node->insert_stmt, cur->arena, stmt, cur->err);
+    }
+    if (node->node_case == PG_QUERY__NODE__NODE_UPDATE_STMT) {
+        return kdbi_parse_update(node->update_stmt, cur->arena, stmt, cur->err);
+    }
+    if (node->node_case == PG_QUERY__NODE__NODE_DELETE_STMT) {
+        return kdbi_parse_delete(node->delete_stmt, cur->arena, stmt, cur->err);
+    }
+    return unsupported(cur->token.text, cur->err);
+}
+
+#define UNSERVED(words) { words, KDB_STMT_KIND_COUNT, NULL, 0 }
+
+/* The first row that matches counts: longer spellings come first. */
+static const stmt_words known_stmts[] = {
+    { "SELECT", KDB_STMT_QUERY, parse_grammar, 0 },
+    { "INSERT", KDB_STMT_INSERT, parse_grammar, 0 },
+    { "UPDATE", KDB_STMT_UPDATE, parse_grammar, 0 },
+    { "DELETE", KDB_STMT_DELETE, parse_grammar, 0 },
+    { "WITH", KDB_STMT_QUERY, parse_grammar, 0 },
+    { "VALUES", KDB_STMT_QUERY, parse_grammar, 0 },
+    { "CREATE NAMESPACE", KDB_STMT_CREATE_NAMESPACE, kdbi_parse_create_namespace, 2 },
+    { "CREATE SCHEMA", KDB_STMT_CREATE_NAMESPACE, kdbi_parse_create_namespace, 2 },
+    { "DROP NAMESPACE", KDB_STMT_DROP_NAMESPACE, kdbi_parse_drop_namespace, 2 },
+    { "DROP SCHEMA", KDB_STMT_DROP_NAMESPACE, kdbi_parse_drop_namespace, 2 },
+    { "USE", KDB_STMT_USE_NAMESPACE, kdbi_parse_use_namespace, 1 },
+    { "SET NAMESPACE", KDB_STMT_USE_NAMESPACE, kdbi_parse_use_namespace, 2 },
+    { "SHOW NAMESPACES", KDB_STMT_SHOW_NAMESPACES, kdbi_parse_show_nothing_more, 2 },
+    { "SHOW SCHEMAS", KDB_STMT_SHOW_NAMESPACES, kdbi_parse_show_nothing_more, 2 },
+    { "CREATE TABLE", KDB_STMT_CREATE_TABLE, kdbi_parse_create_table, 1 },
+    { "CREATE USER TABLE", KDB_STMT_CREATE_TABLE, kdbi_parse_create_table, 1 },
+    { "CREATE SHARED TABLE", KDB_STMT_CREATE_TABLE, kdbi_parse_create_table, 1 },
+    { "CREATE STREAM TABLE", KDB_STMT_CREATE_TABLE, kdbi_parse_create_table, 1 },
+    { "DROP TABLE", KDB_STMT_DROP_TABLE, kdbi_parse_drop_table, 2 },
+    { "DROP USER TABLE", KDB_STMT_DROP_TABLE, kdbi_parse_drop_table, 3 },
+    { "DROP SHARED TABLE", KDB_STMT_DROP_TABLE, kdbi_parse_drop_table, 3 },
+    { "DROP STREAM TABLE", KDB_STMT_DROP_TABLE, kdbi_parse_drop_table, 3 },
+    { "SHOW TABLES", KDB_STMT_SHOW_TABLES, kdbi_parse_show_tables, 2 },
+    { "SHOW COLUMNS", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_show_columns, 2 },
+    { "SHOW STATS FOR TABLE", KDB_STMT_SHOW_STATS, kdbi_parse_show_stats, 4 },
+    { "SHOW TABLE STATS", KDB_STMT_SHOW_STATS, kdbi_parse_show_stats, 3 },
+    { "SHOW STORAGES", KDB_STMT_SHOW_STORAGES, kdbi_parse_show_nothing_more, 2 },
+    { "DESCRIBE", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
+    { "DESC", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
+    { "CREATE USER", KDB_STMT_CREATE_USER, kdbi_parse_create_user, 2 },
+    { "ALTER USER TABLE", KDB_STMT_KIND_COUNT, NULL, 0 },
+    { "ALTER USER", KDB_STMT_ALTER_USER, kdbi_parse_alter_user, 2 },
+    { "DROP USER", KDB_STMT_DROP_USER, kdbi_parse_drop_user, 2 },
+
+    UNSERVED("ALTER NAMESPACE"),
+    UNSERVED("ALTER SCHEMA"),
+    UNSERVED("ALTER TABLE"),
+    UNSERVED("ALTER SHARED TABLE"),
+    UNSERVED("ALTER STREAM TABLE"),
+    UNSERVED("ALTER STORAGE"),
+    UNSERVED("ALTER TOPIC"),
+    UNSERVED("ALTER POLICY"),
+    UNSERVED("ALTER ROLE"),
+    UNSERVED("ALTER SYSTEM"),
+    UNSERVED("ALTER"),
+    UNSERVED("CREATE OR REPLACE VIEW"),
+    UNSERVED("CREATE OR REPLACE TABLE"),
+    UNSERVED("CREATE OR REPLACE FUNCTION"),
+    UNSERVED("CREATE OR REPLACE"),
+    UNSERVED("CREATE MATERIALIZED VIEW"),
+    UNSERVED("CREATE TEMPORARY VIEW"),
+    UNSERVED("CREATE TEMPORARY TABLE"),
+    UNSERVED("CREATE TEMP TABLE"),
+    UNSERVED("CREATE TEMP VIEW"),
+    UNSERVED("CREATE UNLOGGED TABLE"),
+    UNSERVED("CREATE EXTERNAL TABLE"),
+    UNSERVED("CREATE VIEW"),
+    UNSERVED("CREATE UNIQUE INDEX"),
+    UNSERVED("CREATE INDEX"),
+    UNSERVED("CREATE TOPIC"),
+    UNSERVED("CREATE STORAGE"),
+    UNSERVED("CREATE POLICY"),
+    UNSERVED("CREATE TYPE"),
+    UNSERVED("CREATE FUNCTION"),
+    UNSERVED("CREATE PROCEDURE"),
+    UNSERVED("CREATE SEQUENCE"),
+    UNSERVED("CREATE TRIGGER"),
+    UNSERVED("CREATE ROLE"),
+    UNSERVED("CREATE DATABASE"),
+    UNSERVED("CREATE EXTENSION"),
+    UNSERVED("CREATE MACRO"),
+    UNSERVED("CREATE SECRET"),
+    UNSERVED("CREATE PERSISTENT SECRET"),
+    UNSERVED("DROP VIEW"),
+    UNSERVED("DROP MATERIALIZED VIEW"),
+    UNSERVED("DROP INDEX"),
+    UNSERVED("DROP TOPIC"),
+    UNSERVED("DROP STORAGE"),
+    UNSERVED("DROP POLICY"),
+    UNSERVED("DROP TYPE"),
+    UNSERVED("DROP FUNCTION"),
+    UNSERVED("DROP PROCEDURE"),
+    UNSERVED("DROP SEQUENCE"),
+    UNSERVED("DROP TRIGGER"),
+    UNSERVED("DROP ROLE"),
+    UNSERVED("DROP DATABASE"),
+    UNSERVED("DROP EXTENSION"),
+    UNSERVED("DROP SECRET"),
+    UNSERVED("SHOW MANIFEST"),
+    UNSERVED("SHOW EXPORT"),
+    UNSERVED("SHOW BACKUP"),
+    UNSERVED("SHOW BACKUPS"),
+    UNSERVED("SHOW ALL"),
+    UNSERVED("SHOW"),
+    UNSERVED("EXPLAIN"),
+    UNSERVED("ANALYZE"),
+    UNSERVED("SET"),
+    UNSERVED("RESET"),
+    UNSERVED("BEGIN"),
+    UNSERVED("START TRANSACTION"),
+    UNSERVED("COMMIT"),
+    UNSERVED("ROLLBACK"),
+    UNSERVED("ABORT"),
+    UNSERVED("SAVEPOINT"),
+    UNSERVED("RELEASE"),
+    UNSERVED("SUBSCRIBE"),
+    UNSERVED("UNSUBSCRIBE"),
+    UNSERVED("EXECUTE AS USER"),
+    UNSERVED("EXECUTE AS"),
+    UNSERVED("EXECUTE"),
+    UNSERVED("STORAGE FLUSH"),
+    UNSERVED("STORAGE COMPACT"),
+    UNSERVED("STORAGE CHECK"),
+    UNSERVED("STORAGE"),
+    UNSERVED("FLUSH"),
+    UNSERVED("BACKUP"),
+    UNSERVED("RESTORE"),
+    UNSERVED("EXPORT"),
+    UNSERVED("IMPORT"),
+    UNSERVED("KILL"),
+    UNSERVED("CONSUME"),
+    UNSERVED("ACK"),
+    UNSERVED("CLEAR TOPIC"),
+    UNSERVED("CLUSTER"),
+    UNSERVED("TRUNCATE"),
+    UNSERVED("COMMENT"),
+    UNSERVED("GRANT"),
+    UNSERVED("REVOKE"),
+    UNSERVED("PREPARE"),
+    UNSERVED("DEALLOCATE"),
+    UNSERVED("COPY"),
+    UNSERVED("ATTACH"),
+    UNSERVED("DETACH"),
+    UNSERVED("PRAGMA"),
+    UNSERVED("INSTALL"),
+    UNSERVED("LOAD"),
+    UNSERVED("CALL"),
+    UNSERVED("DO"),
+    UNSERVED("VACUUM"),
+    UNSERVED("CHECKPOINT"),
+    UNSERVED("FORCE"),
+    UNSERVED("LOCK"),
+    UNSERVED("MERGE"),
+    UNSERVED("REPLACE"),
+    UNSERVED("UPSERT"),
+    UNSERVED("DECLARE"),
+    UNSERVED("FETCH"),
+    UNSERVED("MOVE"),
+    UNSERVED("CLOSE"),
+    UNSERVED("LISTEN"),
+    UNSERVED("UNLISTEN"),
+    UNSERVED("NOTIFY"),
+    UNSERVED("DISCARD"),
+    UNSERVED("REINDEX"),
+    UNSERVED("REFRESH"),
+    UNSERVED("REASSIGN"),
+    UNSERVED("SECURITY"),
+    UNSERVED("SUMMARIZE"),
+    UNSERVED("PIVOT"),
+    UNSERVED("UNPIVOT"),
+    UNSERVED("DROP"),
+};
+
+static const stmt_words *find_known(const kdbi_cursor *cur)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(known_stmts); i++) {
+        kdbi_cursor ahead = *cur;
+        if (kdbi_accept_words(&ahead, known_stmts[i].words)) {
+            return &known_stmts[i];
+        }
+    }
+    return NULL;
+}
+
+static kdb_status parse_known(const stmt_words *row, kdbi_cursor *cur, kdb_stmt *stmt)
+{
+    if (row->parse == NULL) {
+        return unsupported(kdb_sv_cstr(row->words), cur->err);
+    }
+    for (size_t i = 0; i < row->skip; i++) {
+        kdbi_advance(cur);
+    }
+    stmt->kind = row->kind;
+    return row->parse(cur, stmt);
+}
+
+kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_stmt **out, kdb_err *err)
+{
+    kdb_stmt *stmt = KDB_ARENA_NEW(arena, kdb_stmt);
+    stmt->text = text;
+    kdbi_cursor cur = kdbi_cursor_at(text, arena, err);
+    const stmt_words *row = find_known(&cur);
+    KDB_TRY(row != NULL ? parse_known(row, &cur, stmt) : parse_grammar(&cur, stmt));
+    *out = stmt;
+    return KDB_OK;
+}
+
+bool kdb_dialect_may_hold_secret(kdb_sv text)
+{
+    static const char *const words[] = { "PASSWORD", "OAUTH", "OIDC", "CREDENTIALS" };
+    kdbi_lexer lexer = { .text = text };
+    for (kdbi_token token = kdbi_lex_next(&lexer); token.kind != KDBI_TOKEN_END; token = kdbi_lex_next(&lexer)) {
+        for (size_t i = 0; i < KDB_ARRAY_LEN(words); i++) {
+            if (kdbi_token_is_word(&token, words[i])) {
+                return true;
+            }
+        }
+        if (token.kind == KDBI_TOKEN_OPEN_STRING || token.kind == KDBI_TOKEN_OPEN_COMMENT) {
+            break;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,280 @@
+/* dialect_guard.c - readies SQL text for libpg_query. The grammar itself keeps its stack on the heap, but building,
+ * unpacking and walking its trees recurses; so the depth of the tree is bounded here, from the tokens, before the
+ * grammar sees them. The bound must never be lower than the tree's real depth: when in doubt a token counts. */
+#include "dialect_int.h"
+
+/* One open bracket, CASE, or the statement itself. */
+typedef struct level {
+    char close;        /* ')', ']', 'E' for END */
+    uint32_t chain;    /* operators of the expression being read: each may be one level deeper */
+    uint32_t child;    /* deepest bracket within it */
+    uint32_t deepest;  /* of the expressions before it in this SELECT */
+    uint32_t joins;    /* of this SELECT */
+    uint32_t sets;     /* UNION and kin: they nest to the left */
+    uint32_t selects;  /* deepest of the SELECTs before this one */
+    uint32_t betweens; /* whose AND has not come yet */
+} level;
+
+typedef struct guard {
+    kdb_sv text;
+    char *out;
+    level levels[KDBI_NESTING_MAX + 1];
+    size_t depth; /* levels in use beside the statement's own */
+    kdbi_token prev[3]; /* the latest first */
+    uint32_t nparams;
+} guard;
+
+/* Operators spelled as words. Words that only may be operators are here too. */
+static const char *const chain_words[] = {
+    "NOT",  "IS",      "ISNULL", "NOTNULL",  "COLLATE", "AT",     "LIKE",
+    "ILIKE", "SIMILAR", "IN",     "OVERLAPS", "BETWEEN", "OPERATOR",
+};
+/* Reserved words that end an expression. Words that can be names must not be here. */
+static const char *const expression_ends[] = {
+    "OR", "WHEN", "THEN", "ELSE", "WHERE", "ON", "GROUP", "ORDER", "HAVING", "LIMIT",
+};
+static const char *const set_words[] = { "UNION", "INTERSECT", "EXCEPT" };
+/* Written with () by users, without by the grammar. */
+static const char *const value_functions[] = {
+    "CURRENT_USER", "CURRENT_ROLE", "SESSION_USER",   "USER",      "CURRENT_TIMESTAMP",
+    "CURRENT_DATE", "CURRENT_TIME", "LOCALTIMESTAMP", "LOCALTIME",
+};
+
+static bool is_one_of(const kdbi_token *token, const char *const *words, size_t nwords)
+{
+    for (size_t i = 0; i < nwords; i++) {
+        if (kdbi_token_is_word(token, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define IS_ONE_OF(token, words) is_one_of((token), (words), KDB_ARRAY_LEN(words))
+
+static level *top(guard *g)
+{
+    return &g->levels[g->depth];
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static void end_expression(level *at)
+{
+    at->deepest = larger(at->deepest, at->chain + at->child);
+    at->chain = at->child = 0;
+}
+
+static void end_select(level *at)
+{
+    end_expression(at);
+    at->selects = larger(at->selects, at->joins + at->deepest);
+    at->joins = at->deepest = 0;
+}
+
+static uint32_t level_depth(level *at)
+{
+    end_select(at);
+    return at->sets + at->selects + 1;
+}
+
+static kdb_status too_deep(const kdbi_token *token, kdb_err *err)
+{
+    return KDB_FAIL_AT(err, (int32_t)token->offset, KDB_INVALID_SQL, "Expression nesting limit %d exceeded",
+                       KDBI_NESTING_MAX);
+}
+
+static kdb_status open_level(guard *g, const kdbi_token *token, char close, kdb_err *err)
+{
+    if (g->depth == KDBI_NESTING_MAX) {
+        return too_deep(token, err);
+    }
+    g->levels[++g->depth] = (level){ .close = close };
+    return KDB_OK;
+}
+
+static void close_top(guard *g)
+{
+    const uint32_t depth = level_depth(top(g));
+    g->depth--;
+    top(g)->child = larger(top(g)->child, depth);
+}
+
+/* A bracket closes the CASEs left open in it; one that does not match is the grammar's to refuse. */
+static void close_level(guard *g, char close)
+{
+    while (g->depth > 0 && top(g)->close != close && close != 'E' && top(g)->close == 'E') {
+        close_top(g);
+    }
+    if (g->depth > 0 && top(g)->close == close) {
+        close_top(g);
+    }
+}
+
+static uint32_t operator_count(const kdbi_token *token)
+{
+    uint32_t count = 1; /* the grammar splits trailing signs off: `+-` may be two operators */
+    for (size_t i = 1; i < token->text.len; i++) {
+        count += token->text.ptr[i] == '+' || token->text.ptr[i] == '-';
+    }
+    return count;
+}
+
+static kdb_status guard_word(guard *g, const kdbi_token *token, kdb_err *err)
+{
+    if (kdbi_token_is(&g->prev[0], '.')) {
+        return KDB_OK; /* a name, whatever the word */
+    }
+    level *at = top(g);
+    if (kdbi_token_is_word(token, "CASE")) {
+        return open_level(g, token, 'E', err);
+    }
+    if (kdbi_token_is_word(token, "END")) {
+        close_level(g, 'E');
+    } else if (IS_ONE_OF(token, chain_words)) {
+        at->chain++;
+        at->betweens += kdbi_token_is_word(token, "BETWEEN");
+    } else if (kdbi_token_is_word(token, "AND") && at->betweens > 0) {
+        at->betweens--;
+    } else if (IS_ONE_OF(token, expression_ends) || kdbi_token_is_word(token, "AND") ||
+               (kdbi_token_is_word(token, "FROM") && !kdbi_token_is_word(&g->prev[0], "DISTINCT"))) {
+        end_expression(at);
+    } else if (kdbi_token_is_word(token, "SELECT")) {
+        end_select(at);
+    } else if (IS_ONE_OF(token, set_words)) {
+        end_select(at);
+        at->sets++;
+    } else if (kdbi_token_is_word(token, "JOIN")) {
+        at->joins++;
+    }
+    return KDB_OK;
+}
+
+static kdb_status guard_symbol(guard *g, const kdbi_token *token, kdb_err *err)
+{
+    switch (token->text.ptr[0]) {
+    case '(':
+        return open_level(g, token, ')', err);
+    case '[':
+        return open_level(g, token, ']', err);
+    case ')':
+    case ']':
+        close_level(g, token->text.ptr[0]);
+        return KDB_OK;
+    case ',':
+        end_expression(top(g));
+        return KDB_OK;
+    case ':':
+        top(g)->chain++;
+        return KDB_OK;
+    default:
+        return KDB_OK;
+    }
+}
+
+static kdb_status guard_param(guard *g, const kdbi_token *token, kdb_err *err)
+{
+    uint64_t number = 0;
+    if (kdb_parse_u64(kdb_sv_of(token->text.ptr + 1, token->text.len - 1), &number, NULL) != KDB_OK || number == 0 ||
+        number > UINT16_MAX) {
+        return KDB_FAIL_AT(err, (int32_t)token->offset, KDB_INVALID_SQL, "there is no parameter %.*s",
+                           KDB_SV_ARG(token->text));
+    }
+    g->nparams = larger(g->nparams, (uint32_t)number);
+    return KDB_OK;
+}
+
+static kdb_status guard_quoted(guard *g, const kdbi_token *token, kdb_err *err)
+{
+    if (token->text.ptr[0] != '`') {
+        return KDB_OK;
+    }
+    const kdb_sv inner = kdb_sv_of(token->text.ptr + 1, token->text.len - 2);
+    if (inner.len == 0 || memchr(inner.ptr, '"', inner.len) != NULL || memchr(inner.ptr, '`', inner.len) != NULL) {
+        return KDB_FAIL_AT(err, (int32_t)token->offset, KDB_INVALID_SQL, "syntax error at or near \"%.*s\"",
+                           KDB_SV_ARG(token->text));
+    }
+    g->out[token->offset] = '"';
+    g->out[token->offset + token->text.len - 1] = '"';
+    return KDB_OK;
+}
+
+static kdb_status guard_token(guard *g, const kdbi_token *token, kdb_err *err)
+{
+    switch (token->kind) {
+    case KDBI_TOKEN_WORD:
+        return guard_word(g, token, err);
+    case KDBI_TOKEN_QUOTED:
+        return guard_quoted(g, token, err);
+    case KDBI_TOKEN_PARAM:
+        return guard_param(g, token, err);
+    case KDBI_TOKEN_OPERATOR:
+        top(g)->chain += operator_count(token);
+        return KDB_OK;
+    case KDBI_TOKEN_SYMBOL:
+        return guard_symbol(g, token, err);
+    case KDBI_TOKEN_OPEN_STRING:
+        return KDB_FAIL_AT(err, (int32_t)token->offset, KDB_INVALID_SQL, "unterminated quoted string");
+    case KDBI_TOKEN_OPEN_COMMENT:
+        return KDB_FAIL_AT(err, (int32_t)token->offset, KDB_INVALID_SQL, "unterminated /* comment");
+    case KDBI_TOKEN_END:
+    case KDBI_TOKEN_STRING:
+    case KDBI_TOKEN_PREFIXED_STRING:
+    case KDBI_TOKEN_DOLLAR_STRING:
+    case KDBI_TOKEN_NUMBER:
+        return KDB_OK;
+    }
+    return KDB_OK;
+}
+
+/* Blanks what KalamDB accepts beyond the grammar. */
+static void blank_extras(guard *g, const kdbi_token *token)
+{
+    const bool closes = kdbi_token_is(token, ')') || kdbi_token_is(token, ']');
+    if (kdbi_token_is(&g->prev[0], ',') && (closes || kdbi_token_is_word(token, "FROM"))) {
+        g->out[g->prev[0].offset] = ' ';
+    }
+    if (kdbi_token_is(token, ')') && kdbi_token_is(&g->prev[0], '(') && IS_ONE_OF(&g->prev[1], value_functions) &&
+        !kdbi_token_is(&g->prev[2], '.')) {
+        g->out[g->prev[0].offset] = ' ';
+        g->out[token->offset] = ' ';
+    }
+}
+
+static kdb_status guard_text(guard *g, kdb_err *err)
+{
+    kdbi_lexer lexer = { .text = g->text };
+    for (;;) {
+        const kdbi_token token = kdbi_lex_next(&lexer);
+        KDB_TRY(guard_token(g, &token, err));
+        blank_extras(g, &token);
+        if (token.kind == KDBI_TOKEN_END) {
+            break;
+        }
+        g->prev[2] = g->prev[1];
+        g->prev[1] = g->prev[0];
+        g->prev[0] = token;
+    }
+    while (g->depth > 0) {
+        close_top(g);
+    }
+    if (level_depth(top(g)) > KDBI_NESTING_MAX) {
+        return too_deep(&(kdbi_token){ .offset = 0 }, err);
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_guard(kdb_sv text, kdb_arena *arena, char **out, uint32_t *out_nparams, kdb_err *err)
+{
+    if ((text.len != 0 && memchr(text.ptr, '\0', text.len) != NULL) || !kdb_utf8_valid(text)) {
+        return KDB_FAIL(err, KDB_INVALID_SQL, "SQL text is not valid UTF-8 or holds a NUL character");
+    }
+    guard g = { .text = text, .out = kdb_sv_dup_cstr(arena, text) };
+    KDB_TRY(guard_text(&g, err));
+    *out = g.out;
+    *out_nparams = g.nparams;
+    return KDB_OK;
+}

@@ -1,0 +1,138 @@
+/* engine_cursor.c - executing a plan and reading its result chunk by chunk. Results always stream: for small ones that
+ * costs nothing measurable, and large ones never pile up in memory. */
+#include "engine_int.h"
+
+struct kdb_engine_cursor {
+    kdb_engine_plan *plan;
+    duckdb_result result;
+    duckdb_data_chunk duck; /* what `chunk` borrows from */
+    kdb_chunk chunk;
+    bool done; /* DuckDB has ended the execution */
+};
+
+static kdb_status run(kdb_engine_cursor *cursor, kdb_err *err)
+{
+    kdb_engine_plan *plan = cursor->plan;
+    duckdb_pending_result pending = NULL;
+    kdb_status status = KDB_OK;
+    if (duckdb_pending_prepared_streaming(plan->duck, &pending) != DuckDBSuccess) {
+        status = kdbi_conn_fail(plan->conn, duckdb_pending_error(pending), err);
+    } else if (kdbi_conn_interrupted(plan->conn) != KDB_OK) {
+        status = kdbi_conn_fail(plan->conn, NULL, err); /* beginning an execution clears DuckDB's own flag */
+    } else if (duckdb_execute_pending(pending, &cursor->result) != DuckDBSuccess) {
+        status = kdbi_conn_fail(plan->conn, duckdb_result_error(&cursor->result), err);
+    }
+    duckdb_destroy_pending(&pending);
+    return status;
+}
+
+static kdb_status start(kdb_engine_cursor *cursor, const kdb_value *params, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_settle(cursor->plan, params, err));
+    KDB_TRY(kdbi_param_bind_all(cursor->plan, params, err));
+    return run(cursor, err);
+}
+
+kdb_status kdb_engine_execute(kdb_engine_plan *plan, const kdb_value *params, size_t nparams,
+                              const kdb_scan_source *source, kdb_engine_cursor **out, kdb_err *err)
+{
+    if (nparams < plan->nparams) {
+        return KDB_FAIL(err, KDB_PARAMETER, "the statement has %zu parameters, got %zu", plan->nparams, nparams);
+    }
+    kdbi_conn_begin(plan->conn, plan->tables, plan->ntables, source);
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = KDB_NEW(kdb_engine_cursor);
+    cursor->plan = plan;
+    KDB_TRY(start(cursor, params, err));
+    cursor->chunk.ncols = plan->ncolumns;
+    cursor->chunk.cols = kdb_alloc_array(plan->ncolumns + 1, sizeof(kdb_vec));
+    *out = KDB_TAKE(cursor);
+    return KDB_OK;
+}
+
+/* Scratch of one column, a multiple of 16 so that the next one is aligned. */
+static size_t scratch_size(const kdbi_type_row *row, size_t nrows)
+{
+    return (row->scratch * nrows + 15) & ~(size_t)15;
+}
+
+static kdb_status read_column(duckdb_vector from, const kdbi_type_row *row, size_t nrows, void *scratch, kdb_vec *to,
+                              kdb_err *err)
+{
+    to->validity = duckdb_vector_get_validity(from);
+    if (row->read != NULL) {
+        return row->read(from, nrows, scratch, to, err);
+    }
+    to->data = duckdb_vector_get_data(from);
+    return KDB_OK;
+}
+
+static kdb_status read_chunk(kdb_engine_cursor *cursor, kdb_err *err)
+{
+    const kdb_engine_plan *plan = cursor->plan;
+    const size_t nrows = duckdb_data_chunk_get_size(cursor->duck);
+    size_t scratch_total = 0;
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        scratch_total += scratch_size(plan->rows[i], nrows);
+    }
+    char *scratch = kdbi_conn_scratch(plan->conn, scratch_total);
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        cursor->chunk.cols[i] = (kdb_vec){ .type = plan->columns[i].type };
+        KDB_TRY(read_column(duckdb_data_chunk_get_vector(cursor->duck, i), plan->rows[i], nrows, scratch,
+                            &cursor->chunk.cols[i], err));
+        scratch += scratch_size(plan->rows[i], nrows);
+    }
+    cursor->chunk.nrows = nrows;
+    return KDB_OK;
+}
+
+/* No chunk is the end or a failure; DuckDB has ended the execution either way. */
+static kdb_status finish(kdb_engine_cursor *cursor, kdb_err *err)
+{
+    const char *text = duckdb_result_error(&cursor->result);
+    cursor->done = text == NULL;
+    return text == NULL ? KDB_OK : kdbi_conn_fail(cursor->plan->conn, text, err);
+}
+
+kdb_status kdb_engine_fetch(kdb_engine_cursor *cursor, const kdb_chunk **out, kdb_err *err)
+{
+    cursor->chunk.nrows = 0;
+    if (!cursor->done) {
+        if (kdbi_conn_interrupted(cursor->plan->conn) != KDB_OK) {
+            return kdbi_conn_fail(cursor->plan->conn, NULL, err);
+        }
+        duckdb_destroy_data_chunk(&cursor->duck);
+        cursor->duck = duckdb_fetch_chunk(cursor->result);
+        if (duckdb_data_chunk_get_size(cursor->duck) == 0) {
+            KDB_TRY(finish(cursor, err));
+        } else {
+            KDB_TRY(read_chunk(cursor, err));
+        }
+    }
+    *out = &cursor->chunk;
+    return KDB_OK;
+}
+
+/* Destroying a result that was not read to its end leaves the execution, and our scans, open until the connection's next
+ * statement: an empty one closes them. */
+static void end_execution(kdb_engine_conn *conn)
+{
+    duckdb_result ignored;
+    (void)duckdb_query(conn->duck, "", &ignored);
+    duckdb_destroy_result(&ignored);
+}
+
+void kdb_engine_cursor_free(kdb_engine_cursor *cursor)
+{
+    if (cursor == NULL) {
+        return;
+    }
+    kdb_engine_conn *conn = cursor->plan->conn;
+    duckdb_destroy_data_chunk(&cursor->duck);
+    duckdb_destroy_result(&cursor->result);
+    if (!cursor->done) {
+        end_execution(conn);
+    }
+    kdbi_conn_end(conn);
+    kdb_free(cursor->chunk.cols);
+    kdb_free(cursor);
+}

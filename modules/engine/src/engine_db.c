@@ -1,0 +1,144 @@
+/* engine_db.c - the database in memory, closed off from the world before anybody can use it. Every setting is a row;
+ * lock_configuration is the last, after which DuckDB refuses to change any. All are set globally, so that connections
+ * made later have them too. */
+#include <stdio.h>
+
+#include "engine_int.h"
+
+_Static_assert(sizeof(duckdb_string_t) == 16, "engine_vec.c reads DuckDB's strings in place");
+
+typedef struct setting_row {
+    const char *name;
+    const char *value; /* an SQL literal; NULL: `put` writes it */
+    void (*put)(kdb_buf *sql, const kdb_engine_options *options);
+} setting_row;
+
+static void put_literal(kdb_buf *sql, const char *text)
+{
+    kdb_buf_append_byte(sql, '\'');
+    for (; *text != '\0'; text++) {
+        kdb_buf_append(sql, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
+    }
+    kdb_buf_append_byte(sql, '\'');
+}
+
+static void put_memory_limit(kdb_buf *sql, const kdb_engine_options *options)
+{
+    kdb_buf_printf(sql, "'%lldB'", (long long)options->memory_limit);
+}
+
+static void put_temp_directory(kdb_buf *sql, const kdb_engine_options *options)
+{
+    put_literal(sql, options->temp_directory);
+}
+
+static void put_allowed_directories(kdb_buf *sql, const kdb_engine_options *options)
+{
+    kdb_buf_append_byte(sql, '[');
+    put_literal(sql, options->allowed_directory);
+    kdb_buf_append_byte(sql, ']');
+}
+
+static const setting_row setting_rows[] = {
+    { "memory_limit", NULL, put_memory_limit },
+    { "temp_directory", NULL, put_temp_directory },
+    { "allowed_directories", NULL, put_allowed_directories },
+    /* PostgreSQL's meaning where DuckDB's differs */
+    { "TimeZone", "'UTC'", NULL },
+    { "integer_division", "true", NULL },
+    { "default_null_order", "'NULLS_LAST_ON_ASC_FIRST_ON_DESC'", NULL },
+    { "preserve_insertion_order", "true", NULL },
+    /* the lock */
+    { "autoinstall_known_extensions", "false", NULL },
+    { "autoload_known_extensions", "false", NULL },
+    { "allow_community_extensions", "false", NULL },
+    { "allow_persistent_secrets", "false", NULL },
+    { "enable_external_access", "false", NULL },
+    { "lock_configuration", "true", NULL },
+};
+
+static kdb_status set(kdb_engine *engine, duckdb_connection duck, const setting_row *row,
+                      const kdb_engine_options *options, kdb_err *err)
+{
+    kdb_buf sql;
+    kdb_buf_init(&sql, 0);
+    kdb_buf_printf(&sql, "SET GLOBAL %s = ", row->name);
+    if (row->value != NULL) {
+        kdb_buf_printf(&sql, "%s", row->value);
+    } else {
+        row->put(&sql, options);
+    }
+    kdb_buf_append_byte(&sql, '\0');
+    duckdb_result result;
+    kdb_status status = KDB_OK;
+    if (duckdb_query(duck, sql.ptr, &result) != DuckDBSuccess) {
+        status = kdbi_engine_fail(engine, duckdb_result_error(&result), err);
+        kdb_err_context(err, "setting the engine's %s", row->name);
+    }
+    duckdb_destroy_result(&result);
+    kdb_buf_done(&sql);
+    return status;
+}
+
+static kdb_status set_up(kdb_engine *engine, duckdb_connection duck, const kdb_engine_options *options, kdb_err *err)
+{
+    KDB_TRY(kdbi_func_register_all(duck, err));
+    for (size_t i = 0; i < KDB_ARRAY_LEN(setting_rows); i++) {
+        KDB_TRY(set(engine, duck, &setting_rows[i], options, err));
+    }
+    return KDB_OK;
+}
+
+/* Threads are set while opening, or DuckDB would first start one per processor. */
+static kdb_status open_duck(kdb_engine *engine, const kdb_engine_options *options, kdb_err *err)
+{
+    char threads[16];
+    (void)snprintf(threads, sizeof(threads), "%d", options->threads);
+    duckdb_config config = NULL;
+    char *text = NULL;
+    kdb_status status = KDB_OK;
+    if (duckdb_create_config(&config) != DuckDBSuccess ||
+        duckdb_set_config(config, "threads", threads) != DuckDBSuccess) {
+        status = KDB_FAIL(err, KDB_INVALID, "the engine refuses %s threads", threads);
+    } else if (duckdb_open_ext(":memory:", &engine->duck, config, &text) != DuckDBSuccess) {
+        status = kdbi_engine_fail(engine, text, err);
+    }
+    duckdb_free(text);
+    duckdb_destroy_config(&config);
+    return status;
+}
+
+kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, kdb_err *err)
+{
+    KDB_ASSERT(duckdb_vector_size() == KDB_CHUNK_ROWS);
+    KDB_CLEANUP(kdb_engine_closep) kdb_engine *engine = KDB_NEW(kdb_engine);
+    KDB_TRY(open_duck(engine, options, err));
+    duckdb_connection duck = NULL;
+    if (duckdb_connect(engine->duck, &duck) != DuckDBSuccess) {
+        return KDB_FAIL(err, KDB_INTERNAL, "the engine refuses a connection");
+    }
+    const kdb_status status = set_up(engine, duck, options, err);
+    duckdb_disconnect(&duck);
+    KDB_TRY(status);
+    *out = KDB_TAKE(engine);
+    return KDB_OK;
+}
+
+void kdb_engine_close(kdb_engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    duckdb_close(&engine->duck);
+    kdb_free(engine);
+}
+
+bool kdb_engine_is_broken(const kdb_engine *engine)
+{
+    return atomic_load(&engine->broken);
+}
+
+const char *kdb_engine_version(void)
+{
+    return duckdb_library_version();
+}

@@ -1,0 +1,158 @@
+/* engine_int.h - what engine's files share: the objects' fields, and the seams between them. Only here and in the .c
+ * files do DuckDB's types appear. */
+#ifndef KDB_ENGINE_INT_H
+#define KDB_ENGINE_INT_H
+
+#include <duckdb.h>
+#include <stdatomic.h>
+
+#include "kdb/engine.h"
+
+struct kdb_engine {
+    duckdb_database duck;
+    _Atomic uint64_t connections; /* ever made: numbers their scan functions */
+    atomic_bool broken;           /* DuckDB has said that it cannot go on */
+};
+
+/* What DuckDB's catalog holds of a connection: the catalog keeps functions until the database closes, so this outlives
+ * the connection. Owned by the catalog. */
+typedef struct kdbi_scan_owner {
+    idx_t duck_id; /* of the only connection that may call the function */
+    kdb_engine_conn *conn;
+} kdbi_scan_owner;
+
+struct kdb_engine_conn {
+    kdb_engine *engine;
+    duckdb_connection duck;
+    char scan_function[32];
+    kdb_arena *arena; /* coerced parameters, for one execution */
+    bool in_use;      /* a cursor is open */
+
+    /* Set by the owner before DuckDB runs anything, constant while it does. */
+    const kdb_scan_table *tables;
+    size_t ntables;
+    const kdb_scan_source *source; /* NULL while preparing */
+
+    /* Our memory for columns that cannot stay in DuckDB's; belongs to the open cursor. */
+    char *scratch;
+    size_t scratch_size;
+
+    kdb_mutex lock;         /* rank KDB_LOCK_ENGINE; held over duckdb_interrupt, which only sets a flag */
+    bool running;           /* guarded by lock */
+    bool failed;            /* guarded by lock: `failure` is set */
+    kdb_err failure;        /* guarded by lock: the first failure of a scan */
+    _Atomic int interrupt;  /* kdb_status; written under lock, read by engine threads */
+};
+
+/* ---- engine_error.c ---- */
+
+/* Turns DuckDB's message, "Binder Error: ..", into ours and returns its status. `text` may be NULL. */
+kdb_status kdbi_engine_fail(kdb_engine *engine, const char *text, kdb_err *err);
+
+/* ---- engine_conn.c ---- */
+
+/* Brackets everything that DuckDB runs for this connection. `source` is NULL for preparing. */
+void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t ntables,
+                     const kdb_scan_source *source);
+void kdbi_conn_end(kdb_engine_conn *conn);
+/* Keeps a scan's failure, if it is the first, for kdbi_conn_fail. Any thread. */
+void kdbi_conn_stash(kdb_engine_conn *conn, const kdb_err *failure);
+static inline kdb_status kdbi_conn_interrupted(const kdb_engine_conn *conn)
+{
+    return (kdb_status)atomic_load_explicit(&conn->interrupt, memory_order_relaxed);
+}
+/* Why the run failed: it was interrupted, a scan failed, or what DuckDB says in `text`. */
+kdb_status kdbi_conn_fail(kdb_engine_conn *conn, const char *text, kdb_err *err);
+/* At least `size` bytes, 16-byte aligned, kept until the next call. */
+void *kdbi_conn_scratch(kdb_engine_conn *conn, size_t size);
+
+/* ---- engine_scan.c ---- */
+
+KDB_NODISCARD kdb_status kdbi_scan_register(kdb_engine_conn *conn, kdb_err *err);
+
+/* ---- engine_func.c ---- */
+
+KDB_NODISCARD kdb_status kdbi_func_register_all(duckdb_connection duck, kdb_err *err);
+
+/* ---- engine_type.c ---- */
+
+/* Fills `to` from the first `nrows` rows of a flat vector. `scratch` is what the row of the type asks for. */
+typedef kdb_status kdbi_vec_read(duckdb_vector from, size_t nrows, void *scratch, kdb_vec *to, kdb_err *err);
+
+/* How one DuckDB type becomes ours. */
+typedef struct kdbi_type_row {
+    duckdb_type duck;
+    kdb_type_kind kind;
+    size_t scratch;      /* bytes of our own memory that each row needs */
+    kdbi_vec_read *read; /* NULL: DuckDB's layout is ours */
+} kdbi_type_row;
+
+/* NULL when the type has no mapping (lists, structs, intervals); otherwise sets *type. */
+const kdbi_type_row *kdbi_type_lookup(duckdb_logical_type logical, kdb_type *type);
+/* The caller destroys the result. */
+duckdb_logical_type kdbi_type_to_duck(kdb_type type);
+duckdb_type kdbi_type_duck_id(kdb_type type);
+/* "DECIMAL(10,2)", as the engine spells our type. */
+void kdbi_type_put_sql(kdb_buf *sql, kdb_type type);
+
+/* ---- engine_vec.c ---- */
+
+kdbi_vec_read kdbi_vec_read_tinyint, kdbi_vec_read_utinyint, kdbi_vec_read_usmallint, kdbi_vec_read_uinteger,
+    kdbi_vec_read_ubigint, kdbi_vec_read_hugeint, kdbi_vec_read_uhugeint, kdbi_vec_read_timestamp_s,
+    kdbi_vec_read_timestamp_ms, kdbi_vec_read_timestamp_ns, kdbi_vec_read_decimal, kdbi_vec_read_bytes,
+    kdbi_vec_read_uuid, kdbi_vec_read_embedding;
+/* Points `vec` at the vector, to be filled. */
+void kdbi_vec_to_fill(duckdb_vector vector, kdb_type type, kdb_vec *vec);
+duckdb_uhugeint kdbi_uuid_to_duck(const kdb_uuid *uuid);
+
+/* ---- engine_sql.c ---- */
+
+enum { KDBI_PARAM_MAX = 1000 };
+
+/* Finds the next `$n` of engine SQL from *pos, outside strings, names and comments; *pos is then behind it. A number over
+ * KDBI_PARAM_MAX is reported as 0. */
+bool kdbi_sql_next_param(kdb_sv sql, size_t *pos, size_t *start, size_t *number);
+/* The text of the statement that an EXPLAIN explains. */
+kdb_sv kdbi_sql_explained(kdb_sv sql);
+/* Without semicolons and white space at the end. */
+kdb_sv kdbi_sql_trim(kdb_sv sql);
+
+/* ---- engine_param.c ---- */
+
+/* What DuckDB knows of $n, n being the place in the plan's array plus 1. */
+typedef struct kdbi_param {
+    idx_t index;            /* DuckDB's number for it; 0: the text does not mention it */
+    bool as_null;           /* the text was compiled with NULL in its place */
+    kdb_type given;         /* open plans: the type of the value that the text was compiled for */
+    const kdbi_type_row *row; /* NULL: DuckDB's type for it has no mapping */
+    kdb_type type;
+    duckdb_value null;      /* a NULL of its type, made when first needed */
+} kdbi_param;
+
+KDB_NODISCARD kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+void kdbi_param_forget(kdbi_param *params, size_t nparams); /* frees what hangs off them */
+
+/* ---- engine_plan.c ---- */
+
+struct kdb_engine_plan {
+    kdb_engine_conn *conn;
+    char *sql; /* as given, NUL-terminated */
+    size_t sql_len;
+    const kdb_scan_table *tables; /* borrowed */
+    size_t ntables;
+    bool open; /* DuckDB cannot tell the types without the parameters' own: compiled for the types of each execution */
+    kdbi_param *params;
+    size_t nparams;
+
+    /* Compiled: NULL, 0 while an open plan has not been executed. */
+    duckdb_prepared_statement duck;
+    kdb_arena *arena; /* of the columns */
+    kdb_engine_column *columns;
+    const kdbi_type_row **rows; /* how each column is read */
+    size_t ncolumns;
+};
+
+/* Recompiles an open plan when the values' types are not those it was compiled for. Between _begin and _end. */
+KDB_NODISCARD kdb_status kdbi_plan_settle(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+
+#endif

@@ -1,0 +1,309 @@
+/* engine_plan.c - prepared statements. The text is rewritten before DuckDB prepares it: parameters are numbered without
+ * gaps, and results of types that we do not have are cast to text by a SELECT around it.
+ * Some expressions, `id + $1`, leave DuckDB without types until it has a value. Such a plan is open: it is compiled when
+ * executed, with the types of the values written into the text, and again only when later values have other types. */
+#include "engine_int.h"
+
+static kdb_sv sql_of(const kdb_engine_plan *plan)
+{
+    return kdb_sv_of(plan->sql, plan->sql_len);
+}
+
+/* ---- text ---- */
+
+static void put_param(kdb_buf *text, kdbi_param *param, idx_t *used)
+{
+    if (param->as_null) {
+        kdb_buf_append_lit(text, "NULL");
+        return;
+    }
+    if (param->index == 0) {
+        param->index = ++*used;
+    }
+    if (param->given.kind == KDB_TYPE_NULL) {
+        kdb_buf_printf(text, "$%d", (int)param->index);
+        return;
+    }
+    kdb_buf_printf(text, "CAST($%d AS ", (int)param->index);
+    kdbi_type_put_sql(text, param->given);
+    kdb_buf_append_byte(text, ')');
+}
+
+static void render(kdb_engine_plan *plan, kdb_buf *text)
+{
+    const kdb_sv sql = sql_of(plan);
+    size_t pos = 0;
+    size_t start = 0;
+    size_t number = 0;
+    size_t copied = 0;
+    idx_t used = 0;
+    while (kdbi_sql_next_param(sql, &pos, &start, &number)) {
+        kdb_buf_append(text, sql.ptr + copied, start - copied);
+        put_param(text, &plan->params[number - 1], &used);
+        copied = pos;
+    }
+    kdb_buf_append(text, sql.ptr + copied, sql.len - copied);
+}
+
+/* SELECT c0, CAST(c1 AS VARCHAR) FROM (..) AS kdb_r(c0, c1): by position, for names may repeat. */
+static void wrap(const kdb_engine_plan *plan, kdb_sv inner, kdb_buf *text)
+{
+    kdb_buf_append_lit(text, "SELECT ");
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        kdb_buf_printf(text, plan->rows[i] != NULL ? "%sc%zu" : "%sCAST(c%zu AS VARCHAR)", i == 0 ? "" : ", ", i);
+    }
+    kdb_buf_append_lit(text, " FROM (");
+    kdb_buf_append_sv(text, inner);
+    kdb_buf_append_lit(text, "\n) AS kdb_r(");
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        kdb_buf_printf(text, "%sc%zu", i == 0 ? "" : ", ", i);
+    }
+    kdb_buf_append_byte(text, ')');
+}
+
+/* ---- compiling ---- */
+
+static void forget(kdb_engine_plan *plan)
+{
+    kdbi_param_forget(plan->params, plan->nparams);
+    duckdb_destroy_prepare(&plan->duck);
+    plan->columns = NULL;
+    plan->rows = NULL;
+    plan->ncolumns = 0;
+    kdb_arena_reset(plan->arena);
+}
+
+static kdb_status prepare_text(kdb_engine_conn *conn, kdb_buf *text, duckdb_prepared_statement *out, kdb_err *err)
+{
+    kdb_buf_append_byte(text, '\0');
+    text->len--;
+    duckdb_prepared_statement duck = NULL;
+    if (duckdb_prepare(conn->duck, text->ptr, &duck) != DuckDBSuccess) {
+        const kdb_status status = kdbi_conn_fail(conn, duckdb_prepare_error(duck), err);
+        duckdb_destroy_prepare(&duck);
+        return status;
+    }
+    duckdb_destroy_prepare(out);
+    *out = duck;
+    return KDB_OK;
+}
+
+/* EXPLAIN ANALYZE runs what it explains, so that must be a query too. */
+static kdb_status check_explained(kdb_engine_conn *conn, kdb_sv sql, kdb_err *err)
+{
+    kdb_buf text;
+    kdb_buf_init(&text, 0);
+    kdb_buf_append_sv(&text, kdbi_sql_explained(sql));
+    duckdb_prepared_statement duck = NULL;
+    kdb_status status = prepare_text(conn, &text, &duck, err);
+    if (status == KDB_OK && duckdb_prepared_statement_type(duck) != DUCKDB_STATEMENT_TYPE_SELECT) {
+        status = KDB_FAIL(err, KDB_INVALID_OPERATION, "the engine explains queries only");
+    }
+    duckdb_destroy_prepare(&duck);
+    kdb_buf_done(&text);
+    return status;
+}
+
+static kdb_status check_statement(kdb_engine_plan *plan, kdb_sv sql, kdb_err *err)
+{
+    const duckdb_statement_type type = duckdb_prepared_statement_type(plan->duck);
+    if (type == DUCKDB_STATEMENT_TYPE_SELECT) {
+        return KDB_OK;
+    }
+    if (type == DUCKDB_STATEMENT_TYPE_EXPLAIN) {
+        return check_explained(plan->conn, sql, err);
+    }
+    return KDB_FAIL(err, KDB_INVALID_OPERATION, "the engine runs queries only");
+}
+
+static kdb_sv take_name(kdb_engine_plan *plan, const char *name)
+{
+    const kdb_sv kept = kdb_sv_dup(plan->arena, kdb_sv_cstr(name));
+    duckdb_free((void *)(uintptr_t)name);
+    return kept;
+}
+
+/* A row stays NULL where the type has no mapping. True when there is such a column. */
+static bool load_columns(kdb_engine_plan *plan)
+{
+    bool unmapped = false;
+    plan->ncolumns = duckdb_prepared_statement_column_count(plan->duck);
+    plan->columns = KDB_ARENA_ARRAY(plan->arena, kdb_engine_column, plan->ncolumns);
+    plan->rows = KDB_ARENA_ARRAY(plan->arena, const kdbi_type_row *, plan->ncolumns);
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        kdb_engine_column *column = &plan->columns[i];
+        duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(plan->duck, i);
+        column->name = take_name(plan, duckdb_prepared_statement_column_name(plan->duck, i));
+        plan->rows[i] = kdbi_type_lookup(type, &column->type);
+        unmapped = unmapped || plan->rows[i] == NULL;
+        duckdb_destroy_logical_type(&type);
+    }
+    return unmapped;
+}
+
+/* After wrap: what had no mapping is text now; the names stay. */
+static void load_cast_columns(kdb_engine_plan *plan)
+{
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        if (plan->rows[i] == NULL) {
+            duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(plan->duck, i);
+            plan->rows[i] = kdbi_type_lookup(type, &plan->columns[i].type);
+            duckdb_destroy_logical_type(&type);
+        }
+    }
+}
+
+static void load_params(kdb_engine_plan *plan)
+{
+    for (size_t i = 0; i < plan->nparams; i++) {
+        kdbi_param *param = &plan->params[i];
+        if (param->index != 0) {
+            duckdb_logical_type type = duckdb_param_logical_type(plan->duck, param->index);
+            param->row = kdbi_type_lookup(type, &param->type);
+            duckdb_destroy_logical_type(&type);
+        }
+    }
+}
+
+/* DuckDB then reports one column of no type. */
+static bool lacks_types(const kdb_engine_plan *plan)
+{
+    return duckdb_prepared_statement_column_count(plan->duck) == 1 &&
+           duckdb_prepared_statement_column_type(plan->duck, 0) == DUCKDB_TYPE_INVALID;
+}
+
+static kdb_status compile_text(kdb_engine_plan *plan, kdb_buf *text, kdb_err *err)
+{
+    render(plan, text);
+    KDB_TRY(prepare_text(plan->conn, text, &plan->duck, err));
+    KDB_TRY(check_statement(plan, kdb_buf_sv(text), err));
+    plan->open = lacks_types(plan);
+    if (plan->open) {
+        return KDB_OK;
+    }
+    if (load_columns(plan)) {
+        kdb_buf wrapped;
+        kdb_buf_init(&wrapped, 0);
+        wrap(plan, kdb_buf_sv(text), &wrapped);
+        const kdb_status status = prepare_text(plan->conn, &wrapped, &plan->duck, err);
+        kdb_buf_done(&wrapped);
+        KDB_TRY(status);
+        load_cast_columns(plan);
+    }
+    load_params(plan);
+    return KDB_OK;
+}
+
+static kdb_status compile(kdb_engine_plan *plan, kdb_err *err)
+{
+    forget(plan);
+    kdb_buf text;
+    kdb_buf_init(&text, 0);
+    const kdb_status status = compile_text(plan, &text, err);
+    kdb_buf_done(&text);
+    if (status != KDB_OK || plan->open) {
+        forget(plan);
+    }
+    return status;
+}
+
+/* ---- open plans ---- */
+
+static bool is_settled(const kdb_engine_plan *plan, const kdb_value *values)
+{
+    if (plan->duck == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < plan->nparams; i++) {
+        const kdbi_param *param = &plan->params[i];
+        if (values[i].is_null != param->as_null ||
+            (!param->as_null && !kdb_type_eq(values[i].type, param->given))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kdb_status kdbi_plan_settle(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err)
+{
+    if (!plan->open || is_settled(plan, values)) {
+        return KDB_OK;
+    }
+    for (size_t i = 0; i < plan->nparams; i++) {
+        plan->params[i].as_null = values[i].is_null;
+        plan->params[i].given = values[i].type;
+    }
+    const kdb_status status = compile(plan, err);
+    plan->open = true; /* other values may have other types */
+    KDB_TRY(status);
+    return plan->duck != NULL
+               ? KDB_OK
+               : KDB_FAIL(err, KDB_PARAMETER, "the parameters' types do not settle the statement's");
+}
+
+/* ---- public ---- */
+
+/* Counts to the highest number used. */
+static kdb_status find_params(kdb_engine_plan *plan, kdb_err *err)
+{
+    size_t pos = 0;
+    size_t start = 0;
+    size_t number = 0;
+    while (kdbi_sql_next_param(sql_of(plan), &pos, &start, &number)) {
+        if (number == 0) {
+            return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "parameters are $1 to $%d", KDBI_PARAM_MAX);
+        }
+        plan->nparams = number > plan->nparams ? number : plan->nparams;
+    }
+    plan->params = kdb_alloc_array(plan->nparams + 1, sizeof(*plan->params));
+    return KDB_OK;
+}
+
+kdb_status kdb_engine_prepare(kdb_engine_conn *conn, kdb_sv sql, const kdb_scan_table *tables, size_t ntables,
+                              kdb_engine_plan **out, kdb_err *err)
+{
+    if (sql.len == 0 || memchr(sql.ptr, '\0', sql.len) != NULL) {
+        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "a statement is text without NUL");
+    }
+    sql = kdbi_sql_trim(sql);
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = KDB_NEW(kdb_engine_plan);
+    *plan = (kdb_engine_plan){ .conn = conn, .sql_len = sql.len, .tables = tables, .ntables = ntables };
+    plan->sql = kdb_sv_heap_cstr(sql);
+    plan->arena = kdb_arena_new(0);
+    KDB_TRY(find_params(plan, err));
+    kdbi_conn_begin(conn, tables, ntables, NULL);
+    const kdb_status status = compile(plan, err);
+    kdbi_conn_end(conn);
+    KDB_TRY(status);
+    *out = KDB_TAKE(plan);
+    return KDB_OK;
+}
+
+void kdb_engine_plan_free(kdb_engine_plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    kdbi_param_forget(plan->params, plan->nparams);
+    kdb_free(plan->params);
+    duckdb_destroy_prepare(&plan->duck);
+    kdb_arena_free(plan->arena);
+    kdb_free(plan->sql);
+    kdb_free(plan);
+}
+
+size_t kdb_engine_plan_nparams(const kdb_engine_plan *plan)
+{
+    return plan->nparams;
+}
+
+size_t kdb_engine_plan_ncolumns(const kdb_engine_plan *plan)
+{
+    return plan->ncolumns;
+}
+
+const kdb_engine_column *kdb_engine_plan_column(const kdb_engine_plan *plan, size_t index)
+{
+    KDB_ASSERT(index < plan->ncolumns);
+    return &plan->columns[index];
+}

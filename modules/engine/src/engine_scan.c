@@ -1,0 +1,238 @@
+/* engine_scan.c - the table function through which DuckDB reads our tables. Each connection has one of its own name, so
+ * that a call finds its connection without thread-local state: DuckDB runs it on whatever thread is free.
+ * bind reads what the plan's tables look like; init opens the slot at the execution's source; then each thread that
+ * takes part pulls chunks. A source's failure is kept with the connection, for DuckDB passes on only text. */
+#include "engine_int.h"
+
+/* What bind leaves with the plan. */
+typedef struct scan_call {
+    kdb_engine_conn *conn;
+    size_t slot;
+} scan_call;
+
+/* One open slot of one execution. */
+typedef struct scan {
+    kdb_engine_conn *conn;
+    const kdb_scan_source *source;
+    void *state; /* the source's */
+    kdb_type *types; /* of the projected columns */
+    size_t ncolumns;
+    _Atomic size_t refs; /* DuckDB's and one per thread: it promises no order of destruction */
+} scan;
+
+/* One thread's part. */
+typedef struct scan_part {
+    scan *scan; /* NULL until the thread's first chunk: local init is not told which scan it is for */
+    void *state;
+    kdb_chunk chunk;
+} scan_part;
+
+static const char SCAN_FAILED[] = "scan failed"; /* never shown: the stashed error is */
+
+static void stash_bind_failure(duckdb_bind_info info, kdb_engine_conn *conn, const char *text)
+{
+    kdb_err err;
+    (void)KDB_FAIL(&err, KDB_INTERNAL, "%s", text);
+    kdbi_conn_stash(conn, &err);
+    duckdb_bind_set_error(info, text);
+}
+
+static idx_t calling_connection(duckdb_bind_info info)
+{
+    duckdb_client_context context = NULL;
+    duckdb_table_function_get_client_context(info, &context);
+    const idx_t id = duckdb_client_context_get_connection_id(context);
+    duckdb_destroy_client_context(&context);
+    return id;
+}
+
+static int64_t slot_argument(duckdb_bind_info info)
+{
+    duckdb_value value = duckdb_bind_get_parameter(info, 0);
+    const int64_t slot = duckdb_is_null_value(value) ? -1 : duckdb_get_int64(value);
+    duckdb_destroy_value(&value);
+    return slot;
+}
+
+static void add_column(duckdb_bind_info info, const kdb_scan_column *column)
+{
+    char *name = kdb_sv_heap_cstr(column->name);
+    duckdb_logical_type type = kdbi_type_to_duck(column->type);
+    duckdb_bind_add_result_column(info, name, type);
+    duckdb_destroy_logical_type(&type);
+    kdb_free(name);
+}
+
+static void bind_scan(duckdb_bind_info info)
+{
+    const kdbi_scan_owner *owner = duckdb_bind_get_extra_info(info);
+    if (calling_connection(info) != owner->duck_id) {
+        duckdb_bind_set_error(info, "this function belongs to another connection");
+        return;
+    }
+    kdb_engine_conn *conn = owner->conn;
+    const int64_t slot = slot_argument(info);
+    if (slot < 0 || (uint64_t)slot >= conn->ntables) {
+        stash_bind_failure(info, conn, "a scan of a slot that the plan does not have");
+        return;
+    }
+    const kdb_scan_table *table = &conn->tables[slot];
+    for (size_t i = 0; i < table->ncolumns; i++) {
+        add_column(info, &table->columns[i]);
+    }
+    if (table->cardinality != 0) {
+        duckdb_bind_set_cardinality(info, table->cardinality, false);
+    }
+    scan_call *call = KDB_NEW(scan_call);
+    *call = (scan_call){ .conn = conn, .slot = (size_t)slot };
+    duckdb_bind_set_bind_data(info, call, kdb_free);
+}
+
+static void scan_unref(scan *s)
+{
+    if (atomic_fetch_sub(&s->refs, 1) != 1) {
+        return;
+    }
+    s->source->close(s->source->self, s->state);
+    kdb_free(s->types);
+    kdb_free(s);
+}
+
+static void destroy_scan(void *data)
+{
+    scan_unref(data);
+}
+
+/* The table's columns that DuckDB wants, in its order. */
+static size_t *read_projection(duckdb_init_info info, const kdb_scan_table *table, size_t *n)
+{
+    *n = duckdb_init_get_column_count(info);
+    size_t *projection = kdb_alloc_array(*n + 1, sizeof(*projection));
+    for (size_t i = 0; i < *n; i++) {
+        projection[i] = duckdb_init_get_column_index(info, i);
+        KDB_ASSERT(projection[i] < table->ncolumns); /* the function offers no virtual columns */
+    }
+    return projection;
+}
+
+static void init_scan(duckdb_init_info info)
+{
+    const scan_call *call = duckdb_init_get_bind_data(info);
+    kdb_engine_conn *conn = call->conn;
+    const kdb_scan_table *table = &conn->tables[call->slot];
+    size_t ncolumns = 0;
+    size_t *projection = read_projection(info, table, &ncolumns);
+    void *state = NULL;
+    size_t max_threads = 1;
+    kdb_err err;
+    const kdb_status status = conn->source->open(conn->source->self, call->slot, projection, ncolumns, &state,
+                                                 &max_threads, &err);
+    if (status != KDB_OK) {
+        kdb_free(projection);
+        kdbi_conn_stash(conn, &err);
+        duckdb_init_set_error(info, SCAN_FAILED);
+        return;
+    }
+    scan *s = KDB_NEW(scan);
+    *s = (scan){ .conn = conn, .source = conn->source, .state = state, .ncolumns = ncolumns, .refs = 1 };
+    s->types = kdb_alloc_array(ncolumns + 1, sizeof(*s->types));
+    for (size_t i = 0; i < ncolumns; i++) {
+        s->types[i] = table->columns[projection[i]].type;
+    }
+    kdb_free(projection);
+    duckdb_init_set_max_threads(info, max_threads);
+    duckdb_init_set_init_data(info, s, destroy_scan);
+}
+
+static void destroy_part(void *data)
+{
+    scan_part *part = data;
+    if (part->scan != NULL) {
+        part->scan->source->close_local(part->scan->source->self, part->scan->state, part->state);
+        scan_unref(part->scan);
+    }
+    kdb_free(part->chunk.cols);
+    kdb_free(part);
+}
+
+static void init_part(duckdb_init_info info)
+{
+    duckdb_init_set_init_data(info, KDB_NEW(scan_part), destroy_part);
+}
+
+static kdb_status start_part(scan *s, scan_part *part, kdb_err *err)
+{
+    KDB_TRY(s->source->open_local(s->source->self, s->state, &part->state, err));
+    atomic_fetch_add(&s->refs, 1);
+    part->scan = s;
+    part->chunk.ncols = s->ncolumns;
+    part->chunk.cols = kdb_alloc_array(s->ncolumns + 1, sizeof(*part->chunk.cols));
+    return KDB_OK;
+}
+
+static kdb_status next_chunk(scan *s, scan_part *part, duckdb_data_chunk output, kdb_err *err)
+{
+    const kdb_status interrupted = kdbi_conn_interrupted(s->conn);
+    if (interrupted != KDB_OK) {
+        return KDB_FAIL(err, interrupted, "statement interrupted");
+    }
+    if (part->scan == NULL) {
+        KDB_TRY(start_part(s, part, err));
+    }
+    for (size_t i = 0; i < s->ncolumns; i++) {
+        kdbi_vec_to_fill(duckdb_data_chunk_get_vector(output, i), s->types[i], &part->chunk.cols[i]);
+    }
+    part->chunk.nrows = 0;
+    KDB_TRY(s->source->next(s->source->self, s->state, part->state, &part->chunk, err));
+    KDB_ASSERT(part->chunk.nrows <= KDB_CHUNK_ROWS);
+    return KDB_OK;
+}
+
+static void run_scan(duckdb_function_info info, duckdb_data_chunk output)
+{
+    scan *s = duckdb_function_get_init_data(info);
+    scan_part *part = duckdb_function_get_local_init_data(info);
+    kdb_err err;
+    if (next_chunk(s, part, output, &err) != KDB_OK) {
+        kdbi_conn_stash(s->conn, &err);
+        duckdb_function_set_error(info, SCAN_FAILED);
+        return;
+    }
+    duckdb_data_chunk_set_size(output, part->chunk.nrows);
+}
+
+static duckdb_table_function make_function(kdb_engine_conn *conn, kdbi_scan_owner *owner /* taken */)
+{
+    duckdb_table_function function = duckdb_create_table_function();
+    duckdb_logical_type slot = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
+    duckdb_table_function_set_name(function, conn->scan_function);
+    duckdb_table_function_add_parameter(function, slot);
+    duckdb_table_function_set_extra_info(function, owner, kdb_free);
+    duckdb_table_function_set_bind(function, bind_scan);
+    duckdb_table_function_set_init(function, init_scan);
+    duckdb_table_function_set_local_init(function, init_part);
+    duckdb_table_function_set_function(function, run_scan);
+    duckdb_table_function_supports_projection_pushdown(function, true);
+    duckdb_destroy_logical_type(&slot);
+    return function;
+}
+
+static idx_t own_connection_id(duckdb_connection duck)
+{
+    duckdb_client_context context = NULL;
+    duckdb_connection_get_client_context(duck, &context);
+    const idx_t id = duckdb_client_context_get_connection_id(context);
+    duckdb_destroy_client_context(&context);
+    return id;
+}
+
+kdb_status kdbi_scan_register(kdb_engine_conn *conn, kdb_err *err)
+{
+    kdbi_scan_owner *owner = KDB_NEW(kdbi_scan_owner);
+    *owner = (kdbi_scan_owner){ .duck_id = own_connection_id(conn->duck), .conn = conn };
+    duckdb_table_function function = make_function(conn, owner);
+    const duckdb_state state = duckdb_register_table_function(conn->duck, function);
+    duckdb_destroy_table_function(&function);
+    return state == DuckDBSuccess ? KDB_OK
+                                  : KDB_FAIL(err, KDB_INTERNAL, "the engine refuses function %s", conn->scan_function);
+}

@@ -1,0 +1,121 @@
+/* registry_int.h - what the files of registry share: the registry's fields, the bytes of its records, and the staged
+ * forms of namespaces and storages. */
+#ifndef KDB_REGISTRY_INT_H
+#define KDB_REGISTRY_INT_H
+
+#include "kdb/registry.h"
+
+enum {
+    KDBI_NAME_MAX = 64,       /* bytes of a namespace, table or column name (sql.md 3) */
+    KDBI_COLUMNS_MAX = 1000,  /* columns of one table */
+    KDBI_FIRST_TABLE_ID = 16, /* smaller ids are the fixed partitions' */
+    KDBI_RECORD_FORMAT = 1    /* first byte of every record */
+};
+
+/* A namespace with its strings behind it, in one heap block. */
+typedef struct kdbi_namespace {
+    kdb_namespace pub;
+    char text[];
+} kdbi_namespace;
+
+struct kdb_registry {
+    kdb_store *store;       /* fixed after open */
+    atomic_uint_fast64_t epoch;
+    kdb_mutex lock;         /* rank KDB_LOCK_REGISTRY: nothing is locked while this is held */
+    kdb_map *namespaces;    /* guarded by lock: name -> kdbi_namespace, owned */
+    kdb_map *tables;        /* guarded by lock: ns NUL name -> kdb_table, one reference each */
+    kdb_map *storages;      /* fixed after open: id -> kdb_storage in `arena` */
+    kdb_arena *arena;       /* fixed after open */
+    kdb_map *staged;        /* DDL gate: name -> kdbi_namespace, owned, staged and not yet published */
+    uint32_t next_table_id; /* DDL gate: rises with every stage, so that a failed commit skips an id */
+};
+
+/* ---- bytes of records (registry_record.c): little-endian, strings as u32 length and bytes ---- */
+
+/* A reader that has failed reads zeros and empty views, so that a decoder checks once at the end. Views borrow. */
+typedef struct kdbi_reader {
+    kdb_sv rest;
+    bool failed;
+} kdbi_reader;
+
+uint8_t kdbi_registry_read_u8(kdbi_reader *reader);
+uint16_t kdbi_registry_read_u16(kdbi_reader *reader);
+uint32_t kdbi_registry_read_u32(kdbi_reader *reader);
+uint64_t kdbi_registry_read_u64(kdbi_reader *reader);
+kdb_sv kdbi_registry_read_bytes(kdbi_reader *reader, size_t len);
+kdb_sv kdbi_registry_read_text(kdbi_reader *reader);
+/* A count of things of at least `each` bytes: fails when the rest cannot hold them. */
+uint32_t kdbi_registry_read_count(kdbi_reader *reader, size_t each);
+/* True when all was read and nothing failed. */
+bool kdbi_reader_complete(const kdbi_reader *reader);
+
+void kdbi_registry_write_u16(kdb_buf *buf, uint16_t value);
+void kdbi_registry_write_u32(kdb_buf *buf, uint32_t value);
+void kdbi_registry_write_u64(kdb_buf *buf, uint64_t value);
+void kdbi_registry_write_text(kdb_buf *buf, kdb_sv text);
+
+/* A value of the type that the reader and the writer both know. */
+void kdbi_registry_write_value(kdb_buf *buf, const kdb_value *value);
+kdb_value kdbi_registry_read_value(kdbi_reader *reader, kdb_type type, kdb_arena *arena);
+
+/* ---- tables ---- */
+
+/* One row per table type, access level and default: its code on disk (never reused) and its name. */
+typedef struct kdbi_code_def {
+    uint8_t code;
+    const char *name;
+} kdbi_code_def;
+extern const kdbi_code_def kdbi_table_type_defs[KDB_TABLE_SYSTEM + 1];
+extern const kdbi_code_def kdbi_access_level_defs[KDB_ACCESS_DBA + 1];
+extern const kdbi_code_def kdbi_default_defs[KDB_DEFAULT_CURRENT_USER + 1];
+
+/* A table in an arena of its own, with one reference. */
+kdb_table *kdbi_table_new(void);
+/* Puts the schemas in place: `versions` lies in the table's arena. */
+void kdbi_table_set_versions(kdb_table *table, const kdb_schema *versions, size_t nversions);
+bool kdbi_table_is_key(const kdb_table *table, uint32_t column_id);
+
+/* ---- records of tables (table_record.c): key = u32be table id | u32be version; version 0 is the table's own ---- */
+
+void kdbi_table_record_key(uint32_t table_id, uint32_t version, char out[8]);
+void kdbi_table_encode(const kdb_table *table, kdb_buf *out);
+void kdbi_schema_encode(const kdb_schema *schema, kdb_buf *out);
+/* What the table's own record says of its schemas, which come in records of their own. */
+typedef struct kdbi_table_header {
+    uint32_t nversions;
+    uint32_t nkey;
+    uint32_t *key_ids; /* column ids in key order */
+} kdbi_table_header;
+KDB_NODISCARD kdb_status kdbi_table_decode(kdb_sv bytes, kdb_table *table, kdbi_table_header *out, kdb_err *err);
+/* Into `arena`, with copies of all strings. */
+KDB_NODISCARD kdb_status kdbi_schema_decode(kdb_sv bytes, uint32_t version, kdb_arena *arena, kdb_schema *out,
+                                            kdb_err *err);
+/* Turns key_ids into table->key; KDB_CORRUPT when one is no NOT NULL column of the latest schema. */
+KDB_NODISCARD kdb_status kdbi_table_resolve_key(kdb_table *table, const kdbi_table_header *header, kdb_err *err);
+
+/* Loads all tables into registry->tables. Only at open. */
+KDB_NODISCARD kdb_status kdbi_registry_load_tables(kdb_registry *registry, kdb_err *err);
+
+/* ---- namespaces and storages ---- */
+
+kdbi_namespace *kdbi_namespace_new(kdb_sv name, int64_t created_us, kdb_sv options_json);
+void kdbi_namespace_encode(const kdb_namespace *ns, kdb_buf *out);
+void kdbi_namespace_stage(const kdb_namespace *ns, kdb_batch *batch);
+KDB_NODISCARD kdb_status kdbi_namespace_decode(kdb_sv name, kdb_sv bytes, kdbi_namespace **out, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_registry_load_namespaces(kdb_registry *registry, kdb_err *err);
+/* KDB_NAMESPACE_NOT_FOUND with the nearest name. */
+KDB_NODISCARD kdb_status kdbi_registry_no_namespace(kdb_registry *registry, kdb_sv name, kdb_err *err);
+
+void kdbi_storage_encode(const kdb_storage *storage, kdb_buf *out);
+/* Views borrow from `id` and `bytes`. */
+KDB_NODISCARD kdb_status kdbi_storage_decode(kdb_sv id, kdb_sv bytes, kdb_storage *out, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_registry_load_storages(kdb_registry *registry, kdb_err *err);
+
+/* ---- names ---- */
+
+/* How far a name may be from `name` and still be offered as what was meant. */
+size_t kdbi_nearness(kdb_sv name);
+/* Puts `next_table_id` of the registry into the batch. */
+void kdbi_registry_stage_counter(const kdb_registry *registry, kdb_batch *batch);
+
+#endif

@@ -1,0 +1,212 @@
+/* registry_namespace.c - namespaces: records in partition system_namespaces (key = name), the map of those in force, and
+ * their DDL. A staged namespace waits in registry->staged, so that what publish shows is what the store has.
+ *
+ * record: u8 format | u64 created_us | text options JSON */
+#include <stdlib.h>
+
+#include "registry_int.h"
+
+kdbi_namespace *kdbi_namespace_new(kdb_sv name, int64_t created_us, kdb_sv options_json)
+{
+    kdbi_namespace *ns = kdb_alloc(sizeof(*ns) + name.len + options_json.len);
+    memcpy(ns->text, name.ptr, name.len);
+    memcpy(ns->text + name.len, options_json.ptr, options_json.len);
+    ns->pub = (kdb_namespace){
+        .name = kdb_sv_of(ns->text, name.len),
+        .created_us = created_us,
+        .options_json = kdb_sv_of(ns->text + name.len, options_json.len),
+    };
+    return ns;
+}
+
+void kdbi_namespace_encode(const kdb_namespace *ns, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
+    kdbi_registry_write_u64(out, (uint64_t)ns->created_us);
+    kdbi_registry_write_text(out, ns->options_json);
+}
+
+kdb_status kdbi_namespace_decode(kdb_sv name, kdb_sv bytes, kdbi_namespace **out, kdb_err *err)
+{
+    kdbi_reader reader = { .rest = bytes };
+    uint8_t format = kdbi_registry_read_u8(&reader);
+    int64_t created_us = (int64_t)kdbi_registry_read_u64(&reader);
+    kdb_sv options_json = kdbi_registry_read_text(&reader);
+    if (!kdbi_reader_complete(&reader) || format != KDBI_RECORD_FORMAT || options_json.len == 0 || name.len == 0 ||
+        name.len > KDBI_NAME_MAX) {
+        return KDB_FAIL(err, KDB_CORRUPT, "bad namespace record of %zu bytes", bytes.len);
+    }
+    *out = kdbi_namespace_new(name, created_us, options_json);
+    return KDB_OK;
+}
+
+kdb_status kdbi_registry_load_namespaces(kdb_registry *registry, kdb_err *err)
+{
+    kdb_partition part = kdb_partition_system(KDB_PART_SYSTEM_NAMESPACES);
+    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = kdb_iter_new(registry->store, NULL, part, (kdb_iter_range){ 0 });
+    for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
+        kdbi_namespace *ns;
+        KDB_TRY(kdbi_namespace_decode(kdb_iter_key(iter), kdb_iter_value(iter), &ns, err));
+        (void)kdb_map_put(registry->namespaces, ns->pub.name, ns);
+    }
+    return kdb_iter_status(iter, err);
+}
+
+bool kdb_registry_has_namespace(kdb_registry *registry, kdb_sv ns)
+{
+    kdb_mutex_lock(&registry->lock);
+    bool has = kdb_map_lookup(registry->namespaces, ns) != NULL;
+    kdb_mutex_unlock(&registry->lock);
+    return has;
+}
+
+/* ---- not found ---- */
+
+/* A name as it was while the lock was held. */
+typedef struct name_copy {
+    size_t len;
+    char bytes[KDBI_NAME_MAX];
+} name_copy;
+
+static void find_nearest(kdb_registry *registry, kdb_sv name, name_copy *out)
+{
+    size_t limit = kdbi_nearness(name) + 1;
+    size_t cursor = 0;
+    kdb_sv key;
+    void *value;
+    out->len = 0;
+    kdb_mutex_lock(&registry->lock);
+    while (kdb_map_next(registry->namespaces, &cursor, &key, &value)) {
+        size_t distance = kdb_sv_distance(key, name, limit);
+        if (distance < limit && key.len <= sizeof(out->bytes)) {
+            memcpy(out->bytes, key.ptr, key.len);
+            out->len = key.len;
+            limit = distance;
+        }
+    }
+    kdb_mutex_unlock(&registry->lock);
+}
+
+kdb_status kdbi_registry_no_namespace(kdb_registry *registry, kdb_sv name, kdb_err *err)
+{
+    name_copy nearest;
+    find_nearest(registry, name, &nearest);
+    if (nearest.len == 0) {
+        return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' not found", KDB_SV_ARG(name));
+    }
+    return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' not found. Did you mean '%.*s'?",
+                    KDB_SV_ARG(name), (int)nearest.len, nearest.bytes);
+}
+
+/* ---- DDL ---- */
+
+void kdbi_namespace_stage(const kdb_namespace *ns, kdb_batch *batch)
+{
+    kdb_buf record;
+    kdb_buf_init(&record, 0);
+    kdbi_namespace_encode(ns, &record);
+    kdb_batch_put(batch, kdb_partition_system(KDB_PART_SYSTEM_NAMESPACES), ns->name, kdb_buf_sv(&record));
+    kdb_buf_done(&record);
+}
+
+kdb_status kdb_registry_stage_create_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch, kdb_err *err)
+{
+    KDB_TRY(kdb_registry_check_namespace_name(name, err));
+    if (kdb_registry_has_namespace(registry, name)) {
+        return KDB_FAIL(err, KDB_ALREADY_EXISTS, "Namespace '%.*s' already exists", KDB_SV_ARG(name));
+    }
+    kdbi_namespace *ns = kdbi_namespace_new(name, kdb_now_us(), KDB_SV("{}"));
+    kdbi_namespace_stage(&ns->pub, batch);
+    kdb_free(kdb_map_put(registry->staged, ns->pub.name, ns)); /* an earlier stage whose commit failed */
+    return KDB_OK;
+}
+
+void kdb_registry_publish_create_namespace(kdb_registry *registry, kdb_sv name)
+{
+    kdbi_namespace *ns = kdb_map_remove(registry->staged, name);
+    KDB_ASSERT(ns != NULL);
+    kdb_mutex_lock(&registry->lock);
+    kdbi_namespace *replaced = kdb_map_put(registry->namespaces, name, ns);
+    kdb_mutex_unlock(&registry->lock);
+    KDB_ASSERT(replaced == NULL);
+    atomic_fetch_add(&registry->epoch, 1);
+}
+
+/* Tables that a DROP NAMESPACE .. CASCADE is taking along are marked dropped by now and do not count. */
+static size_t count_tables(kdb_registry *registry, kdb_sv ns)
+{
+    size_t count = 0;
+    size_t cursor = 0;
+    kdb_sv key;
+    void *value;
+    kdb_mutex_lock(&registry->lock);
+    while (kdb_map_next(registry->tables, &cursor, &key, &value)) {
+        const kdb_table *table = value;
+        if (kdb_sv_eq(table->ns, ns) && !atomic_load(&table->dropped)) {
+            count++;
+        }
+    }
+    kdb_mutex_unlock(&registry->lock);
+    return count;
+}
+
+kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch, kdb_err *err)
+{
+    if (kdb_registry_is_protected(name) || kdb_sv_ieq(name, KDB_SV("default"))) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION,
+                        "Cannot drop system namespace '%.*s'. System namespaces are managed internally.",
+                        KDB_SV_ARG(name));
+    }
+    if (!kdb_registry_has_namespace(registry, name)) {
+        return kdbi_registry_no_namespace(registry, name, err);
+    }
+    size_t tables = count_tables(registry, name);
+    if (tables > 0) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION,
+                        "Namespace '%.*s' is not empty: %zu table(s). Use DROP NAMESPACE %.*s CASCADE",
+                        KDB_SV_ARG(name), tables, KDB_SV_ARG(name));
+    }
+    kdb_batch_delete(batch, kdb_partition_system(KDB_PART_SYSTEM_NAMESPACES), name);
+    return KDB_OK;
+}
+
+void kdb_registry_publish_drop_namespace(kdb_registry *registry, kdb_sv name)
+{
+    kdb_mutex_lock(&registry->lock);
+    kdbi_namespace *ns = kdb_map_remove(registry->namespaces, name);
+    kdb_mutex_unlock(&registry->lock);
+    kdb_free(ns);
+    atomic_fetch_add(&registry->epoch, 1);
+}
+
+/* ---- list ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return kdb_sv_cmp(((const kdb_namespace *)a)->name, ((const kdb_namespace *)b)->name);
+}
+
+static kdb_namespace copy_namespace(const kdb_namespace *ns, kdb_arena *arena)
+{
+    kdb_namespace copy = *ns;
+    copy.name = kdb_sv_dup(arena, ns->name);
+    copy.options_json = kdb_sv_dup(arena, ns->options_json);
+    return copy;
+}
+
+void kdb_registry_list_namespaces(kdb_registry *registry, kdb_arena *arena, kdb_namespace **out, size_t *count)
+{
+    size_t cursor = 0;
+    size_t n = 0;
+    kdb_sv key;
+    void *value;
+    kdb_mutex_lock(&registry->lock);
+    kdb_namespace *list = KDB_ARENA_ARRAY(arena, kdb_namespace, kdb_map_count(registry->namespaces));
+    while (kdb_map_next(registry->namespaces, &cursor, &key, &value)) {
+        list[n++] = copy_namespace(&((const kdbi_namespace *)value)->pub, arena);
+    }
+    kdb_mutex_unlock(&registry->lock);
+    qsort(list, n, sizeof(*list), by_name);
+    *out = list;
+    *count = n;
+}

@@ -1,0 +1,191 @@
+/* store_rocksdb.c - the RocksDB backend: point reads, snapshots and the committer's merged writes. */
+#include "store_rocksdb.h"
+
+/* Beyond this a merged batch gives its memory back rather than keep it for the next group. */
+enum { MERGED_KEEP_BYTES = 8 * 1024 * 1024 };
+
+kdb_status kdbi_rocks_fail(char *text, const char *doing, kdb_err *err)
+{
+    const bool corrupt = kdb_sv_has_prefix(kdb_sv_cstr(text), KDB_SV("Corruption"));
+    const kdb_status status = KDB_FAIL(err, corrupt ? KDB_CORRUPT : KDB_IO, "%s: %s", doing, text);
+    rocksdb_free(text);
+    return status;
+}
+
+/* ---- reading ---- */
+
+static const rocksdb_readoptions_t *read_options(const kdbi_rocks *rocks, const kdb_snapshot *snapshot)
+{
+    return snapshot == NULL ? rocks->read_latest : ((const kdbi_rocks_snapshot *)snapshot)->read;
+}
+
+static kdb_snapshot *snapshot_new(kdb_store *store)
+{
+    kdbi_rocks_snapshot *snapshot = KDB_NEW(kdbi_rocks_snapshot);
+    snapshot->at = rocksdb_create_snapshot(kdbi_rocks_of(store)->db);
+    snapshot->read = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_snapshot(snapshot->read, snapshot->at);
+    return &snapshot->base;
+}
+
+static void snapshot_free(kdb_snapshot *base)
+{
+    kdbi_rocks_snapshot *snapshot = KDB_CONTAINER_OF(base, kdbi_rocks_snapshot, base);
+    rocksdb_readoptions_destroy(snapshot->read);
+    rocksdb_release_snapshot(kdbi_rocks_of(base->store)->db, snapshot->at);
+    kdb_free(snapshot);
+}
+
+/* Copies the value into `arena` and lets go of RocksDB's block. A present value has a pointer even when empty. */
+static kdb_sv take_value(rocksdb_pinnableslice_t *slice, kdb_arena *arena)
+{
+    size_t len;
+    const char *value = rocksdb_pinnableslice_value(slice, &len);
+    char *copy = kdb_arena_alloc_raw(arena, len + 1);
+    if (len != 0) {
+        memcpy(copy, value, len);
+    }
+    rocksdb_pinnableslice_destroy(slice);
+    return (kdb_sv){ copy, len };
+}
+
+static kdb_status get(kdb_store *store, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena, kdb_sv *out,
+                      kdb_err *err)
+{
+    const kdbi_rocks *rocks = kdbi_rocks_of(store);
+    char *text = NULL;
+    rocksdb_pinnableslice_t *slice =
+        rocksdb_get_pinned(rocks->db, read_options(rocks, snapshot), key.ptr, key.len, &text);
+    if (text != NULL) {
+        return kdbi_rocks_fail(text, "reading the store", err);
+    }
+    if (slice == NULL) {
+        return KDB_NOT_FOUND;
+    }
+    *out = take_value(slice, arena);
+    return KDB_OK;
+}
+
+/* Moves one answer of a multi-get to the caller; frees what RocksDB gave either way. */
+static kdb_status take_answer(rocksdb_pinnableslice_t *slice, char *text, kdb_arena *arena, bool *found, kdb_sv *value,
+                              kdb_err *err)
+{
+    if (text != NULL) {
+        return kdbi_rocks_fail(text, "reading the store", err);
+    }
+    *found = slice != NULL;
+    if (slice != NULL && value != NULL) {
+        *value = take_value(slice, arena);
+    } else if (slice != NULL) {
+        rocksdb_pinnableslice_destroy(slice);
+    } else if (value != NULL) {
+        *value = (kdb_sv){ 0 };
+    }
+    return KDB_OK;
+}
+
+static kdb_status multi_get(kdb_store *store, const kdb_snapshot *snapshot, const kdb_sv *keys, size_t count,
+                            kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+{
+    const kdbi_rocks *rocks = kdbi_rocks_of(store);
+    const char **at = KDB_ARENA_ARRAY(arena, const char *, count);
+    size_t *len = KDB_ARENA_ARRAY(arena, size_t, count);
+    rocksdb_pinnableslice_t **slices = KDB_ARENA_ARRAY(arena, rocksdb_pinnableslice_t *, count);
+    char **texts = KDB_ARENA_ARRAY(arena, char *, count);
+    for (size_t i = 0; i < count; i++) {
+        at[i] = keys[i].ptr;
+        len[i] = keys[i].len;
+    }
+    rocksdb_batched_multi_get_cf(rocks->db, read_options(rocks, snapshot), rocks->family, count, at, len, slices, texts,
+                                 false);
+    kdb_status status = KDB_OK;
+    for (size_t i = 0; i < count; i++) {
+        kdb_err *first = status == KDB_OK ? err : NULL;
+        const kdb_status one =
+            take_answer(slices[i], texts[i], arena, &found[i], values == NULL ? NULL : &values[i], first);
+        status = status == KDB_OK ? one : status;
+    }
+    return status;
+}
+
+/* ---- writing ---- */
+
+static void merge_op(kdbi_rocks *rocks, const kdbi_op *op)
+{
+    switch (op->kind) {
+    case KDBI_OP_PUT:
+        rocksdb_writebatch_put(rocks->merged, op->key.ptr, op->key.len, op->value.ptr, op->value.len);
+        return;
+    case KDBI_OP_DELETE:
+        rocksdb_writebatch_delete(rocks->merged, op->key.ptr, op->key.len);
+        return;
+    case KDBI_OP_DELETE_RANGE:
+        rocksdb_writebatch_delete_range(rocks->merged, op->key.ptr, op->key.len, op->value.ptr, op->value.len);
+        return;
+    }
+}
+
+static size_t merge_batch(kdbi_rocks *rocks, const kdb_batch *batch)
+{
+    kdb_sv rest = kdbi_batch_ops(batch);
+    const size_t size = rest.len;
+    while (rest.len != 0) {
+        kdbi_op op;
+        const kdb_status status = kdbi_op_decode(&rest, &op, NULL);
+        KDB_ASSERT(status == KDB_OK); /* written by our own encoder or checked when parsed */
+        merge_op(rocks, &op);
+    }
+    return size;
+}
+
+static void reset_merged(kdbi_rocks *rocks, size_t used)
+{
+    if (used <= MERGED_KEEP_BYTES) {
+        rocksdb_writebatch_clear(rocks->merged);
+        return;
+    }
+    rocksdb_writebatch_destroy(rocks->merged);
+    rocks->merged = rocksdb_writebatch_create();
+}
+
+static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err *err)
+{
+    kdbi_rocks *rocks = kdbi_rocks_of(store);
+    size_t size = 0;
+    for (const kdb_commit *commit = first; commit != NULL; commit = commit->next) {
+        size += merge_batch(rocks, commit->batch);
+    }
+    if (size == 0) {
+        return KDB_OK;
+    }
+    char *text = NULL;
+    rocksdb_write(rocks->db, rocks->write, rocks->merged, &text);
+    reset_merged(rocks, size);
+    return text == NULL ? KDB_OK : kdbi_rocks_fail(text, "writing to the store", err);
+}
+
+/* ---- figures ---- */
+
+static void usage(kdb_store *store, kdb_store_stats *out)
+{
+    const kdbi_rocks *rocks = kdbi_rocks_of(store);
+    (void)rocksdb_property_int(rocks->db, "rocksdb.size-all-mem-tables", &out->memtable_bytes);
+    out->block_cache_bytes = rocksdb_cache_get_usage(rocks->cache);
+}
+
+const kdbi_backend kdbi_rocks_backend = {
+    .close = kdbi_rocks_close,
+    .prepare = kdbi_rocks_prepare,
+    .write = write_group,
+    .snapshot_new = snapshot_new,
+    .snapshot_free = snapshot_free,
+    .get = get,
+    .multi_get = multi_get,
+    .iter_open = kdbi_rocks_iter_open,
+    .iter_next = kdbi_rocks_iter_next,
+    .iter_status = kdbi_rocks_iter_status,
+    .iter_close = kdbi_rocks_iter_close,
+    .iter_size = sizeof(kdbi_rocks_iter),
+    .splits = kdbi_rocks_splits,
+    .usage = usage,
+};

@@ -1,0 +1,53 @@
+/* store_rocksdb.h - what the files of the RocksDB backend share. */
+#ifndef KDB_STORE_ROCKSDB_H
+#define KDB_STORE_ROCKSDB_H
+
+#include <rocksdb/c.h>
+
+#include "store_int.h"
+
+typedef struct kdbi_rocks {
+    kdb_store base;
+    rocksdb_t *db;
+    rocksdb_cache_t *cache;
+    rocksdb_column_family_handle_t *family; /* the default one, which some calls of the C API want named */
+    size_t ready_log_bytes;                 /* size of the log files made ahead; 0: none */
+    rocksdb_readoptions_t *read_latest;     /* fixed after open, so shared by all threads */
+    rocksdb_writeoptions_t *write;          /* committer only, as is the next */
+    rocksdb_writebatch_t *merged;
+} kdbi_rocks;
+
+typedef struct kdbi_rocks_snapshot {
+    kdb_snapshot base;
+    const rocksdb_snapshot_t *at;
+    rocksdb_readoptions_t *read;
+} kdbi_rocks_snapshot;
+
+typedef struct kdbi_rocks_iter {
+    kdb_iter base;
+    rocksdb_iterator_t *walk;
+    rocksdb_readoptions_t *read;
+} kdbi_rocks_iter;
+
+static inline kdbi_rocks *kdbi_rocks_of(kdb_store *store)
+{
+    return KDB_CONTAINER_OF(store, kdbi_rocks, base);
+}
+
+/* The only place where RocksDB's error texts become ours. `text` is taken and not NULL. */
+kdb_status kdbi_rocks_fail(char *text, const char *doing, kdb_err *err) __attribute__((cold));
+
+extern const kdbi_backend kdbi_rocks_backend;
+
+/* store_rocksdb_open.c */
+void kdbi_rocks_close(kdb_store *store);
+void kdbi_rocks_prepare(kdb_store *store);
+/* store_rocksdb_iter.c */
+void kdbi_rocks_iter_open(kdb_iter *iter, const kdb_snapshot *snapshot);
+void kdbi_rocks_iter_next(kdb_iter *iter);
+kdb_status kdbi_rocks_iter_status(const kdb_iter *iter, kdb_err *err);
+void kdbi_rocks_iter_close(kdb_iter *iter);
+/* store_rocksdb_splits.c */
+size_t kdbi_rocks_splits(kdb_store *store, kdbi_bounds bounds, size_t max, kdb_arena *arena, kdb_sv *splits);
+
+#endif

@@ -1,0 +1,201 @@
+/* table_reader.c - one thread's part of a scan: walks the parts it takes, drops rows that the statement must not see, and
+ * decodes the projected columns of the rest straight into the chunk. A row's bytes are borrowed from the iterator and
+ * checked whole before any of them is used, so a damaged row is an error and never a wild read. */
+#include "tables_int.h"
+
+/* Keys looked up by one call: enough to be worth a call, few enough that large rows stay within the arena's first
+ * blocks. */
+enum { POINT_BATCH = 256 };
+
+struct kdb_table_reader {
+    kdb_table_scan *scan;
+    kdb_arena *arena;               /* plans; lives as long as the reader */
+    kdb_arena *scratch;             /* rows looked up and converted cells: reset by each call of next */
+    kdbi_reader_plan **plans;       /* by schema version - 1; NULL until such a row comes by */
+    kdb_iter *iter;                 /* of the part being walked */
+    bool has_points;                /* took the one part of a scan of points */
+    size_t point;                   /* the next key of it */
+};
+
+kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err)
+{
+    (void)err; /* nothing fails yet: the first read does */
+    kdb_table_reader *reader = KDB_NEW(kdb_table_reader);
+    reader->scan = scan;
+    reader->arena = kdb_arena_new(0);
+    reader->scratch = kdb_arena_new(0);
+    reader->plans = KDB_ARENA_ARRAY(reader->arena, kdbi_reader_plan *, scan->spec.table->nversions);
+    *out = reader;
+    return KDB_OK;
+}
+
+void kdb_table_reader_free(kdb_table_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    kdb_iter_free(reader->iter);
+    kdb_arena_free(reader->scratch);
+    kdb_arena_free(reader->arena);
+    kdb_free(reader);
+}
+
+static kdb_status damaged(const kdb_table *table, kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_CORRUPT, "table %.*s.%.*s holds a row that was never written", KDB_SV_ARG(table->ns),
+                    KDB_SV_ARG(table->name));
+}
+
+/* The plan for rows of the version that `row`'s header names; NULL when there is no such version. */
+static const kdbi_reader_plan *plan_of(kdb_table_reader *reader, kdb_sv row)
+{
+    const kdb_table *table = reader->scan->spec.table;
+    const uint32_t version = kdbi_row_header_version(row);
+    if (KDB_UNLIKELY(version == 0 || version > table->nversions)) {
+        return NULL;
+    }
+    kdbi_reader_plan **plan = &reader->plans[version - 1];
+    if (KDB_UNLIKELY(*plan == NULL)) {
+        *plan = kdbi_reader_plan_new(&reader->scan->spec, &table->versions[version - 1], reader->arena);
+    }
+    return *plan;
+}
+
+static bool is_visible(const kdb_table_scan *scan, kdb_sv key, kdb_sv row)
+{
+    if (((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0 && !scan->spec.sees_deleted) {
+        return false;
+    }
+    return scan->spec.table->type != KDB_TABLE_STREAM || key.len < KDBI_STREAM_TAIL ||
+           kdbi_key_i64_get(key.ptr + key.len - KDBI_STREAM_TAIL) >= scan->oldest_ms;
+}
+
+/* Adds the row to the chunk if the statement may see it. */
+static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv row, kdb_chunk *chunk, kdb_err *err)
+{
+    const kdbi_reader_plan *plan = plan_of(reader, row);
+    if (KDB_UNLIKELY(plan == NULL || !kdbi_row_is_sound(&plan->layout, row))) {
+        return damaged(reader->scan->spec.table, err);
+    }
+    if (!is_visible(reader->scan, key, row)) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdbi_reader_plan_fill(plan, reader->scan->spec.nprojection, key, row, chunk, chunk->nrows, reader->scratch,
+                                  err));
+    chunk->nrows++;
+    return KDB_OK;
+}
+
+/* The first part that no reader has taken; false when none is left. */
+static bool take_part(kdb_table_scan *scan, size_t *out)
+{
+    *out = atomic_fetch_add_explicit(&scan->next_part, 1, memory_order_relaxed);
+    return *out < scan->nparts;
+}
+
+/* ---- ranges ---- */
+
+/* Opens the walk of the next part; false when none is left. */
+static bool open_part(kdb_table_reader *reader)
+{
+    kdb_table_scan *scan = reader->scan;
+    size_t part = 0;
+    if (!take_part(scan, &part)) {
+        return false;
+    }
+    const kdb_iter_range range = { .from = scan->bounds[part], .to = scan->bounds[part + 1], .scan = true };
+    reader->iter = kdb_iter_new(scan->spec.store, scan->spec.snapshot, scan->partition, range);
+    return true;
+}
+
+/* Ends a part that is through: the read error, if that is why. */
+static kdb_status close_part(kdb_table_reader *reader, kdb_err *err)
+{
+    const kdb_status status = kdb_iter_status(reader->iter, err);
+    kdb_iter_free(reader->iter);
+    reader->iter = NULL;
+    return status;
+}
+
+static kdb_status fill_from_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    while (chunk->nrows < KDB_CHUNK_ROWS) {
+        if (reader->iter == NULL && !open_part(reader)) {
+            return KDB_OK;
+        }
+        for (; chunk->nrows < KDB_CHUNK_ROWS && kdb_iter_valid(reader->iter); kdb_iter_next(reader->iter)) {
+            KDB_TRY(take_row(reader, kdb_iter_key(reader->iter), kdb_iter_value(reader->iter), chunk, err));
+        }
+        if (!kdb_iter_valid(reader->iter)) {
+            KDB_TRY(close_part(reader, err));
+        }
+    }
+    return KDB_OK;
+}
+
+/* ---- points ---- */
+
+/* Looks up the next keys, as many as fit the chunk at most. */
+static kdb_status fill_from_batch(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    const kdb_scan_spec *spec = &reader->scan->spec;
+    const kdb_sv *keys = spec->keys.keys + reader->point;
+    size_t count = spec->keys.nkeys - reader->point;
+    count = count > POINT_BATCH ? POINT_BATCH : count;
+    count = count > KDB_CHUNK_ROWS - chunk->nrows ? KDB_CHUNK_ROWS - chunk->nrows : count;
+    bool found[POINT_BATCH];
+    kdb_sv rows[POINT_BATCH];
+    KDB_TRY(kdb_store_multi_get(spec->store, spec->snapshot, reader->scan->partition, keys, count, reader->scratch,
+                                found, rows, err));
+    for (size_t i = 0; i < count; i++) {
+        if (found[i]) {
+            KDB_TRY(take_row(reader, keys[i], rows[i], chunk, err));
+        }
+    }
+    reader->point += count;
+    return KDB_OK;
+}
+
+/* One key: a get, without the arrays. */
+static kdb_status fill_from_key(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    const kdb_scan_spec *spec = &reader->scan->spec;
+    const kdb_sv key = spec->keys.keys[0];
+    kdb_sv row;
+    reader->point = 1;
+    const kdb_status status = kdb_store_get(spec->store, spec->snapshot, reader->scan->partition, key, reader->scratch,
+                                            &row, NULL);
+    if (status == KDB_NOT_FOUND) {
+        return KDB_OK;
+    }
+    if (status != KDB_OK) {
+        /* Read errors say more with their text; the one in a million is read twice for it. */
+        KDB_TRY(kdb_store_get(spec->store, spec->snapshot, reader->scan->partition, key, reader->scratch, &row, err));
+    }
+    return take_row(reader, key, row, chunk, err);
+}
+
+/* A scan of points is one part, so the first reader to come takes all. */
+static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    size_t part = 0;
+    reader->has_points = reader->has_points || take_part(reader->scan, &part);
+    if (!reader->has_points) {
+        return KDB_OK;
+    }
+    if (reader->scan->spec.keys.nkeys == 1 && reader->point == 0) {
+        return fill_from_key(reader, chunk, err);
+    }
+    while (chunk->nrows < KDB_CHUNK_ROWS && reader->point < reader->scan->spec.keys.nkeys) {
+        KDB_TRY(fill_from_batch(reader, chunk, err));
+    }
+    return KDB_OK;
+}
+
+kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    KDB_DASSERT(chunk->ncols >= reader->scan->spec.nprojection);
+    kdb_arena_reset(reader->scratch);
+    chunk->nrows = 0;
+    return reader->scan->spec.keys.points ? fill_from_points(reader, chunk, err) : fill_from_range(reader, chunk, err);
+}

@@ -1,0 +1,169 @@
+/* tables_int.h - what tables' own files share: the parts of keys, the layout of a schema version's rows, operands of
+ * predicates as key bytes, the insides of a scan and the plan by which its readers decode. */
+#ifndef KDB_TABLES_INT_H
+#define KDB_TABLES_INT_H
+
+#include "kdb/tables.h"
+
+/* ---- parts of keys: no part's bytes are a prefix of another's, and they order as the values do ---- */
+
+/* `_put` writes exactly `_size` bytes and returns the end. Values are not NULL and of a kind with an order. */
+size_t kdbi_key_part_size(const kdb_value *value);
+char *kdbi_key_part_put(char *at, const kdb_value *value);
+size_t kdbi_key_bytes_size(kdb_sv bytes);
+char *kdbi_key_bytes_put(char *at, kdb_sv bytes);
+char *kdbi_key_i64_put(char *at, int64_t value);
+int64_t kdbi_key_i64_get(const char *at);
+/* The length of the escaped bytes that `key` begins with; 0 when it does not begin with such a part. */
+size_t kdbi_key_bytes_length(kdb_sv key);
+/* The least key above every key that begins with `prefix`; false when there is none (all bytes FF, or empty). */
+bool kdbi_key_successor(kdb_sv prefix, kdb_arena *arena, kdb_sv *out);
+
+/* SHARED keys have no user in front. */
+static inline bool kdbi_table_has_user(const kdb_table *table)
+{
+    return table->type != KDB_TABLE_SHARED;
+}
+
+enum { KDBI_STREAM_TAIL = 16 }; /* timestamp ms and row id, the end of a STREAM key */
+/* Writes the tail of the STREAM row whose first `_seq` is `seq`. */
+char *kdbi_stream_tail_put(char *at, uint64_t seq);
+
+/* ---- layout of rows: where a schema version keeps what; the format is described in row_value.c ---- */
+
+enum {
+    KDBI_ROW_FORMAT = 1,
+    KDBI_ROW_FLAGS_AT = 1,
+    KDBI_ROW_VERSION_AT = 2,
+    KDBI_ROW_SEQ_AT = 6,
+    KDBI_ROW_HEADER = 14,
+    KDBI_ROW_FLOAT_ALIGN = 4
+};
+
+typedef struct kdbi_row_layout {
+    const kdb_schema *schema;
+    size_t ends_at;      /* of the end offsets, which follow the fixed part */
+    size_t bytes_at;     /* of the variable columns' bytes */
+    size_t nvariable;
+    bool has_embedding;
+} kdbi_row_layout;
+
+kdbi_row_layout kdbi_row_layout_of(const kdb_schema *schema);
+
+/* One column's place. */
+typedef struct kdbi_row_slot {
+    size_t null_at;     /* byte of the null bitmap */
+    uint8_t null_bit;   /* mask within it */
+    bool variable;
+    size_t at;          /* fixed: from the row's start; variable: index among the end offsets */
+} kdbi_row_slot;
+
+/* Walks a version's columns in order and tells each one's place. */
+typedef struct kdbi_row_cursor {
+    const kdb_schema *schema;
+    size_t index;     /* of the next column */
+    size_t fixed_at;  /* its place if it is fixed */
+    size_t nvariable; /* and if it is variable */
+} kdbi_row_cursor;
+kdbi_row_cursor kdbi_row_cursor_start(const kdb_schema *schema);
+kdbi_row_slot kdbi_row_cursor_next(kdbi_row_cursor *cursor);
+/* The place of one column. */
+kdbi_row_slot kdbi_row_slot_of(const kdb_schema *schema, size_t index);
+
+/* The index in `schema` of the column with that id; -1 when the version lacks it. */
+int kdbi_schema_column_by_id(const kdb_schema *schema, uint32_t id);
+
+/* True when `bytes`, at least a header long and of that version, are a row of the layout. */
+bool kdbi_row_is_sound(const kdbi_row_layout *layout, kdb_sv bytes);
+/* The schema version's number; 0 when the header is not one that an encoder writes. */
+uint32_t kdbi_row_header_version(kdb_sv bytes);
+
+static inline bool kdbi_row_null(const char *row, const kdbi_row_slot *slot)
+{
+    return ((uint8_t)row[slot->null_at] & slot->null_bit) != 0;
+}
+/* The bytes of variable column `index` of a sound row. */
+static inline kdb_sv kdbi_row_bytes(const kdbi_row_layout *layout, const char *row, size_t index)
+{
+    const char *ends = row + layout->ends_at;
+    size_t begin = index == 0 ? 0 : kdb_get_le32(ends + 4 * (index - 1));
+    size_t end = kdb_get_le32(ends + 4 * index);
+    return (kdb_sv){ row + layout->bytes_at + begin, end - begin };
+}
+/* The floats within an EMBEDDING's bytes: without the padding in front. */
+static inline const char *kdbi_row_floats(kdb_sv cell, uint16_t dim)
+{
+    return cell.ptr + (cell.len - (size_t)dim * sizeof(float));
+}
+/* The value of a column of the version the row was written with; borrows. An EMBEDDING may lie unaligned. */
+kdb_value kdbi_row_stored(const kdbi_row_layout *layout, const char *row, const kdb_column *column,
+                          const kdbi_row_slot *slot);
+
+/* Makes a stored value one of the latest schema's column: aligned, and converted if ALTER changed the type. */
+KDB_NODISCARD kdb_status kdbi_row_to_latest(const kdb_column *latest, kdb_value *value, kdb_arena *arena, kdb_err *err);
+
+/* ---- operands of predicates ---- */
+
+typedef enum kdbi_operand_kind {
+    KDBI_OPERAND_EXACT,   /* the column's type holds the value: `part` is its key part */
+    KDBI_OPERAND_BELOW,   /* less than every value of the column's type */
+    KDBI_OPERAND_ABOVE,
+    KDBI_OPERAND_NULL,
+    KDBI_OPERAND_UNKNOWN  /* only the engine can say how it compares */
+} kdbi_operand_kind;
+typedef struct kdbi_operand {
+    kdbi_operand_kind kind;
+    kdb_sv part;
+} kdbi_operand;
+
+kdbi_operand kdbi_operand_of(const kdb_value *value, kdb_type column, kdb_arena *arena);
+/* The same for `_seq` of a STREAM table, whose key part is the key's tail. */
+kdbi_operand kdbi_operand_of_stream_seq(const kdb_value *value, kdb_arena *arena);
+
+/* ---- scans ---- */
+
+struct kdb_table_scan {
+    kdb_scan_spec spec;
+    kdb_partition partition;
+    kdb_arena *arena;         /* the split keys and the raised start */
+    int64_t oldest_ms;        /* STREAM: rows older than this are not seen */
+    kdb_sv *bounds;           /* part i is [bounds[i], bounds[i + 1]) */
+    size_t nparts;            /* of a range; a set of points is one part */
+    atomic_size_t next_part;  /* the first that no reader has taken */
+};
+
+/* How a cell of the projection is read from a row of one schema version. */
+typedef enum kdbi_cell_op {
+    KDBI_CELL_ABSENT, /* the version lacks the column: NULL */
+    KDBI_CELL_SEQ,
+    KDBI_CELL_DELETED,
+    KDBI_CELL_KEY,
+    KDBI_CELL_FIXED_1, /* from here on: columns of the version */
+    KDBI_CELL_FIXED_2,
+    KDBI_CELL_FIXED_4,
+    KDBI_CELL_FIXED_8,
+    KDBI_CELL_I128,
+    KDBI_CELL_UUID,
+    KDBI_CELL_BYTES,
+    KDBI_CELL_FLOATS,
+    KDBI_CELL_CONVERT /* ALTER changed the type */
+} kdbi_cell_op;
+typedef struct kdbi_cell {
+    kdbi_cell_op op;
+    kdbi_row_slot slot;
+    const kdb_column *stored; /* of the row's version */
+    const kdb_column *latest;
+} kdbi_cell;
+
+/* How a reader decodes rows of one schema version: made when the first such row comes by. */
+typedef struct kdbi_reader_plan {
+    kdbi_row_layout layout;
+    kdbi_cell cells[]; /* by projection */
+} kdbi_reader_plan;
+
+kdbi_reader_plan *kdbi_reader_plan_new(const kdb_scan_spec *spec, const kdb_schema *version, kdb_arena *arena);
+/* Writes the projected cells of a sound row into row `at` of `chunk`. `scratch` takes what conversions make. */
+KDB_NODISCARD kdb_status kdbi_reader_plan_fill(const kdbi_reader_plan *plan, size_t ncells, kdb_sv key, kdb_sv row,
+                                               kdb_chunk *chunk, size_t at, kdb_arena *scratch, kdb_err *err);
+
+#endif
