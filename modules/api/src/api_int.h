@@ -109,9 +109,9 @@ KDB_NODISCARD kdb_status kdbi_reply_cell(kdbi_reply *reply, const kdb_chunk *chu
                                          kdb_err *err);
 /* Milliseconds with three decimals. */
 void kdbi_put_took(kdb_buf *out, int64_t took_us);
-/* The message a caller of that standing may see: prefixed for a failure while running, replaced where it could reveal
- * something. `numbered` is "Statement %u failed: " with the statement's number in its place. */
-void kdbi_put_failure_text(kdb_buf *out, const kdb_failure *failure, bool admin, const char *numbered);
+/* The message that a caller of that standing may see, replaced where it could reveal something. `lead` and the status's
+ * prefix stand before it when the statement failed while running: "Statement 1 failed: Not found: ..". */
+void kdbi_put_failure_text(kdb_buf *out, const kdb_failure *failure, bool admin, kdb_sv lead);
 /* `,"details":..,"line":..,"column":..`, as far as known and allowed. */
 void kdbi_put_failure_place(kdb_buf *out, const kdb_failure *failure, bool admin);
 /* The whole body of an error of /v1/api/sql, also of failed authentication anywhere. */
@@ -125,6 +125,8 @@ typedef struct kdbi_cors {
     kdb_sv origins; /* comma-separated; empty or with `*`: any */
 } kdbi_cors;
 bool kdbi_cors_allows(const kdbi_cors *cors, kdb_sv origin);
+void kdbi_cors_add_headers(const kdbi_cors *cors, h2o_req_t *req);
+void kdbi_cors_add_preflight_headers(const kdbi_cors *cors, h2o_req_t *req);
 
 /* ---- the server's parts ---- */
 

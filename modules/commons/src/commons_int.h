@@ -21,6 +21,16 @@ size_t kdbi_format_u64(uint64_t value, char *out);
 size_t kdbi_format_f64(double value, char *out);
 size_t kdbi_format_f32(float value, char *out);
 
+enum { KDBI_POWER_MIN = -292, KDBI_POWER_MAX = 324 };
+
+/* The high and low half of a power of ten's first 128 bits. */
+typedef struct kdbi_power {
+    uint64_t high;
+    uint64_t low;
+} kdbi_power;
+
+extern const kdbi_power kdbi_powers[KDBI_POWER_MAX - KDBI_POWER_MIN + 1];
+
 /* 10^n; n at most 38. */
 extern const kdb_i128 kdbi_pow10_i128[39];
 /* Reads "[-+]123.45[e-6]" as a number times 10^scale, rounding half away from zero. KDB_INVALID for other text; KDB_LIMIT

@@ -1,16 +1,17 @@
 /* float_text.c - doubles and floats as the shortest text that reads back equal, laid out as the reference server (Rust's
- * ryu) does: "1.0", "0.1", "1e20", "1.5e-7". Amounts with few decimals take the quick path: one division proves them. */
+ * ryu) does: "1.0", "0.1", "1e20", "1.5e-7". Without printf: a result of doubles or vectors is mostly this. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "commons_int.h"
 
-enum { QUICK_DECIMALS = 4, MOST_DIGITS = 17, PLAIN_DIGITS = 16, LEAST_ZEROS = 5 };
+enum { PLAIN_DIGITS = 16, LEAST_ZEROS = 5 };
+
+__extension__ typedef unsigned __int128 u128;
 
 /* 0.d1d2d3.. * 10^point, without trailing zeros. */
 typedef struct digits {
-    char text[MOST_DIGITS + 1];
+    char text[20];
     size_t count;
     int point;
 } digits;
@@ -66,75 +67,108 @@ static size_t put_digits(const digits *d, char *out)
     return d->point > -LEAST_ZEROS && d->point <= PLAIN_DIGITS ? put_plain(d, out) : put_scientific(d, out);
 }
 
-/* Reads "1.234000e+05" as printf makes it. */
-static digits take_apart(const char *text)
+/* A finite number above zero: c * 2^q. Where c is the least of its exponent, the number below is half as far away. */
+typedef struct binary {
+    uint64_t c;
+    int q;
+    bool lower_is_closer;
+} binary;
+
+static binary binary_of_f64(double value)
 {
-    digits d = { .count = 0 };
-    for (; *text != 'e'; text++) {
-        if (*text != '.') {
-            d.text[d.count++] = *text;
-        }
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    int exponent = (int)(bits >> 52 & 0x7FF);
+    if (exponent == 0) {
+        return (binary){ fraction, -1074, false };
     }
+    return (binary){ fraction | UINT64_C(1) << 52, exponent - 1075, fraction == 0 && exponent > 1 };
+}
+
+static binary binary_of_f32(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    uint32_t fraction = bits & ((UINT32_C(1) << 23) - 1);
+    int exponent = (int)(bits >> 23 & 0xFF);
+    if (exponent == 0) {
+        return (binary){ fraction, -149, false };
+    }
+    return (binary){ fraction | UINT32_C(1) << 23, exponent - 150, fraction == 0 && exponent > 1 };
+}
+
+static int floor_shift(int value, int bits)
+{
+    return value >> bits; /* GCC and Clang shift negative numbers arithmetically */
+}
+
+/* floor(log2(10^e)) */
+static int log2_of_pow10(int e)
+{
+    return floor_shift(e * 1741647, 19);
+}
+
+/* The greatest k with 10^k at most the width of the number's rounding interval, 2^q or three quarters of it. */
+static int decimal_step(const binary *b)
+{
+    return floor_shift(b->q * 1262611 - (b->lower_is_closer ? 524031 : 0), 22);
+}
+
+/* power * scaled / 2^128, its last bit set when anything was dropped, so that comparisons stay exact. */
+static uint64_t round_to_odd(kdbi_power power, uint64_t scaled)
+{
+    u128 low = (u128)power.low * scaled;
+    u128 product = (u128)power.high * scaled + (uint64_t)(low >> 64);
+    return (uint64_t)(product >> 64) | ((uint64_t)product > 1 ? 1 : 0);
+}
+
+/* significand * 10^exponent */
+typedef struct decimal {
+    uint64_t significand;
+    int exponent;
+} decimal;
+
+/* The shortest decimal within the rounding interval, of several the nearest. All are counted in quarters of 10^k, where
+ * the interval holds at least one and at most a few multiples of 10^k. From R. Giulietti, "The Schubfach way to render
+ * doubles". */
+static decimal shortest(const binary *b)
+{
+    uint64_t odd = b->c & 1;
+    int k = decimal_step(b);
+    int shift = b->q + log2_of_pow10(-k) + 1;
+    kdbi_power power = kdbi_powers[-k - KDBI_POWER_MIN];
+    uint64_t lower = round_to_odd(power, (4 * b->c - 2 + (b->lower_is_closer ? 1 : 0)) << shift) + odd;
+    uint64_t value = round_to_odd(power, 4 * b->c << shift);
+    uint64_t upper = round_to_odd(power, (4 * b->c + 2) << shift) - odd;
+
+    uint64_t whole = value / 4;
+    uint64_t tens = whole / 10;
+    bool down_fits = lower <= 40 * tens;
+    bool up_fits = 40 * tens + 40 <= upper;
+    if (whole >= 10 && down_fits != up_fits) {
+        return (decimal){ tens + (up_fits ? 1 : 0), k + 1 };
+    }
+    down_fits = lower <= 4 * whole;
+    up_fits = 4 * whole + 4 <= upper;
+    if (down_fits != up_fits) {
+        return (decimal){ whole + (up_fits ? 1 : 0), k };
+    }
+    uint64_t middle = 4 * whole + 2;
+    bool round_up = value > middle || (value == middle && (whole & 1) != 0);
+    return (decimal){ whole + (round_up ? 1 : 0), k };
+}
+
+static digits digits_of(binary b)
+{
+    decimal shown = shortest(&b);
+    digits d;
+    d.count = kdbi_format_u64(shown.significand, d.text);
+    d.point = (int)d.count + shown.exponent;
     while (d.count > 1 && d.text[d.count - 1] == '0') {
         d.count--;
     }
-    d.point = atoi(text + 1) + 1;
     return d;
-}
-
-/* `value` is finite and above zero. 15 digits are always kept by a double, 17 always tell it. */
-static digits shortest_f64(double value)
-{
-    char text[40];
-    for (int after_point = 14; after_point < 16; after_point++) {
-        snprintf(text, sizeof(text), "%.*e", after_point, value);
-        if (strtod(text, NULL) == value) {
-            return take_apart(text);
-        }
-    }
-    snprintf(text, sizeof(text), "%.16e", value);
-    return take_apart(text);
-}
-
-/* As above: 6 digits are always kept by a float, 9 always tell it. */
-static digits shortest_f32(float value)
-{
-    char text[40];
-    for (int after_point = 5; after_point < 8; after_point++) {
-        snprintf(text, sizeof(text), "%.*e", after_point, (double)value);
-        if (strtof(text, NULL) == value) {
-            return take_apart(text);
-        }
-    }
-    snprintf(text, sizeof(text), "%.8e", (double)value);
-    return take_apart(text);
-}
-
-/* Whole numbers and those of up to QUICK_DECIMALS decimals, at most 15 digits: digits / power of ten are exact doubles,
- * so when their quotient is the value, the text reads back equal; and no shorter text of 15 digits can. 0: not such. */
-static size_t put_quick(double value, char *out)
-{
-    static const double powers[QUICK_DECIMALS + 1] = { 1, 10, 100, 1000, 10000 };
-    if (value < 1e-3) {
-        return 0;
-    }
-    for (size_t decimals = 0; decimals <= QUICK_DECIMALS && value * powers[decimals] < 1e15; decimals++) {
-        uint64_t scaled = (uint64_t)(value * powers[decimals] + 0.5);
-        if ((double)scaled / powers[decimals] != value) {
-            continue;
-        }
-        size_t shown = decimals == 0 ? 1 : decimals;
-        uint64_t unit = (uint64_t)powers[decimals];
-        size_t len = kdbi_format_u64(scaled / unit, out);
-        out[len] = '.';
-        uint64_t fraction = scaled % unit;
-        for (size_t i = shown; i > 0; i--) {
-            out[len + i] = (char)('0' + fraction % 10);
-            fraction /= 10;
-        }
-        return len + 1 + shown;
-    }
-    return 0;
 }
 
 /* NaN, infinities and zeros; 0 for every other value. */
@@ -158,10 +192,7 @@ size_t kdbi_format_f64(double value, char *out)
     double magnitude = fabs(value);
     size_t len = put_special(magnitude, out + sign);
     if (len == 0) {
-        len = put_quick(magnitude, out + sign);
-    }
-    if (len == 0) {
-        digits d = shortest_f64(magnitude);
+        digits d = digits_of(binary_of_f64(magnitude));
         len = put_digits(&d, out + sign);
     }
     return sign + len;
@@ -173,7 +204,7 @@ size_t kdbi_format_f32(float value, char *out)
     float magnitude = fabsf(value);
     size_t len = put_special((double)magnitude, out + sign);
     if (len == 0) {
-        digits d = shortest_f32(magnitude);
+        digits d = digits_of(binary_of_f32(magnitude));
         len = put_digits(&d, out + sign);
     }
     return sign + len;

@@ -10,25 +10,58 @@ struct kdb_engine_cursor {
     bool done; /* DuckDB has ended the execution */
 };
 
+enum { LONG_US = 1000 }; /* an execution that takes longer gets help: a wake-up costs some 50 us of it */
+
+/* Runs the first pieces, of one task or some 100,000 rows each, on this thread alone. True when that was not enough. */
+static bool run_alone(kdb_engine_conn *conn, duckdb_pending_result pending)
+{
+    const int64_t until = kdb_monotonic_us() + LONG_US;
+    while (kdbi_conn_interrupted(conn) == KDB_OK &&
+           duckdb_pending_execute_task(pending) == DUCKDB_PENDING_RESULT_NOT_READY) {
+        if (kdb_monotonic_us() > until) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static duckdb_state run_rest(kdb_engine *engine, duckdb_pending_result pending, bool with_help, duckdb_result *result)
+{
+    if (!with_help) {
+        return duckdb_execute_pending(pending, result);
+    }
+    kdbi_help_begin(engine);
+    const duckdb_state state = duckdb_execute_pending(pending, result);
+    kdbi_help_end(engine);
+    return state;
+}
+
+static kdb_status run_pending(kdb_engine_cursor *cursor, duckdb_pending_result pending, kdb_err *err)
+{
+    kdb_engine_conn *conn = cursor->plan->conn;
+    const bool with_help = run_alone(conn, pending) && conn->engine->nhelpers != 0;
+    if (kdbi_conn_interrupted(conn) != KDB_OK) {
+        return kdbi_conn_fail(conn, NULL, err); /* DuckDB's own flag was cleared if it was set before the beginning */
+    }
+    return run_rest(conn->engine, pending, with_help, &cursor->result) == DuckDBSuccess
+               ? KDB_OK
+               : kdbi_conn_fail(conn, duckdb_result_error(&cursor->result), err);
+}
+
 static kdb_status run(kdb_engine_cursor *cursor, kdb_err *err)
 {
     kdb_engine_plan *plan = cursor->plan;
     duckdb_pending_result pending = NULL;
-    kdb_status status = KDB_OK;
-    if (duckdb_pending_prepared_streaming(plan->duck, &pending) != DuckDBSuccess) {
-        status = kdbi_conn_fail(plan->conn, duckdb_pending_error(pending), err);
-    } else if (kdbi_conn_interrupted(plan->conn) != KDB_OK) {
-        status = kdbi_conn_fail(plan->conn, NULL, err); /* beginning an execution clears DuckDB's own flag */
-    } else if (duckdb_execute_pending(pending, &cursor->result) != DuckDBSuccess) {
-        status = kdbi_conn_fail(plan->conn, duckdb_result_error(&cursor->result), err);
-    }
+    const kdb_status status = duckdb_pending_prepared_streaming(plan->duck, &pending) == DuckDBSuccess
+                                  ? run_pending(cursor, pending, err)
+                                  : kdbi_conn_fail(plan->conn, duckdb_pending_error(pending), err);
     duckdb_destroy_pending(&pending);
     return status;
 }
 
 static kdb_status start(kdb_engine_cursor *cursor, const kdb_value *params, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_settle(cursor->plan, params, err));
+    KDB_TRY(kdbi_plan_ready(cursor->plan, params, err));
     KDB_TRY(kdbi_param_bind_all(cursor->plan, params, err));
     return run(cursor, err);
 }
@@ -131,6 +164,7 @@ void kdb_engine_cursor_free(kdb_engine_cursor *cursor)
     duckdb_destroy_result(&cursor->result);
     if (!cursor->done) {
         end_execution(conn);
+        kdbi_plan_spoil(cursor->plan);
     }
     kdbi_conn_end(conn);
     kdb_free(cursor->chunk.cols);

@@ -89,7 +89,8 @@ static kdb_status set_up(kdb_engine *engine, duckdb_connection duck, const kdb_e
     return KDB_OK;
 }
 
-/* Threads are set while opening, or DuckDB would first start one per processor. */
+/* Threads are set while opening, or DuckDB would first start one per processor. All count as external: see
+ * engine_help.c. */
 static kdb_status open_duck(kdb_engine *engine, const kdb_engine_options *options, kdb_err *err)
 {
     char threads[16];
@@ -98,7 +99,8 @@ static kdb_status open_duck(kdb_engine *engine, const kdb_engine_options *option
     char *text = NULL;
     kdb_status status = KDB_OK;
     if (duckdb_create_config(&config) != DuckDBSuccess ||
-        duckdb_set_config(config, "threads", threads) != DuckDBSuccess) {
+        duckdb_set_config(config, "threads", threads) != DuckDBSuccess ||
+        duckdb_set_config(config, "external_threads", threads) != DuckDBSuccess) {
         status = KDB_FAIL(err, KDB_INVALID, "the engine refuses %s threads", threads);
     } else if (duckdb_open_ext(":memory:", &engine->duck, config, &text) != DuckDBSuccess) {
         status = kdbi_engine_fail(engine, text, err);
@@ -120,6 +122,7 @@ kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, 
     const kdb_status status = set_up(engine, duck, options, err);
     duckdb_disconnect(&duck);
     KDB_TRY(status);
+    kdbi_help_start(engine, (size_t)options->threads - 1);
     *out = KDB_TAKE(engine);
     return KDB_OK;
 }
@@ -129,6 +132,7 @@ void kdb_engine_close(kdb_engine *engine)
     if (engine == NULL) {
         return;
     }
+    kdbi_help_stop(engine);
     duckdb_close(&engine->duck);
     kdb_free(engine);
 }

@@ -8,10 +8,20 @@
 
 #include "kdb/engine.h"
 
+typedef struct kdbi_help_round kdbi_help_round;
+
 struct kdb_engine {
     duckdb_database duck;
     _Atomic uint64_t connections; /* ever made: numbers their scan functions */
     atomic_bool broken;           /* DuckDB has said that it cannot go on */
+
+    kdb_mutex help_lock; /* rank KDB_LOCK_ENGINE; not held while helping */
+    kdb_cond help_wanted;
+    kdbi_help_round *help_round; /* guarded by help_lock: NULL while nobody wants help */
+    size_t help_wanting;         /* guarded by help_lock: executions that do */
+    bool help_stops;             /* guarded by help_lock */
+    kdb_thread *helpers;
+    size_t nhelpers;
 };
 
 /* What DuckDB's catalog holds of a connection: the catalog keeps functions until the database closes, so this outlives
@@ -48,6 +58,14 @@ struct kdb_engine_conn {
 
 /* Turns DuckDB's message, "Binder Error: ..", into ours and returns its status. `text` may be NULL. */
 kdb_status kdbi_engine_fail(kdb_engine *engine, const char *text, kdb_err *err);
+
+/* ---- engine_help.c ---- */
+
+void kdbi_help_start(kdb_engine *engine, size_t nhelpers);
+void kdbi_help_stop(kdb_engine *engine); /* started or not */
+/* Around the rest of an execution that has run for long: lends it the engine's threads. */
+void kdbi_help_begin(kdb_engine *engine);
+void kdbi_help_end(kdb_engine *engine);
 
 /* ---- engine_conn.c ---- */
 
@@ -145,14 +163,18 @@ struct kdb_engine_plan {
     size_t nparams;
 
     /* Compiled: NULL, 0 while an open plan has not been executed. */
-    duckdb_prepared_statement duck;
-    kdb_arena *arena; /* of the columns */
+    kdb_buf text;                   /* what DuckDB prepares, NUL-terminated */
+    duckdb_prepared_statement duck; /* NULL also when the last execution spoilt it */
+    size_t executions;              /* of `duck` */
+    kdb_arena *arena;               /* of the columns */
     kdb_engine_column *columns;
     const kdbi_type_row **rows; /* how each column is read */
     size_t ncolumns;
 };
 
-/* Recompiles an open plan when the values' types are not those it was compiled for. Between _begin and _end. */
-KDB_NODISCARD kdb_status kdbi_plan_settle(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+/* Makes `duck` fit for an execution with these values. Between kdbi_conn_begin and _end. */
+KDB_NODISCARD kdb_status kdbi_plan_ready(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+/* After an execution that did not reach its end: drops what DuckDB keeps of it. */
+void kdbi_plan_spoil(kdb_engine_plan *plan);
 
 #endif

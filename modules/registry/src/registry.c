@@ -10,8 +10,7 @@ void kdbi_registry_stage_counter(const kdb_registry *registry, kdb_batch *batch)
 {
     char bytes[4];
     kdb_put_le32(bytes, registry->next_table_id);
-    kdb_batch_put(batch, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS), counter_key,
-                  kdb_sv_of(bytes, sizeof(bytes)));
+    kdb_batch_put(batch, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS), counter_key, kdb_sv_of(bytes, sizeof(bytes)));
 }
 
 /* KDB_NOT_FOUND on a new store. */

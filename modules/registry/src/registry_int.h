@@ -19,7 +19,7 @@ typedef struct kdbi_namespace {
 } kdbi_namespace;
 
 struct kdb_registry {
-    kdb_store *store;       /* fixed after open */
+    kdb_store *store; /* fixed after open */
     atomic_uint_fast64_t epoch;
     kdb_mutex lock;         /* rank KDB_LOCK_REGISTRY: nothing is locked while this is held */
     kdb_map *namespaces;    /* guarded by lock: name -> kdbi_namespace, owned */

@@ -3,8 +3,19 @@
 #include "registry_int.h"
 
 static const char *const reserved_namespaces[] = {
-    "system", "sys",   "root",     "kalamdb",            "kalam",      "main",       "default",
-    "sql",    "admin", "internal", "information_schema", "pg_catalog", "datafusion",
+    "system",
+    "sys",
+    "root",
+    "kalamdb",
+    "kalam",
+    "main",
+    "default",
+    "sql",
+    "admin",
+    "internal",
+    "information_schema",
+    "pg_catalog",
+    "datafusion",
 };
 
 static const char *const protected_namespaces[] = { "system", "information_schema", "pg_catalog", "datafusion" };
@@ -56,8 +67,7 @@ kdb_status kdb_registry_check_name(kdb_sv name, kdb_err *err)
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "Name cannot contain spaces");
     }
     if (name.ptr[0] == '_') {
-        return KDB_FAIL(err, KDB_INVALID_OPERATION,
-                        "Name cannot start with underscore (reserved for system columns)");
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Name cannot start with underscore (reserved for system columns)");
     }
     if (is_digit(name.ptr[0])) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "Name cannot start with a number");

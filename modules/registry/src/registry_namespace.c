@@ -94,8 +94,8 @@ kdb_status kdbi_registry_no_namespace(kdb_registry *registry, kdb_sv name, kdb_e
     if (nearest.len == 0) {
         return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' not found", KDB_SV_ARG(name));
     }
-    return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' not found. Did you mean '%.*s'?",
-                    KDB_SV_ARG(name), (int)nearest.len, nearest.bytes);
+    return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' not found. Did you mean '%.*s'?", KDB_SV_ARG(name),
+                    (int)nearest.len, nearest.bytes);
 }
 
 /* ---- DDL ---- */

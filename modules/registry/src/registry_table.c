@@ -184,9 +184,8 @@ static kdb_status no_table(kdb_registry *registry, kdb_sv ns, kdb_sv name, kdb_e
         return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'", KDB_SV_ARG(name),
                         KDB_SV_ARG(ns));
     }
-    return KDB_FAIL(err, KDB_TABLE_NOT_FOUND,
-                    "Table '%.*s' not found in namespace '%.*s'. Did you mean '%.*s.%.*s'?", KDB_SV_ARG(name),
-                    KDB_SV_ARG(ns), KDB_SV_ARG(nearest->ns), KDB_SV_ARG(nearest->name));
+    return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'. Did you mean '%.*s.%.*s'?",
+                    KDB_SV_ARG(name), KDB_SV_ARG(ns), KDB_SV_ARG(nearest->ns), KDB_SV_ARG(nearest->name));
 }
 
 kdb_status kdb_registry_find_table(kdb_registry *registry, kdb_sv ns, kdb_sv name, kdb_table **out, kdb_err *err)
@@ -262,8 +261,8 @@ kdb_status kdb_registry_stage_drop_table(kdb_registry *registry, kdb_table *tabl
 {
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *current = kdb_registry_lookup_table(registry, table->ns, table->name);
     if (current == NULL || current->id != table->id) {
-        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                        KDB_SV_ARG(table->name), KDB_SV_ARG(table->ns));
+        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'", KDB_SV_ARG(table->name),
+                        KDB_SV_ARG(table->ns));
     }
     char from[8];
     char to[8];

@@ -3,18 +3,13 @@
 #include "registry_int.h"
 
 const kdbi_code_def kdbi_table_type_defs[KDB_TABLE_SYSTEM + 1] = {
-    [KDB_TABLE_UNSET] = { 0, "" },
-    [KDB_TABLE_USER] = { 1, "user" },
-    [KDB_TABLE_SHARED] = { 2, "shared" },
-    [KDB_TABLE_STREAM] = { 3, "stream" },
-    [KDB_TABLE_SYSTEM] = { 4, "system" },
+    [KDB_TABLE_UNSET] = { 0, "" },        [KDB_TABLE_USER] = { 1, "user" },     [KDB_TABLE_SHARED] = { 2, "shared" },
+    [KDB_TABLE_STREAM] = { 3, "stream" }, [KDB_TABLE_SYSTEM] = { 4, "system" },
 };
 
 const kdbi_code_def kdbi_access_level_defs[KDB_ACCESS_DBA + 1] = {
-    [KDB_ACCESS_UNSET] = { 0, "" },
-    [KDB_ACCESS_PUBLIC] = { 1, "public" },
-    [KDB_ACCESS_PRIVATE] = { 2, "private" },
-    [KDB_ACCESS_RESTRICTED] = { 3, "restricted" },
+    [KDB_ACCESS_UNSET] = { 0, "" },          [KDB_ACCESS_PUBLIC] = { 1, "public" },
+    [KDB_ACCESS_PRIVATE] = { 2, "private" }, [KDB_ACCESS_RESTRICTED] = { 3, "restricted" },
     [KDB_ACCESS_DBA] = { 4, "dba" },
 };
 

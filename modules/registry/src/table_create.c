@@ -8,8 +8,8 @@ static kdb_status check_place(kdb_registry *registry, kdb_sv ns, kdb_sv name, kd
 {
     if (kdb_registry_is_protected(ns)) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION,
-                        "Cannot create system table '%.*s.%.*s'. System tables are managed internally.",
-                        KDB_SV_ARG(ns), KDB_SV_ARG(name));
+                        "Cannot create system table '%.*s.%.*s'. System tables are managed internally.", KDB_SV_ARG(ns),
+                        KDB_SV_ARG(name));
     }
     KDB_TRY(kdb_registry_check_name(name, err));
     if (!kdb_registry_has_namespace(registry, ns)) {
@@ -92,8 +92,8 @@ static kdb_status check_key(const kdb_create_table *spec, kdb_arena *arena, kdb_
         if (!kdb_type_defs[column->type.kind].key_allowed) {
             kdb_sv type = kdb_type_sql_text(column->type, arena);
             return KDB_FAIL_AT(err, column->position, KDB_INVALID_OPERATION,
-                               "Column '%.*s' of type %.*s cannot be part of the PRIMARY KEY",
-                               KDB_SV_ARG(column->name), KDB_SV_ARG(type));
+                               "Column '%.*s' of type %.*s cannot be part of the PRIMARY KEY", KDB_SV_ARG(column->name),
+                               KDB_SV_ARG(type));
         }
     }
     return KDB_OK;

@@ -113,8 +113,8 @@ static void put_shared_options(const kdb_table *table, kdb_buf *out)
 
 static void put_stream_options(const kdb_table *table, kdb_buf *out)
 {
-    kdb_buf_printf(out, "{\"table_type\":\"STREAM\",\"ttl_seconds\":%lld,\"eviction_strategy\":",
-                   (long long)table->ttl_seconds);
+    kdb_buf_printf(
+        out, "{\"table_type\":\"STREAM\",\"ttl_seconds\":%lld,\"eviction_strategy\":", (long long)table->ttl_seconds);
     kdb_json_put_string(out, table->eviction_strategy);
     kdb_buf_printf(out, ",\"max_stream_size_bytes\":%lld", (long long)table->max_stream_bytes);
 }

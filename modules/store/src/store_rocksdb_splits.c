@@ -5,7 +5,7 @@
  * halving of what is in memory, of which RocksDB's C API tells no places. */
 #include "store_rocksdb.h"
 
-enum { PARTS_MAX = 128, PARTS_PER_SPLIT = 4, MIDDLE_BYTES = 8 };
+enum { PARTS_MAX = 64, PARTS_PER_SPLIT = 4, MIDDLE_BYTES = 8 };
 
 /* Keys from `low` to `high`, both existing and both included. */
 typedef struct part {

@@ -55,20 +55,22 @@ typedef struct kdb_system_reporter {
 
 typedef struct kdb_system kdb_system;
 kdb_system *kdb_system_new(kdb_store *store, kdb_registry *registry, kdb_auth *auth, const kdb_options *options);
-void kdb_system_free(kdb_system *system); /* NULL is fine */
+void kdb_system_free(kdb_system *system); /* after its scans; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_system, kdb_system_free)
 void kdb_system_set_reporter(kdb_system *system, const kdb_system_reporter *reporter); /* copied; before serving */
 
 /* Fields of a table as the engine sees them. */
 const kdb_field *kdb_system_fields(const kdb_system_table_def *def, kdb_arena *arena);
 
-/* `snapshot` may be NULL. `viewer` decides what information_schema shows: non-admins see names only of what they may
- * use. projection as in engine.h scans. */
+/* `snapshot` may be NULL. `viewer` decides what information_schema shows: non-admins get neither system tables nor shared
+ * tables of level DBA; who may open an admin_only table at all is the caller's check. projection as in engine.h scans. */
 KDB_NODISCARD kdb_status kdb_system_scan_open(kdb_system *system, const kdb_system_table_def *def,
                                               const kdb_principal *viewer, const kdb_snapshot *snapshot,
                                               const size_t *projection, size_t nprojection, kdb_system_scan **out,
                                               kdb_err *err);
 KDB_NODISCARD kdb_status kdb_system_scan_next(kdb_system_scan *scan, kdb_chunk *chunk, kdb_err *err);
 void kdb_system_scan_free(kdb_system_scan *scan); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_system_scan, kdb_system_scan_free)
 
 /* A row of system.jobs, stored in partition system_jobs by job id. */
 typedef struct kdb_job_row {

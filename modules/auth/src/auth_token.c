@@ -1,0 +1,264 @@
+/* auth_token.c - JSON Web Tokens (wire-protocol.md 3.3), made and checked with libjwt. libjwt checks the signature and
+ * nothing else: it would take HS384 and HS512 of the same key, and knows no times, so that and every claim is checked
+ * here. Only HS256 is ours: a token that names another algorithm, `none` among them, is refused whatever it carries.
+ *
+ * Besides the reference's claims a token has `jti`, which makes each one different, and `epoch`: the user's token_epoch.
+ * Raising that (a new password does) ends all older tokens. */
+#include <errno.h>
+#include <jwt.h>
+#include <stdlib.h>
+
+#include "auth_int.h"
+
+enum { TOKEN_MAX = 8192, REFRESH_FACTOR = 7 };
+
+static const kdb_sv issuer = { "kalamdb", sizeof("kalamdb") - 1 };
+static const kdb_sv access_type = { "access", sizeof("access") - 1 };
+static const kdb_sv refresh_type = { "refresh", sizeof("refresh") - 1 };
+
+/* ---- making ---- */
+
+static void put_text_claim(kdb_buf *claims, const char *name, kdb_sv text)
+{
+    kdb_buf_printf(claims, "\"%s\":", name);
+    kdb_json_put_string(claims, text);
+    kdb_buf_append_byte(claims, ',');
+}
+
+static void put_email_claim(kdb_buf *claims, kdb_sv email)
+{
+    if (email.len == 0) {
+        kdb_buf_append_lit(claims, "\"email\":null,");
+    } else {
+        put_text_claim(claims, "email", email);
+    }
+}
+
+static void put_id_claim(kdb_buf *claims)
+{
+    uint8_t bytes[16];
+    kdb_random_bytes(bytes, sizeof(bytes));
+    kdb_buf_append_lit(claims, "\"jti\":\"");
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        kdb_buf_printf(claims, "%02x", bytes[i]);
+    }
+    kdb_buf_append_lit(claims, "\",");
+}
+
+static char *claims_json(const kdb_user *user, kdb_sv token_type, int64_t now_s, int64_t expires_s, kdb_arena *arena)
+{
+    kdb_buf claims;
+    kdb_buf_init(&claims, 0);
+    kdb_buf_append_byte(&claims, '{');
+    put_text_claim(&claims, "sub", user->id.text);
+    put_text_claim(&claims, "username", user->id.text);
+    put_text_claim(&claims, "iss", issuer);
+    put_text_claim(&claims, "role", kdb_sv_cstr(kdb_role_name(user->role)));
+    put_text_claim(&claims, "token_type", token_type);
+    put_email_claim(&claims, user->email);
+    put_id_claim(&claims);
+    kdb_buf_printf(&claims, "\"iat\":%lld,\"exp\":%lld,\"epoch\":%llu}", (long long)now_s, (long long)expires_s,
+                   (unsigned long long)user->token_epoch);
+    char *text = kdb_sv_dup_cstr(arena, kdb_buf_sv(&claims));
+    kdb_buf_done(&claims);
+    return text;
+}
+
+/* libjwt's text of the token, to be freed; NULL when it fails. */
+static char *sign(kdb_auth *auth, const char *claims)
+{
+    jwt_t *jwt = NULL;
+    char *text = NULL;
+    if (jwt_new(&jwt) == 0 && jwt_add_grants_json(jwt, claims) == 0 &&
+        jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)auth->secret.ptr, (int)auth->secret.len) == 0) {
+        text = jwt_encode_str(jwt);
+    }
+    jwt_free(jwt);
+    return text;
+}
+
+static kdb_status make_token(kdb_auth *auth, const kdb_user *user, kdb_sv token_type, int64_t now_s, int64_t seconds,
+                             kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    char *text = sign(auth, claims_json(user, token_type, now_s, now_s + seconds, arena));
+    if (text == NULL) {
+        return KDB_FAIL(err, KDB_INTERNAL, "a token could not be signed");
+    }
+    *out = kdb_sv_dup(arena, kdb_sv_cstr(text));
+    free(text);
+    return KDB_OK;
+}
+
+kdb_status kdbi_auth_issue(kdb_auth *auth, const kdb_user *user, kdb_arena *arena, kdb_token_pair *out, kdb_err *err)
+{
+    int64_t now_s = kdb_now_us() / 1000000;
+    int64_t refresh_seconds = auth->access_seconds * REFRESH_FACTOR;
+    kdb_token_pair pair = {
+        .access_expires_us = (now_s + auth->access_seconds) * 1000000,
+        .refresh_expires_us = (now_s + refresh_seconds) * 1000000,
+        .user = kdbi_user_copy(user, arena),
+    };
+    KDB_TRY(make_token(auth, user, access_type, now_s, auth->access_seconds, arena, &pair.access, err));
+    KDB_TRY(make_token(auth, user, refresh_type, now_s, refresh_seconds, arena, &pair.refresh, err));
+    *out = pair;
+    return KDB_OK;
+}
+
+/* ---- checking ---- */
+
+/* What a token with a good signature says; text lies in the caller's arena. */
+typedef struct claims {
+    kdb_sv subject, issuer, token_type, role;
+    bool has_role, has_nbf;
+    int64_t iat, exp, nbf;
+    int64_t epoch; /* 0 when the token has none: good until the user's is first raised */
+} claims;
+
+/* Empty when the claim is absent or no text; *present tells the two apart. */
+static kdb_sv text_claim(jwt_t *jwt, const char *name, bool *present, kdb_arena *arena)
+{
+    errno = 0;
+    const char *text = jwt_get_grant(jwt, name);
+    *present = text != NULL || errno != ENOENT;
+    return text == NULL ? (kdb_sv){ NULL, 0 } : kdb_sv_dup(arena, kdb_sv_cstr(text));
+}
+
+/* False when the claim is there and is no integer. */
+static bool int_claim(jwt_t *jwt, const char *name, bool *present, int64_t *out)
+{
+    errno = 0;
+    long value = jwt_get_grant_int(jwt, name);
+    *present = errno != ENOENT;
+    *out = errno == 0 ? value : 0;
+    return errno == 0 || errno == ENOENT;
+}
+
+static bool read_claims(jwt_t *jwt, kdb_arena *arena, claims *out)
+{
+    bool has_subject, has_issuer, has_type, has_iat, has_exp, has_epoch;
+    out->subject = text_claim(jwt, "sub", &has_subject, arena);
+    out->issuer = text_claim(jwt, "iss", &has_issuer, arena);
+    out->token_type = text_claim(jwt, "token_type", &has_type, arena);
+    out->role = text_claim(jwt, "role", &out->has_role, arena);
+    return int_claim(jwt, "iat", &has_iat, &out->iat) && has_iat && int_claim(jwt, "exp", &has_exp, &out->exp) &&
+           has_exp && int_claim(jwt, "nbf", &out->has_nbf, &out->nbf) &&
+           int_claim(jwt, "epoch", &has_epoch, &out->epoch);
+}
+
+static bool is_token_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+/* Three parts of base64url: what anybody may send is looked at before a library parses it. */
+static bool is_token_shaped(kdb_sv token)
+{
+    size_t dots = 0;
+    for (size_t i = 0; i < token.len; i++) {
+        if (token.ptr[i] == '.') {
+            dots++;
+        } else if (!is_token_character(token.ptr[i])) {
+            return false;
+        }
+    }
+    return dots == 2 && token.len <= TOKEN_MAX;
+}
+
+/* False unless the token is HS256 and signed with our secret. */
+static bool read_token(kdb_auth *auth, kdb_sv token, kdb_arena *arena, claims *out)
+{
+    if (!is_token_shaped(token)) {
+        return false;
+    }
+    jwt_t *jwt = NULL;
+    const char *text = kdb_sv_dup_cstr(arena, token);
+    bool good = jwt_decode(&jwt, text, (const unsigned char *)auth->secret.ptr, (int)auth->secret.len) == 0 &&
+                jwt_get_alg(jwt) == JWT_ALG_HS256 && read_claims(jwt, arena, out);
+    jwt_free(jwt);
+    return good;
+}
+
+static kdb_status refused(kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_INVALID_CREDENTIALS, "Invalid credentials");
+}
+
+static kdb_status check_claims(const claims *said, kdb_sv token_type, kdb_err *err)
+{
+    int64_t now_s = kdb_now_us() / 1000000;
+    if (!kdb_sv_eq(said->issuer, issuer) || !kdb_sv_eq(said->token_type, token_type) || said->subject.len == 0) {
+        return refused(err);
+    }
+    if (!kdbi_token_in_time(said->exp, now_s)) {
+        return KDB_FAIL(err, KDB_TOKEN_EXPIRED, "Invalid credentials");
+    }
+    if (said->iat > now_s + KDBI_LEEWAY_SECONDS || (said->has_nbf && said->nbf > now_s + KDBI_LEEWAY_SECONDS)) {
+        return refused(err);
+    }
+    return KDB_OK;
+}
+
+/* Whether the user is still the one whom the token was made for. */
+static bool agrees(const claims *said, const kdbi_standing *standing)
+{
+    if (said->epoch < 0 || (uint64_t)said->epoch != standing->token_epoch) {
+        return false;
+    }
+    return !said->has_role || kdb_sv_eq(said->role, kdb_sv_cstr(kdb_role_name(standing->role)));
+}
+
+static kdb_status check_token(kdb_auth *auth, kdb_sv token, kdb_sv token_type, kdb_arena *arena,
+                              kdbi_standing *standing, int64_t *expires_s, kdb_err *err)
+{
+    claims said;
+    if (!read_token(auth, token, arena, &said)) {
+        return refused(err);
+    }
+    KDB_TRY(check_claims(&said, token_type, err));
+    if (!kdbi_auth_standing(auth, said.subject, standing) || !agrees(&said, standing)) {
+        return refused(err);
+    }
+    *expires_s = said.exp;
+    return KDB_OK;
+}
+
+static kdb_principal principal_of(const kdbi_account *account, kdb_role role, kdb_arena *arena)
+{
+    return (kdb_principal){ .user = { kdb_sv_dup(arena, kdbi_account_id(account)) }, .role = role };
+}
+
+kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_principal *out, kdb_err *err)
+{
+    const kdbi_account *account;
+    kdb_role role;
+    if (kdbi_cache_find(&auth->cache, token, &account, &role)) {
+        *out = principal_of(account, role, arena);
+        return KDB_OK;
+    }
+    kdbi_standing standing;
+    int64_t expires_s;
+    KDB_TRY(check_token(auth, token, access_type, arena, &standing, &expires_s, err));
+    kdbi_cache_put(&auth->cache, token, &standing, expires_s);
+    *out = principal_of(standing.account, standing.role, arena);
+    return KDB_OK;
+}
+
+kdb_status kdb_auth_refresh(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_token_pair *out, kdb_err *err)
+{
+    kdbi_standing standing;
+    int64_t expires_s;
+    kdb_user user;
+    KDB_TRY(check_token(auth, token, refresh_type, arena, &standing, &expires_s, err));
+    if (!kdbi_auth_lookup_user(auth, kdbi_account_id(standing.account), arena, &user) || user.deleted_us != 0 ||
+        user.token_epoch != standing.token_epoch) { /* changed since */
+        return refused(err);
+    }
+    return kdbi_auth_issue(auth, &user, arena, out, err);
+}
+
+kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err)
+{
+    kdb_principal principal;
+    KDB_TRY(kdb_auth_verify(auth, token, arena, &principal, err));
+    return kdb_auth_find_user(auth, principal.user, arena, out, err);
+}

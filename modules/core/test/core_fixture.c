@@ -1,0 +1,223 @@
+/* core_fixture.c - see core_fixture.h. Replies are recorded as text, so that a test reads like a session. */
+#include "core_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct pending_request {
+    fixture *f;
+    kdb_request request;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool done;
+    kdb_buf text;
+    answer result;
+};
+
+static void open_stores(fixture *f)
+{
+    kdb_err err;
+    f->store = kdb_store_open_memory();
+    const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
+                                            KDB_SV("{namespace}/{tableName}/{userId}") };
+    assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
+    const kdb_auth_options auth = { .access_seconds = 3600,
+                                    .bcrypt_cost = 4,
+                                    .hash_threads = 1,
+                                    .hash_queue = 16,
+                                    .min_password = 8 };
+    assert_int_equal(kdb_auth_open(f->store, &auth, &f->auth, &err), KDB_OK);
+    f->system = kdb_system_new(f->store, f->registry, f->auth, f->options);
+}
+
+void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks)
+{
+    kdb_err err;
+    *f = (fixture){ .options = kdb_options_new() };
+    kdb_log_setup(KDB_LOG_ERROR, KDB_LOG_COMPACT, 2);
+    for (; settings != NULL && *settings != NULL; settings++) {
+        const char *eq = strchr(*settings, '=');
+        assert_int_equal(kdb_options_set(f->options, kdb_sv_of(*settings, (size_t)(eq - *settings)),
+                                         kdb_sv_cstr(eq + 1), &err),
+                         KDB_OK);
+    }
+    open_stores(f);
+    const kdb_engine_options engine = { .memory_limit = 512 << 20,
+                                        .threads = 2,
+                                        .allowed_directory = "/nonexistent",
+                                        .temp_directory = "/tmp" };
+    assert_int_equal(kdb_engine_open(&engine, &f->engine, &err), KDB_OK);
+    const kdb_core_options core = { .store = f->store,
+                                    .engine = f->engine,
+                                    .registry = f->registry,
+                                    .auth = f->auth,
+                                    .system = f->system,
+                                    .options = f->options,
+                                    .sinks = sinks,
+                                    .nsinks = nsinks };
+    if (kdb_core_open(&core, &f->core, &err) != KDB_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+void fixture_close(fixture *f)
+{
+    kdb_core_drain(f->core, 0);
+    kdb_core_close(f->core);
+    kdb_system_free(f->system);
+    kdb_auth_close(f->auth);
+    kdb_registry_close(f->registry);
+    kdb_engine_close(f->engine);
+    kdb_store_close(f->store);
+    kdb_options_free(f->options);
+}
+
+/* ---- the recording reply ---- */
+
+static void on_begin(void *self, const kdb_result_column *columns, size_t ncolumns)
+{
+    pending_request *p = self;
+    for (size_t i = 0; i < ncolumns; i++) {
+        kdb_buf_printf(&p->text, "%s%.*s", i == 0 ? "" : "|", KDB_SV_ARG(columns[i].name));
+    }
+    kdb_buf_append_lit(&p->text, "\n");
+}
+
+static kdb_status on_rows(void *self, const kdb_chunk *chunk, kdb_err *err)
+{
+    (void)err;
+    pending_request *p = self;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    for (size_t row = 0; row < chunk->nrows; row++) {
+        for (size_t i = 0; i < chunk->ncols; i++) {
+            const kdb_value value = kdb_vec_get(&chunk->cols[i], row);
+            kdb_buf_printf(&p->text, "%s%.*s", i == 0 ? "" : "|", KDB_SV_ARG(kdb_value_to_text(&value, arena)));
+        }
+        kdb_buf_append_lit(&p->text, "\n");
+    }
+    return KDB_OK;
+}
+
+static void on_end(void *self, uint64_t count, bool truncated)
+{
+    pending_request *p = self;
+    p->result.rows = count;
+    if (truncated) {
+        kdb_buf_append_lit(&p->text, "(truncated)\n");
+    }
+}
+
+static void on_message(void *self, uint64_t count, kdb_sv message)
+{
+    pending_request *p = self;
+    p->result.rows = count;
+    kdb_buf_printf(&p->text, "[%llu %.*s]\n", (unsigned long long)count, KDB_SV_ARG(message));
+}
+
+static void on_done(void *self, const kdb_failure *failure)
+{
+    pending_request *p = self;
+    if (failure != NULL) {
+        p->result.status = failure->status;
+        p->result.line = failure->line;
+        p->result.column = failure->column;
+        kdb_buf_printf(&p->text, "! %s %.*s\n", kdb_status_defs[failure->status].name, KDB_SV_ARG(failure->text));
+    }
+    kdb_buf_append_byte(&p->text, 0);
+    p->result.text = p->text.ptr;
+    pthread_mutex_lock(&p->lock);
+    p->done = true;
+    pthread_cond_signal(&p->ended);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- requests ---- */
+
+static pending_request *submit(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params,
+                               size_t nparams)
+{
+    pending_request *p = KDB_NEW(pending_request);
+    p->f = f;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->ended, NULL);
+    kdb_buf_init(&p->text, 0);
+    p->request = (kdb_request){ .sql = kdb_sv_cstr(sql),
+                                .params = params,
+                                .nparams = nparams,
+                                .principal = { { kdb_sv_cstr(user) }, role },
+                                .reply = { p, on_begin, on_rows, on_end, on_message, on_done } };
+    kdb_err err;
+    const kdb_status status = kdb_core_submit(f->core, &p->request, &err);
+    if (status != KDB_OK) {
+        const kdb_failure failure = { .status = status, .text = kdb_sv_cstr(err.text) };
+        on_done(p, &failure);
+    }
+    return p;
+}
+
+static kdb_role role_of(const char *user)
+{
+    return strcmp(user, "root") == 0 ? KDB_ROLE_SYSTEM : strcmp(user, "svc") == 0 ? KDB_ROLE_SERVICE : KDB_ROLE_USER;
+}
+
+pending_request *start(fixture *f, const char *user, const char *sql)
+{
+    return submit(f, user, role_of(user), sql, NULL, 0);
+}
+
+void cancel(pending_request *p)
+{
+    kdb_core_cancel(p->f->core, &p->request);
+}
+
+answer wait_for(pending_request *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (!p->done) {
+        pthread_cond_wait(&p->ended, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+    const answer result = p->result; /* takes the text */
+    pthread_cond_destroy(&p->ended);
+    pthread_mutex_destroy(&p->lock);
+    kdb_free(p);
+    return result;
+}
+
+answer run_as(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params, size_t nparams)
+{
+    return wait_for(submit(f, user, role, sql, params, nparams));
+}
+
+answer run(fixture *f, const char *user, const char *sql)
+{
+    return run_as(f, user, role_of(user), sql, NULL, 0);
+}
+
+void answer_done(answer *a)
+{
+    kdb_free(a->text);
+    a->text = NULL;
+}
+
+void expect(fixture *f, const char *user, const char *sql, const char *text)
+{
+    answer a = run(f, user, sql);
+    if (strcmp(a.text, text) != 0) {
+        print_error("as %s: %s\n", user, sql);
+    }
+    assert_string_equal(a.text, text);
+    answer_done(&a);
+}
+
+void expect_failure(fixture *f, const char *user, const char *sql, kdb_status status, const char *part)
+{
+    answer a = run(f, user, sql);
+    if (a.status != status || strstr(a.text, part) == NULL) {
+        fail_msg("as %s: %s\nwanted %s with \"%s\", got:\n%s", user, sql, kdb_status_defs[status].name, part, a.text);
+    }
+    answer_done(&a);
+}

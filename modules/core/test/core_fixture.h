@@ -1,0 +1,45 @@
+/* core_fixture.h - a whole statement machinery over the memory store, and requests run to their end as text. */
+#ifndef KDB_CORE_FIXTURE_H
+#define KDB_CORE_FIXTURE_H
+
+#include "core_int.h"
+
+typedef struct fixture {
+    kdb_options *options;
+    kdb_store *store;
+    kdb_engine *engine;
+    kdb_registry *registry;
+    kdb_auth *auth;
+    kdb_system *system;
+    kdb_core *core;
+} fixture;
+
+/* `settings` are "section.key=value" strings, NULL-terminated, or NULL. */
+void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks);
+void fixture_close(fixture *f);
+
+/* One request as it ended. */
+typedef struct answer {
+    char *text;        /* results as lines: `a|b`, rows, `[n message]`; or `! STATUS text` */
+    kdb_status status;
+    uint64_t rows;     /* of the last result */
+    uint32_t line, column;
+} answer;
+
+/* Runs SQL as `user` with `role` and waits for its end. Free with answer_done. */
+answer run_as(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params, size_t nparams);
+answer run(fixture *f, const char *user, const char *sql); /* role user; `root` is system */
+void answer_done(answer *a);
+
+/* Asserts the whole text of an answer. */
+void expect(fixture *f, const char *user, const char *sql, const char *text);
+/* Asserts that the request fails with `status` and a text that holds `part`. */
+void expect_failure(fixture *f, const char *user, const char *sql, kdb_status status, const char *part);
+
+/* A request that can be started and waited for. */
+typedef struct pending_request pending_request;
+pending_request *start(fixture *f, const char *user, const char *sql);
+answer wait_for(pending_request *p);
+void cancel(pending_request *p);
+
+#endif
