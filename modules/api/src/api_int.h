@@ -2,10 +2,12 @@
 #ifndef KDB_API_INT_H
 #define KDB_API_INT_H
 
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 
 #include <h2o.h>
+#include <h2o/http1.h> /* wants the one above first */
 
 #include "kdb/api.h"
 
@@ -104,6 +106,10 @@ struct kdbi_reply {
 void kdbi_reply_init(kdbi_reply *reply, const kdbi_reply_form *form, const kdb_principal *who, kdb_buf *out,
                      kdb_arena *arena);
 void kdbi_reply_rows_begin(kdbi_reply *reply, const kdb_result_column *columns, size_t ncolumns);
+/* A comma before every result but the first. */
+void kdbi_reply_next_result(kdbi_reply *reply);
+/* The column holds secrets that this caller does not see. */
+bool kdbi_reply_is_masked(const kdbi_reply *reply, size_t col);
 /* One cell as JSON, secrets masked; an error names the column. */
 KDB_NODISCARD kdb_status kdbi_reply_cell(kdbi_reply *reply, const kdb_chunk *chunk, size_t col, size_t row,
                                          kdb_err *err);
@@ -135,7 +141,7 @@ typedef struct kdbi_exchange kdbi_exchange;
 
 /* Set at open, read by any thread. */
 typedef struct kdbi_settings {
-    kdb_sv health; /* the body of /health */
+    kdb_sv health; /* the body of /health; on the heap */
     kdbi_sql_limits sql;
     kdbi_trusted trusted;
     kdbi_cors cors;
@@ -169,6 +175,9 @@ struct kdb_api {
     size_t ready;      /* loops that run */
 };
 
+/* Fills api->listeners and api->port (listener.c). KDB_IO names the address and the reason. */
+KDB_NODISCARD kdb_status kdbi_listen(kdb_api *api, kdb_sv host, uint16_t port, int backlog, kdb_err *err);
+
 /* ---- net_loop.c: one event loop and its thread ---- */
 
 struct kdbi_loop {
@@ -182,27 +191,37 @@ struct kdbi_loop {
     h2o_multithread_receiver_t answers;          /* exchanges with news */
     h2o_multithread_receiver_t notes;            /* connections handed over, drain, stop */
     h2o_linklist_t conns;
-    h2o_timeout_entry_t sweep;
+    h2o_timeout_entry_t sweep;                   /* once a second */
+    bool accepting;                              /* false: out of descriptors, until the next sweep */
     kdbi_exchange *idle;                         /* exchanges to use again */
     size_t nidle;
-    bool stopping;
+    size_t nbusy;                                /* exchanges in use */
+    bool draining, stopping;
     atomic_uint_fast64_t nconns;                 /* any thread reads */
     atomic_uint_fast64_t requests, bytes_out;    /* this loop writes */
 };
 
-typedef enum kdbi_phase { KDBI_CONN_IDLE, KDBI_CONN_READING, KDBI_CONN_RUNNING, KDBI_CONN_WRITING } kdbi_phase;
+/* What a connection is doing, as far as its socket tells. */
+typedef enum kdbi_phase {
+    KDBI_CONN_IDLE,
+    KDBI_CONN_READING,
+    KDBI_CONN_RUNNING,
+    KDBI_CONN_WRITING,
+    KDBI_CONN_LINGERING, /* answered and shut; still taking what the client sends */
+    KDBI_CONN_PHASE_COUNT
+} kdbi_phase;
 
-/* One connection. H2O owns the socket; this ends with it. */
+/* One connection. H2O owns the socket; this ends with it, or after it when the connection lingers. */
 typedef struct kdbi_conn {
     h2o_linklist_t link;
     kdbi_loop *loop;
     h2o_socket_t *sock;
     kdbi_addr peer;
     bool refused;       /* over the limit: answers 503 and goes */
+    bool lingers;       /* will be closed with unread bytes: first lets the client see the answer */
     kdbi_phase phase;   /* as the last sweep saw it */
     int64_t since_us;   /* when the phase was first seen, or the client last took or sent anything */
-    size_t written;     /* the socket's bytes_written then */
-    uint64_t acked;     /* bytes the client has acknowledged then */
+    uint64_t moved;     /* bytes written and acknowledged then */
     kdbi_exchange *watched; /* the exchange to tell when the client goes */
 } kdbi_conn;
 
@@ -265,7 +284,7 @@ struct kdbi_exchange {
     size_t body_bytes;        /* of finished pieces */
     kdb_request request;
     kdb_auth_job job;
-    kdb_status job_status;
+    kdb_err job_err;          /* KDB_OK: the job succeeded */
     /* Shared. */
     kdb_mutex lock;           /* rank KDB_LOCK_REQUEST */
     kdb_cond changed;
@@ -283,8 +302,8 @@ struct kdbi_exchange {
 kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req);
 void kdbi_exchange_free(kdbi_exchange *ex);
 /* Before the work is handed to another thread, and when it was not taken. */
-void kdbi_exchange_run(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex));
-void kdbi_exchange_unrun(kdbi_exchange *ex);
+void kdbi_exchange_hand_out(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex));
+void kdbi_exchange_take_back(kdbi_exchange *ex);
 /* Sends exchange->body, all of it, as the response. */
 void kdbi_exchange_send(kdbi_exchange *ex, int status);
 /* The client has closed its side. */
@@ -337,6 +356,7 @@ bool kdbi_call_is_local(const kdbi_call *call);
 
 /* ---- response.c ---- */
 
+void kdbi_count_bytes(kdbi_loop *loop, size_t bytes);
 /* Starts and ends the response: JSON, CORS headers, Retry-After where the status asks for it. `body` is borrowed until
  * the request ends (_copy: until it returns). */
 void kdbi_respond(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv body);

@@ -9,13 +9,6 @@ static void open_body(kdbi_reply *reply)
     kdb_buf_append_lit(reply->out, "{\"status\":\"success\",\"results\":[");
 }
 
-static void next_result(kdbi_reply *reply)
-{
-    if (reply->nresults++ > 0) {
-        kdb_buf_append_byte(reply->out, ',');
-    }
-}
-
 /* `"name":`, made once for all rows. */
 static kdb_sv encode_key(kdb_sv name, kdb_arena *arena)
 {
@@ -30,7 +23,7 @@ static kdb_sv encode_key(kdb_sv name, kdb_arena *arena)
 
 static void rows_begin(kdbi_reply *reply)
 {
-    next_result(reply);
+    kdbi_reply_next_result(reply);
     reply->keys = KDB_ARENA_ARRAY(reply->arena, kdb_sv, reply->ncolumns);
     for (size_t i = 0; i < reply->ncolumns; i++) {
         reply->keys[i] = encode_key(reply->columns[i].name, reply->arena);
@@ -41,7 +34,7 @@ static void rows_begin(kdbi_reply *reply)
 static kdb_status put_cell(kdbi_reply *reply, const kdb_chunk *chunk, size_t col, size_t row, kdb_err *err)
 {
     const kdb_vec *vec = &chunk->cols[col];
-    if (vec->type.kind == KDB_TYPE_BIGINT && !kdb_vec_is_null(vec, row)) {
+    if (vec->type.kind == KDB_TYPE_BIGINT && !kdb_vec_is_null(vec, row) && !kdbi_reply_is_masked(reply, col)) {
         kdb_buf_append_i64(reply->out, ((const int64_t *)vec->data)[row]);
         return KDB_OK;
     }
@@ -85,7 +78,7 @@ static void rows_end(kdbi_reply *reply, uint64_t row_count, bool truncated)
 
 static void put_message(kdbi_reply *reply, uint64_t row_count, kdb_sv message)
 {
-    next_result(reply);
+    kdbi_reply_next_result(reply);
     kdb_buf_append_lit(reply->out, "{\"row_count\":");
     kdb_buf_append_u64(reply->out, row_count);
     kdb_buf_append_lit(reply->out, ",\"columns\":[],\"message\":");

@@ -22,6 +22,13 @@ void kdbi_reply_init(kdbi_reply *reply, const kdbi_reply_form *form, const kdb_p
                            .admin = kdb_role_is_admin(who->role) };
 }
 
+void kdbi_reply_next_result(kdbi_reply *reply)
+{
+    if (reply->nresults++ > 0) {
+        kdb_buf_append_byte(reply->out, ',');
+    }
+}
+
 /* Columns of those names hold secrets, whatever table they are in (sql.md 2). */
 static bool is_secret(kdb_sv name)
 {
@@ -55,10 +62,15 @@ void kdbi_reply_rows_begin(kdbi_reply *reply, const kdb_result_column *columns, 
     reply->form->rows_begin(reply);
 }
 
+bool kdbi_reply_is_masked(const kdbi_reply *reply, size_t col)
+{
+    return KDB_UNLIKELY(reply->masked != NULL) && reply->masked[col];
+}
+
 kdb_status kdbi_reply_cell(kdbi_reply *reply, const kdb_chunk *chunk, size_t col, size_t row, kdb_err *err)
 {
     const kdb_vec *vec = &chunk->cols[col];
-    if (KDB_UNLIKELY(reply->masked != NULL) && reply->masked[col] && !kdb_vec_is_null(vec, row)) {
+    if (kdbi_reply_is_masked(reply, col) && !kdb_vec_is_null(vec, row)) {
         kdb_buf_append_lit(reply->out, "\"***\"");
         return KDB_OK;
     }
@@ -83,13 +95,6 @@ static void put_as_user(kdbi_reply *reply)
     kdb_buf_append_byte(reply->out, '}');
 }
 
-static void next_result(kdbi_reply *reply)
-{
-    if (reply->nresults++ > 0) {
-        kdb_buf_append_byte(reply->out, ',');
-    }
-}
-
 static void put_column(kdb_buf *out, const kdb_result_column *column, size_t index)
 {
     kdb_buf_append_lit(out, "{\"name\":");
@@ -99,7 +104,7 @@ static void put_column(kdb_buf *out, const kdb_result_column *column, size_t ind
     kdb_buf_append_lit(out, ",\"index\":");
     kdb_buf_append_u64(out, index);
     if (column->key) {
-        kdb_buf_append_lit(out, ",\"flags\":[\"nn\",\"pk\",\"uq\"]");
+        kdb_buf_append_lit(out, ",\"flags\":[\"pk\",\"nn\",\"uq\"]");
     } else if (column->not_null) {
         kdb_buf_append_lit(out, ",\"flags\":[\"nn\"]");
     }
@@ -108,7 +113,7 @@ static void put_column(kdb_buf *out, const kdb_result_column *column, size_t ind
 
 static void rows_begin(kdbi_reply *reply)
 {
-    next_result(reply);
+    kdbi_reply_next_result(reply);
     kdb_buf_append_lit(reply->out, "{\"schema\":[");
     for (size_t i = 0; i < reply->ncolumns; i++) {
         if (i > 0) {
@@ -147,7 +152,7 @@ static void rows_end(kdbi_reply *reply, uint64_t row_count, bool truncated)
 
 static void put_message(kdbi_reply *reply, uint64_t row_count, kdb_sv message)
 {
-    next_result(reply);
+    kdbi_reply_next_result(reply);
     kdb_buf_append_lit(reply->out, "{\"row_count\":");
     kdb_buf_append_u64(reply->out, row_count);
     kdb_buf_append_lit(reply->out, ",\"message\":");

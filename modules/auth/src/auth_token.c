@@ -4,7 +4,6 @@
  *
  * Besides the reference's claims a token has `jti`, which makes each one different, and `epoch`: the user's token_epoch.
  * Raising that (a new password does) ends all older tokens. */
-#include <errno.h>
 #include <jwt.h>
 #include <stdlib.h>
 
@@ -114,35 +113,44 @@ typedef struct claims {
     int64_t epoch; /* 0 when the token has none: good until the user's is first raised */
 } claims;
 
-/* Empty when the claim is absent or no text; *present tells the two apart. */
-static kdb_sv text_claim(jwt_t *jwt, const char *name, bool *present, kdb_arena *arena)
+/* Empty when the claim is absent; false when it is there and is no text. */
+static bool text_claim(const kdb_json *all, kdb_sv name, bool *present, kdb_sv *out)
 {
-    errno = 0;
-    const char *text = jwt_get_grant(jwt, name);
-    *present = text != NULL || errno != ENOENT;
-    return text == NULL ? (kdb_sv){ NULL, 0 } : kdb_sv_dup(arena, kdb_sv_cstr(text));
+    const kdb_json *claim = kdb_json_lookup(all, name);
+    *present = claim != NULL;
+    *out = claim == NULL ? (kdb_sv){ NULL, 0 } : claim->string;
+    return claim == NULL || claim->kind == KDB_JSON_STRING;
 }
 
-/* False when the claim is there and is no integer. */
-static bool int_claim(jwt_t *jwt, const char *name, bool *present, int64_t *out)
+/* 0 when the claim is absent; false when it is there and is no integer. */
+static bool int_claim(const kdb_json *all, kdb_sv name, bool *present, int64_t *out)
 {
-    errno = 0;
-    long value = jwt_get_grant_int(jwt, name);
-    *present = errno != ENOENT;
-    *out = errno == 0 ? value : 0;
-    return errno == 0 || errno == ENOENT;
+    const kdb_json *claim = kdb_json_lookup(all, name);
+    *present = claim != NULL;
+    *out = claim == NULL ? 0 : claim->integer;
+    return claim == NULL || claim->kind == KDB_JSON_INT;
 }
 
-static bool read_claims(jwt_t *jwt, kdb_arena *arena, claims *out)
+static bool read_claims(const kdb_json *all, claims *out)
 {
     bool has_subject, has_issuer, has_type, has_iat, has_exp, has_epoch;
-    out->subject = text_claim(jwt, "sub", &has_subject, arena);
-    out->issuer = text_claim(jwt, "iss", &has_issuer, arena);
-    out->token_type = text_claim(jwt, "token_type", &has_type, arena);
-    out->role = text_claim(jwt, "role", &out->has_role, arena);
-    return int_claim(jwt, "iat", &has_iat, &out->iat) && has_iat && int_claim(jwt, "exp", &has_exp, &out->exp) &&
-           has_exp && int_claim(jwt, "nbf", &out->has_nbf, &out->nbf) &&
-           int_claim(jwt, "epoch", &has_epoch, &out->epoch);
+    return all->kind == KDB_JSON_OBJECT && text_claim(all, KDB_SV("sub"), &has_subject, &out->subject) &&
+           text_claim(all, KDB_SV("iss"), &has_issuer, &out->issuer) &&
+           text_claim(all, KDB_SV("token_type"), &has_type, &out->token_type) &&
+           text_claim(all, KDB_SV("role"), &out->has_role, &out->role) &&
+           int_claim(all, KDB_SV("iat"), &has_iat, &out->iat) && has_iat &&
+           int_claim(all, KDB_SV("exp"), &has_exp, &out->exp) && has_exp &&
+           int_claim(all, KDB_SV("nbf"), &out->has_nbf, &out->nbf) &&
+           int_claim(all, KDB_SV("epoch"), &has_epoch, &out->epoch);
+}
+
+/* All claims as our own tree: libjwt's getters do not tell a claim of another type from 0. */
+static bool parse_claims(jwt_t *jwt, kdb_arena *arena, kdb_json **out)
+{
+    char *text = jwt_get_grants_json(jwt, NULL);
+    bool parsed = text != NULL && kdb_json_parse(kdb_sv_dup(arena, kdb_sv_cstr(text)), arena, out, NULL) == KDB_OK;
+    free(text);
+    return parsed;
 }
 
 static bool is_token_character(char c)
@@ -171,9 +179,10 @@ static bool read_token(kdb_auth *auth, kdb_sv token, kdb_arena *arena, claims *o
         return false;
     }
     jwt_t *jwt = NULL;
+    kdb_json *all;
     const char *text = kdb_sv_dup_cstr(arena, token);
     bool good = jwt_decode(&jwt, text, (const unsigned char *)auth->secret.ptr, (int)auth->secret.len) == 0 &&
-                jwt_get_alg(jwt) == JWT_ALG_HS256 && read_claims(jwt, arena, out);
+                jwt_get_alg(jwt) == JWT_ALG_HS256 && parse_claims(jwt, arena, &all) && read_claims(all, out);
     jwt_free(jwt);
     return good;
 }

@@ -4,7 +4,7 @@
 
 #include "commons_int.h"
 
-enum { SMALLEST_CAP = 64 };
+enum { SMALLEST_CAP = 64, LONGEST_NUMBER = 20 };
 
 void kdb_buf_init(kdb_buf *buf, size_t limit)
 {
@@ -86,14 +86,20 @@ void kdb_buf_printf(kdb_buf *buf, const char *fmt, ...)
 
 void kdb_buf_append_u64(kdb_buf *buf, uint64_t value)
 {
-    char digits[20];
-    kdb_buf_append(buf, digits, kdbi_format_u64(value, digits));
+    char digits[LONGEST_NUMBER];
+    if (KDB_LIKELY(buf->cap - buf->len >= LONGEST_NUMBER)) {
+        buf->len += kdbi_format_u64(value, buf->ptr + buf->len);
+    } else {
+        kdb_buf_append(buf, digits, kdbi_format_u64(value, digits));
+    }
 }
 
 void kdb_buf_append_i64(kdb_buf *buf, int64_t value)
 {
-    char digits[21] = "-";
-    size_t sign = value < 0 ? 1 : 0;
-    uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    kdb_buf_append(buf, digits, sign + kdbi_format_u64(magnitude, digits + sign));
+    if (value < 0) {
+        kdb_buf_append_byte(buf, '-');
+        kdb_buf_append_u64(buf, -(uint64_t)value);
+    } else {
+        kdb_buf_append_u64(buf, (uint64_t)value);
+    }
 }

@@ -46,8 +46,7 @@ void kdb_snowflake_raise(uint64_t floor)
     /* The floor may be another node's, so the whole of its millisecond is given up. */
     uint64_t tick = floor >> (NODE_BITS + COUNT_BITS) << COUNT_BITS | COUNT_MASK;
     uint64_t last = atomic_load(&snowflake_tick);
-    while (last < tick && !atomic_compare_exchange_weak(&snowflake_tick, &last, tick)) {
-    }
+    while (last < tick && !atomic_compare_exchange_weak(&snowflake_tick, &last, tick)) {}
 }
 
 void kdb_random_bytes(void *out, size_t len)

@@ -92,9 +92,9 @@ kdb_status kdb_parse_u64(kdb_sv text, uint64_t *out, kdb_err *err)
 
 /* A number's text taken apart: digits * 10^exponent. */
 typedef struct scanned {
-    uint64_t digits;     /* the first significant ones */
-    size_t significant;  /* how many there are, leading zeros not counted */
-    int exponent;        /* clamped to +-100000 */
+    uint64_t digits;    /* the first significant ones */
+    size_t significant; /* how many there are, leading zeros not counted */
+    int exponent;       /* clamped to +-100000 */
 } scanned;
 
 static bool is_digit(kdb_sv text, size_t at)
@@ -215,21 +215,48 @@ static const char digit_pairs[201] = "000102030405060708091011121314151617181920
                                      "50515253545556575859606162636465666768697071727374"
                                      "75767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t value)
+{
+    static const uint64_t powers[20] = {
+        UINT64_C(0),
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000),
+    };
+    size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
+    size_t guess = bits * 1233 >> 12; /* bits * log10(2), rounded down */
+    return guess + (value >= powers[guess] ? 1 : 0);
+}
+
 size_t kdbi_format_u64(uint64_t value, char *out)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    size_t count = count_digits(value);
+    char *at = out + count;
     while (value >= 100) {
         at -= 2;
-        memcpy(digits + at, digit_pairs + value % 100 * 2, 2);
+        memcpy(at, digit_pairs + value % 100 * 2, 2);
         value /= 100;
     }
     if (value >= 10) {
-        at -= 2;
-        memcpy(digits + at, digit_pairs + value * 2, 2);
+        memcpy(at - 2, digit_pairs + value * 2, 2);
     } else {
-        digits[--at] = (char)('0' + value);
+        at[-1] = (char)('0' + value);
     }
-    memcpy(out, digits + at, sizeof(digits) - at);
-    return sizeof(digits) - at;
+    return count;
 }

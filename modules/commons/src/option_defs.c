@@ -2,7 +2,7 @@
  * them. A default that differs says why in its help. */
 #include "commons_int.h"
 
-#define MIB(n) ((int64_t)(n) * 1024 * 1024)
+#define MIB(n) ((int64_t)(n)*1024 * 1024)
 #define MOST_BYTES (INT64_C(1) << 50)
 #define MOST_COUNT INT64_C(1000000000)
 #define MOST_SECONDS INT64_C(31536000)
@@ -101,8 +101,7 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_SECURITY_CORS_ORIGINS] = { "security.cors", "allowed_origins", NULL, TEXT(""),
                                         "Comma-separated web origins that browsers may call from; empty or * is "
                                         "any." },
-    [KDB_OPT_SECURITY_TRUSTED_PROXIES] = { "security", "trusted_proxy_ranges", "KALAMDB_TRUSTED_PROXY_RANGES",
-                                           TEXT(""),
+    [KDB_OPT_SECURITY_TRUSTED_PROXIES] = { "security", "trusted_proxy_ranges", "KALAMDB_TRUSTED_PROXY_RANGES", TEXT(""),
                                            "Comma-separated addresses or CIDR ranges whose X-Forwarded-For is "
                                            "believed." },
 
@@ -111,8 +110,7 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_AUTH_JWT_SECRET] = { "auth", "jwt_secret", "KALAMDB_JWT_SECRET", SECRET,
                                   "Key that signs tokens, 32 characters or more; empty: made at first start and kept "
                                   "in the data directory." },
-    [KDB_OPT_AUTH_JWT_EXPIRY_HOURS] = { "auth", "jwt_expiry_hours", "KALAMDB_JWT_EXPIRY_HOURS",
-                                        INTEGER("24", 1, 8760),
+    [KDB_OPT_AUTH_JWT_EXPIRY_HOURS] = { "auth", "jwt_expiry_hours", "KALAMDB_JWT_EXPIRY_HOURS", INTEGER("24", 1, 8760),
                                         "Hours that an access token is good for; a refresh token seven times that." },
     [KDB_OPT_AUTH_COOKIE_SECURE] = { "auth", "cookie_secure", "KALAMDB_COOKIE_SECURE", BOOLEAN("true"),
                                      "Cookies set over HTTPS are sent back over HTTPS only." },
@@ -122,8 +120,7 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                     "Bytes that a new password has at least." },
     [KDB_OPT_AUTH_COMPLEXITY] = { "auth", "enforce_password_complexity", NULL, BOOLEAN("false"),
                                   "New passwords need upper case, lower case, a digit and a special character." },
-    [KDB_OPT_AUTH_ALLOW_REMOTE_SETUP] = { "auth", "allow_remote_setup", "KALAMDB_ALLOW_REMOTE_SETUP",
-                                          BOOLEAN("false"),
+    [KDB_OPT_AUTH_ALLOW_REMOTE_SETUP] = { "auth", "allow_remote_setup", "KALAMDB_ALLOW_REMOTE_SETUP", BOOLEAN("false"),
                                           "The first-run set-up may come from another machine." },
     [KDB_OPT_AUTH_HASH_THREADS] = { "auth", "hash_threads", NULL, INTEGER("1", 1, 64),
                                     "Threads that check passwords." },

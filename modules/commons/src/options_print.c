@@ -83,8 +83,9 @@ void kdb_options_print_help(kdb_buf *out)
 
 void kdb_options_print_sample(kdb_buf *out)
 {
-    kdb_buf_append_lit(out, "# server.toml with every option at its default. Each can also be set in the environment as\n"
-                            "# KALAMDB_<SECTION>_<KEY> and on the command line as --section.key=value.\n");
+    kdb_buf_append_lit(out,
+                       "# server.toml with every option at its default. Each can also be set in the environment as\n"
+                       "# KALAMDB_<SECTION>_<KEY> and on the command line as --section.key=value.\n");
     for (kdb_option_id id = 0; id < KDB_OPT_COUNT; id++) {
         if (opens_section(id)) {
             kdb_buf_printf(out, "\n[%s]\n", kdb_option_defs[id].section);

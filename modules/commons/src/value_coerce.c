@@ -14,7 +14,7 @@ typedef enum family {
     FAMILY_INTEGER,
     FAMILY_FLOAT,
     FAMILY_DECIMAL,
-    FAMILY_TEXT,    /* TEXT, JSON, FILE */
+    FAMILY_TEXT, /* TEXT, JSON, FILE */
     FAMILY_BYTES,
     FAMILY_UUID,
     FAMILY_DATE,
@@ -24,12 +24,12 @@ typedef enum family {
 } family;
 
 static const family families[KDB_TYPE_KIND_COUNT] = {
-    [KDB_TYPE_NULL] = FAMILY_NONE,         [KDB_TYPE_BOOLEAN] = FAMILY_BOOL,     [KDB_TYPE_INT] = FAMILY_INTEGER,
-    [KDB_TYPE_BIGINT] = FAMILY_INTEGER,    [KDB_TYPE_DOUBLE] = FAMILY_FLOAT,     [KDB_TYPE_FLOAT] = FAMILY_FLOAT,
-    [KDB_TYPE_TEXT] = FAMILY_TEXT,         [KDB_TYPE_TIMESTAMP] = FAMILY_INSTANT, [KDB_TYPE_DATE] = FAMILY_DATE,
-    [KDB_TYPE_DATETIME] = FAMILY_INSTANT,  [KDB_TYPE_TIME] = FAMILY_TIME,        [KDB_TYPE_JSON] = FAMILY_TEXT,
-    [KDB_TYPE_BYTES] = FAMILY_BYTES,       [KDB_TYPE_EMBEDDING] = FAMILY_FLOATS, [KDB_TYPE_UUID] = FAMILY_UUID,
-    [KDB_TYPE_DECIMAL] = FAMILY_DECIMAL,   [KDB_TYPE_SMALLINT] = FAMILY_INTEGER, [KDB_TYPE_FILE] = FAMILY_TEXT,
+    [KDB_TYPE_NULL] = FAMILY_NONE,        [KDB_TYPE_BOOLEAN] = FAMILY_BOOL,      [KDB_TYPE_INT] = FAMILY_INTEGER,
+    [KDB_TYPE_BIGINT] = FAMILY_INTEGER,   [KDB_TYPE_DOUBLE] = FAMILY_FLOAT,      [KDB_TYPE_FLOAT] = FAMILY_FLOAT,
+    [KDB_TYPE_TEXT] = FAMILY_TEXT,        [KDB_TYPE_TIMESTAMP] = FAMILY_INSTANT, [KDB_TYPE_DATE] = FAMILY_DATE,
+    [KDB_TYPE_DATETIME] = FAMILY_INSTANT, [KDB_TYPE_TIME] = FAMILY_TIME,         [KDB_TYPE_JSON] = FAMILY_TEXT,
+    [KDB_TYPE_BYTES] = FAMILY_BYTES,      [KDB_TYPE_EMBEDDING] = FAMILY_FLOATS,  [KDB_TYPE_UUID] = FAMILY_UUID,
+    [KDB_TYPE_DECIMAL] = FAMILY_DECIMAL,  [KDB_TYPE_SMALLINT] = FAMILY_INTEGER,  [KDB_TYPE_FILE] = FAMILY_TEXT,
 };
 
 /* One conversion under way. `out` has its type already and is the caller's only once all went well. */
@@ -562,12 +562,12 @@ static kdb_status to_null(cast *c)
 }
 
 static kdb_status (*const converters[KDB_TYPE_KIND_COUNT])(cast *c) = {
-    [KDB_TYPE_NULL] = to_null,         [KDB_TYPE_BOOLEAN] = to_boolean,     [KDB_TYPE_INT] = to_int,
-    [KDB_TYPE_BIGINT] = to_bigint,     [KDB_TYPE_DOUBLE] = to_double,       [KDB_TYPE_FLOAT] = to_float,
-    [KDB_TYPE_TEXT] = to_text,         [KDB_TYPE_TIMESTAMP] = to_instant,   [KDB_TYPE_DATE] = to_date,
-    [KDB_TYPE_DATETIME] = to_instant,  [KDB_TYPE_TIME] = to_time,           [KDB_TYPE_JSON] = to_json,
-    [KDB_TYPE_BYTES] = to_bytes,       [KDB_TYPE_EMBEDDING] = to_embedding, [KDB_TYPE_UUID] = to_uuid,
-    [KDB_TYPE_DECIMAL] = to_decimal,   [KDB_TYPE_SMALLINT] = to_smallint,   [KDB_TYPE_FILE] = to_file,
+    [KDB_TYPE_NULL] = to_null,        [KDB_TYPE_BOOLEAN] = to_boolean,     [KDB_TYPE_INT] = to_int,
+    [KDB_TYPE_BIGINT] = to_bigint,    [KDB_TYPE_DOUBLE] = to_double,       [KDB_TYPE_FLOAT] = to_float,
+    [KDB_TYPE_TEXT] = to_text,        [KDB_TYPE_TIMESTAMP] = to_instant,   [KDB_TYPE_DATE] = to_date,
+    [KDB_TYPE_DATETIME] = to_instant, [KDB_TYPE_TIME] = to_time,           [KDB_TYPE_JSON] = to_json,
+    [KDB_TYPE_BYTES] = to_bytes,      [KDB_TYPE_EMBEDDING] = to_embedding, [KDB_TYPE_UUID] = to_uuid,
+    [KDB_TYPE_DECIMAL] = to_decimal,  [KDB_TYPE_SMALLINT] = to_smallint,   [KDB_TYPE_FILE] = to_file,
 };
 
 kdb_status kdb_value_coerce(const kdb_value *in, kdb_type to, kdb_arena *arena, kdb_value *out, kdb_err *err)

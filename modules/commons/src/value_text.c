@@ -30,8 +30,8 @@ static kdb_sv i64_text(const kdb_value *value, kdb_arena *arena)
     if (kind == KDB_TYPE_BIGINT) {
         return kdb_sv_printf(arena, "%lld", (long long)value->as.i64);
     }
-    size_t len = kind == KDB_TYPE_TIME ? kdbi_time_format(value->as.i64, text)
-                                       : kdbi_timestamp_format(value->as.i64, text);
+    size_t len =
+        kind == KDB_TYPE_TIME ? kdbi_time_format(value->as.i64, text) : kdbi_timestamp_format(value->as.i64, text);
     return kdb_sv_dup(arena, kdb_sv_of(text, len));
 }
 

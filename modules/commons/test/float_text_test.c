@@ -1,6 +1,5 @@
 /* float_text_test.c - doubles and floats to text, against the C library, and the table of powers against long integers. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "commons_int.h"
 #include "test_support.h"
@@ -22,16 +21,39 @@ static void doubles_are_laid_out_as_the_reference_does(void **state)
         double value;
         const char *text;
     } cases[] = {
-        { 0.0, "0.0" }, { -0.0, "-0.0" }, { 1.0, "1.0" }, { -1.5, "-1.5" }, { 0.1, "0.1" },
-        { 100.0, "100.0" }, { 123456.789, "123456.789" }, { 1e15, "1000000000000000.0" },
-        { 1234567890123456.0, "1234567890123456.0" }, { 1e16, "1e16" }, { 1.5e300, "1.5e300" },
-        { 1e-5, "0.00001" }, { 1e-6, "1e-6" }, { 0.000123, "0.000123" }, { 1.25e-7, "1.25e-7" },
-        { 1.7976931348623157e308, "1.7976931348623157e308" }, { 2.2250738585072014e-308, "2.2250738585072014e-308" },
-        { 5e-324, "5e-324" }, { 0.30000000000000004, "0.30000000000000004" }, { (double)1.1F, "1.100000023841858" },
-        { 9007199254740993.0, "9007199254740992.0" }, { 1e22, "1e22" }, { 1e23, "1e23" }, { 0.001, "0.001" },
-        { 4.35, "4.35" }, { 0.5, "0.5" }, { 1772964000000000.0, "1772964000000000.0" }, { 0.1234, "0.1234" },
-        { 0.12345, "0.12345" }, { 99999999999.9999, "99999999999.9999" }, { (double)NAN, "NaN" },
-        { (double)INFINITY, "inf" }, { -(double)INFINITY, "-inf" },
+        { 0.0, "0.0" },
+        { -0.0, "-0.0" },
+        { 1.0, "1.0" },
+        { -1.5, "-1.5" },
+        { 0.1, "0.1" },
+        { 100.0, "100.0" },
+        { 123456.789, "123456.789" },
+        { 1e15, "1000000000000000.0" },
+        { 1234567890123456.0, "1234567890123456.0" },
+        { 1e16, "1e16" },
+        { 1.5e300, "1.5e300" },
+        { 1e-5, "0.00001" },
+        { 1e-6, "1e-6" },
+        { 0.000123, "0.000123" },
+        { 1.25e-7, "1.25e-7" },
+        { 1.7976931348623157e308, "1.7976931348623157e308" },
+        { 2.2250738585072014e-308, "2.2250738585072014e-308" },
+        { 5e-324, "5e-324" },
+        { 0.30000000000000004, "0.30000000000000004" },
+        { (double)1.1F, "1.100000023841858" },
+        { 9007199254740993.0, "9007199254740992.0" },
+        { 1e22, "1e22" },
+        { 1e23, "1e23" },
+        { 0.001, "0.001" },
+        { 4.35, "4.35" },
+        { 0.5, "0.5" },
+        { 1772964000000000.0, "1772964000000000.0" },
+        { 0.1234, "0.1234" },
+        { 0.12345, "0.12345" },
+        { 99999999999.9999, "99999999999.9999" },
+        { (double)NAN, "NaN" },
+        { (double)INFINITY, "inf" },
+        { -(double)INFINITY, "-inf" },
     };
     for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
         char text[32];
@@ -45,8 +67,14 @@ static void floats_are_shortest_for_32_bits(void **state)
     static const struct {
         float value;
         const char *text;
-    } cases[] = { { 1.1F, "1.1" }, { 0.1F, "0.1" }, { 16777216.0F, "16777216.0" }, { 3.4028235e38F, "3.4028235e38" },
-                  { 1e-45F, "1e-45" }, { -2.5F, "-2.5" }, { 0.0F, "0.0" }, { 1.17549435e-38F, "1.1754944e-38" } };
+    } cases[] = { { 1.1F, "1.1" },
+                  { 0.1F, "0.1" },
+                  { 16777216.0F, "16777216.0" },
+                  { 3.4028235e38F, "3.4028235e38" },
+                  { 1e-45F, "1e-45" },
+                  { -2.5F, "-2.5" },
+                  { 0.0F, "0.0" },
+                  { 1.17549435e-38F, "1.1754944e-38" } };
     for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
         char text[32];
         assert_sv(kdb_sv_of(text, kdbi_format_f32(cases[i].value, text)), cases[i].text);
@@ -104,7 +132,8 @@ static void doubles_round_trip_in_the_fewest_digits(void **state)
         if (isfinite(value) && value != 0) {
             check_double(value);
         }
-        check_double((double)random_between(&seed, 1, INT64_C(1) << 62) / pow(10, (double)random_between(&seed, 0, 18)));
+        check_double((double)random_between(&seed, 1, INT64_C(1) << 62) /
+                     pow(10, (double)random_between(&seed, 0, 18)));
         check_double((double)(float)random_between(&seed, 1, 1000000) / 1000);
         check_double(ldexp(1.0, (int)random_between(&seed, -1074, 1023)));
     }

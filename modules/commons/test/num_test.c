@@ -1,6 +1,5 @@
 /* num_test.c - numbers from text, against the C library. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "test_support.h"
 
@@ -101,8 +100,8 @@ static void doubles_are_read_as_strtod_reads_them(void **state)
 static void other_texts_are_no_doubles(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", ".", "-", "e5", "1e", "1e+", "0x1p3", "1 ", " 1", "1,5", "nano", "infinit",
-                                       "--1", "1.2.3", "1e5.5", "- 1" };
+    static const char *const bad[] = { "",   ".",   "-",    "e5",      "1e",  "1e+",   "0x1p3", "1 ",
+                                       " 1", "1,5", "nano", "infinit", "--1", "1.2.3", "1e5.5", "- 1" };
     kdb_err err;
     double value = 7;
     for (size_t i = 0; i < KDB_ARRAY_LEN(bad); i++) {
@@ -136,12 +135,9 @@ static void special_doubles_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers_are_the_whole_text),
-        cmocka_unit_test(integers_end_at_their_bounds),
-        cmocka_unit_test(integers_round_trip),
-        cmocka_unit_test(doubles_are_read_as_strtod_reads_them),
-        cmocka_unit_test(other_texts_are_no_doubles),
-        cmocka_unit_test(special_doubles_are_read),
+        cmocka_unit_test(integers_are_the_whole_text), cmocka_unit_test(integers_end_at_their_bounds),
+        cmocka_unit_test(integers_round_trip),         cmocka_unit_test(doubles_are_read_as_strtod_reads_them),
+        cmocka_unit_test(other_texts_are_no_doubles),  cmocka_unit_test(special_doubles_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

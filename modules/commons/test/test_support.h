@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* The four above come first: cmocka.h needs them. */
+#include <stdio.h>
+#include <stdlib.h>
+/* Those above come first: cmocka.h needs them. */
 #include <cmocka.h>
 
 #include "kdb/commons.h"

@@ -37,14 +37,18 @@ static void every_character_is_accepted_in_its_shortest_form_only(void **state)
 static void cut_and_stray_bytes_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "\x80", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "\xC3\x28", "\xFE", "\xFF",
-                                       "\xF8\x88\x80\x80\x80", "12345678\xC3", "a\xE2\x82z4567890" };
+    static const char *const bad[] = { "\x80",         "\xC3",
+                                       "\xE2\x82",     "\xF0\x9F\x98",
+                                       "\xC3\x28",     "\xFE",
+                                       "\xFF",         "\xF8\x88\x80\x80\x80",
+                                       "12345678\xC3", "a\xE2\x82z4567890" };
     for (size_t i = 0; i < KDB_ARRAY_LEN(bad); i++) {
         assert_false(kdb_utf8_valid(kdb_sv_cstr(bad[i])));
     }
     assert_true(kdb_utf8_valid(kdb_sv_of(NULL, 0)));
     assert_true(kdb_utf8_valid(KDB_SV("plain ASCII text, longer than eight bytes\0and NUL")));
-    assert_true(kdb_utf8_valid(KDB_SV("Gr\xC3\xBC\xC3\x9F""e \xE2\x82\xAC \xF0\x9F\x98\x80")));
+    assert_true(kdb_utf8_valid(KDB_SV("Gr\xC3\xBC\xC3\x9F"
+                                      "e \xE2\x82\xAC \xF0\x9F\x98\x80")));
 }
 
 static void a_cut_ends_at_a_character(void **state)

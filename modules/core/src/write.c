@@ -71,7 +71,7 @@ kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out,
     write->bytes += bytes + sizeof(kdbi_row_write);
     if (write->bytes > write->limit) {
         return KDB_FAIL(err, KDB_LIMIT,
-                        "The statement writes more than limits.statement_write_bytes allows (%zu bytes)",
+                        "The statement writes more than limits.max_statement_write_bytes allows (%zu bytes)",
                         write->limit);
     }
     if (write->nrows == write->cap) {

@@ -129,10 +129,10 @@ KDB_NODISCARD kdb_status kdbi_check_table_options(kdbi_table_options *opt, kdb_e
 
 /* A type as CREATE TABLE may write it; *out_serial when it means DEFAULT SNOWFLAKE_ID(). */
 KDB_NODISCARD kdb_status kdbi_expect_type(kdbi_cursor *cur, kdb_type *out, bool *out_serial);
-/* Type of a cast: its engine name is appended to `out`, and *out_type says what it is (KDB_TYPE_NULL for intervals and
+/* Type of a cast: its engine name is appended to `out` (`text` is the statement's), and *out_type says what it is (KDB_TYPE_NULL for intervals and
  * arrays, which no column can have). */
-KDB_NODISCARD kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_buf *out, kdb_type *out_type, kdb_err *err);
-/* As above without text; false when it is not a plain column type. */
+KDB_NODISCARD kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *out, kdb_type *out_type, kdb_err *err);
+/* What a cast names, without appending; false when it is not a plain column type. */
 bool kdbi_cast_type(const PgQuery__TypeName *name, kdb_type *out);
 
 /* ---- dialect_default.c ---- */
@@ -181,8 +181,196 @@ KDB_NODISCARD kdb_status kdbi_range_var_name(const PgQuery__RangeVar *var, kdb_s
 struct kdb_query {
     kdb_sv text;                       /* the statement's */
     const PgQuery__SelectStmt *select; /* borrowed, never changed */
-    bool change; /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
+    bool change;   /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
+    bool untitled; /* nobody sees the result's column names */
 };
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select);
+
+/* ---- binding: what the FROM clauses and WITH lists around an expression make visible ---- */
+
+/* A column of a FROM item, or of a query's result. */
+typedef struct kdbi_column {
+    kdb_sv name;   /* as users refer to it */
+    kdb_sv engine; /* as the engine knows it */
+    int32_t slot;  /* where its values come from, -1: computed */
+    uint32_t column;
+    bool constant; /* see kdb_bound_column */
+} kdbi_column;
+
+typedef struct kdbi_columns {
+    kdbi_column *items;
+    size_t count;
+    size_t cap;
+} kdbi_columns;
+
+/* One item of a FROM clause. */
+typedef struct kdbi_relation {
+    kdb_sv alias;  /* as users refer to it */
+    kdb_sv ns;     /* of a table without an alias, for ns.t.column; empty otherwise */
+    kdb_sv engine; /* as the engine knows it */
+    kdbi_columns columns;
+    int32_t slot;  /* -1: not a table */
+    const kdb_bind_table *table;
+} kdbi_relation;
+
+/* A column that an unqualified name or `*` may mean. */
+typedef struct kdbi_visible {
+    const kdbi_relation *relation;
+    uint32_t column;
+    bool merged;       /* by USING: only its bare name means both sides */
+    bool merged_outer; /* by a RIGHT or FULL join: it is not the left side's column */
+} kdbi_visible;
+
+typedef struct kdbi_scope {
+    const struct kdbi_scope *outer;
+    kdbi_relation **relations;
+    size_t nrelations;
+    size_t relations_cap;
+    kdbi_visible *visible;
+    size_t nvisible;
+    size_t visible_cap;
+    const PgQuery__SelectStmt *select; /* its AS names are visible too; NULL: none are */
+    kdbi_columns results;              /* what ORDER BY may name */
+    bool in_where;
+    bool has_aggregate;
+    bool has_window;
+} kdbi_scope;
+
+/* WITH names, innermost first: a list that grows at its head is a scope of its own. */
+typedef struct kdbi_cte {
+    const struct kdbi_cte *next;
+    kdb_sv name;
+    kdb_sv engine;
+    kdbi_columns columns;
+} kdbi_cte;
+
+/* One call of kdb_dialect_bind. */
+typedef struct kdbi_binding {
+    const kdb_query *query;
+    const kdb_binder *binder;
+    kdb_arena *arena;
+    kdb_err *err;
+    kdb_bound *bound;
+    size_t tables_cap;
+    uint32_t nparams; /* the statement's */
+    bool *param_used; /* by number - 1 */
+    uint32_t nctes;
+} kdbi_binding;
+
+/* A query's surroundings. */
+typedef struct kdbi_context {
+    const kdbi_scope *outer;
+    const kdbi_cte *ctes;
+} kdbi_context;
+
+/* What an engine text may grow to; more is refused. */
+enum { KDBI_TEXT_MAX = 32 << 20 };
+/* Columns of a subquery in FROM or WITH. */
+enum { KDBI_COLUMNS_MAX = 1600 };
+/* Items of one FROM, and tables of one statement. */
+enum { KDBI_TABLES_MAX = 1000 };
+
+/* The hidden parameter's text, `$3`. */
+void kdbi_emit_hidden(kdbi_binding *b, kdb_hidden_param param, kdb_buf *out);
+/* Appends `part` and frees its bytes; refuses when either has reached its limit. */
+KDB_NODISCARD kdb_status kdbi_append_part(kdbi_binding *b, kdb_buf *out, kdb_buf *part);
+void kdbi_emit_name(kdb_sv name, kdb_buf *out);   /* "name" */
+KDB_NODISCARD kdb_status kdbi_emit_text(kdbi_binding *b, kdb_sv text, int32_t position, kdb_buf *out); /* 'text' */
+#define KDBI_REFUSE(b, position, ...) KDB_FAIL_AT((b)->err, (position), KDB_INVALID_SQL, __VA_ARGS__)
+
+/* dialect_scope.c */
+kdbi_column *kdbi_columns_add(kdbi_columns *columns, kdb_arena *arena);
+KDB_NODISCARD kdb_status kdbi_scope_add(kdbi_binding *b, kdbi_scope *scope, kdbi_relation *relation, int32_t position);
+/* Merges what USING (or NATURAL) names: visible[left..right) with visible[right..). */
+KDB_NODISCARD kdb_status kdbi_scope_merge(kdbi_binding *b, kdbi_scope *scope, size_t left, size_t right,
+                                          const kdb_sv *names, size_t nnames, bool outer, int32_t position);
+/* Gives every column an engine name of its own; *out_renamed when that is not its name. */
+KDB_NODISCARD kdb_status kdbi_columns_unique(kdbi_binding *b, kdbi_columns *columns, int32_t position,
+                                             bool *out_renamed);
+
+typedef enum kdbi_found_kind { KDBI_FOUND_COLUMN, KDBI_FOUND_UPDATED, KDBI_FOUND_NOT_DELETED, KDBI_FOUND_ALIAS } kdbi_found_kind;
+typedef struct kdbi_found {
+    kdbi_found_kind kind;
+    const kdbi_scope *scope;
+    const kdbi_relation *relation; /* not of ALIAS */
+    uint32_t column;               /* COLUMN */
+    bool merged;
+    bool merged_outer;
+    kdb_sv name;                   /* as a result column would be called */
+} kdbi_found;
+
+KDB_NODISCARD kdb_status kdbi_resolve(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
+                                      kdbi_found *out);
+void kdbi_emit_found(const kdbi_found *found, kdb_buf *out);
+/* The relation that `alias.*` or `ns.t.*` means; all of them for `*` alone (NULL). */
+KDB_NODISCARD kdb_status kdbi_resolve_star(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
+                                           const kdbi_relation **out);
+/* The column that the table's `_seq` became; NULL when it has none. */
+const kdbi_column *kdbi_seq_column(const kdbi_relation *relation);
+bool kdbi_is_star(const PgQuery__ColumnRef *ref);
+
+typedef struct kdbi_expr {
+    kdbi_binding *b;
+    kdbi_context context; /* of subqueries in the expression: outer is `scope` */
+    kdbi_scope *scope;
+    bool constant;        /* within arithmetic on literals alone: integers are BIGINT */
+} kdbi_expr;
+
+/* dialect_select.c */
+KDB_NODISCARD kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context,
+                                         const PgQuery__SelectStmt *select, kdb_buf *out, kdbi_columns *results);
+/* Several items of FROM, from the `first` on. */
+KDB_NODISCARD kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                             const PgQuery__SelectStmt *select, size_t first, kdb_buf *out);
+KDB_NODISCARD kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with,
+                                        kdb_buf *out);
+KDB_NODISCARD kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out);
+KDB_NODISCARD kdb_status kdbi_emit_sort_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                             PgQuery__Node *const *items, size_t nitems, kdb_buf *out);
+
+/* dialect_from.c: one item, added to `scope`, whose text is appended. */
+KDB_NODISCARD kdb_status kdbi_emit_from(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                        const PgQuery__Node *node, kdb_buf *out);
+/* The target of UPDATE and DELETE. */
+KDB_NODISCARD kdb_status kdbi_emit_target(kdbi_binding *b, kdbi_scope *scope, const PgQuery__RangeVar *var,
+                                          kdb_buf *out);
+
+/* dialect_expr.c */
+kdbi_expr kdbi_expr_in(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope);
+KDB_NODISCARD kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
+KDB_NODISCARD kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out);
+/* Number literals, and arithmetic on nothing else. */
+bool kdbi_is_constant(const PgQuery__Node *node);
+
+/* dialect_operator.c */
+KDB_NODISCARD kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out);
+/* The engine's text for a comparison that ANY and ALL may take; NULL for other operators. */
+const char *kdbi_comparison(PgQuery__Node *const *names, size_t nnames);
+
+/* dialect_call.c */
+KDB_NODISCARD kdb_status kdbi_emit_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out);
+KDB_NODISCARD kdb_status kdbi_emit_value_function(const kdbi_expr *e, const PgQuery__SQLValueFunction *function,
+                                                  kdb_buf *out);
+/* `generate_series(1, 3)` of FROM; its name is *out_name. */
+KDB_NODISCARD kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out,
+                                              kdb_sv *out_name);
+
+/* dialect_json.c: a call of json_get and kin, or of `->`, `->>` and `?`: `name` is the function's. */
+KDB_NODISCARD kdb_status kdbi_emit_json(const kdbi_expr *e, const char *name, PgQuery__Node *const *args, size_t nargs,
+                                        int32_t position, kdb_buf *out);
+
+/* dialect_window.c */
+KDB_NODISCARD kdb_status kdbi_emit_over(const kdbi_expr *e, const PgQuery__WindowDef *window, kdb_buf *out);
+KDB_NODISCARD kdb_status kdbi_emit_window_list(const kdbi_expr *e, PgQuery__Node *const *windows, size_t nwindows,
+                                               kdb_buf *out);
+
+/* dialect_functions.c */
+const kdb_function_def *kdbi_find_function(kdb_sv name);
+
+/* dialect_conds.c: what the conjuncts of a WHERE say about single tables of `scope`. */
+void kdbi_collect_conds(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *where);
+
+/* dialect_title.c: what to call an expression at `location`: the text the user wrote. */
+kdb_sv kdbi_title(kdb_sv text, int32_t location, const PgQuery__Node *node, kdb_arena *arena);
 
 #endif

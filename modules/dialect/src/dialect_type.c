@@ -331,7 +331,18 @@ static void emit_scalar(kdb_type type, kdb_buf *out)
     }
 }
 
-kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_buf *out, kdb_type *out_type, kdb_err *err)
+/* The grammar makes FLOAT its own eight-byte type; here it has four (sql.md 4). */
+static bool written_float(const PgQuery__TypeName *name, kdb_sv text)
+{
+    if (name->location < 0 || (size_t)name->location >= text.len) {
+        return false;
+    }
+    kdbi_lexer lexer = { .text = text, .pos = (size_t)name->location };
+    const kdbi_token token = kdbi_lex_next(&lexer);
+    return kdbi_token_is_word(&token, "FLOAT");
+}
+
+kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *out, kdb_type *out_type, kdb_err *err)
 {
     kdb_type type = kdb_type_of(KDB_TYPE_NULL);
     if (is_word(name, "interval")) { /* its fields (YEAR TO MONTH ..) have no counterpart */
@@ -344,6 +355,9 @@ kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_buf *out, kdb_type 
         kdb_buf_append_lit(out, "TIMESTAMP");
     } else {
         KDB_TRY(resolve_cast(name, &type, err));
+        if (type.kind == KDB_TYPE_DOUBLE && written_float(name, text)) {
+            type = kdb_type_of(KDB_TYPE_FLOAT);
+        }
         emit_scalar(type, out);
     }
     for (size_t i = 0; i < name->n_array_bounds; i++) {

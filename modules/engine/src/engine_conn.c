@@ -8,6 +8,7 @@ kdb_status kdb_engine_connect(kdb_engine *engine, kdb_engine_conn **out, kdb_err
     KDB_CLEANUP(kdb_engine_disconnectp) kdb_engine_conn *conn = KDB_NEW(kdb_engine_conn);
     conn->engine = engine;
     conn->arena = kdb_arena_new(0);
+    (void)kdbi_conn_scratch(conn, 4096);
     kdb_mutex_init(&conn->lock, KDB_LOCK_ENGINE);
     (void)snprintf(conn->scan_function, sizeof(conn->scan_function), "kdb_scan_%llu",
                    (unsigned long long)atomic_fetch_add(&engine->connections, 1) + 1);
@@ -48,8 +49,7 @@ void kdb_engine_interrupt(kdb_engine_conn *conn, kdb_status status)
     kdb_mutex_unlock(&conn->lock);
 }
 
-void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t ntables,
-                     const kdb_scan_source *source)
+void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t ntables, const kdb_scan_source *source)
 {
     KDB_ASSERT(!conn->in_use); /* DuckDB would end the open cursor's execution */
     conn->in_use = true;

@@ -12,17 +12,17 @@ struct kdb_engine_cursor {
 
 enum { LONG_US = 1000 }; /* an execution that takes longer gets help: a wake-up costs some 50 us of it */
 
-/* Runs the first pieces, of one task or some 100,000 rows each, on this thread alone. True when that was not enough. */
-static bool run_alone(kdb_engine_conn *conn, duckdb_pending_result pending)
+/* Runs the first pieces, of one task or some 100,000 rows each, on this thread alone, until there is a result, a failure
+ * or no time left. */
+static duckdb_pending_state run_alone(kdb_engine_conn *conn, duckdb_pending_result pending)
 {
     const int64_t until = kdb_monotonic_us() + LONG_US;
-    while (kdbi_conn_interrupted(conn) == KDB_OK &&
-           duckdb_pending_execute_task(pending) == DUCKDB_PENDING_RESULT_NOT_READY) {
-        if (kdb_monotonic_us() > until) {
-            return true;
-        }
+    duckdb_pending_state state = duckdb_pending_execute_task(pending);
+    while (state == DUCKDB_PENDING_RESULT_NOT_READY && kdbi_conn_interrupted(conn) == KDB_OK &&
+           kdb_monotonic_us() < until) {
+        state = duckdb_pending_execute_task(pending);
     }
-    return false;
+    return state;
 }
 
 static duckdb_state run_rest(kdb_engine *engine, duckdb_pending_result pending, bool with_help, duckdb_result *result)
@@ -39,10 +39,12 @@ static duckdb_state run_rest(kdb_engine *engine, duckdb_pending_result pending, 
 static kdb_status run_pending(kdb_engine_cursor *cursor, duckdb_pending_result pending, kdb_err *err)
 {
     kdb_engine_conn *conn = cursor->plan->conn;
-    const bool with_help = run_alone(conn, pending) && conn->engine->nhelpers != 0;
-    if (kdbi_conn_interrupted(conn) != KDB_OK) {
-        return kdbi_conn_fail(conn, NULL, err); /* DuckDB's own flag was cleared if it was set before the beginning */
+    const duckdb_pending_state state = run_alone(conn, pending);
+    /* Our flag, not DuckDB's: that was cleared as the execution began. */
+    if (state == DUCKDB_PENDING_ERROR || kdbi_conn_interrupted(conn) != KDB_OK) {
+        return kdbi_conn_fail(conn, duckdb_pending_error(pending), err);
     }
+    const bool with_help = state == DUCKDB_PENDING_RESULT_NOT_READY && conn->engine->nhelpers != 0;
     return run_rest(conn->engine, pending, with_help, &cursor->result) == DuckDBSuccess
                ? KDB_OK
                : kdbi_conn_fail(conn, duckdb_result_error(&cursor->result), err);

@@ -101,7 +101,7 @@ static kdb_status open_duck(kdb_engine *engine, const kdb_engine_options *option
     if (duckdb_create_config(&config) != DuckDBSuccess ||
         duckdb_set_config(config, "threads", threads) != DuckDBSuccess ||
         duckdb_set_config(config, "external_threads", threads) != DuckDBSuccess) {
-        status = KDB_FAIL(err, KDB_INVALID, "the engine refuses %s threads", threads);
+        status = KDB_FAIL(err, KDB_INTERNAL, "the engine refuses %s threads", threads);
     } else if (duckdb_open_ext(":memory:", &engine->duck, config, &text) != DuckDBSuccess) {
         status = kdbi_engine_fail(engine, text, err);
     }
@@ -113,6 +113,9 @@ static kdb_status open_duck(kdb_engine *engine, const kdb_engine_options *option
 kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, kdb_err *err)
 {
     KDB_ASSERT(duckdb_vector_size() == KDB_CHUNK_ROWS);
+    if (options->threads < 1 || options->memory_limit < 1) {
+        return KDB_FAIL(err, KDB_INVALID, "the engine needs at least one thread and some memory");
+    }
     KDB_CLEANUP(kdb_engine_closep) kdb_engine *engine = KDB_NEW(kdb_engine);
     KDB_TRY(open_duck(engine, options, err));
     duckdb_connection duck = NULL;

@@ -55,8 +55,7 @@ static kdb_status register_row(duckdb_connection duck, const func_row *row, kdb_
     const duckdb_state state = duckdb_register_scalar_function(duck, function);
     duckdb_destroy_logical_type(&returns);
     duckdb_destroy_scalar_function(&function);
-    return state == DuckDBSuccess ? KDB_OK
-                                  : KDB_FAIL(err, KDB_INTERNAL, "the engine refuses function %s", row->name);
+    return state == DuckDBSuccess ? KDB_OK : KDB_FAIL(err, KDB_INTERNAL, "the engine refuses function %s", row->name);
 }
 
 kdb_status kdbi_func_register_all(duckdb_connection duck, kdb_err *err)

@@ -47,11 +47,12 @@ struct kdb_engine_conn {
     char *scratch;
     size_t scratch_size;
 
-    kdb_mutex lock;         /* rank KDB_LOCK_ENGINE; held over duckdb_interrupt, which only sets a flag */
-    bool running;           /* guarded by lock */
-    bool failed;            /* guarded by lock: `failure` is set */
-    kdb_err failure;        /* guarded by lock: the first failure of a scan */
-    _Atomic int interrupt;  /* kdb_status; written under lock, read by engine threads */
+    kdb_mutex lock;  /* rank KDB_LOCK_ENGINE; held over duckdb_interrupt, which only sets a flag */
+    bool running;    /* guarded by lock */
+    bool failed;     /* guarded by lock: `failure` is set */
+    kdb_err failure; /* guarded by lock: the first failure of a scan */
+    _Atomic int
+        interrupt; /* kdb_status; written under lock, read by engine threads, whose first look at the run it is */
 };
 
 /* ---- engine_error.c ---- */
@@ -77,7 +78,7 @@ void kdbi_conn_end(kdb_engine_conn *conn);
 void kdbi_conn_stash(kdb_engine_conn *conn, const kdb_err *failure);
 static inline kdb_status kdbi_conn_interrupted(const kdb_engine_conn *conn)
 {
-    return (kdb_status)atomic_load_explicit(&conn->interrupt, memory_order_relaxed);
+    return (kdb_status)atomic_load_explicit(&conn->interrupt, memory_order_acquire);
 }
 /* Why the run failed: it was interrupted, a scan failed, or what DuckDB says in `text`. */
 kdb_status kdbi_conn_fail(kdb_engine_conn *conn, const char *text, kdb_err *err);
@@ -139,12 +140,12 @@ kdb_sv kdbi_sql_trim(kdb_sv sql);
 
 /* What DuckDB knows of $n, n being the place in the plan's array plus 1. */
 typedef struct kdbi_param {
-    idx_t index;            /* DuckDB's number for it; 0: the text does not mention it */
-    bool as_null;           /* the text was compiled with NULL in its place */
-    kdb_type given;         /* open plans: the type of the value that the text was compiled for */
+    idx_t index;              /* DuckDB's number for it; 0: the text does not mention it */
+    bool as_null;             /* the text was compiled with NULL in its place */
+    kdb_type given;           /* open plans: the type of the value that the text was compiled for */
     const kdbi_type_row *row; /* NULL: DuckDB's type for it has no mapping */
     kdb_type type;
-    duckdb_value null;      /* a NULL of its type, made when first needed */
+    duckdb_value null; /* a NULL of its type, made when first needed */
 } kdbi_param;
 
 KDB_NODISCARD kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);

@@ -7,8 +7,8 @@
 static bool coerces_exactly(const kdb_value *in, const kdb_value *coerced, kdb_arena *arena)
 {
     const kdb_layout layout = kdb_type_layout(coerced->type);
-    const bool exact_type = layout == KDB_LAYOUT_I16 || layout == KDB_LAYOUT_I32 || layout == KDB_LAYOUT_I64 ||
-                            layout == KDB_LAYOUT_I128;
+    const bool exact_type =
+        layout == KDB_LAYOUT_I16 || layout == KDB_LAYOUT_I32 || layout == KDB_LAYOUT_I64 || layout == KDB_LAYOUT_I128;
     kdb_value back;
     kdb_err ignored;
     return !exact_type ||
@@ -191,8 +191,7 @@ static kdb_status bind_param(kdb_engine_plan *plan, size_t i, const kdb_value *i
         }
         state = bind_value(plan->duck, param->index, type, &value);
     }
-    return state == DuckDBSuccess ? KDB_OK
-                                  : KDB_FAIL(err, KDB_PARAMETER, "$%zu: the engine refuses the value", i + 1);
+    return state == DuckDBSuccess ? KDB_OK : KDB_FAIL(err, KDB_PARAMETER, "$%zu: the engine refuses the value", i + 1);
 }
 
 kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err)

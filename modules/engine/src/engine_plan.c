@@ -230,8 +230,7 @@ static bool is_settled(const kdb_engine_plan *plan, const kdb_value *values)
     }
     for (size_t i = 0; i < plan->nparams; i++) {
         const kdbi_param *param = &plan->params[i];
-        if (values[i].is_null != param->as_null ||
-            (!param->as_null && !kdb_type_eq(values[i].type, param->given))) {
+        if (values[i].is_null != param->as_null || (!param->as_null && !kdb_type_eq(values[i].type, param->given))) {
             return false;
         }
     }
@@ -247,9 +246,8 @@ static kdb_status settle(kdb_engine_plan *plan, const kdb_value *values, kdb_err
     const kdb_status status = compile(plan, err);
     plan->open = true; /* other values may have other types */
     KDB_TRY(status);
-    return plan->columns != NULL
-               ? KDB_OK
-               : KDB_FAIL(err, KDB_PARAMETER, "the parameters' types do not settle the statement's");
+    return plan->columns != NULL ? KDB_OK
+                                 : KDB_FAIL(err, KDB_PARAMETER, "the parameters' types do not settle the statement's");
 }
 
 /* ---- executions ---- */

@@ -4,9 +4,10 @@
  * takes part pulls chunks. A source's failure is kept with the connection, for DuckDB passes on only text. */
 #include "engine_int.h"
 
-/* What bind leaves with the plan. */
+/* What bind leaves with the plan. DuckDB hands these structs from thread to thread in ways that ThreadSanitizer cannot
+ * see, so each has an atomic field that its maker stores last and others load first. */
 typedef struct scan_call {
-    kdb_engine_conn *conn;
+    _Atomic(kdb_engine_conn *) conn;
     size_t slot;
 } scan_call;
 
@@ -14,7 +15,7 @@ typedef struct scan_call {
 typedef struct scan {
     kdb_engine_conn *conn;
     const kdb_scan_source *source;
-    void *state; /* the source's */
+    void *state;     /* the source's */
     kdb_type *types; /* of the projected columns */
     size_t ncolumns;
     _Atomic size_t refs; /* DuckDB's and one per thread: it promises no order of destruction */
@@ -84,64 +85,94 @@ static void bind_scan(duckdb_bind_info info)
         duckdb_bind_set_cardinality(info, table->cardinality, false);
     }
     scan_call *call = KDB_NEW(scan_call);
-    *call = (scan_call){ .conn = conn, .slot = (size_t)slot };
+    call->slot = (size_t)slot;
+    atomic_store(&call->conn, conn);
     duckdb_bind_set_bind_data(info, call, kdb_free);
 }
 
+static void scan_free(scan *s)
+{
+    if (s != NULL) {
+        kdb_free(s->types);
+        kdb_free(s);
+    }
+}
+KDB_DEFINE_CLEANUP(scan, scan_free)
+
 static void scan_unref(scan *s)
 {
-    if (atomic_fetch_sub(&s->refs, 1) != 1) {
-        return;
+    if (atomic_fetch_sub(&s->refs, 1) == 1) {
+        s->source->close(s->source->self, s->state);
+        scan_free(s);
     }
-    s->source->close(s->source->self, s->state);
-    kdb_free(s->types);
-    kdb_free(s);
+}
+
+/* A scan that comes from DuckDB: see scan_call. */
+static scan *received(void *data)
+{
+    scan *s = data;
+    (void)atomic_load(&s->refs);
+    return s;
 }
 
 static void destroy_scan(void *data)
 {
-    scan_unref(data);
+    scan_unref(received(data));
 }
 
-/* The table's columns that DuckDB wants, in its order. */
-static size_t *read_projection(duckdb_init_info info, const kdb_scan_table *table, size_t *n)
+/* The table's columns that DuckDB wants, in its order. It was offered no virtual ones. */
+static kdb_status read_projection(duckdb_init_info info, const kdb_scan_table *table, size_t *projection, scan *s,
+                                  kdb_err *err)
 {
-    *n = duckdb_init_get_column_count(info);
-    size_t *projection = kdb_alloc_array(*n + 1, sizeof(*projection));
-    for (size_t i = 0; i < *n; i++) {
+    for (size_t i = 0; i < s->ncolumns; i++) {
         projection[i] = duckdb_init_get_column_index(info, i);
-        KDB_ASSERT(projection[i] < table->ncolumns); /* the function offers no virtual columns */
+        if (projection[i] >= table->ncolumns) {
+            return KDB_FAIL(err, KDB_INTERNAL, "the engine asks for a column that the table does not have");
+        }
+        s->types[i] = table->columns[projection[i]].type;
     }
-    return projection;
+    return KDB_OK;
+}
+
+static kdb_status open_source(duckdb_init_info info, size_t slot, scan *s, size_t *max_threads, kdb_err *err)
+{
+    size_t *projection = kdb_alloc_array(s->ncolumns + 1, sizeof(*projection));
+    kdb_status status = read_projection(info, &s->conn->tables[slot], projection, s, err);
+    if (status == KDB_OK) {
+        status = s->source->open(s->source->self, slot, projection, s->ncolumns, &s->state, max_threads, err);
+    }
+    kdb_free(projection);
+    return status;
+}
+
+static kdb_status open_scan(duckdb_init_info info, kdb_engine_conn *conn, size_t slot, kdb_err *err)
+{
+    const kdb_status interrupted = kdbi_conn_interrupted(conn);
+    if (interrupted != KDB_OK) {
+        return KDB_FAIL(err, interrupted, "statement interrupted");
+    }
+    KDB_CLEANUP(scan_freep) scan *s = KDB_NEW(scan);
+    s->conn = conn;
+    s->source = conn->source;
+    s->ncolumns = duckdb_init_get_column_count(info);
+    s->types = kdb_alloc_array(s->ncolumns + 1, sizeof(*s->types));
+    size_t max_threads = 1;
+    KDB_TRY(open_source(info, slot, s, &max_threads, err));
+    atomic_store(&s->refs, 1);
+    duckdb_init_set_max_threads(info, max_threads);
+    duckdb_init_set_init_data(info, KDB_TAKE(s), destroy_scan);
+    return KDB_OK;
 }
 
 static void init_scan(duckdb_init_info info)
 {
     const scan_call *call = duckdb_init_get_bind_data(info);
-    kdb_engine_conn *conn = call->conn;
-    const kdb_scan_table *table = &conn->tables[call->slot];
-    size_t ncolumns = 0;
-    size_t *projection = read_projection(info, table, &ncolumns);
-    void *state = NULL;
-    size_t max_threads = 1;
+    kdb_engine_conn *conn = atomic_load(&call->conn);
     kdb_err err;
-    const kdb_status status = conn->source->open(conn->source->self, call->slot, projection, ncolumns, &state,
-                                                 &max_threads, &err);
-    if (status != KDB_OK) {
-        kdb_free(projection);
+    if (open_scan(info, conn, call->slot, &err) != KDB_OK) {
         kdbi_conn_stash(conn, &err);
         duckdb_init_set_error(info, SCAN_FAILED);
-        return;
     }
-    scan *s = KDB_NEW(scan);
-    *s = (scan){ .conn = conn, .source = conn->source, .state = state, .ncolumns = ncolumns, .refs = 1 };
-    s->types = kdb_alloc_array(ncolumns + 1, sizeof(*s->types));
-    for (size_t i = 0; i < ncolumns; i++) {
-        s->types[i] = table->columns[projection[i]].type;
-    }
-    kdb_free(projection);
-    duckdb_init_set_max_threads(info, max_threads);
-    duckdb_init_set_init_data(info, s, destroy_scan);
 }
 
 static void destroy_part(void *data)
@@ -190,7 +221,7 @@ static kdb_status next_chunk(scan *s, scan_part *part, duckdb_data_chunk output,
 
 static void run_scan(duckdb_function_info info, duckdb_data_chunk output)
 {
-    scan *s = duckdb_function_get_init_data(info);
+    scan *s = received(duckdb_function_get_init_data(info));
     scan_part *part = duckdb_function_get_local_init_data(info);
     kdb_err err;
     if (next_chunk(s, part, output, &err) != KDB_OK) {

@@ -32,8 +32,7 @@ static char char_at(kdb_sv sql, size_t i)
 static size_t skip_quoted(kdb_sv sql, size_t i)
 {
     const char quote = sql.ptr[i];
-    for (i++; i < sql.len && sql.ptr[i] != quote; i++) {
-    }
+    for (i++; i < sql.len && sql.ptr[i] != quote; i++) {}
     return i + 1;
 }
 

@@ -15,8 +15,7 @@ kdb_status kdbi_vec_read_tinyint(duckdb_vector from, size_t nrows, void *scratch
     return KDB_OK;
 }
 
-kdb_status kdbi_vec_read_utinyint(duckdb_vector from, size_t nrows, void *scratch, kdb_vec *to,
-                                  KDB_UNUSED kdb_err *err)
+kdb_status kdbi_vec_read_utinyint(duckdb_vector from, size_t nrows, void *scratch, kdb_vec *to, KDB_UNUSED kdb_err *err)
 {
     const uint8_t *in = duckdb_vector_get_data(from);
     int16_t *out = to->data = scratch;
@@ -37,8 +36,7 @@ kdb_status kdbi_vec_read_usmallint(duckdb_vector from, size_t nrows, void *scrat
     return KDB_OK;
 }
 
-kdb_status kdbi_vec_read_uinteger(duckdb_vector from, size_t nrows, void *scratch, kdb_vec *to,
-                                  KDB_UNUSED kdb_err *err)
+kdb_status kdbi_vec_read_uinteger(duckdb_vector from, size_t nrows, void *scratch, kdb_vec *to, KDB_UNUSED kdb_err *err)
 {
     const uint32_t *in = duckdb_vector_get_data(from);
     int64_t *out = to->data = scratch;

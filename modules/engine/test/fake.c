@@ -186,9 +186,8 @@ kdb_status fake_prepare(fake_engine *fake, kdb_engine_conn *conn, const fake_sou
             kdb_buf_append_byte(&text, (uint8_t)*c);
         }
     }
-    const kdb_status status =
-        kdb_engine_prepare(conn, kdb_buf_sv(&text), source == NULL ? NULL : source->scans,
-                           source == NULL ? 0 : source->ntables, out, &fake->err);
+    const kdb_status status = kdb_engine_prepare(conn, kdb_buf_sv(&text), source == NULL ? NULL : source->scans,
+                                                 source == NULL ? 0 : source->ntables, out, &fake->err);
     kdb_buf_done(&text);
     return status;
 }

@@ -22,8 +22,8 @@ struct fake_table {
     void (*put)(const fake_table *table, size_t row, size_t column, kdb_vec *vec, size_t at);
     const kdb_value *cells; /* for fake_put_cell, row by row */
     uint64_t cardinality;
-    size_t max_threads;   /* 0 is 1 */
-    size_t fail_at;       /* the row at which next fails with `failure`; 0: never */
+    size_t max_threads; /* 0 is 1 */
+    size_t fail_at;     /* the row at which next fails with `failure`; 0: never */
     bool fail_open;
     bool fail_open_local;
     kdb_status failure;

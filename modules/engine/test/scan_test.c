@@ -149,17 +149,19 @@ static void values_have_their_meaning(void **state)
     };
     fake_source source;
     fake_source_init(&source, (const fake_table *[]){ &table }, 1);
-    fake_expect(fake, &source,
-                "SELECT c1::VARCHAR, c10::VARCHAR, c12::VARCHAR, c13::VARCHAR, c14::VARCHAR, c15::VARCHAR, "
-                "c16::VARCHAR, c19::VARCHAR FROM @0 WHERE c0",
-                NULL, 0,
-                "-32768|9999-12-31 23:59:59.999999|9999-12-31|23:59:59.999999|"
-                "ffffffff-ffff-ffff-ffff-ffffffffffff|[1.5, -2.25, 0.0]|-99.99|8507059173023461584739690778.4232501249\n");
+    fake_expect(
+        fake, &source,
+        "SELECT c1::VARCHAR, c10::VARCHAR, c12::VARCHAR, c13::VARCHAR, c14::VARCHAR, c15::VARCHAR, "
+        "c16::VARCHAR, c19::VARCHAR FROM @0 WHERE c0",
+        NULL, 0,
+        "-32768|9999-12-31 23:59:59.999999|9999-12-31|23:59:59.999999|"
+        "ffffffff-ffff-ffff-ffff-ffffffffffff|[1.5, -2.25, 0.0]|-99.99|8507059173023461584739690778.4232501249\n");
     fake_expect(fake, &source, "SELECT c7->>'a', c7 || 'x', c9 = '\\x00\\xff\\x01'::BLOB FROM @0 WHERE NOT c0", NULL, 0,
                 "1|{\"a\":1}x|false\n");
     fake_expect(fake, &source, "SELECT count(*) FROM @0 WHERE c14 = '00000000-0000-0000-0000-000000000001'", NULL, 0,
                 "1\n");
-    fake_expect(fake, &source, "SELECT array_inner_product(c15, [2, 0, 0]::FLOAT[3]) FROM @0 LIMIT 1", NULL, 0, "3.0\n");
+    fake_expect(fake, &source, "SELECT array_inner_product(c15, [2, 0, 0]::FLOAT[3]) FROM @0 LIMIT 1", NULL, 0,
+                "3.0\n");
 }
 
 static void only_used_columns_are_read(void **state)
@@ -304,8 +306,7 @@ static void scan_function_serves_its_connection_only(void **state)
     fake_source_init(&source, (const fake_table *[]){ &table }, 1);
     KDB_CLEANUP(kdb_engine_disconnectp) kdb_engine_conn *other = NULL;
     assert_int_equal(kdb_engine_connect(fake->engine, &other, &fake->err), KDB_OK);
-    const kdb_sv stolen =
-        kdb_sv_printf(fake->arena, "SELECT * FROM %s(0)", kdb_engine_scan_function(fake->conn));
+    const kdb_sv stolen = kdb_sv_printf(fake->arena, "SELECT * FROM %s(0)", kdb_engine_scan_function(fake->conn));
     kdb_engine_plan *plan = NULL;
     assert_int_equal(kdb_engine_prepare(other, stolen, source.scans, 1, &plan, &fake->err), KDB_EXECUTION);
     assert_string_equal(fake->err.text, "this function belongs to another connection");

@@ -1,8 +1,14 @@
 /* store_rocksdb_open.c - opens and closes RocksDB: memory, files, the log and what a crash may cost.
  *
- * All families share RocksDB's default column family, as key prefixes. Then one write buffer bounds memory and log, and
- * log files can be reused: with several column families RocksDB 7.8 dereferences NULL in DBImpl::MarkLogsSynced when a
- * flush meets a closed log and recycle_log_file_num is set. */
+ * The log. An fsync costs a third less on a file that does not grow, so in sync mode old log files are overwritten
+ * (recycle_log_file_num). RocksDB 7.8 has three traps there, which shape this file:
+ * - With several column families a flush that meets a closed log reads through NULL (DBImpl::MarkLogsSynced). So all
+ *   our families are key prefixes in the default column family, where that code does not run.
+ * - It reuses files only in the recovery mode that skips damaged records, and in that mode the recovery of a reused file
+ *   never ends (log::Reader does not step over an old record). So the store is opened twice: once without reuse, in the
+ *   mode that stops at the first damage, which recovers whatever a crash left and writes it to a table; then with reuse,
+ *   when there is no log left to recover.
+ * - Only files of this run are reused, so two are made ahead: see kdbi_rocks_prepare. */
 #include "store_rocksdb.h"
 
 enum { BLOCK_BYTES = 16 * 1024, BLOOM_BITS_PER_KEY = 10, CACHE_SHARD_BITS = 4, BYTES_PER_SYNC = 1024 * 1024 };
@@ -25,18 +31,18 @@ static void set_table_format(rocksdb_options_t *options, rocksdb_cache_t *cache)
     rocksdb_block_based_options_destroy(table);
 }
 
-/* An fsync costs a third less on a log file that does not grow, so old ones are overwritten. RocksDB 7.8 does that only
- * in the recovery mode that skips damaged records, because a reused file ends in remains of its old content. With every
- * write synced before the next this loses nothing that was acknowledged: damage from a crash can only be in the last
- * write, whose checksum fails as a whole. Without sync there is no fsync to save, and the mode that stops at the first
- * damage keeps what is recovered a prefix of what was written. */
-static void set_log(rocksdb_options_t *options, bool sync)
+typedef enum log_use { LOG_RECOVER, LOG_REUSE } log_use;
+
+static void set_log(rocksdb_options_t *options, log_use use)
 {
-    if (sync) {
-        rocksdb_options_set_recycle_log_file_num(options, LOG_RECYCLED_FILES);
-        rocksdb_options_set_wal_recovery_mode(options, rocksdb_skip_any_corrupted_records_recovery);
-    } else {
+    switch (use) {
+    case LOG_RECOVER:
         rocksdb_options_set_wal_recovery_mode(options, rocksdb_point_in_time_recovery);
+        return;
+    case LOG_REUSE:
+        rocksdb_options_set_wal_recovery_mode(options, rocksdb_skip_any_corrupted_records_recovery);
+        rocksdb_options_set_recycle_log_file_num(options, LOG_RECYCLED_FILES);
+        return;
     }
 }
 
@@ -49,12 +55,13 @@ static void set_info_log(rocksdb_options_t *options)
     rocksdb_options_set_stats_persist_period_sec(options, 0);
 }
 
-/* The write buffer also bounds the log, which is what a start after a crash replays, about 1 us a row. */
-static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache_t *cache)
+/* The write buffer is had in halves, one filling while another is written out. A half also bounds the log, which is what
+ * a start after a crash replays, at about 2 us a row. */
+static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache_t *cache, log_use use)
 {
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(options, 1);
-    rocksdb_options_set_write_buffer_size(options, (size_t)in->write_buffer_bytes);
+    rocksdb_options_set_write_buffer_size(options, (size_t)in->write_buffer_bytes / 2);
     rocksdb_options_set_max_write_buffer_number(options, WRITE_BUFFERS);
     rocksdb_options_set_max_background_jobs(options, in->background_jobs);
     rocksdb_options_set_max_open_files(options, in->max_open_files);
@@ -63,7 +70,7 @@ static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache
     rocksdb_options_set_bytes_per_sync(options, BYTES_PER_SYNC);
     rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
     set_table_format(options, cache);
-    set_log(options, in->sync);
+    set_log(options, use);
     set_info_log(options);
     return options;
 }
@@ -78,10 +85,10 @@ static rocksdb_cache_t *new_cache(int64_t bytes)
     return cache;
 }
 
-static kdb_status open_database(kdbi_rocks *rocks, const kdb_store_options *in, kdb_err *err)
+static kdb_status open_database(kdbi_rocks *rocks, const kdb_store_options *in, log_use use, kdb_err *err)
 {
     const char *name = "default";
-    rocksdb_options_t *options = new_options(in, rocks->cache);
+    rocksdb_options_t *options = new_options(in, rocks->cache, use);
     const rocksdb_options_t *family = options;
     char *text = NULL;
     rocks->db = rocksdb_open_column_families(options, in->path, 1, &name, &family, &rocks->family, &text);
@@ -92,6 +99,25 @@ static kdb_status open_database(kdbi_rocks *rocks, const kdb_store_options *in, 
     const kdb_status status = kdbi_rocks_fail(text, "RocksDB", err);
     kdb_err_context(err, "opening the store in '%s'", in->path);
     return status;
+}
+
+static void close_database(kdbi_rocks *rocks)
+{
+    rocksdb_cancel_all_background_work(rocks->db, 1);
+    rocksdb_column_family_handle_destroy(rocks->family);
+    rocksdb_close(rocks->db);
+    rocks->db = NULL;
+}
+
+static kdb_status recover_and_open(kdbi_rocks *rocks, const kdb_store_options *in, kdb_err *err)
+{
+    KDB_TRY(open_database(rocks, in, LOG_RECOVER, err));
+    if (!in->sync) {
+        return KDB_OK;
+    }
+    close_database(rocks);
+    rocks->ready_log_bytes = LOG_READY_BYTES;
+    return open_database(rocks, in, LOG_REUSE, err);
 }
 
 /* For work that nobody waits for: an error ends here. `text` is taken. */
@@ -137,8 +163,7 @@ static bool fill_log(kdbi_rocks *rocks, size_t bytes)
     return logged_ok(text, "preparing store log");
 }
 
-/* RocksDB reuses log files of this run only. Two made ahead, the one in use and the next, save the first commits the
- * price of a growing file; after that there are old ones. */
+/* Makes two log files to reuse, the one in use and the next: later ones come from flushes. */
 void kdbi_rocks_prepare(kdb_store *store)
 {
     kdbi_rocks *rocks = kdbi_rocks_of(store);
@@ -149,19 +174,11 @@ void kdbi_rocks_prepare(kdb_store *store)
     }
 }
 
-/* Flushes first, so that the next start has no log to replay. */
-static void close_database(kdbi_rocks *rocks)
-{
-    (void)flush_memory(rocks);
-    rocksdb_cancel_all_background_work(rocks->db, 1);
-    rocksdb_column_family_handle_destroy(rocks->family);
-    rocksdb_close(rocks->db);
-}
-
 void kdbi_rocks_close(kdb_store *store)
 {
     kdbi_rocks *rocks = kdbi_rocks_of(store);
     if (rocks->db != NULL) {
+        (void)flush_memory(rocks); /* so that the next start has no log to replay */
         close_database(rocks);
     }
     rocksdb_writebatch_destroy(rocks->merged);
@@ -180,10 +197,7 @@ kdb_status kdb_store_open(const kdb_store_options *options, kdb_store **out, kdb
     rocks->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(rocks->write, options->sync);
     rocks->merged = rocksdb_writebatch_create();
-    if (options->sync) {
-        rocks->ready_log_bytes = LOG_READY_BYTES;
-    }
-    const kdb_status status = open_database(rocks, options, err);
+    const kdb_status status = recover_and_open(rocks, options, err);
     if (status != KDB_OK) {
         kdbi_rocks_close(&rocks->base);
         return status;

@@ -17,7 +17,7 @@
 #define KDB_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define KDB_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 /* The struct of `type` whose field `member` is at `ptr`. */
-#define KDB_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define KDB_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Hands an owned local to the caller: yields its value and clears it, so that its cleanup does nothing. */
 #define KDB_TAKE(local)                                                                                                \

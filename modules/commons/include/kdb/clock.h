@@ -7,7 +7,7 @@
 /* 2024-01-01T00:00:00Z, from which snowflakes count (sql.md 24 rule 11). */
 #define KDB_SNOWFLAKE_EPOCH_MS INT64_C(1704067200000)
 
-int64_t kdb_now_us(void);       /* wall clock, microseconds since 1970 UTC */
+int64_t kdb_now_us(void); /* wall clock, microseconds since 1970 UTC */
 int64_t kdb_now_ms(void);
 int64_t kdb_monotonic_us(void); /* for durations and deadlines */
 

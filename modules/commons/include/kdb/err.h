@@ -8,15 +8,15 @@
 typedef enum kdb_status {
     KDB_OK = 0,
     /* request edge (wire-protocol.md 5.6) */
-    KDB_INVALID,           /* INVALID_INPUT: body, option or argument that cannot be read */
+    KDB_INVALID, /* INVALID_INPUT: body, option or argument that cannot be read */
     KDB_EMPTY_SQL,
     KDB_BATCH_PARSE,
     KDB_PARAMS_WITH_BATCH,
     KDB_INVALID_PARAMETER,
     KDB_INVALID_SQL,
     KDB_RATE_LIMITED,
-    KDB_TOO_LARGE,         /* request body over its limit: 413 */
-    KDB_OVERLOADED,        /* a queue is full: 503 with Retry-After */
+    KDB_TOO_LARGE,  /* request body over its limit: 413 */
+    KDB_OVERLOADED, /* a queue is full: 503 with Retry-After */
     /* authentication (wire-protocol.md 3.4) */
     KDB_MISSING_AUTHORIZATION,
     KDB_TOKEN_EXPIRED,
@@ -28,12 +28,12 @@ typedef enum kdb_status {
     /* execution: all but the marked are SQL_EXECUTION_ERROR on the wire (sql.md 2) */
     KDB_NOT_FOUND,
     KDB_NAMESPACE_NOT_FOUND,
-    KDB_TABLE_NOT_FOUND,   /* hidden from non-admins */
+    KDB_TABLE_NOT_FOUND, /* hidden from non-admins */
     KDB_COLUMN_NOT_FOUND,
     KDB_ALREADY_EXISTS,
     KDB_INVALID_OPERATION,
     KDB_UNAUTHORIZED,
-    KDB_STMT_INVALID_SQL,  /* "Invalid SQL: .." found while running: shown to everybody */
+    KDB_STMT_INVALID_SQL, /* "Invalid SQL: .." found while running: shown to everybody */
     KDB_EXECUTION,
     KDB_CONSTRAINT,
     KDB_CONFLICT,
@@ -41,8 +41,8 @@ typedef enum kdb_status {
     KDB_SCHEMA,
     KDB_PARAMETER,
     KDB_TIMEOUT,
-    KDB_LIMIT,             /* a size or count over its option */
-    KDB_CANCELLED,         /* the client went away or the server stops */
+    KDB_LIMIT,     /* a size or count over its option */
+    KDB_CANCELLED, /* the client went away or the server stops */
     /* server */
     KDB_IO,
     KDB_CORRUPT,
@@ -51,8 +51,8 @@ typedef enum kdb_status {
 } kdb_status;
 
 typedef struct kdb_status_def {
-    const char *name;        /* "NOT_FOUND", for logs */
-    const char *code;        /* wire code, "SQL_EXECUTION_ERROR" */
+    const char *name; /* "NOT_FOUND", for logs */
+    const char *code; /* wire code, "SQL_EXECUTION_ERROR" */
     int http;
     const char *sqlstate;    /* five characters */
     const char *prefix;      /* put before the message of an execution error, "Not found: "; "" for none */
@@ -68,9 +68,9 @@ enum { KDB_ERR_TEXT_MAX = 1024 };
 /* The caller's storage; valid once a call has failed. No allocation, so that out-of-memory can be reported too. */
 typedef struct kdb_err {
     kdb_status status;
-    int source_line;           /* where in our code it was found */
+    int source_line; /* where in our code it was found */
     const char *source_file;
-    int32_t position;          /* byte offset in the statement text, -1 when not known */
+    int32_t position;            /* byte offset in the statement text, -1 when not known */
     char text[KDB_ERR_TEXT_MAX]; /* plain message, UTF-8, NUL-terminated, cut at a character boundary */
 } kdb_err;
 

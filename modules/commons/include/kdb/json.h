@@ -17,14 +17,14 @@ typedef enum kdb_json_kind {
 typedef struct kdb_json kdb_json;
 struct kdb_json {
     kdb_json_kind kind;
-    kdb_sv key;      /* within an object */
+    kdb_sv key; /* within an object */
     bool boolean;
     int64_t integer;
     double number;
     kdb_sv string;   /* UTF-8; may hold NUL */
     kdb_json *child; /* first member or element */
     kdb_json *next;
-    size_t count;    /* members or elements */
+    size_t count; /* members or elements */
 };
 
 /* Parses one JSON text (RFC 8259; duplicate keys refused, nesting at most 64). KDB_INVALID with line and column. */

@@ -7,29 +7,29 @@
 
 typedef enum kdb_option_id {
     KDB_OPT_SERVER_HOST,
-    KDB_OPT_SERVER_PORT,              /* 0: any free port, printed at start */
-    KDB_OPT_SERVER_WORKERS,           /* SQL workers; 0: twice the cores, at least 4 */
-    KDB_OPT_SERVER_NET_THREADS,       /* event loops; 0: half the cores, at least 1 */
-    KDB_OPT_SERVER_QUEUE_LENGTH,      /* statements waiting for a worker before 503 */
-    KDB_OPT_SERVER_SHUTDOWN_GRACE,    /* seconds */
+    KDB_OPT_SERVER_PORT,           /* 0: any free port, printed at start */
+    KDB_OPT_SERVER_WORKERS,        /* SQL workers; 0: twice the cores, at least 4 */
+    KDB_OPT_SERVER_NET_THREADS,    /* event loops; 0: half the cores, at least 1 */
+    KDB_OPT_SERVER_QUEUE_LENGTH,   /* statements waiting for a worker before 503 */
+    KDB_OPT_SERVER_SHUTDOWN_GRACE, /* seconds */
     KDB_OPT_STORAGE_DATA_PATH,
-    KDB_OPT_STORAGE_DURABILITY,       /* "sync" | "async" */
+    KDB_OPT_STORAGE_DURABILITY, /* "sync" | "async" */
     KDB_OPT_STORAGE_SHARED_TEMPLATE,
     KDB_OPT_STORAGE_USER_TEMPLATE,
-    KDB_OPT_ROCKSDB_BLOCK_CACHE,      /* bytes */
-    KDB_OPT_ROCKSDB_WRITE_BUFFER,     /* bytes, family hot */
+    KDB_OPT_ROCKSDB_BLOCK_CACHE,  /* bytes */
+    KDB_OPT_ROCKSDB_WRITE_BUFFER, /* bytes, family hot */
     KDB_OPT_ROCKSDB_BACKGROUND_JOBS,
     KDB_OPT_ROCKSDB_MAX_OPEN_FILES,
-    KDB_OPT_ENGINE_MEMORY_LIMIT,      /* bytes; the reference's datafusion.memory_limit */
-    KDB_OPT_ENGINE_THREADS,           /* 0: cores */
+    KDB_OPT_ENGINE_MEMORY_LIMIT, /* bytes; the reference's datafusion.memory_limit */
+    KDB_OPT_ENGINE_THREADS,      /* 0: cores */
     KDB_OPT_RETENTION_DELETED_HOURS,
     KDB_OPT_STREAM_DEFAULT_TTL,
-    KDB_OPT_LIMITS_MAX_QUERY,         /* rows; 0 off */
-    KDB_OPT_LIMITS_DEFAULT_QUERY,     /* rows; 0 off */
-    KDB_OPT_LIMITS_STATEMENT_WRITE,   /* bytes one statement may write */
-    KDB_OPT_LIMITS_RESULT_BYTES,      /* 0 off */
+    KDB_OPT_LIMITS_MAX_QUERY,       /* rows; 0 off */
+    KDB_OPT_LIMITS_DEFAULT_QUERY,   /* rows; 0 off */
+    KDB_OPT_LIMITS_STATEMENT_WRITE, /* bytes one statement may write */
+    KDB_OPT_LIMITS_RESULT_BYTES,    /* 0 off */
     KDB_OPT_LOG_LEVEL,
-    KDB_OPT_LOG_FORMAT,               /* "compact" | "json" */
+    KDB_OPT_LOG_FORMAT, /* "compact" | "json" */
     KDB_OPT_LOG_SLOW_QUERY_MS,
     KDB_OPT_PERF_MAX_CONNECTIONS,
     KDB_OPT_PERF_BACKLOG,
@@ -50,20 +50,26 @@ typedef enum kdb_option_id {
     KDB_OPT_AUTH_COMPLEXITY,
     KDB_OPT_AUTH_ALLOW_REMOTE_SETUP,
     KDB_OPT_AUTH_HASH_THREADS,
-    KDB_OPT_EXEC_TIMEOUT,             /* seconds per statement */
+    KDB_OPT_EXEC_TIMEOUT, /* seconds per statement */
     KDB_OPT_EXEC_MAX_PARAMETERS,
     KDB_OPT_EXEC_MAX_PARAMETER_SIZE,
-    KDB_OPT_EXEC_PLAN_CACHE,          /* entries per worker */
-    KDB_OPT_NODE_ID,                  /* cluster.node_id, 0-1023 */
+    KDB_OPT_EXEC_PLAN_CACHE, /* entries per worker */
+    KDB_OPT_NODE_ID,         /* cluster.node_id, 0-1023 */
     KDB_OPT_COUNT
 } kdb_option_id;
 
-typedef enum kdb_option_type { KDB_OPT_TEXT, KDB_OPT_I64, KDB_OPT_BOOL, KDB_OPT_CHOICE, KDB_OPT_SECRET } kdb_option_type;
+typedef enum kdb_option_type {
+    KDB_OPT_TEXT,
+    KDB_OPT_I64,
+    KDB_OPT_BOOL,
+    KDB_OPT_CHOICE,
+    KDB_OPT_SECRET
+} kdb_option_type;
 
 typedef struct kdb_option_def {
-    const char *section;  /* "server" */
-    const char *key;      /* "port" */
-    const char *env;      /* historical name, "KALAMDB_SERVER_PORT"; NULL: KALAMDB_<SECTION>_<KEY> alone */
+    const char *section; /* "server" */
+    const char *key;     /* "port" */
+    const char *env;     /* historical name, "KALAMDB_SERVER_PORT"; NULL: KALAMDB_<SECTION>_<KEY> alone */
     kdb_option_type type;
     const char *fallback; /* default, as text */
     int64_t min, max;     /* KDB_OPT_I64 */

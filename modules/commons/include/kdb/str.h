@@ -109,16 +109,58 @@ static inline kdb_sv kdb_buf_sv(const kdb_buf *buf)
 }
 
 /* Fixed-width integers in wire bytes, `le` little-endian, `be` big-endian; pointers need no alignment. */
-static inline void kdb_put_le16(void *at, uint16_t v) { memcpy(at, &v, 2); }
-static inline void kdb_put_le32(void *at, uint32_t v) { memcpy(at, &v, 4); }
-static inline void kdb_put_le64(void *at, uint64_t v) { memcpy(at, &v, 8); }
-static inline uint16_t kdb_get_le16(const void *at) { uint16_t v; memcpy(&v, at, 2); return v; }
-static inline uint32_t kdb_get_le32(const void *at) { uint32_t v; memcpy(&v, at, 4); return v; }
-static inline uint64_t kdb_get_le64(const void *at) { uint64_t v; memcpy(&v, at, 8); return v; }
-static inline void kdb_put_be32(void *at, uint32_t v) { v = __builtin_bswap32(v); memcpy(at, &v, 4); }
-static inline void kdb_put_be64(void *at, uint64_t v) { v = __builtin_bswap64(v); memcpy(at, &v, 8); }
-static inline uint32_t kdb_get_be32(const void *at) { uint32_t v; memcpy(&v, at, 4); return __builtin_bswap32(v); }
-static inline uint64_t kdb_get_be64(const void *at) { uint64_t v; memcpy(&v, at, 8); return __builtin_bswap64(v); }
+static inline void kdb_put_le16(void *at, uint16_t v)
+{
+    memcpy(at, &v, 2);
+}
+static inline void kdb_put_le32(void *at, uint32_t v)
+{
+    memcpy(at, &v, 4);
+}
+static inline void kdb_put_le64(void *at, uint64_t v)
+{
+    memcpy(at, &v, 8);
+}
+static inline uint16_t kdb_get_le16(const void *at)
+{
+    uint16_t v;
+    memcpy(&v, at, 2);
+    return v;
+}
+static inline uint32_t kdb_get_le32(const void *at)
+{
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return v;
+}
+static inline uint64_t kdb_get_le64(const void *at)
+{
+    uint64_t v;
+    memcpy(&v, at, 8);
+    return v;
+}
+static inline void kdb_put_be32(void *at, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    memcpy(at, &v, 4);
+}
+static inline void kdb_put_be64(void *at, uint64_t v)
+{
+    v = __builtin_bswap64(v);
+    memcpy(at, &v, 8);
+}
+static inline uint32_t kdb_get_be32(const void *at)
+{
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return __builtin_bswap32(v);
+}
+static inline uint64_t kdb_get_be64(const void *at)
+{
+    uint64_t v;
+    memcpy(&v, at, 8);
+    return __builtin_bswap64(v);
+}
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the fixed-width helpers assume a little-endian machine (x86_64, arm64)"
 #endif
@@ -128,9 +170,9 @@ typedef struct kdb_map kdb_map;
 kdb_map *kdb_map_new(void);
 void kdb_map_free(kdb_map *map); /* NULL is fine; values are not touched */
 size_t kdb_map_count(const kdb_map *map);
-void *kdb_map_lookup(const kdb_map *map, kdb_sv key);           /* NULL: absent */
-void *kdb_map_put(kdb_map *map, kdb_sv key, void *value);       /* returns the value replaced, or NULL */
-void *kdb_map_remove(kdb_map *map, kdb_sv key);                 /* returns the value removed, or NULL */
+void *kdb_map_lookup(const kdb_map *map, kdb_sv key);     /* NULL: absent */
+void *kdb_map_put(kdb_map *map, kdb_sv key, void *value); /* returns the value replaced, or NULL */
+void *kdb_map_remove(kdb_map *map, kdb_sv key);           /* returns the value removed, or NULL */
 /* Walks all entries in no promised order: start with *cursor 0; false at the end. No change during the walk. */
 bool kdb_map_next(const kdb_map *map, size_t *cursor, kdb_sv *key, void **value);
 

@@ -38,11 +38,11 @@ typedef struct kdb_type {
 /* How a value lies in memory; see kdb_value and kdb_vec. */
 typedef enum kdb_layout {
     KDB_LAYOUT_NONE,
-    KDB_LAYOUT_BOOL,  /* uint8_t, 0 or 1 */
+    KDB_LAYOUT_BOOL, /* uint8_t, 0 or 1 */
     KDB_LAYOUT_I16,
-    KDB_LAYOUT_I32,   /* INT; DATE: days since 1970 */
-    KDB_LAYOUT_I64,   /* BIGINT; TIMESTAMP, DATETIME: us since 1970 UTC; TIME: us of day */
-    KDB_LAYOUT_I128,  /* DECIMAL: the number times 10^scale */
+    KDB_LAYOUT_I32,  /* INT; DATE: days since 1970 */
+    KDB_LAYOUT_I64,  /* BIGINT; TIMESTAMP, DATETIME: us since 1970 UTC; TIME: us of day */
+    KDB_LAYOUT_I128, /* DECIMAL: the number times 10^scale */
     KDB_LAYOUT_F32,
     KDB_LAYOUT_F64,
     KDB_LAYOUT_BYTES, /* TEXT, JSON, FILE: UTF-8; BYTES */
@@ -60,8 +60,8 @@ typedef struct kdb_type_def {
     const char *sql_name;  /* "BIGINT" */
     const char *wire_name; /* "BigInt"; DECIMAL and EMBEDDING become objects on the wire */
     kdb_layout layout;
-    uint8_t fixed_size;    /* bytes in a row's fixed part; 0: variable */
-    bool key_allowed;      /* may be part of a primary key */
+    uint8_t fixed_size; /* bytes in a row's fixed part; 0: variable */
+    bool key_allowed;   /* may be part of a primary key */
 } kdb_type_def;
 
 extern const kdb_type_def kdb_type_defs[KDB_TYPE_KIND_COUNT];
@@ -154,7 +154,7 @@ typedef struct kdb_vec_writer {
     void (*put_bytes)(kdb_vec *vec, size_t row, kdb_sv bytes); /* copies */
     void (*put_i128)(kdb_vec *vec, size_t row, kdb_i128 value);
     void (*put_uuid)(kdb_vec *vec, size_t row, const kdb_uuid *value);
-    void (*put_null)(kdb_vec *vec, size_t row);                /* makes validity on first use */
+    void (*put_null)(kdb_vec *vec, size_t row); /* makes validity on first use */
 } kdb_vec_writer;
 
 typedef struct kdb_chunk {

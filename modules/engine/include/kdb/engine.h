@@ -8,10 +8,10 @@
 
 typedef struct kdb_engine kdb_engine;
 typedef struct kdb_engine_options {
-    int64_t memory_limit;         /* bytes */
-    int32_t threads;              /* at least 1 */
+    int64_t memory_limit;          /* bytes */
+    int32_t threads;               /* at least 1 */
     const char *allowed_directory; /* the only place files may be read from (<data>/storages) */
-    const char *temp_directory;   /* spill files */
+    const char *temp_directory;    /* spill files */
 } kdb_engine_options;
 
 KDB_NODISCARD kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, kdb_err *err);

@@ -1,0 +1,155 @@
+/* api.c - opens, drains and closes the HTTP edge. */
+#include <string.h>
+#include <unistd.h>
+
+#include "api_int.h"
+
+static int64_t option_us(const kdb_options *options, kdb_option_id id)
+{
+    return kdb_opt_i64(options, id) * 1000000;
+}
+
+/* Made with our own buffer, so that the build date needs no escaping by hand. */
+static kdb_sv health_body(const char *version, const char *build_date)
+{
+    kdb_buf body;
+    kdb_buf_init(&body, 0);
+    kdb_buf_append_lit(&body, "{\"status\":\"healthy\",\"version\":");
+    kdb_json_put_string(&body, kdb_sv_cstr(version));
+    kdb_buf_append_lit(&body, ",\"api_version\":\"v1\",\"build_date\":");
+    kdb_json_put_string(&body, kdb_sv_cstr(build_date));
+    kdb_buf_append_byte(&body, '}');
+    return kdb_buf_sv(&body); /* freed at close */
+}
+
+static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *set, kdb_err *err)
+{
+    const kdb_options *opt = options->options;
+    KDB_TRY(kdbi_trusted_parse(kdb_opt_text(opt, KDB_OPT_SECURITY_TRUSTED_PROXIES), &set->trusted, err));
+    set->health = health_body(options->version, options->build_date);
+    set->sql.params = (size_t)kdb_opt_i64(opt, KDB_OPT_EXEC_MAX_PARAMETERS);
+    set->sql.param_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_EXEC_MAX_PARAMETER_SIZE);
+    set->cors.origins = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_ORIGINS);
+    set->max_body = (size_t)kdb_opt_i64(opt, KDB_OPT_SECURITY_MAX_BODY);
+    set->result_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_LIMITS_RESULT_BYTES);
+    set->max_connections = (uint64_t)kdb_opt_i64(opt, KDB_OPT_PERF_MAX_CONNECTIONS);
+    set->request_us = option_us(opt, KDB_OPT_PERF_REQUEST_TIMEOUT);
+    set->keepalive_us = option_us(opt, KDB_OPT_PERF_KEEPALIVE_TIMEOUT);
+    set->stalled_us = option_us(opt, KDB_OPT_PERF_STALLED_CLIENT);
+    set->cookie_secure = kdb_opt_bool(opt, KDB_OPT_AUTH_COOKIE_SECURE);
+    set->remote_setup = kdb_opt_bool(opt, KDB_OPT_AUTH_ALLOW_REMOTE_SETUP);
+    return KDB_OK;
+}
+
+static size_t loop_count(const kdb_options *options)
+{
+    const int64_t asked = kdb_opt_i64(options, KDB_OPT_SERVER_NET_THREADS);
+    if (asked > 0) {
+        return (size_t)asked;
+    }
+    const long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+    return half > 1 ? (size_t)half : 1;
+}
+
+/* H2O keeps large request bodies in a mapped file under /tmp; ours are bounded and stay in memory. */
+static void keep_bodies_in_memory(void)
+{
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
+}
+
+static void start_loops(kdb_api *api, size_t count)
+{
+    api->nloops = count;
+    api->loops = kdb_alloc_array(count, sizeof(*api->loops));
+    for (size_t i = 0; i < count; i++) {
+        api->loops[i].api = api;
+        api->loops[i].index = i;
+    }
+    for (size_t i = count; i-- > 0;) { /* the one that accepts last: the others must be able to take connections */
+        kdbi_loop_start(&api->loops[i]);
+        kdb_mutex_lock(&api->lock);
+        while (api->ready < count - i) {
+            kdb_cond_wait(&api->changed, &api->lock);
+        }
+        kdb_mutex_unlock(&api->lock);
+    }
+}
+
+kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_api_closep) kdb_api *api = KDB_NEW(kdb_api);
+    const kdb_options *opt = options->options;
+    api->core = options->core;
+    api->auth = options->auth;
+    kdb_mutex_init(&api->lock, KDB_LOCK_REQUEST);
+    kdb_cond_init(&api->changed);
+    KDB_TRY(read_settings(options, &api->set, err));
+    api->queries = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_QUERIES_PER_SEC));
+    api->signins = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_AUTH_PER_SEC));
+    keep_bodies_in_memory();
+    KDB_TRY(kdbi_listen(api, kdb_opt_text(opt, KDB_OPT_SERVER_HOST), (uint16_t)kdb_opt_i64(opt, KDB_OPT_SERVER_PORT),
+                        (int)kdb_opt_i64(opt, KDB_OPT_PERF_BACKLOG), err));
+    start_loops(api, loop_count(opt));
+    *out = KDB_TAKE(api);
+    return KDB_OK;
+}
+
+uint16_t kdb_api_port(const kdb_api *api)
+{
+    return api->port;
+}
+
+void kdb_api_drain(kdb_api *api, int64_t grace_us)
+{
+    const int64_t deadline = kdb_monotonic_us() + grace_us;
+    atomic_store(&api->draining, true);
+    for (size_t i = 0; i < api->nloops; i++) {
+        kdbi_loop_drain(&api->loops[i]);
+    }
+    kdb_mutex_lock(&api->lock);
+    while (atomic_load(&api->connections) > 0 && kdb_cond_wait_until(&api->changed, &api->lock, deadline)) {
+    }
+    kdb_mutex_unlock(&api->lock);
+}
+
+static void stop_loops(kdb_api *api)
+{
+    for (size_t i = 0; i < api->nloops; i++) {
+        kdbi_loop_stop(&api->loops[i]);
+    }
+    for (size_t i = 0; i < api->nloops; i++) {
+        kdb_thread_join(&api->loops[i].thread);
+    }
+    kdb_free(api->loops);
+}
+
+void kdb_api_close(kdb_api *api)
+{
+    if (api == NULL) {
+        return;
+    }
+    if (api->nloops > 0) {
+        stop_loops(api); /* loop 0 has closed the listeners */
+    } else {
+        for (size_t i = 0; i < api->nlisteners; i++) {
+            (void)close(api->listeners[i]);
+        }
+    }
+    kdbi_rate_limit_free(api->queries);
+    kdbi_rate_limit_free(api->signins);
+    kdbi_trusted_done(&api->set.trusted);
+    kdb_free((void *)(uintptr_t)api->set.health.ptr);
+    kdb_cond_done(&api->changed);
+    kdb_mutex_done(&api->lock);
+    kdb_free(api);
+}
+
+void kdb_api_stats_get(kdb_api *api, kdb_api_stats *out)
+{
+    *out = (kdb_api_stats){ .connections = atomic_load(&api->connections),
+                            .connections_peak = atomic_load(&api->connections_peak) };
+    for (size_t i = 0; i < api->nloops; i++) {
+        out->requests += atomic_load(&api->loops[i].requests);
+        out->bytes_out += atomic_load(&api->loops[i].bytes_out);
+    }
+}

@@ -1,0 +1,381 @@
+/* http_auth.c - the auth endpoints (wire-protocol.md 4). Passwords are checked on auth's hashing threads; the exchange waits
+ * for them as it waits for workers. Tokens travel in the body and in cookies that scripts cannot read. */
+#include <string.h>
+#include <time.h>
+
+#include "api_int.h"
+
+enum { USER_MAX = 128, PASSWORD_MAX = 256, EMAIL_MAX = 320 };
+
+#define ACCESS_COOKIE "kalamdb_auth"
+#define REFRESH_COOKIE "kalamdb_refresh"
+
+/* ---- what comes in ---- */
+
+typedef struct credentials {
+    kdb_sv user, password, root_password, email;
+} credentials;
+
+/* One member that a body may have. Two rows for one field: either name will do. */
+typedef struct field {
+    const char *name;
+    size_t offset;
+    size_t max;
+    bool required; /* unless another row of the same field was there */
+} field;
+
+#define FIELD(name, member, max, required) { (name), offsetof(credentials, member), (max), (required) }
+static const field login_fields[] = {
+    FIELD("user", user, USER_MAX, true),
+    FIELD("username", user, USER_MAX, true),
+    FIELD("password", password, PASSWORD_MAX, true),
+};
+static const field setup_fields[] = {
+    FIELD("user", user, USER_MAX, true),
+    FIELD("username", user, USER_MAX, true),
+    FIELD("password", password, PASSWORD_MAX, true),
+    FIELD("root_password", root_password, PASSWORD_MAX, true),
+    FIELD("email", email, EMAIL_MAX, false),
+};
+
+static kdb_sv *field_in(credentials *in, const field *f)
+{
+    return (kdb_sv *)(void *)((char *)in + f->offset);
+}
+
+static kdb_status read_member(const kdb_json *member, const field *fields, size_t nfields, credentials *out,
+                              kdb_err *err)
+{
+    for (size_t i = 0; i < nfields; i++) {
+        const field *f = &fields[i];
+        if (!kdb_sv_eq(member->key, kdb_sv_cstr(f->name))) {
+            continue;
+        }
+        if (member->kind == KDB_JSON_NULL && !f->required) {
+            return KDB_OK;
+        }
+        if (member->kind != KDB_JSON_STRING) {
+            return KDB_FAIL(err, KDB_INVALID, "`%s` must be a string", f->name);
+        }
+        if (member->string.len > f->max) {
+            return KDB_FAIL(err, KDB_INVALID, "`%s` is too long (maximum %zu bytes)", f->name, f->max);
+        }
+        *field_in(out, f) = member->string.ptr == NULL ? KDB_SV("") : member->string;
+        return KDB_OK;
+    }
+    return KDB_FAIL(err, KDB_INVALID, "unknown field `%.*s`", KDB_SV_ARG(member->key));
+}
+
+static kdb_status read_body(const kdbi_call *call, const field *fields, size_t nfields, kdb_arena *arena,
+                            credentials *out, kdb_err *err)
+{
+    kdb_json *body = NULL;
+    if (kdb_json_parse(kdb_sv_of(call->req->entity.base, call->req->entity.len), arena, &body, err) != KDB_OK) {
+        kdb_err_context(err, "The request body is not valid JSON");
+        return KDB_INVALID;
+    }
+    if (body->kind != KDB_JSON_OBJECT) {
+        return KDB_FAIL(err, KDB_INVALID, "The request body must be a JSON object");
+    }
+    *out = (credentials){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    for (const kdb_json *member = body->child; member != NULL; member = member->next) {
+        KDB_TRY(read_member(member, fields, nfields, out, err));
+    }
+    for (size_t i = 0; i < nfields; i++) {
+        if (fields[i].required && field_in(out, &fields[i])->ptr == NULL) {
+            return KDB_FAIL(err, KDB_INVALID, "missing field `%s`", fields[i].name);
+        }
+    }
+    return KDB_OK;
+}
+
+/* The value of a cookie, as sent; an empty view when there is none. */
+static kdb_sv find_cookie(const h2o_req_t *req, kdb_sv name)
+{
+    for (ssize_t at = -1; (at = h2o_find_header(&req->headers, H2O_TOKEN_COOKIE, at)) != -1;) {
+        kdb_sv rest = kdb_sv_of(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
+        while (rest.len > 0) {
+            const char *end = memchr(rest.ptr, ';', rest.len);
+            const size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr);
+            const kdb_sv pair = kdb_sv_trim(kdb_sv_of(rest.ptr, len));
+            if (pair.len > name.len && pair.ptr[name.len] == '=' && kdb_sv_has_prefix(pair, name)) {
+                return kdb_sv_of(pair.ptr + name.len + 1, pair.len - name.len - 1);
+            }
+            rest = end == NULL ? kdb_sv_of(NULL, 0) : kdb_sv_of(end + 1, rest.len - len - 1);
+        }
+    }
+    return kdb_sv_of(NULL, 0);
+}
+
+/* ---- what goes out ---- */
+
+static void put_time(kdb_buf *out, const char *name, int64_t us)
+{
+    char text[40];
+    const size_t len = kdb_rfc3339_format(us, text);
+    kdb_buf_printf(out, ",\"%s\":\"%.*s\"", name, (int)len, text);
+}
+
+static void put_text(kdb_buf *out, const char *lead, kdb_sv text)
+{
+    kdb_buf_append_sv(out, kdb_sv_cstr(lead));
+    kdb_json_put_string(out, text);
+}
+
+/* `id` and `username` are one and the same; older clients read the second. */
+static void put_user(kdb_buf *out, const kdb_user *user)
+{
+    put_text(out, "{\"user\":{\"id\":", user->id.text);
+    put_text(out, ",\"username\":", user->id.text);
+    kdb_buf_printf(out, ",\"role\":\"%s\"", kdb_role_name(user->role));
+    if (user->email.len > 0) {
+        put_text(out, ",\"email\":", user->email);
+    } else {
+        kdb_buf_append_lit(out, ",\"email\":null");
+    }
+    put_time(out, "created_at", user->created_us);
+    put_time(out, "updated_at", user->updated_us);
+    kdb_buf_append_byte(out, '}');
+}
+
+static void put_admin_access(kdb_buf *out, const kdb_user *user)
+{
+    kdb_buf_printf(out, ",\"admin_ui_access\":%s", kdb_role_is_admin(user->role) ? "true" : "false");
+}
+
+static void put_pair(kdb_buf *out, const kdb_token_pair *pair)
+{
+    put_user(out, &pair->user);
+    put_admin_access(out, &pair->user);
+    put_time(out, "expires_at", pair->access_expires_us);
+    put_text(out, ",\"access_token\":", pair->access);
+    put_text(out, ",\"refresh_token\":", pair->refresh);
+    put_time(out, "refresh_expires_at", pair->refresh_expires_us);
+    kdb_buf_append_byte(out, '}');
+}
+
+/* `Secure` cookies do not come back over plain HTTP, so the proxy in front must say that the client came over TLS. */
+static bool came_over_tls(const kdbi_settings *set, h2o_req_t *req)
+{
+    return kdbi_trusted_has(&set->trusted, &kdbi_conn_of(req)->peer) &&
+           kdb_sv_ieq(kdbi_header_by_name(req, KDB_SV("x-forwarded-proto")), KDB_SV("https"));
+}
+
+static void set_cookie(kdbi_loop *loop, h2o_req_t *req, const char *name, kdb_sv value, int64_t expires_us)
+{
+    const kdbi_settings *set = &loop->api->set;
+    const time_t expires = (time_t)(expires_us / 1000000);
+    struct tm tm;
+    char date[40];
+    (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&expires, &tm));
+    kdb_buf text;
+    kdb_buf_init(&text, 0);
+    kdb_buf_printf(&text, "%s=%.*s; Path=/; HttpOnly; SameSite=Strict; Expires=%s%s", name, KDB_SV_ARG(value), date,
+                   set->cookie_secure && came_over_tls(set, req) ? "; Secure" : "");
+    h2o_iovec_t copy = h2o_strdup(&req->pool, text.ptr, text.len);
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_SET_COOKIE, NULL, copy.base, copy.len);
+    kdb_buf_done(&text);
+}
+
+static void forbid_caching(h2o_req_t *req)
+{
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+}
+
+/* The exchange's body becomes the answer. */
+static void send_pair(kdbi_exchange *ex, const kdb_token_pair *pair)
+{
+    forbid_caching(ex->req);
+    set_cookie(ex->loop, ex->req, ACCESS_COOKIE, pair->access, pair->access_expires_us);
+    set_cookie(ex->loop, ex->req, REFRESH_COOKIE, pair->refresh, pair->refresh_expires_us);
+    put_pair(kdbi_exchange_out(ex), pair);
+    kdbi_exchange_send(ex, 200);
+}
+
+/* ---- jobs on the hashing threads ---- */
+
+static void on_job_done(kdb_auth_job *job, kdb_status status, const kdb_err *err)
+{
+    kdbi_exchange *ex = KDB_CONTAINER_OF(job, kdbi_exchange, job);
+    ex->job_err.status = KDB_OK;
+    if (status != KDB_OK) {
+        ex->job_err = *err;
+        ex->job_err.status = status;
+    }
+    kdbi_exchange_finish(ex, false);
+}
+
+static kdbi_call call_of(kdbi_exchange *ex)
+{
+    return (kdbi_call){ .api = ex->loop->api,
+                        .loop = ex->loop,
+                        .conn = kdbi_conn_of(ex->req),
+                        .req = ex->req,
+                        .errors = KDBI_ERROR_AUTH };
+}
+
+/* The job is over, on the net thread again. False: it failed, and that has been answered. */
+static bool job_succeeded(kdbi_exchange *ex)
+{
+    if (ex->job_err.status == KDB_OK) {
+        return true;
+    }
+    kdbi_call call = call_of(ex);
+    kdbi_exchange_take_back(ex);
+    kdbi_respond_failure(&call, &ex->job_err);
+    return false;
+}
+
+static void submit_job(kdbi_call *call, kdbi_exchange *ex, kdb_auth_job_kind kind, const credentials *in,
+                       void (*answer)(kdbi_exchange *ex))
+{
+    ex->job = (kdb_auth_job){ .kind = kind,
+                              .user = in->user,
+                              .password = in->password,
+                              .root_password = in->root_password,
+                              .email = in->email,
+                              .from_loopback = kdbi_call_is_local(call),
+                              .arena = ex->arena,
+                              .done = on_job_done };
+    kdbi_exchange_hand_out(ex, answer);
+    kdb_err err;
+    if (kdb_auth_submit(call->api->auth, &ex->job, &err) != KDB_OK) {
+        kdbi_exchange_take_back(ex);
+        kdbi_respond_failure(call, &err);
+    }
+}
+
+static kdb_status check_rate(const kdbi_call *call, kdb_err *err)
+{
+    const kdbi_addr addr = kdbi_call_addr(call);
+    if (!kdbi_rate_limit_take(call->api->signins, kdbi_addr_key(&addr), kdb_monotonic_us())) {
+        return KDB_FAIL(err, KDB_RATE_LIMITED, "Too many attempts; try again shortly");
+    }
+    return KDB_OK;
+}
+
+/* ---- the endpoints ---- */
+
+static void answer_login(kdbi_exchange *ex)
+{
+    if (job_succeeded(ex)) {
+        send_pair(ex, &ex->job.pair);
+    }
+}
+
+void kdbi_post_login(kdbi_call *call)
+{
+    kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
+    credentials in;
+    kdb_err err;
+    if (check_rate(call, &err) != KDB_OK ||
+        read_body(call, login_fields, KDB_ARRAY_LEN(login_fields), ex->arena, &in, &err) != KDB_OK) {
+        kdbi_respond_failure(call, &err);
+        return;
+    }
+    submit_job(call, ex, KDB_AUTH_LOGIN, &in, answer_login);
+}
+
+static void answer_setup(kdbi_exchange *ex)
+{
+    if (ex->job_err.status == KDB_INVALID) {
+        kdbi_exchange_take_back(ex);
+        kdbi_respond_auth_error(ex->loop, ex->req, 400, "invalid_user", kdb_sv_cstr(ex->job_err.text));
+        return;
+    }
+    if (!job_succeeded(ex)) {
+        return;
+    }
+    kdb_buf *out = kdbi_exchange_out(ex);
+    put_user(out, &ex->job.created);
+    kdb_buf_append_lit(out, ",\"message\":\"Setup complete; sign in with the new account\"}");
+    forbid_caching(ex->req);
+    kdbi_exchange_send(ex, 200);
+}
+
+static kdb_status check_setup_place(const kdbi_call *call, kdb_err *err)
+{
+    if (!call->api->set.remote_setup && !kdbi_call_is_local(call)) {
+        return KDB_FAIL(err, KDB_REMOTE_DENIED, "Access denied");
+    }
+    return KDB_OK;
+}
+
+void kdbi_post_setup(kdbi_call *call)
+{
+    kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
+    credentials in;
+    kdb_err err;
+    if (check_setup_place(call, &err) != KDB_OK || check_rate(call, &err) != KDB_OK ||
+        read_body(call, setup_fields, KDB_ARRAY_LEN(setup_fields), ex->arena, &in, &err) != KDB_OK) {
+        kdbi_respond_failure(call, &err);
+        return;
+    }
+    submit_job(call, ex, KDB_AUTH_SETUP, &in, answer_setup);
+}
+
+/* The cookie, else the Bearer header. */
+static kdb_status refresh_token(const kdbi_call *call, kdb_sv *out, kdb_err *err)
+{
+    *out = find_cookie(call->req, KDB_SV(REFRESH_COOKIE));
+    return out->len > 0 ? KDB_OK : kdbi_bearer_token(call->req, out, err);
+}
+
+void kdbi_post_refresh(kdbi_call *call)
+{
+    kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
+    kdb_sv token;
+    kdb_token_pair pair;
+    kdb_err err;
+    if (check_rate(call, &err) != KDB_OK || refresh_token(call, &token, &err) != KDB_OK ||
+        kdb_auth_refresh(call->api->auth, token, ex->arena, &pair, &err) != KDB_OK) {
+        kdbi_respond_failure(call, &err);
+        return;
+    }
+    send_pair(ex, &pair);
+}
+
+void kdbi_post_logout(kdbi_call *call)
+{
+    set_cookie(call->loop, call->req, ACCESS_COOKIE, KDB_SV(""), 0);
+    set_cookie(call->loop, call->req, REFRESH_COOKIE, KDB_SV(""), 0);
+    kdbi_respond(call->loop, call->req, 200, KDB_SV("{\"message\":\"Logged out successfully\"}"));
+}
+
+/* The Bearer header, else the cookie. */
+static kdb_status access_token(const kdbi_call *call, kdb_sv *out, kdb_err *err)
+{
+    const kdb_status status = kdbi_bearer_token(call->req, out, err);
+    if (status == KDB_MISSING_AUTHORIZATION) {
+        *out = find_cookie(call->req, KDB_SV(ACCESS_COOKIE));
+        return out->len > 0 ? KDB_OK : status;
+    }
+    return status;
+}
+
+void kdbi_get_me(kdbi_call *call)
+{
+    kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
+    kdb_sv token;
+    kdb_user user;
+    kdb_err err;
+    if (access_token(call, &token, &err) != KDB_OK ||
+        kdb_auth_me(call->api->auth, token, ex->arena, &user, &err) != KDB_OK) {
+        kdbi_respond_failure(call, &err);
+        return;
+    }
+    kdb_buf *out = kdbi_exchange_out(ex);
+    put_user(out, &user);
+    put_admin_access(out, &user);
+    kdb_buf_append_byte(out, '}');
+    forbid_caching(call->req);
+    kdbi_respond_copy(call->loop, call->req, 200, kdb_buf_sv(out));
+}
+
+void kdbi_get_status(kdbi_call *call)
+{
+    const bool needed = kdb_auth_needs_setup(call->api->auth);
+    kdbi_respond(call->loop, call->req, 200,
+                 needed ? KDB_SV("{\"needs_setup\":true,\"message\":\"Set-up is still to be done\"}")
+                        : KDB_SV("{\"needs_setup\":false,\"message\":\"Set-up has been done\"}"));
+}

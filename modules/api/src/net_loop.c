@@ -1,0 +1,486 @@
+/* net_loop.c - the event loops. Loop 0 accepts and gives each connection to the loop that has fewest; a connection never
+ * moves. Nothing here waits: other threads reach a loop through its message queue only.
+ *
+ * H2O has one timeout for both idle connections and slow requests, and none for clients that do not read. So a sweep once
+ * a second looks at every connection, tells from its socket what it is doing, and shuts those that have done it too long;
+ * H2O then sees the end of the connection as if the client had closed it. Its own timeout is set beyond ours. */
+#include <errno.h>
+#include <linux/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api_int.h"
+
+enum { ACCEPT_BATCH = 64, LINGER_US = 5 * 1000000, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
+
+typedef enum note_kind { NOTE_CONNECTION, NOTE_DRAIN, NOTE_STOP } note_kind;
+
+/* A message to a loop that is not about an exchange. */
+typedef struct note {
+    h2o_multithread_message_t message;
+    note_kind kind;
+    int fd; /* NOTE_CONNECTION */
+} note;
+
+static void post_note(kdbi_loop *loop, note_kind kind, int fd)
+{
+    note *n = KDB_NEW(note);
+    n->kind = kind;
+    n->fd = fd;
+    h2o_multithread_send_message(&loop->notes, &n->message);
+}
+
+/* ---- the life of a connection ---- */
+
+kdbi_conn *kdbi_conn_of(h2o_req_t *req)
+{
+    return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
+static void count_connection(kdb_api *api)
+{
+    const uint64_t now = atomic_fetch_add(&api->connections, 1) + 1;
+    uint64_t peak = atomic_load(&api->connections_peak);
+    while (now > peak && !atomic_compare_exchange_weak(&api->connections_peak, &peak, now)) {
+    }
+}
+
+static void conn_free(kdbi_conn *conn)
+{
+    kdb_api *api = conn->loop->api;
+    atomic_fetch_sub(&conn->loop->nconns, 1);
+    h2o_linklist_unlink(&conn->link);
+    kdb_free(conn);
+    if (atomic_fetch_sub(&api->connections, 1) == 1 && atomic_load(&api->draining)) {
+        kdb_mutex_lock(&api->lock);
+        kdb_cond_broadcast(&api->changed);
+        kdb_mutex_unlock(&api->lock);
+    }
+}
+
+static void on_closed(void *arg)
+{
+    conn_free(arg);
+}
+
+static void on_linger_read(h2o_socket_t *sock, const char *err)
+{
+    h2o_buffer_consume(&sock->input, sock->input->size);
+    if (err != NULL) {
+        h2o_socket_close(sock);
+    }
+}
+
+/* Closing a socket with unread bytes resets the connection, and the client may lose the answer that is on its way to it
+ * (a body too large, say). So the write side is shut, and what the client still sends is thrown away for a while. */
+static void linger(kdbi_conn *conn)
+{
+    const int fd = dup(h2o_socket_get_fd(conn->sock));
+    if (fd < 0) {
+        conn_free(conn);
+        return;
+    }
+    (void)shutdown(fd, SHUT_WR);
+    conn->sock = h2o_evloop_socket_create(conn->loop->ctx.loop, fd, 0);
+    conn->sock->on_close.cb = on_closed;
+    conn->sock->on_close.data = conn;
+    conn->phase = KDBI_CONN_LINGERING;
+    conn->since_us = kdb_monotonic_us();
+    h2o_socket_read_start(conn->sock, on_linger_read);
+}
+
+static void on_h2o_closed(void *arg)
+{
+    kdbi_conn *conn = arg;
+    if (conn->lingers && !conn->loop->stopping) {
+        linger(conn);
+    } else {
+        conn_free(conn);
+    }
+}
+
+static kdbi_addr peer_of(int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    if (getpeername(fd, (struct sockaddr *)(void *)&sa, &len) != 0) {
+        return (kdbi_addr){ { 0 } };
+    }
+    return kdbi_addr_of((const struct sockaddr *)(const void *)&sa);
+}
+
+static void start_connection(kdbi_loop *loop, int fd)
+{
+    kdbi_conn *conn = KDB_NEW(kdbi_conn);
+    conn->loop = loop;
+    conn->peer = peer_of(fd);
+    conn->refused = atomic_load(&loop->api->connections) > loop->api->set.max_connections;
+    conn->since_us = kdb_monotonic_us();
+    h2o_linklist_insert(&loop->conns, &conn->link);
+    conn->sock = h2o_evloop_socket_create(loop->ctx.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    conn->sock->on_close.cb = on_h2o_closed;
+    conn->sock->on_close.data = conn;
+    struct timeval now = *h2o_get_timestamp(&loop->ctx, NULL, NULL);
+    h2o_http1_accept(&loop->accept, conn->sock, now);
+}
+
+/* ---- accepting ---- */
+
+static kdbi_loop *least_loaded(kdb_api *api)
+{
+    kdbi_loop *best = &api->loops[0];
+    for (size_t i = 1; i < api->nloops; i++) {
+        if (atomic_load(&api->loops[i].nconns) < atomic_load(&best->nconns)) {
+            best = &api->loops[i];
+        }
+    }
+    return best;
+}
+
+static void place_connection(kdb_api *api, int fd)
+{
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    kdbi_loop *loop = least_loaded(api);
+    count_connection(api);
+    atomic_fetch_add(&loop->nconns, 1);
+    if (loop == &api->loops[0]) {
+        start_connection(loop, fd);
+    } else {
+        post_note(loop, NOTE_CONNECTION, fd);
+    }
+}
+
+static void stop_accepting(kdbi_loop *loop)
+{
+    for (size_t i = 0; i < loop->api->nlisteners; i++) {
+        h2o_socket_read_stop(loop->listeners[i]);
+    }
+    loop->accepting = false;
+}
+
+/* Those over the limit are accepted too, to be told so; beyond that many they wait in the listener's queue. */
+static bool has_room(const kdb_api *api)
+{
+    return atomic_load(&api->connections) < api->set.max_connections + REFUSED_MAX;
+}
+
+static void on_accept(h2o_socket_t *listener, const char *err)
+{
+    kdbi_loop *loop = listener->data;
+    if (err != NULL) {
+        return;
+    }
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        const int fd = has_room(loop->api) ? accept4(h2o_socket_get_fd(listener), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
+                                           : -1;
+        if (fd >= 0) {
+            place_connection(loop->api, fd);
+        } else if (!has_room(loop->api) || (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)) {
+            kdb_log_warn("accepting paused connections=%" PRIu64 " err=\"%s\"",
+                         (uint64_t)atomic_load(&loop->api->connections),
+                         has_room(loop->api) ? strerror(errno) : "too many connections");
+            stop_accepting(loop);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+static void start_accepting(kdbi_loop *loop)
+{
+    for (size_t i = 0; i < loop->api->nlisteners; i++) {
+        h2o_socket_read_start(loop->listeners[i], on_accept);
+    }
+    loop->accepting = true;
+}
+
+static void open_listeners(kdbi_loop *loop)
+{
+    for (size_t i = 0; i < loop->api->nlisteners; i++) {
+        loop->listeners[i] =
+            h2o_evloop_socket_create(loop->ctx.loop, loop->api->listeners[i], H2O_SOCKET_FLAG_DONT_READ);
+        loop->listeners[i]->data = loop;
+    }
+    start_accepting(loop);
+}
+
+static void close_listeners(kdbi_loop *loop)
+{
+    for (size_t i = 0; i < KDBI_LISTENERS_MAX; i++) {
+        if (loop->listeners[i] != NULL) {
+            h2o_socket_close(loop->listeners[i]);
+            loop->listeners[i] = NULL;
+        }
+    }
+    loop->accepting = false;
+}
+
+/* ---- watching for clients that leave ---- */
+
+/* H2O does not read while a request is processed, and must not: its buffer holds the request. So readiness is asked for
+ * without reading, and a peek tells whether the client closed its side or sent its next request. */
+static void on_watched(h2o_socket_t *sock, KDB_UNUSED const char *err)
+{
+    kdbi_conn *conn = sock->on_close.data;
+    char byte;
+    const ssize_t n = recv(h2o_socket_get_fd(sock), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    h2o_socket_read_stop(sock);
+    if (n <= 0) {
+        kdbi_exchange_client_left(conn->watched);
+    }
+}
+
+void kdbi_conn_watch(kdbi_conn *conn, kdbi_exchange *ex)
+{
+    conn->watched = ex;
+    h2o_socket_dont_read(conn->sock, 1);
+    h2o_socket_read_start(conn->sock, on_watched);
+}
+
+void kdbi_conn_unwatch(kdbi_conn *conn)
+{
+    if (conn->watched == NULL) {
+        return;
+    }
+    conn->watched = NULL;
+    h2o_socket_read_stop(conn->sock);
+    h2o_socket_dont_read(conn->sock, 0);
+}
+
+/* ---- the sweep ---- */
+
+static kdbi_phase phase_of(const kdbi_conn *conn)
+{
+    if (conn->phase == KDBI_CONN_LINGERING) {
+        return KDBI_CONN_LINGERING;
+    }
+    if (h2o_socket_is_writing(conn->sock)) {
+        return KDBI_CONN_WRITING;
+    }
+    if (conn->watched != NULL || !h2o_socket_is_reading(conn->sock)) {
+        return KDBI_CONN_RUNNING;
+    }
+    return conn->sock->input->size > 0 ? KDBI_CONN_READING : KDBI_CONN_IDLE;
+}
+
+/* Rises with every answer, and while one is written with every packet that the client takes. */
+static uint64_t bytes_moved(const kdbi_conn *conn, kdbi_phase phase)
+{
+    uint64_t moved = conn->sock->bytes_written;
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    if (phase == KDBI_CONN_WRITING &&
+        getsockopt(h2o_socket_get_fd(conn->sock), IPPROTO_TCP, TCP_INFO, &info, &len) == 0) {
+        moved += info.tcpi_bytes_acked;
+    }
+    return moved;
+}
+
+/* How long a connection may be in a phase; 0: for ever. */
+static int64_t phase_limit(const kdbi_loop *loop, kdbi_phase phase)
+{
+    const kdbi_settings *set = &loop->api->set;
+    switch (phase) {
+    case KDBI_CONN_IDLE:
+        return loop->draining ? 1 : set->keepalive_us;
+    case KDBI_CONN_READING:
+        return set->request_us;
+    case KDBI_CONN_WRITING:
+        return set->stalled_us;
+    case KDBI_CONN_LINGERING:
+        return loop->stopping ? 1 : LINGER_US;
+    case KDBI_CONN_RUNNING:
+    case KDBI_CONN_PHASE_COUNT:
+        break;
+    }
+    return 0;
+}
+
+/* H2O sees the end of the connection, and ends it. */
+static void shut(const kdbi_conn *conn)
+{
+    (void)shutdown(h2o_socket_get_fd(conn->sock), SHUT_RDWR);
+}
+
+static void check_connection(kdbi_conn *conn, int64_t now_us)
+{
+    const kdbi_phase phase = phase_of(conn);
+    const uint64_t moved = bytes_moved(conn, phase);
+    const int64_t limit = phase_limit(conn->loop, phase);
+    if (phase != conn->phase || moved != conn->moved) {
+        conn->phase = phase;
+        conn->moved = moved;
+        conn->since_us = now_us;
+    }
+    if (limit != 0 && now_us - conn->since_us >= limit) {
+        shut(conn);
+    }
+}
+
+static void check_connections(kdbi_loop *loop)
+{
+    const int64_t now_us = kdb_monotonic_us();
+    for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
+        check_connection(KDB_CONTAINER_OF(link, kdbi_conn, link), now_us);
+    }
+}
+
+static void on_sweep(h2o_timeout_entry_t *entry)
+{
+    kdbi_loop *loop = KDB_CONTAINER_OF(entry, kdbi_loop, sweep);
+    check_connections(loop);
+    if (loop->listeners[0] != NULL && !loop->accepting && !loop->draining) {
+        start_accepting(loop);
+    }
+    h2o_timeout_link(loop->ctx.loop, &loop->ctx.one_sec_timeout, &loop->sweep);
+}
+
+/* ---- messages ---- */
+
+static void on_answers(KDB_UNUSED h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    while (!h2o_linklist_is_empty(messages)) {
+        kdbi_exchange *ex = KDB_CONTAINER_OF(messages->next, kdbi_exchange, message.link);
+        h2o_linklist_unlink(&ex->message.link);
+        kdbi_exchange_news(ex);
+    }
+}
+
+/* Idle connections are closed at once, the others when they have their answer. */
+static void drain(kdbi_loop *loop)
+{
+    loop->draining = true;
+    h2o_context_request_shutdown(&loop->ctx);
+    close_listeners(loop);
+    for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
+        const kdbi_conn *conn = KDB_CONTAINER_OF(link, kdbi_conn, link);
+        if (phase_of(conn) == KDBI_CONN_IDLE) {
+            shut(conn);
+        }
+    }
+}
+
+static void on_note(kdbi_loop *loop, const note *n)
+{
+    switch (n->kind) {
+    case NOTE_CONNECTION:
+        start_connection(loop, n->fd);
+        return;
+    case NOTE_DRAIN:
+        drain(loop);
+        return;
+    case NOTE_STOP:
+        drain(loop);
+        loop->stopping = true;
+        return;
+    }
+}
+
+static void on_notes(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    kdbi_loop *loop = KDB_CONTAINER_OF(receiver, kdbi_loop, notes);
+    while (!h2o_linklist_is_empty(messages)) {
+        note *n = KDB_CONTAINER_OF(messages->next, note, message.link);
+        h2o_linklist_unlink(&n->message.link);
+        on_note(loop, n);
+        kdb_free(n);
+    }
+}
+
+void kdbi_loop_drain(kdbi_loop *loop)
+{
+    post_note(loop, NOTE_DRAIN, -1);
+}
+
+void kdbi_loop_stop(kdbi_loop *loop)
+{
+    post_note(loop, NOTE_STOP, -1);
+}
+
+/* ---- the thread ---- */
+
+static void configure(kdbi_loop *loop)
+{
+    const kdbi_settings *set = &loop->api->set;
+    h2o_config_init(&loop->config);
+    loop->config.server_name = h2o_iovec_init("", 0);
+    loop->config.max_request_entity_size = set->max_body;
+    loop->config.http1.upgrade_to_http2 = 0;
+    loop->config.http1.req_timeout = (uint64_t)((set->keepalive_us + set->request_us) / 1000 + H2O_SLACK_MS);
+    h2o_hostconf_t *host = h2o_config_register_host(&loop->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    kdbi_routes_register(loop, host);
+    kdbi_response_register_filter(loop, host);
+}
+
+static void set_up(kdbi_loop *loop)
+{
+    configure(loop);
+    h2o_context_init(&loop->ctx, h2o_evloop_create(), &loop->config);
+    loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->ctx, .hosts = loop->config.hosts };
+    h2o_multithread_register_receiver(loop->ctx.queue, &loop->answers, on_answers);
+    h2o_multithread_register_receiver(loop->ctx.queue, &loop->notes, on_notes);
+    h2o_linklist_init_anchor(&loop->conns);
+    loop->sweep.cb = on_sweep;
+    h2o_timeout_link(loop->ctx.loop, &loop->ctx.one_sec_timeout, &loop->sweep);
+    if (loop->index == 0) {
+        open_listeners(loop);
+    }
+}
+
+static void tell_ready(kdb_api *api)
+{
+    kdb_mutex_lock(&api->lock);
+    api->ready++;
+    kdb_cond_broadcast(&api->changed);
+    kdb_mutex_unlock(&api->lock);
+}
+
+/* Closes every connection; H2O frees them as it sees the end of each. Exchanges end with the work on them. */
+static void close_connections(kdbi_loop *loop)
+{
+    while (!h2o_linklist_is_empty(&loop->conns) || loop->nbusy > 0) {
+        for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
+            shut(KDB_CONTAINER_OF(link, kdbi_conn, link));
+        }
+        (void)h2o_evloop_run(loop->ctx.loop, STOP_WAIT_MS);
+    }
+}
+
+static void tear_down(kdbi_loop *loop)
+{
+    close_connections(loop);
+    while (loop->idle != NULL) {
+        kdbi_exchange *ex = loop->idle;
+        loop->idle = ex->next_idle;
+        kdbi_exchange_free(ex);
+    }
+    h2o_timeout_unlink(&loop->sweep);
+    h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->answers);
+    h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->notes);
+    h2o_evloop_t *evloop = loop->ctx.loop;
+    h2o_context_dispose(&loop->ctx);
+    h2o_evloop_destroy(evloop);
+    h2o_config_dispose(&loop->config);
+}
+
+static void loop_main(void *arg)
+{
+    kdbi_loop *loop = arg;
+    set_up(loop);
+    tell_ready(loop->api);
+    while (!loop->stopping) {
+        (void)h2o_evloop_run(loop->ctx.loop, INT32_MAX);
+    }
+    tear_down(loop);
+}
+
+void kdbi_loop_start(kdbi_loop *loop)
+{
+    kdb_thread_start(&loop->thread, "kdb-net", KDB_THREAD_NET, loop_main, loop);
+}

@@ -1,0 +1,495 @@
+/* dialect_expr.c - expressions to engine text. One function per kind of node, and one table that names them: a node that
+ * is not in the table is refused. Operators come in brackets, so that the engine's precedence never matters. */
+#include "dialect_int.h"
+
+typedef kdb_status (*expr_emitter)(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
+
+kdbi_expr kdbi_expr_in(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope)
+{
+    return (kdbi_expr){ .b = b, .context = { scope, context->ctes }, .scope = scope };
+}
+
+kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out)
+{
+    for (size_t i = 0; i < nnodes; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(kdbi_emit_expr(e, nodes[i], out));
+    }
+    return KDB_OK;
+}
+
+bool kdbi_is_constant(const PgQuery__Node *node)
+{
+    if (node == NULL) {
+        return false;
+    }
+    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST) {
+        return node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL ||
+               node->a_const->val_case == PG_QUERY__A__CONST__VAL_FVAL;
+    }
+    if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR ||
+        node->a_expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP || node->a_expr->n_name != 1) {
+        return false;
+    }
+    const char *op = kdbi_node_string(node->a_expr->name[0]);
+    return op != NULL && op[1] == '\0' && strchr("+-*/%", op[0]) != NULL && kdbi_is_constant(node->a_expr->rexpr) &&
+           (node->a_expr->lexpr == NULL || kdbi_is_constant(node->a_expr->lexpr));
+}
+
+/* ---- literals and parameters ---- */
+
+/* Arithmetic on literals is BIGINT (sql.md 24 rule 33), which the engine must be told. */
+static void emit_number(const kdbi_expr *e, kdb_sv digits, kdb_buf *out)
+{
+    uint64_t value = 0;
+    if (e->constant && kdb_parse_u64(digits, &value, NULL) == KDB_OK && value <= INT64_MAX) {
+        kdb_buf_printf(out, "CAST(%.*s AS BIGINT)", KDB_SV_ARG(digits));
+    } else {
+        kdb_buf_append_sv(out, digits);
+    }
+}
+
+static kdb_status emit_bits(const kdbi_expr *e, const PgQuery__AConst *constant, kdb_buf *out)
+{
+    const kdb_sv hex = kdb_sv_cstr(constant->bsval->bsval);
+    kdb_sv bytes;
+    if (hex.len == 0 || hex.ptr[0] != 'x') {
+        return KDBI_REFUSE(e->b, constant->location, "bit strings are not supported");
+    }
+    if (kdb_hex_decode(e->b->arena, kdb_sv_of(hex.ptr + 1, hex.len - 1), &bytes, NULL) != KDB_OK) {
+        return KDBI_REFUSE(e->b, constant->location, "invalid hexadecimal literal");
+    }
+    kdb_buf_append_lit(out, "CAST('");
+    for (size_t i = 0; i < bytes.len; i++) {
+        kdb_buf_printf(out, "\\x%02X", (unsigned char)bytes.ptr[i]);
+    }
+    kdb_buf_append_lit(out, "' AS BLOB)");
+    return KDB_OK;
+}
+
+static kdb_status emit_const(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__AConst *constant = node->a_const;
+    if (constant->isnull) {
+        kdb_buf_append_lit(out, "NULL");
+        return KDB_OK;
+    }
+    switch (constant->val_case) {
+    case PG_QUERY__A__CONST__VAL_IVAL: {
+        char digits[16];
+        const int len = snprintf(digits, sizeof digits, "%d", constant->ival->ival);
+        emit_number(e, kdb_sv_of(digits, (size_t)len), out);
+        return KDB_OK;
+    }
+    case PG_QUERY__A__CONST__VAL_FVAL:
+        emit_number(e, kdb_sv_cstr(constant->fval->fval), out);
+        return KDB_OK;
+    case PG_QUERY__A__CONST__VAL_BOOLVAL:
+        kdb_buf_append_sv(out, constant->boolval->boolval ? KDB_SV("TRUE") : KDB_SV("FALSE"));
+        return KDB_OK;
+    case PG_QUERY__A__CONST__VAL_SVAL:
+        return kdbi_emit_text(e->b, kdb_sv_cstr(constant->sval->sval), constant->location, out);
+    case PG_QUERY__A__CONST__VAL_BSVAL:
+        return emit_bits(e, constant, out);
+    case PG_QUERY__A__CONST__VAL__NOT_SET:
+    case _PG_QUERY__A__CONST__VAL__CASE_IS_INT_SIZE:
+        break;
+    }
+    kdb_buf_append_lit(out, "0"); /* the grammar's tree leaves a zero out */
+    return KDB_OK;
+}
+
+static kdb_status emit_param(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const int32_t number = node->param_ref->number;
+    if (number < 1 || (uint32_t)number > e->b->nparams) {
+        return KDBI_REFUSE(e->b, node->param_ref->location, "there is no parameter $%d", number);
+    }
+    e->b->param_used[number - 1] = true;
+    kdb_buf_printf(out, "$%d", number);
+    return KDB_OK;
+}
+
+static kdb_status emit_column(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    kdbi_found found;
+    if (kdbi_is_star(node->column_ref)) {
+        return KDBI_REFUSE(e->b, node->column_ref->location, "\"*\" is not supported here");
+    }
+    KDB_TRY(kdbi_resolve(e->b, e->scope, node->column_ref, &found));
+    kdbi_emit_found(&found, out);
+    return KDB_OK;
+}
+
+static kdb_status emit_operator(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    return kdbi_emit_a_expr(e, node->a_expr, out);
+}
+
+/* ---- truth ---- */
+
+static kdb_status emit_bool(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__BoolExpr *expr = node->bool_expr;
+    if (expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR) {
+        kdb_buf_append_lit(out, "(NOT ");
+        KDB_TRY(kdbi_emit_list(e, expr->args, expr->n_args, out));
+        kdb_buf_append_byte(out, ')');
+        return KDB_OK;
+    }
+    const kdb_sv word = expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR ? KDB_SV(" AND ") : KDB_SV(" OR ");
+    kdb_buf_append_byte(out, '(');
+    for (size_t i = 0; i < expr->n_args; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : word);
+        KDB_TRY(kdbi_emit_expr(e, expr->args[i], out));
+    }
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* (expr IS ..) */
+static kdb_status emit_test(const kdbi_expr *e, const PgQuery__Node *arg, kdb_sv test, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, arg, out));
+    kdb_buf_append_sv(out, test);
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+static kdb_status emit_null_test(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const bool is_null = node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL;
+    return emit_test(e, node->null_test->arg, is_null ? KDB_SV(" IS NULL") : KDB_SV(" IS NOT NULL"), out);
+}
+
+static kdb_status emit_boolean_test(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__BooleanTest *test = node->boolean_test;
+    switch (test->booltesttype) {
+    case PG_QUERY__BOOL_TEST_TYPE__IS_TRUE:
+        return emit_test(e, test->arg, KDB_SV(" IS TRUE"), out);
+    case PG_QUERY__BOOL_TEST_TYPE__IS_NOT_TRUE:
+        return emit_test(e, test->arg, KDB_SV(" IS NOT TRUE"), out);
+    case PG_QUERY__BOOL_TEST_TYPE__IS_FALSE:
+        return emit_test(e, test->arg, KDB_SV(" IS FALSE"), out);
+    case PG_QUERY__BOOL_TEST_TYPE__IS_NOT_FALSE:
+        return emit_test(e, test->arg, KDB_SV(" IS NOT FALSE"), out);
+    case PG_QUERY__BOOL_TEST_TYPE__IS_UNKNOWN:
+        return emit_test(e, test->arg, KDB_SV(" IS NULL"), out);
+    case PG_QUERY__BOOL_TEST_TYPE__IS_NOT_UNKNOWN:
+        return emit_test(e, test->arg, KDB_SV(" IS NOT NULL"), out);
+    default:
+        return KDBI_REFUSE(e->b, test->location, "this test is not supported");
+    }
+}
+
+/* ---- CASE, COALESCE, rows, arrays ---- */
+
+static kdb_status emit_case(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__CaseExpr *expr = node->case_expr;
+    kdb_buf_append_lit(out, "CASE");
+    if (expr->arg != NULL) {
+        kdb_buf_append_byte(out, ' ');
+        KDB_TRY(kdbi_emit_expr(e, expr->arg, out));
+    }
+    for (size_t i = 0; i < expr->n_args; i++) {
+        if (expr->args[i]->node_case != PG_QUERY__NODE__NODE_CASE_WHEN) {
+            return KDBI_REFUSE(e->b, expr->location, "this form of CASE is not supported");
+        }
+        kdb_buf_append_lit(out, " WHEN ");
+        KDB_TRY(kdbi_emit_expr(e, expr->args[i]->case_when->expr, out));
+        kdb_buf_append_lit(out, " THEN ");
+        KDB_TRY(kdbi_emit_expr(e, expr->args[i]->case_when->result, out));
+    }
+    if (expr->defresult != NULL) {
+        kdb_buf_append_lit(out, " ELSE ");
+        KDB_TRY(kdbi_emit_expr(e, expr->defresult, out));
+    }
+    kdb_buf_append_lit(out, " END");
+    return KDB_OK;
+}
+
+static kdb_status emit_bracketed(const kdbi_expr *e, kdb_sv open, PgQuery__Node *const *args, size_t nargs,
+                                 kdb_sv close, kdb_buf *out)
+{
+    kdb_buf_append_sv(out, open);
+    KDB_TRY(kdbi_emit_list(e, args, nargs, out));
+    kdb_buf_append_sv(out, close);
+    return KDB_OK;
+}
+
+static kdb_status emit_coalesce(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    return emit_bracketed(e, KDB_SV("COALESCE("), node->coalesce_expr->args, node->coalesce_expr->n_args, KDB_SV(")"),
+                          out);
+}
+
+static kdb_status emit_min_max(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const bool greatest = node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_GREATEST;
+    return emit_bracketed(e, greatest ? KDB_SV("greatest(") : KDB_SV("least("), node->min_max_expr->args,
+                          node->min_max_expr->n_args, KDB_SV(")"), out);
+}
+
+static kdb_status emit_row(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    if (node->row_expr->n_args == 0) {
+        return KDBI_REFUSE(e->b, node->row_expr->location, "empty rows are not supported");
+    }
+    return emit_bracketed(e, KDB_SV("ROW("), node->row_expr->args, node->row_expr->n_args, KDB_SV(")"), out);
+}
+
+static kdb_status emit_array(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    return emit_bracketed(e, KDB_SV("["), node->a_array_expr->elements, node->a_array_expr->n_elements, KDB_SV("]"),
+                          out);
+}
+
+static kdb_status emit_subscript(const kdbi_expr *e, const PgQuery__AIndices *index, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, '[');
+    if (index->lidx != NULL) {
+        KDB_TRY(kdbi_emit_expr(e, index->lidx, out));
+    }
+    kdb_buf_append_sv(out, index->is_slice ? KDB_SV(":") : KDB_SV(""));
+    if (index->uidx != NULL) {
+        KDB_TRY(kdbi_emit_expr(e, index->uidx, out));
+    }
+    kdb_buf_append_byte(out, ']');
+    return KDB_OK;
+}
+
+static kdb_status emit_indirection(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__AIndirection *indirection = node->a_indirection;
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, indirection->arg, out));
+    kdb_buf_append_byte(out, ')');
+    for (size_t i = 0; i < indirection->n_indirection; i++) {
+        if (indirection->indirection[i]->node_case != PG_QUERY__NODE__NODE_A_INDICES) {
+            return KDBI_REFUSE(e->b, kdbi_node_location(indirection->arg), "fields of a value are not supported");
+        }
+        KDB_TRY(emit_subscript(e, indirection->indirection[i]->a_indices, out));
+    }
+    return KDB_OK;
+}
+
+/* ---- subqueries ---- */
+
+static kdb_status emit_subquery(const kdbi_expr *e, const PgQuery__SubLink *link, kdb_sv before, kdb_buf *out)
+{
+    kdbi_columns ignored = { 0 };
+    if (link->subselect == NULL || link->subselect->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
+        return KDBI_REFUSE(e->b, link->location, "this form of a subquery is not supported");
+    }
+    kdb_buf_append_sv(out, before);
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_query(e->b, &e->context, link->subselect->select_stmt, out, &ignored));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* x IN (SELECT ..), x = ANY (SELECT ..), x < ALL (SELECT ..) */
+static kdb_status emit_compared(const kdbi_expr *e, const PgQuery__SubLink *link, kdb_buf *out)
+{
+    const bool any = link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK;
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, link->testexpr, out));
+    if (link->n_oper_name == 0) {
+        KDB_TRY(emit_subquery(e, link, KDB_SV(" IN "), out));
+    } else {
+        const char *op = kdbi_comparison(link->oper_name, link->n_oper_name);
+        if (op == NULL) {
+            return KDBI_REFUSE(e->b, link->location, "this operator is not supported with ANY or ALL");
+        }
+        kdb_buf_printf(out, " %s", op);
+        KDB_TRY(emit_subquery(e, link, any ? KDB_SV(" ANY ") : KDB_SV(" ALL "), out));
+    }
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+static kdb_status emit_sub_link(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__SubLink *link = node->sub_link;
+    switch (link->sub_link_type) {
+    case PG_QUERY__SUB_LINK_TYPE__EXISTS_SUBLINK:
+        return emit_subquery(e, link, KDB_SV("EXISTS "), out);
+    case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK:
+        return emit_subquery(e, link, KDB_SV(""), out);
+    case PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK:
+        return emit_subquery(e, link, KDB_SV("ARRAY "), out);
+    case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:
+    case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
+        return emit_compared(e, link, out);
+    default:
+        return KDBI_REFUSE(e->b, link->location, "this form of a subquery is not supported");
+    }
+}
+
+/* ---- casts ---- */
+
+static kdb_status emit_boolean_value(const kdb_value *value, kdb_buf *out)
+{
+    kdb_buf_append_sv(out, value->as.b ? KDB_SV("TRUE") : KDB_SV("FALSE"));
+    return KDB_OK;
+}
+
+/* Literals that the engine would read otherwise than sql.md 4 says: text as BOOLEAN, BYTES and times with an offset.
+ * *out_done is false for all others. */
+static kdb_status emit_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out, bool *out_done)
+{
+    kdb_value value;
+    *out_done = false;
+    if (!kdbi_literal_value(node, e->b->arena, &value) || value.is_null) {
+        return KDB_OK;
+    }
+    *out_done = true;
+    if (value.type.kind == KDB_TYPE_BOOLEAN) {
+        return emit_boolean_value(&value, out);
+    }
+    if (value.type.kind == KDB_TYPE_TIMESTAMP || value.type.kind == KDB_TYPE_DATETIME) {
+        const kdb_sv text = kdb_value_to_text(&value, e->b->arena);
+        kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(text));
+        return KDB_OK;
+    }
+    if (value.type.kind == KDB_TYPE_BYTES) {
+        kdb_buf_append_lit(out, "CAST('");
+        for (size_t i = 0; i < value.as.bytes.len; i++) {
+            kdb_buf_printf(out, "\\x%02X", (unsigned char)value.as.bytes.ptr[i]);
+        }
+        kdb_buf_append_lit(out, "' AS BLOB)");
+        return KDB_OK;
+    }
+    *out_done = false;
+    return KDB_OK;
+}
+
+/* INTERVAL '1' DAY: the unit is a bit in the type's parameter, as PostgreSQL numbers them. */
+typedef struct interval_unit {
+    int32_t bit;
+    const char *function;
+} interval_unit;
+
+static const interval_unit interval_units[] = {
+    { 1 << 2, "to_years(CAST(" },   { 1 << 1, "to_months(CAST(" },   { 1 << 3, "to_days(CAST(" },
+    { 1 << 10, "to_hours(CAST(" }, { 1 << 11, "to_minutes(CAST(" }, { 1 << 12, "to_seconds(CAST(" },
+};
+
+static kdb_status emit_interval(const kdbi_expr *e, const PgQuery__TypeCast *cast, kdb_buf *out)
+{
+    const PgQuery__TypeName *type = cast->type_name;
+    kdb_value mask;
+    if (type->n_typmods == 1 && kdbi_literal_value(type->typmods[0], NULL, &mask) &&
+        mask.type.kind == KDB_TYPE_BIGINT) {
+        for (size_t i = 0; i < KDB_ARRAY_LEN(interval_units); i++) {
+            if (mask.as.i64 == interval_units[i].bit) {
+                const bool seconds = interval_units[i].bit == 1 << 12;
+                kdb_buf_append_sv(out, kdb_sv_cstr(interval_units[i].function));
+                KDB_TRY(kdbi_emit_expr(e, cast->arg, out));
+                kdb_buf_append_sv(out, seconds ? KDB_SV(" AS DOUBLE))") : KDB_SV(" AS INTEGER))"));
+                return KDB_OK;
+            }
+        }
+    }
+    return KDBI_REFUSE(e->b, cast->location, "these INTERVAL fields are not supported");
+}
+
+static bool is_interval_with_fields(const PgQuery__TypeName *type)
+{
+    const char *name = type->n_names == 0 ? NULL : kdbi_node_string(type->names[type->n_names - 1]);
+    return name != NULL && strcmp(name, "interval") == 0 && type->n_typmods != 0 && type->n_array_bounds == 0;
+}
+
+static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const PgQuery__TypeCast *cast = node->type_cast;
+    bool done = false;
+    kdb_type type;
+    if (cast->type_name == NULL) {
+        return KDBI_REFUSE(e->b, cast->location, "this cast is not supported");
+    }
+    if (is_interval_with_fields(cast->type_name)) {
+        return emit_interval(e, cast, out);
+    }
+    KDB_TRY(emit_typed_literal(e, node, out, &done));
+    if (done) {
+        return KDB_OK;
+    }
+    kdb_buf_append_lit(out, "CAST(");
+    KDB_TRY(kdbi_emit_expr(e, cast->arg, out));
+    kdb_buf_append_lit(out, " AS ");
+    KDB_TRY(kdbi_emit_type(cast->type_name, e->b->query->text, out, &type, e->b->err));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* ---- the rest ---- */
+
+static kdb_status emit_function(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    return kdbi_emit_call(e, node->func_call, out);
+}
+
+static kdb_status emit_value_function(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    return kdbi_emit_value_function(e, node->sqlvalue_function, out);
+}
+
+static kdb_status emit_grouping(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    return emit_bracketed(e, KDB_SV("GROUPING("), node->grouping_func->args, node->grouping_func->n_args, KDB_SV(")"),
+                          out);
+}
+
+typedef struct expr_kind {
+    PgQuery__Node__NodeCase node;
+    expr_emitter emit;  /* NULL: refused as `what` */
+    const char *what;
+} expr_kind;
+
+static const expr_kind expr_kinds[] = {
+    { PG_QUERY__NODE__NODE_COLUMN_REF, emit_column, NULL },
+    { PG_QUERY__NODE__NODE_A_CONST, emit_const, NULL },
+    { PG_QUERY__NODE__NODE_A_EXPR, emit_operator, NULL },
+    { PG_QUERY__NODE__NODE_BOOL_EXPR, emit_bool, NULL },
+    { PG_QUERY__NODE__NODE_FUNC_CALL, emit_function, NULL },
+    { PG_QUERY__NODE__NODE_PARAM_REF, emit_param, NULL },
+    { PG_QUERY__NODE__NODE_TYPE_CAST, emit_cast, NULL },
+    { PG_QUERY__NODE__NODE_NULL_TEST, emit_null_test, NULL },
+    { PG_QUERY__NODE__NODE_BOOLEAN_TEST, emit_boolean_test, NULL },
+    { PG_QUERY__NODE__NODE_CASE_EXPR, emit_case, NULL },
+    { PG_QUERY__NODE__NODE_COALESCE_EXPR, emit_coalesce, NULL },
+    { PG_QUERY__NODE__NODE_MIN_MAX_EXPR, emit_min_max, NULL },
+    { PG_QUERY__NODE__NODE_SUB_LINK, emit_sub_link, NULL },
+    { PG_QUERY__NODE__NODE_ROW_EXPR, emit_row, NULL },
+    { PG_QUERY__NODE__NODE_A_ARRAY_EXPR, emit_array, NULL },
+    { PG_QUERY__NODE__NODE_A_INDIRECTION, emit_indirection, NULL },
+    { PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION, emit_value_function, NULL },
+    { PG_QUERY__NODE__NODE_GROUPING_FUNC, emit_grouping, NULL },
+    { PG_QUERY__NODE__NODE_COLLATE_CLAUSE, NULL, "COLLATE" },
+    { PG_QUERY__NODE__NODE_XML_EXPR, NULL, "XML" },
+    { PG_QUERY__NODE__NODE_XML_SERIALIZE, NULL, "XML" },
+    { PG_QUERY__NODE__NODE_CURRENT_OF_EXPR, NULL, "CURRENT OF" },
+    { PG_QUERY__NODE__NODE_SET_TO_DEFAULT, NULL, "DEFAULT in an expression" },
+    { PG_QUERY__NODE__NODE_NAMED_ARG_EXPR, NULL, "a named argument" },
+    { PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF, NULL, "assigning several columns at once" },
+};
+
+kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const char *what = "this expression";
+    for (size_t i = 0; node != NULL && i < KDB_ARRAY_LEN(expr_kinds); i++) {
+        if (node->node_case != expr_kinds[i].node) {
+            continue;
+        }
+        if (expr_kinds[i].emit != NULL) {
+            return expr_kinds[i].emit(e, node, out);
+        }
+        what = expr_kinds[i].what;
+        break;
+    }
+    return KDBI_REFUSE(e->b, kdbi_node_location(node), "%s is not supported", what);
+}

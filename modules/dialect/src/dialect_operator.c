@@ -1,0 +1,375 @@
+/* dialect_operator.c - operators to engine text: one row each. Where the engine means something else by an operator
+ * (`->`, `~`, LIKE without ESCAPE), it gets the function or form that means what sql.md says. */
+#include "dialect_int.h"
+
+typedef enum operator_form {
+    FORM_INFIX,
+    FORM_COMPARISON, /* infix, and allowed with ANY and ALL */
+    FORM_CALL,       /* engine(left, right) */
+    FORM_REGEX,      /* regexp_matches: matches anywhere */
+    FORM_JSON
+} operator_form;
+
+typedef struct operator_def {
+    const char *name;
+    operator_form form;
+    const char *engine; /* text, or function */
+} operator_def;
+
+static const operator_def binary_operators[] = {
+    { "=", FORM_COMPARISON, "=" },
+    { "<>", FORM_COMPARISON, "<>" },
+    { "<", FORM_COMPARISON, "<" },
+    { "<=", FORM_COMPARISON, "<=" },
+    { ">", FORM_COMPARISON, ">" },
+    { ">=", FORM_COMPARISON, ">=" },
+    { "+", FORM_INFIX, "+" },
+    { "-", FORM_INFIX, "-" },
+    { "*", FORM_INFIX, "*" },
+    { "/", FORM_INFIX, "/" },
+    { "%", FORM_INFIX, "%" },
+    { "^", FORM_CALL, "pow" },
+    { "||", FORM_INFIX, "||" },
+    { "&", FORM_INFIX, "&" },
+    { "|", FORM_INFIX, "|" },
+    { "#", FORM_CALL, "xor" },
+    { "<<", FORM_INFIX, "<<" },
+    { ">>", FORM_INFIX, ">>" },
+    { "@>", FORM_CALL, "list_has_all" },
+    { "&&", FORM_CALL, "list_has_any" },
+    { "~", FORM_REGEX, "regexp_matches(" },
+    { "~*", FORM_REGEX, "regexp_matches(" },
+    { "!~", FORM_REGEX, "(NOT regexp_matches(" },
+    { "!~*", FORM_REGEX, "(NOT regexp_matches(" },
+    { "->", FORM_JSON, "json_get" },
+    { "->>", FORM_JSON, "json_as_text" },
+    { "?", FORM_JSON, "json_contains" },
+};
+
+typedef struct prefix_def {
+    const char *name;
+    const char *open; /* before the operand; a bracket closes it */
+} prefix_def;
+
+static const prefix_def prefix_operators[] = {
+    { "+", "(+ " }, { "-", "(- " }, { "~", "(~ " }, { "@", "abs(" }, { "|/", "sqrt(" }, { "||/", "cbrt(" },
+};
+
+static const operator_def *find_binary(const char *name)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(binary_operators); i++) {
+        if (strcmp(binary_operators[i].name, name) == 0) {
+            return &binary_operators[i];
+        }
+    }
+    return NULL;
+}
+
+/* A qualified operator, OPERATOR(pg_catalog.+), has two names and is not ours. */
+static const char *operator_name(PgQuery__Node *const *names, size_t nnames)
+{
+    return nnames == 1 ? kdbi_node_string(names[0]) : NULL;
+}
+
+const char *kdbi_comparison(PgQuery__Node *const *names, size_t nnames)
+{
+    const char *name = operator_name(names, nnames);
+    const operator_def *def = name == NULL ? NULL : find_binary(name);
+    return def != NULL && def->form == FORM_COMPARISON ? def->engine : NULL;
+}
+
+static kdb_status refuse(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *name)
+{
+    return KDBI_REFUSE(e->b, expr->location, "Operator %s is not supported", name == NULL ? "" : name);
+}
+
+/* (left <middle> right) */
+static kdb_status emit_infix(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv middle, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    kdb_buf_append_sv(out, middle);
+    KDB_TRY(kdbi_emit_expr(e, expr->rexpr, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+static kdb_status emit_pair(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv open, kdb_sv close, kdb_buf *out)
+{
+    kdb_buf_append_sv(out, open);
+    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    kdb_buf_append_lit(out, ", ");
+    KDB_TRY(kdbi_emit_expr(e, expr->rexpr, out));
+    kdb_buf_append_sv(out, close);
+    return KDB_OK;
+}
+
+static kdb_status emit_regex(const kdbi_expr *e, const PgQuery__AExpr *expr, const operator_def *def, kdb_buf *out)
+{
+    const bool negated = def->name[0] == '!';
+    const bool any_case = def->name[strlen(def->name) - 1] == '*';
+    KDB_TRY(emit_pair(e, expr, kdb_sv_cstr(def->engine), any_case ? KDB_SV(", 'i')") : KDB_SV(")"), out));
+    kdb_buf_append_sv(out, negated ? KDB_SV(")") : KDB_SV(""));
+    return KDB_OK;
+}
+
+static kdb_status emit_binary(const kdbi_expr *e, const PgQuery__AExpr *expr, const operator_def *def, kdb_buf *out)
+{
+    switch (def->form) {
+    case FORM_INFIX:
+    case FORM_COMPARISON: {
+        const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
+        return emit_infix(e, expr, middle, out);
+    }
+    case FORM_CALL: {
+        const kdb_sv open = kdb_sv_printf(e->b->arena, "%s(", def->engine);
+        return emit_pair(e, expr, open, KDB_SV(")"), out);
+    }
+    case FORM_REGEX:
+        return emit_regex(e, expr, def, out);
+    case FORM_JSON: {
+        PgQuery__Node *const args[] = { expr->lexpr, expr->rexpr };
+        return kdbi_emit_json(e, def->engine, args, 2, expr->location, out);
+    }
+    }
+    return refuse(e, expr, def->name);
+}
+
+static kdb_status emit_prefix(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *name, kdb_buf *out)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(prefix_operators); i++) {
+        if (strcmp(prefix_operators[i].name, name) == 0) {
+            kdb_buf_append_sv(out, kdb_sv_cstr(prefix_operators[i].open));
+            KDB_TRY(kdbi_emit_expr(e, expr->rexpr, out));
+            kdb_buf_append_byte(out, ')');
+            return KDB_OK;
+        }
+    }
+    return refuse(e, expr, name);
+}
+
+/* `-5` is one literal: the smallest BIGINT has no positive counterpart. */
+static bool emit_signed_integer(const PgQuery__AExpr *expr, const kdbi_expr *e, kdb_buf *out)
+{
+    const PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_A_EXPR, .a_expr = (PgQuery__AExpr *)(uintptr_t)expr };
+    kdb_value value;
+    if (expr->lexpr != NULL || !kdbi_literal_value(&node, NULL, &value) || value.type.kind != KDB_TYPE_BIGINT) {
+        return false;
+    }
+    kdb_buf_append_sv(out, e->constant ? KDB_SV("CAST(") : KDB_SV("("));
+    kdb_buf_append_i64(out, value.as.i64);
+    kdb_buf_append_sv(out, e->constant ? KDB_SV(" AS BIGINT)") : KDB_SV(")"));
+    return true;
+}
+
+static kdb_status emit_op(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    const char *name = operator_name(expr->name, expr->n_name);
+    if (name == NULL || expr->rexpr == NULL) {
+        return refuse(e, expr, name);
+    }
+    if (emit_signed_integer(expr, e, out)) {
+        return KDB_OK;
+    }
+    const PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_A_EXPR, .a_expr = (PgQuery__AExpr *)(uintptr_t)expr };
+    kdbi_expr inner = *e;
+    inner.constant = e->constant || kdbi_is_constant(&node);
+    if (expr->lexpr == NULL) {
+        return emit_prefix(&inner, expr, name, out);
+    }
+    const operator_def *def = find_binary(name);
+    return def == NULL ? refuse(e, expr, name) : emit_binary(&inner, expr, def, out);
+}
+
+/* ---- LIKE, SIMILAR TO ---- */
+
+/* The grammar's own function around a pattern, with the ESCAPE given as second argument; NULL for a plain pattern. */
+static const PgQuery__FuncCall *pattern_call(const PgQuery__Node *node, const char *function)
+{
+    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_FUNC_CALL || node->func_call->n_funcname != 2) {
+        return NULL;
+    }
+    const char *schema = kdbi_node_string(node->func_call->funcname[0]);
+    const char *name = kdbi_node_string(node->func_call->funcname[1]);
+    const bool found = schema != NULL && name != NULL && strcmp(schema, "pg_catalog") == 0 &&
+                       strcmp(name, function) == 0 && node->func_call->n_args >= 1 && node->func_call->n_args <= 2;
+    return found ? node->func_call : NULL;
+}
+
+/* The text of a string literal; NULL for anything else. */
+static const char *literal_text(const PgQuery__Node *node)
+{
+    const bool text = node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
+                      node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL;
+    return text ? node->a_const->sval->sval : NULL;
+}
+
+/* Backslash escapes unless ESCAPE says otherwise (sql.md 24 rule 23); a literal without one needs no saying. */
+static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv positive, kdb_sv negative,
+                            kdb_buf *out)
+{
+    const char *name = operator_name(expr->name, expr->n_name);
+    if (name == NULL) {
+        return refuse(e, expr, NULL);
+    }
+    const PgQuery__FuncCall *call = pattern_call(expr->rexpr, "like_escape");
+    const PgQuery__Node *pattern = call == NULL ? expr->rexpr : call->args[0];
+    const char *text = literal_text(pattern);
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    kdb_buf_append_sv(out, name[0] == '!' ? negative : positive);
+    KDB_TRY(kdbi_emit_expr(e, pattern, out));
+    if (call != NULL && call->n_args == 2) {
+        kdb_buf_append_lit(out, " ESCAPE ");
+        KDB_TRY(kdbi_emit_expr(e, call->args[1], out));
+    } else if (text == NULL || strchr(text, '\\') != NULL) {
+        kdb_buf_append_lit(out, " ESCAPE '\\'");
+    }
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* SQL's pattern as a regular expression: `%` and `_` are wild, `.^$` are not, the escape takes any meaning away. */
+static kdb_sv similar_regex(kdb_arena *arena, const char *pattern, char escape)
+{
+    char *out = kdb_arena_alloc_raw(arena, 2 * strlen(pattern) + 8);
+    size_t len = 0;
+    for (const char *c = pattern; *c != '\0'; c++) {
+        if (*c == escape && c[1] != '\0') {
+            c++;
+            if (strchr("\\.^$|()[]{}*+?", *c) != NULL) {
+                out[len++] = '\\';
+            }
+            out[len++] = *c;
+        } else if (*c == '%') {
+            out[len++] = '.';
+            out[len++] = '*';
+        } else if (*c == '_') {
+            out[len++] = '.';
+        } else {
+            if (strchr("\\.^$", *c) != NULL) {
+                out[len++] = '\\';
+            }
+            out[len++] = *c;
+        }
+    }
+    return kdb_sv_of(out, len);
+}
+
+static kdb_status emit_similar(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    const char *name = operator_name(expr->name, expr->n_name);
+    const PgQuery__FuncCall *call = pattern_call(expr->rexpr, "similar_to_escape");
+    const char *pattern = call == NULL ? NULL : literal_text(call->args[0]);
+    const char *escape = call == NULL || call->n_args == 1 ? "\\" : literal_text(call->args[1]);
+    if (name == NULL || pattern == NULL || escape == NULL || strlen(escape) > 1) {
+        return KDBI_REFUSE(e->b, expr->location, "SIMILAR TO needs a literal pattern");
+    }
+    const bool negated = name[0] == '!';
+    kdb_buf_append_sv(out, negated ? KDB_SV("(NOT regexp_full_match(") : KDB_SV("regexp_full_match("));
+    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    kdb_buf_append_lit(out, ", ");
+    KDB_TRY(kdbi_emit_text(e->b, similar_regex(e->b->arena, pattern, escape[0]), expr->location, out));
+    kdb_buf_append_sv(out, negated ? KDB_SV(", 's'))") : KDB_SV(", 's')"));
+    return KDB_OK;
+}
+
+/* ---- IN, BETWEEN, ANY, ALL and kin ---- */
+
+static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    const char *name = operator_name(expr->name, expr->n_name);
+    if (name == NULL || expr->rexpr == NULL || expr->rexpr->node_case != PG_QUERY__NODE__NODE_LIST) {
+        return refuse(e, expr, name);
+    }
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    kdb_buf_append_sv(out, name[0] == '<' ? KDB_SV(" NOT IN (") : KDB_SV(" IN ("));
+    KDB_TRY(kdbi_emit_list(e, expr->rexpr->list->items, expr->rexpr->list->n_items, out));
+    kdb_buf_append_lit(out, "))");
+    return KDB_OK;
+}
+
+static kdb_status emit_between(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv words, kdb_buf *out)
+{
+    if (expr->rexpr == NULL || expr->rexpr->node_case != PG_QUERY__NODE__NODE_LIST || expr->rexpr->list->n_items != 2) {
+        return refuse(e, expr, "BETWEEN");
+    }
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    kdb_buf_append_sv(out, words);
+    KDB_TRY(kdbi_emit_expr(e, expr->rexpr->list->items[0], out));
+    kdb_buf_append_lit(out, " AND ");
+    KDB_TRY(kdbi_emit_expr(e, expr->rexpr->list->items[1], out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* (x BETWEEN a AND b OR x BETWEEN b AND a), which the engine has no word for. */
+static kdb_status emit_symmetric(const kdbi_expr *e, const PgQuery__AExpr *expr, bool negated, kdb_buf *out)
+{
+    kdb_buf_append_sv(out, negated ? KDB_SV("(NOT (") : KDB_SV("("));
+    KDB_TRY(emit_between(e, expr, KDB_SV(" BETWEEN "), out));
+    kdb_buf_append_lit(out, " OR ");
+    PgQuery__List swapped = *expr->rexpr->list;
+    PgQuery__Node *items[2] = { swapped.items[1], swapped.items[0] };
+    swapped.items = items;
+    PgQuery__Node list = { .node_case = PG_QUERY__NODE__NODE_LIST, .list = &swapped };
+    PgQuery__AExpr turned = *expr;
+    turned.rexpr = &list;
+    if (out->overflow) { /* nested, the text doubles each time */
+        return KDBI_REFUSE(e->b, expr->location, "the statement is too large");
+    }
+    KDB_TRY(emit_between(e, &turned, KDB_SV(" BETWEEN "), out));
+    kdb_buf_append_sv(out, negated ? KDB_SV("))") : KDB_SV(")"));
+    return KDB_OK;
+}
+
+/* x = ANY (array) */
+static kdb_status emit_any(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *word, kdb_buf *out)
+{
+    const char *op = kdbi_comparison(expr->name, expr->n_name);
+    if (op == NULL) {
+        return KDBI_REFUSE(e->b, expr->location, "this operator is not supported with ANY or ALL");
+    }
+    const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s %s(", op, word);
+    KDB_TRY(emit_infix(e, expr, middle, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    switch (expr->kind) {
+    case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
+        return emit_op(e, expr, out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY:
+        return emit_any(e, expr, "ANY", out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL:
+        return emit_any(e, expr, "ALL", out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_DISTINCT:
+        return emit_infix(e, expr, KDB_SV(" IS DISTINCT FROM "), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_DISTINCT:
+        return emit_infix(e, expr, KDB_SV(" IS NOT DISTINCT FROM "), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF:
+        return emit_pair(e, expr, KDB_SV("nullif("), KDB_SV(")"), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_IN:
+        return emit_in(e, expr, out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_LIKE:
+        return emit_like(e, expr, KDB_SV(" LIKE "), KDB_SV(" NOT LIKE "), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
+        return emit_like(e, expr, KDB_SV(" ILIKE "), KDB_SV(" NOT ILIKE "), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
+        return emit_similar(e, expr, out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:
+        return emit_between(e, expr, KDB_SV(" BETWEEN "), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN:
+        return emit_between(e, expr, KDB_SV(" NOT BETWEEN "), out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN_SYM:
+        return emit_symmetric(e, expr, false, out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM:
+        return emit_symmetric(e, expr, true, out);
+    default:
+        return KDBI_REFUSE(e->b, expr->location, "this operator is not supported");
+    }
+}

@@ -1,0 +1,615 @@
+/* dialect_select.c - queries to engine text. A SELECT's FROM is written first, because it says what the names in the
+ * rest mean; `*` is spelled out, so that the result's columns are known here and never depend on the engine. */
+#include "dialect_int.h"
+
+/* ---- the select list ---- */
+
+typedef struct target_list {
+    const kdbi_expr *e;
+    kdb_buf *out;
+    kdbi_columns *results;
+} target_list;
+
+static void begin_target(target_list *list)
+{
+    kdb_buf_append_sv(list->out, list->results->count == 0 ? KDB_SV("") : KDB_SV(", "));
+}
+
+static void emit_as(kdb_sv name, kdb_buf *out)
+{
+    kdb_buf_append_lit(out, " AS ");
+    kdbi_emit_name(name, out);
+}
+
+/* The result column that a name found in FROM makes. */
+static void add_found_result(target_list *list, const kdbi_found *found, kdb_sv name)
+{
+    kdbi_column *result = kdbi_columns_add(list->results, list->e->b->arena);
+    result->name = name;
+    result->engine = name;
+    if (found->kind == KDBI_FOUND_COLUMN && !found->merged_outer) {
+        const kdbi_column *origin = &found->relation->columns.items[found->column];
+        result->slot = origin->slot;
+        result->column = origin->column;
+        result->constant = origin->constant;
+    }
+}
+
+static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv name)
+{
+    begin_target(list);
+    kdbi_emit_found(found, list->out);
+    const bool named = found->kind == KDBI_FOUND_COLUMN &&
+                       kdb_sv_eq(found->relation->columns.items[found->column].engine, name);
+    if (!named) {
+        emit_as(name, list->out);
+    }
+    add_found_result(list, found, name);
+}
+
+static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
+{
+    kdbi_binding *b = list->e->b;
+    const kdbi_scope *scope = list->e->scope;
+    const kdbi_relation *relation = NULL;
+    KDB_TRY(kdbi_resolve_star(b, scope, ref, &relation));
+    if (relation != NULL) {
+        for (size_t i = 0; i < relation->columns.count; i++) {
+            const kdbi_found found = { .relation = relation, .column = (uint32_t)i };
+            add_found_target(list, &found, relation->columns.items[i].name);
+        }
+        return KDB_OK;
+    }
+    if (scope->nvisible == 0) {
+        return KDBI_REFUSE(b, ref->location, "SELECT * with no tables specified is not valid");
+    }
+    for (size_t i = 0; i < scope->nvisible; i++) {
+        const kdbi_visible *visible = &scope->visible[i];
+        const kdbi_found found = { .relation = visible->relation, .column = visible->column,
+                                   .merged = visible->merged, .merged_outer = visible->merged_outer };
+        add_found_target(list, &found, visible->relation->columns.items[visible->column].name);
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget *target)
+{
+    kdbi_found found;
+    KDB_TRY(kdbi_resolve(list->e->b, list->e->scope, target->val->column_ref, &found));
+    add_found_target(list, &found, target->name[0] == '\0' ? found.name : kdb_sv_cstr(target->name));
+    return KDB_OK;
+}
+
+static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
+{
+    kdbi_binding *b = list->e->b;
+    begin_target(list);
+    KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
+    kdb_sv name = kdb_sv_cstr(target->name);
+    if (name.len == 0 && !b->query->untitled) {
+        name = kdbi_title(b->query->text, target->location, target->val, b->arena);
+    }
+    if (name.len != 0) {
+        emit_as(name, list->out);
+    }
+    kdbi_column *result = kdbi_columns_add(list->results, b->arena);
+    result->name = name;
+    result->engine = name;
+    result->constant = kdbi_is_constant(target->val);
+    return KDB_OK;
+}
+
+static kdb_status emit_target(target_list *list, const PgQuery__Node *node)
+{
+    kdbi_binding *b = list->e->b;
+    if (node->node_case != PG_QUERY__NODE__NODE_RES_TARGET || node->res_target->val == NULL ||
+        node->res_target->n_indirection != 0) {
+        return KDBI_REFUSE(b, kdbi_node_location(node), "this form of a select list is not supported");
+    }
+    if (list->out->overflow) { /* `*` may make much of little text: stop early */
+        return KDBI_REFUSE(b, -1, "the statement is too large");
+    }
+    const PgQuery__ResTarget *target = node->res_target;
+    if (target->val->node_case != PG_QUERY__NODE__NODE_COLUMN_REF) {
+        return emit_expr_target(list, target);
+    }
+    return kdbi_is_star(target->val->column_ref) ? emit_star(list, target->val->column_ref)
+                                                 : emit_column_target(list, target);
+}
+
+/* ---- ORDER BY, DISTINCT, GROUP BY ---- */
+
+static bool is_result_name(const kdbi_scope *scope, const PgQuery__Node *node, kdb_sv *out)
+{
+    const bool bare = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
+                      node->column_ref->n_fields == 1;
+    const char *name = bare ? kdbi_node_string(node->column_ref->fields[0]) : NULL;
+    for (size_t i = 0; name != NULL && i < scope->results.count; i++) {
+        if (kdb_sv_ieq(scope->results.items[i].name, kdb_sv_cstr(name))) {
+            *out = scope->results.items[i].name;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A sort key: a result column's name comes before a FROM column's. An integer, a position, goes through as it is. */
+static kdb_status emit_sort_key(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    kdb_sv name;
+    if (is_result_name(e->scope, node, &name)) {
+        kdbi_emit_name(name, out);
+        return KDB_OK;
+    }
+    return kdbi_emit_expr(e, node, out);
+}
+
+static kdb_status emit_sort(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                          const PgQuery__SortBy *sort, kdb_buf *out)
+{
+    if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING || sort->n_use_op != 0) {
+        return KDBI_REFUSE(b, kdbi_node_location(sort->node), "ORDER BY .. USING is not supported");
+    }
+    const kdbi_expr e = kdbi_expr_in(b, context, scope);
+    KDB_TRY(emit_sort_key(&e, sort->node, out));
+    if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC) {
+        kdb_buf_append_lit(out, " DESC");
+    } else if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_ASC) {
+        kdb_buf_append_lit(out, " ASC");
+    }
+    if (sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST) {
+        kdb_buf_append_lit(out, " NULLS FIRST");
+    } else if (sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST) {
+        kdb_buf_append_lit(out, " NULLS LAST");
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_emit_sort_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                               PgQuery__Node *const *items, size_t nitems, kdb_buf *out)
+{
+    for (size_t i = 0; i < nitems; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV(" ORDER BY ") : KDB_SV(", "));
+        if (items[i]->node_case != PG_QUERY__NODE__NODE_SORT_BY) {
+            return KDBI_REFUSE(b, -1, "this form of ORDER BY is not supported");
+        }
+        KDB_TRY(emit_sort(b, context, scope, items[i]->sort_by, out));
+    }
+    return KDB_OK;
+}
+
+/* DISTINCT alone is a list of one empty node. */
+static kdb_status emit_distinct(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    if (select->n_distinct_clause == 0) {
+        return KDB_OK;
+    }
+    kdb_buf_append_lit(out, "DISTINCT ");
+    if (select->distinct_clause[0]->node_case == PG_QUERY__NODE__NODE__NOT_SET) {
+        return KDB_OK;
+    }
+    for (size_t i = 0; i < select->n_distinct_clause; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("ON (") : KDB_SV(", "));
+        KDB_TRY(emit_sort_key(e, select->distinct_clause[i], out));
+    }
+    kdb_buf_append_lit(out, ") ");
+    return KDB_OK;
+}
+
+static kdb_status emit_group_item(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
+
+static kdb_status emit_group_list(const kdbi_expr *e, PgQuery__Node *const *items, size_t nitems, kdb_buf *out)
+{
+    for (size_t i = 0; i < nitems; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(emit_group_item(e, items[i], out));
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_grouping_set(const kdbi_expr *e, const PgQuery__GroupingSet *set, kdb_buf *out)
+{
+    switch (set->kind) {
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_EMPTY:
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_SIMPLE:
+        kdb_buf_append_lit(out, "(");
+        break;
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_ROLLUP:
+        kdb_buf_append_lit(out, "ROLLUP (");
+        break;
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_CUBE:
+        kdb_buf_append_lit(out, "CUBE (");
+        break;
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_SETS:
+        kdb_buf_append_lit(out, "GROUPING SETS (");
+        break;
+    default:
+        return KDBI_REFUSE(e->b, set->location, "this form of GROUP BY is not supported");
+    }
+    KDB_TRY(emit_group_list(e, set->content, set->n_content, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+static kdb_status emit_group_item(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET) {
+        return emit_grouping_set(e, node->grouping_set, out);
+    }
+    if (node->node_case == PG_QUERY__NODE__NODE_ROW_EXPR &&
+        node->row_expr->row_format == PG_QUERY__COERCION_FORM__COERCE_IMPLICIT_CAST) { /* (a, b) is a set */
+        kdb_buf_append_byte(out, '(');
+        KDB_TRY(emit_group_list(e, node->row_expr->args, node->row_expr->n_args, out));
+        kdb_buf_append_byte(out, ')');
+        return KDB_OK;
+    }
+    return kdbi_emit_expr(e, node, out);
+}
+
+static kdb_status emit_group_by(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    if (select->n_group_clause == 0) {
+        return KDB_OK;
+    }
+    if (select->group_distinct) {
+        return KDBI_REFUSE(e->b, kdbi_node_location(select->group_clause[0]), "GROUP BY DISTINCT is not supported");
+    }
+    kdb_buf_append_lit(out, " GROUP BY ");
+    return emit_group_list(e, select->group_clause, select->n_group_clause, out);
+}
+
+/* ---- one SELECT ---- */
+
+kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    if (select->where_clause == NULL) {
+        return KDB_OK;
+    }
+    kdb_buf_append_lit(out, " WHERE ");
+    e->scope->in_where = true;
+    const kdb_status status = kdbi_emit_expr(e, select->where_clause, out);
+    e->scope->in_where = false;
+    if (status == KDB_OK) {
+        kdbi_collect_conds(e->b, e->scope, select->where_clause);
+    }
+    return status;
+}
+
+kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                 const PgQuery__SelectStmt *select, size_t first, kdb_buf *out)
+{
+    for (size_t i = first; i < select->n_from_clause; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV(" FROM ") : KDB_SV(", "));
+        KDB_TRY(kdbi_emit_from(b, context, scope, select->from_clause[i], out));
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    kdbi_columns results = { 0 };
+    target_list list = { .e = e, .out = out, .results = &results };
+    for (size_t i = 0; i < select->n_target_list; i++) {
+        KDB_TRY(emit_target(&list, select->target_list[i]));
+    }
+    if (results.count == 0) {
+        return KDBI_REFUSE(e->b, -1, "SELECT needs at least one column");
+    }
+    e->scope->results = results;
+    return KDB_OK;
+}
+
+/* Everything behind FROM up to WINDOW. */
+static kdb_status emit_clauses(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    KDB_TRY(kdbi_emit_where(e, select, out));
+    KDB_TRY(emit_group_by(e, select, out));
+    if (select->having_clause != NULL) {
+        kdb_buf_append_lit(out, " HAVING ");
+        KDB_TRY(kdbi_emit_expr(e, select->having_clause, out));
+    }
+    return kdbi_emit_window_list(e, select->window_clause, select->n_window_clause, out);
+}
+
+static kdb_status emit_plain_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                    const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    KDB_CLEANUP(kdb_buf_done) kdb_buf from = { .limit = KDBI_TEXT_MAX };
+    KDB_CLEANUP(kdb_buf_done) kdb_buf targets = { .limit = KDBI_TEXT_MAX };
+    KDB_TRY(kdbi_emit_from_list(b, context, scope, select, 0, &from));
+    scope->select = select;
+    kdbi_expr e = kdbi_expr_in(b, context, scope);
+    KDB_TRY(emit_target_list(&e, select, &targets));
+    kdb_buf_append_lit(out, "SELECT ");
+    KDB_TRY(emit_distinct(&e, select, out));
+    KDB_TRY(kdbi_append_part(b, out, &targets));
+    KDB_TRY(kdbi_append_part(b, out, &from));
+    return emit_clauses(&e, select, out);
+}
+
+/* ---- VALUES ---- */
+
+static kdb_status emit_values(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                              const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    const size_t width = select->values_lists[0]->list->n_items;
+    const kdbi_expr e = kdbi_expr_in(b, context, scope);
+    kdb_buf_append_lit(out, "SELECT * FROM (VALUES ");
+    for (size_t i = 0; i < select->n_values_lists; i++) {
+        const PgQuery__List *row = select->values_lists[i]->list;
+        if (row->n_items != width) {
+            return KDBI_REFUSE(b, kdbi_node_location(row->n_items == 0 ? NULL : row->items[0]),
+                               "VALUES lists must all be the same length");
+        }
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("(") : KDB_SV(", ("));
+        KDB_TRY(kdbi_emit_list(&e, row->items, row->n_items, out));
+        kdb_buf_append_byte(out, ')');
+    }
+    kdb_buf_append_lit(out, ") AS \"kdb_values\"(");
+    for (size_t i = 0; i < width; i++) {
+        kdbi_column *column = kdbi_columns_add(&scope->results, b->arena);
+        column->name = column->engine = kdb_sv_printf(b->arena, "column%zu", i + 1);
+        column->constant = select->n_values_lists == 1 && kdbi_is_constant(select->values_lists[0]->list->items[i]);
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        kdbi_emit_name(column->name, out);
+    }
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* ---- set operations ---- */
+
+static kdb_sv set_words(const PgQuery__SelectStmt *select)
+{
+    switch (select->op) {
+    case PG_QUERY__SET_OPERATION__SETOP_UNION:
+        return select->all ? KDB_SV(" UNION ALL ") : KDB_SV(" UNION ");
+    case PG_QUERY__SET_OPERATION__SETOP_INTERSECT:
+        return select->all ? KDB_SV(" INTERSECT ALL ") : KDB_SV(" INTERSECT ");
+    default:
+        return select->all ? KDB_SV(" EXCEPT ALL ") : KDB_SV(" EXCEPT ");
+    }
+}
+
+static kdb_status emit_side(kdbi_binding *b, const kdbi_context *context, const PgQuery__SelectStmt *select,
+                            kdb_buf *out, kdbi_columns *results)
+{
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_query(b, context, select, out, results));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* Named like the left side; where the values come from is not told. */
+static kdb_status emit_set_operation(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                     const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    kdbi_columns left = { 0 };
+    kdbi_columns right = { 0 };
+    KDB_TRY(emit_side(b, context, select->larg, out, &left));
+    kdb_buf_append_sv(out, set_words(select));
+    KDB_TRY(emit_side(b, context, select->rarg, out, &right));
+    if (left.count != right.count) {
+        return KDBI_REFUSE(b, -1, "each query of a set operation must have the same number of columns");
+    }
+    for (size_t i = 0; i < left.count; i++) {
+        kdbi_column *column = kdbi_columns_add(&scope->results, b->arena);
+        column->name = column->engine = left.items[i].name;
+        column->constant = left.items[i].constant && right.items[i].constant;
+    }
+    return KDB_OK;
+}
+
+/* ---- WITH ---- */
+
+static kdb_status check_cte(kdbi_binding *b, const PgQuery__CommonTableExpr *cte)
+{
+    if (cte->search_clause != NULL || cte->cycle_clause != NULL) {
+        return KDBI_REFUSE(b, cte->location, "SEARCH and CYCLE are not supported");
+    }
+    if (cte->ctequery == NULL || cte->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
+        return KDBI_REFUSE(b, cte->location, "WITH holds a statement that is not a SELECT");
+    }
+    return KDB_OK;
+}
+
+static kdb_status name_cte_columns(kdbi_binding *b, kdbi_cte *cte, const PgQuery__CommonTableExpr *expr)
+{
+    bool renamed = false;
+    if (expr->n_aliascolnames > cte->columns.count) {
+        return KDBI_REFUSE(b, expr->location, "WITH query \"%s\" has %zu columns available but %zu columns specified",
+                           expr->ctename, cte->columns.count, expr->n_aliascolnames);
+    }
+    for (size_t i = 0; i < expr->n_aliascolnames; i++) {
+        const char *name = kdbi_node_string(expr->aliascolnames[i]);
+        cte->columns.items[i].name = kdb_sv_cstr(name == NULL ? "" : name);
+    }
+    return kdbi_columns_unique(b, &cte->columns, expr->location, &renamed);
+}
+
+static void emit_cte_head(const kdbi_cte *cte, const PgQuery__CommonTableExpr *expr, kdb_buf *out)
+{
+    kdbi_emit_name(cte->engine, out);
+    for (size_t i = 0; i < cte->columns.count; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("(") : KDB_SV(", "));
+        kdbi_emit_name(cte->columns.items[i].engine, out);
+    }
+    kdb_buf_append_lit(out, ") AS ");
+    if (expr->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeAlways) {
+        kdb_buf_append_lit(out, "MATERIALIZED ");
+    } else if (expr->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeNever) {
+        kdb_buf_append_lit(out, "NOT MATERIALIZED ");
+    }
+}
+
+/* UNION without what would be in the way of recursion. */
+static bool may_recurse(const PgQuery__SelectStmt *select)
+{
+    return select->op == PG_QUERY__SET_OPERATION__SETOP_UNION && select->n_sort_clause == 0 &&
+           select->limit_count == NULL && select->limit_offset == NULL && select->with_clause == NULL;
+}
+
+/* `<base> UNION <step>`, where the step sees the query itself with the base's columns. */
+static kdb_status emit_recursive_body(kdbi_binding *b, const kdbi_context *context, kdbi_cte *cte,
+                                      const PgQuery__CommonTableExpr *expr, kdb_buf *out)
+{
+    const PgQuery__SelectStmt *select = expr->ctequery->select_stmt;
+    KDB_TRY(emit_side(b, context, select->larg, out, &cte->columns));
+    KDB_TRY(name_cte_columns(b, cte, expr));
+    for (size_t i = 0; i < cte->columns.count; i++) {
+        cte->columns.items[i].slot = -1;
+        cte->columns.items[i].constant = false;
+    }
+    kdb_buf_append_sv(out, set_words(select));
+    const kdbi_context step = { context->outer, cte };
+    kdbi_columns results = { 0 };
+    KDB_TRY(emit_side(b, &step, select->rarg, out, &results));
+    if (results.count != cte->columns.count) {
+        return KDBI_REFUSE(b, expr->location, "each query of a set operation must have the same number of columns");
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_cte_body(kdbi_binding *b, const kdbi_context *context, kdbi_cte *cte,
+                                const PgQuery__CommonTableExpr *expr, bool recursive, kdb_buf *out)
+{
+    if (recursive && may_recurse(expr->ctequery->select_stmt)) {
+        return emit_recursive_body(b, context, cte, expr, out);
+    }
+    KDB_TRY(kdbi_emit_query(b, context, expr->ctequery->select_stmt, out, &cte->columns));
+    return name_cte_columns(b, cte, expr);
+}
+
+/* The columns come out of the body, so that is written aside and the head, which lists them, before it. */
+static kdb_status emit_cte(kdbi_binding *b, kdbi_context *context, const PgQuery__CommonTableExpr *expr,
+                           bool recursive, kdb_buf *out)
+{
+    KDB_CLEANUP(kdb_buf_done) kdb_buf body = { .limit = KDBI_TEXT_MAX };
+    KDB_TRY(check_cte(b, expr));
+    kdbi_cte *cte = KDB_ARENA_NEW(b->arena, kdbi_cte);
+    cte->next = context->ctes;
+    cte->name = kdb_sv_cstr(expr->ctename);
+    cte->engine = kdb_sv_printf(b->arena, "kdb_cte_%u", b->nctes++);
+    KDB_TRY(emit_cte_body(b, context, cte, expr, recursive, &body));
+    emit_cte_head(cte, expr, out);
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_append_part(b, out, &body));
+    kdb_buf_append_byte(out, ')');
+    context->ctes = cte;
+    return KDB_OK;
+}
+
+/* Adds to context->ctes: each name is visible to those after it and to the query. */
+kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with, kdb_buf *out)
+{
+    for (size_t i = 0; with != NULL && i < with->n_ctes; i++) {
+        const kdb_sv words = with->recursive ? KDB_SV("WITH RECURSIVE ") : KDB_SV("WITH ");
+        kdb_buf_append_sv(out, i == 0 ? words : KDB_SV(", "));
+        if (with->ctes[i]->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR) {
+            return KDBI_REFUSE(b, with->location, "this form of WITH is not supported");
+        }
+        KDB_TRY(emit_cte(b, context, with->ctes[i]->common_table_expr, with->recursive, out));
+    }
+    if (with != NULL && with->n_ctes != 0) {
+        kdb_buf_append_byte(out, ' ');
+    }
+    return KDB_OK;
+}
+
+/* ---- LIMIT ---- */
+
+static bool is_null_const(const PgQuery__Node *node)
+{
+    return node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->isnull;
+}
+
+/* LIMIT ALL is a NULL. No column is visible. */
+static kdb_status emit_limit_part(kdbi_binding *b, const kdbi_context *context, kdb_sv words,
+                                  const PgQuery__Node *node, kdb_buf *out)
+{
+    if (node == NULL || is_null_const(node)) {
+        return KDB_OK;
+    }
+    kdbi_scope nothing = { .outer = context->outer };
+    const kdbi_expr e = kdbi_expr_in(b, context, &nothing);
+    kdb_buf_append_sv(out, words);
+    return kdbi_emit_expr(&e, node, out);
+}
+
+static kdb_status emit_limit(kdbi_binding *b, const kdbi_context *context, const PgQuery__SelectStmt *select,
+                             kdb_buf *out)
+{
+    if (select->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES) {
+        return KDBI_REFUSE(b, kdbi_node_location(select->limit_count), "WITH TIES is not supported");
+    }
+    KDB_TRY(emit_limit_part(b, context, KDB_SV(" LIMIT "), select->limit_count, out));
+    return emit_limit_part(b, context, KDB_SV(" OFFSET "), select->limit_offset, out);
+}
+
+/* ---- queries ---- */
+
+/* A query over one table that no clause reorders comes in the table's order, so that paging is stable (sql.md 9): the
+ * scan's own, by key, or by `_seq` where there is no key. */
+static void order_like_table(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    const kdbi_relation *only = scope->nrelations == 1 ? scope->relations[0] : NULL;
+    if (select->n_sort_clause != 0 || only == NULL || only->table == NULL || !only->table->has_seq ||
+        b->bound->ntables != 1 || scope->has_aggregate || scope->has_window || select->n_group_clause != 0 ||
+        select->having_clause != NULL || select->n_distinct_clause != 0) {
+        return;
+    }
+    if (!only->table->order_by_seq) {
+        b->bound->scan_order = true;
+        return;
+    }
+    const kdbi_column *seq = kdbi_seq_column(only);
+    if (seq != NULL) {
+        kdb_buf_append_lit(out, " ORDER BY ");
+        kdbi_emit_name(only->engine, out);
+        kdb_buf_append_byte(out, '.');
+        kdbi_emit_name(seq->engine, out);
+    }
+}
+
+static kdb_status check_select(kdbi_binding *b, const PgQuery__SelectStmt *select)
+{
+    if (select->into_clause != NULL) {
+        return KDBI_REFUSE(b, -1, "SELECT INTO is not supported");
+    }
+    if (select->n_locking_clause != 0) {
+        return KDBI_REFUSE(b, -1, "FOR UPDATE and FOR SHARE are not supported");
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_body(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                            const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    switch (select->op) {
+    case PG_QUERY__SET_OPERATION__SETOP_UNION:
+    case PG_QUERY__SET_OPERATION__SETOP_INTERSECT:
+    case PG_QUERY__SET_OPERATION__SETOP_EXCEPT:
+        return emit_set_operation(b, context, scope, select, out);
+    default:
+        return select->n_values_lists != 0 ? emit_values(b, context, scope, select, out)
+                                           : emit_plain_select(b, context, scope, select, out);
+    }
+}
+
+kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const PgQuery__SelectStmt *select,
+                           kdb_buf *out, kdbi_columns *results)
+{
+    kdbi_context inner = *context;
+    kdbi_scope scope = { .outer = context->outer };
+    KDB_TRY(check_select(b, select));
+    KDB_TRY(kdbi_emit_with(b, &inner, select->with_clause, out));
+    KDB_TRY(emit_body(b, &inner, &scope, select, out));
+    KDB_TRY(kdbi_emit_sort_list(b, &inner, &scope, select->sort_clause, select->n_sort_clause, out));
+    if (select == b->query->select) {
+        order_like_table(b, &scope, select, out);
+        b->bound->has_limit = select->limit_count != NULL && !is_null_const(select->limit_count);
+    }
+    KDB_TRY(emit_limit(b, &inner, select, out));
+    *results = scope.results;
+    return KDB_OK;
+}

@@ -1,0 +1,245 @@
+/* server.c - the ordered start of all modules, one row per step, and their stop in the opposite order. Each step needs only
+ * those before it; the last one opens the door. */
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "server_int.h"
+
+enum { SECOND_US = 1000000 };
+
+/* ---- steps ---- */
+
+static kdb_status open_datadir(kdb_server *server, kdb_err *err)
+{
+    return kdb_datadir_open(kdb_opt_text(server->options, KDB_OPT_STORAGE_DATA_PATH), &server->datadir, err);
+}
+
+static void close_datadir(kdb_server *server)
+{
+    kdb_datadir_close(server->datadir);
+}
+
+static kdb_status open_store(kdb_server *server, kdb_err *err)
+{
+    const kdb_options *options = server->options;
+    const kdb_sv durability = kdb_opt_text(options, KDB_OPT_STORAGE_DURABILITY);
+    const kdb_store_options store = {
+        .path = kdb_datadir_rocksdb(server->datadir),
+        .sync = kdb_sv_eq(durability, KDB_SV("sync")),
+        .block_cache_bytes = kdb_opt_i64(options, KDB_OPT_ROCKSDB_BLOCK_CACHE),
+        .write_buffer_bytes = kdb_opt_i64(options, KDB_OPT_ROCKSDB_WRITE_BUFFER),
+        .background_jobs = (int32_t)kdb_opt_i64(options, KDB_OPT_ROCKSDB_BACKGROUND_JOBS),
+        .max_open_files = (int32_t)kdb_opt_i64(options, KDB_OPT_ROCKSDB_MAX_OPEN_FILES),
+    };
+    kdb_snowflake_setup((uint16_t)kdb_opt_i64(options, KDB_OPT_NODE_ID));
+    return kdb_store_open(&store, &server->store, err);
+}
+
+static void close_store(kdb_server *server)
+{
+    kdb_store_close(server->store);
+}
+
+static kdb_status open_auth(kdb_server *server, kdb_err *err)
+{
+    const kdb_options *options = server->options;
+    const kdb_auth_options auth = {
+        .jwt_secret = kdb_opt_text(options, KDB_OPT_AUTH_JWT_SECRET),
+        .access_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_JWT_EXPIRY_HOURS) * 3600,
+        .bcrypt_cost = (int32_t)kdb_opt_i64(options, KDB_OPT_AUTH_BCRYPT_COST),
+        .hash_threads = (int32_t)kdb_opt_i64(options, KDB_OPT_AUTH_HASH_THREADS),
+        .hash_queue = 256, /* about a minute of password checks on one thread */
+        .min_password = (int32_t)kdb_opt_i64(options, KDB_OPT_AUTH_MIN_PASSWORD),
+        .complexity = kdb_opt_bool(options, KDB_OPT_AUTH_COMPLEXITY),
+        .root_password = kdb_opt_text(options, KDB_OPT_AUTH_ROOT_PASSWORD),
+    };
+    return kdb_auth_open(server->store, &auth, &server->auth, err);
+}
+
+static kdb_status open_system_tables(kdb_server *server, kdb_err *err)
+{
+    const kdb_registry_options registry = {
+        .shared_template = kdb_opt_text(server->options, KDB_OPT_STORAGE_SHARED_TEMPLATE),
+        .user_template = kdb_opt_text(server->options, KDB_OPT_STORAGE_USER_TEMPLATE),
+    };
+    KDB_TRY(kdb_registry_open(server->store, &registry, &server->registry, err));
+    return open_auth(server, err);
+}
+
+static void close_system_tables(kdb_server *server)
+{
+    kdb_auth_close(server->auth);
+    kdb_registry_close(server->registry);
+}
+
+static kdb_status open_engine(kdb_server *server, kdb_err *err)
+{
+    const int64_t threads = kdb_opt_i64(server->options, KDB_OPT_ENGINE_THREADS);
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const kdb_engine_options engine = {
+        .memory_limit = kdb_opt_i64(server->options, KDB_OPT_ENGINE_MEMORY_LIMIT),
+        .threads = threads > 0 ? (int32_t)threads : cores > 0 ? (int32_t)cores : 1,
+        .allowed_directory = kdb_datadir_storages(server->datadir),
+        .temp_directory = kdb_datadir_tmp(server->datadir),
+    };
+    return kdb_engine_open(&engine, &server->engine, err);
+}
+
+static void close_engine(kdb_server *server)
+{
+    kdb_engine_close(server->engine);
+}
+
+static kdb_status open_services(kdb_server *server, KDB_UNUSED kdb_err *err)
+{
+    const kdb_system_reporter reporter = { .self = server, .stats = kdbi_server_report_stats };
+    server->system = kdb_system_new(server->store, server->registry, server->auth, server->options);
+    kdb_system_set_reporter(server->system, &reporter);
+    return KDB_OK;
+}
+
+static void close_services(kdb_server *server)
+{
+    kdb_system_free(server->system);
+}
+
+static kdb_status open_executor(kdb_server *server, kdb_err *err)
+{
+    const kdb_core_options core = {
+        .store = server->store,
+        .engine = server->engine,
+        .registry = server->registry,
+        .auth = server->auth,
+        .system = server->system,
+        .options = server->options,
+    };
+    return kdb_core_open(&core, &server->core, err);
+}
+
+static void close_executor(kdb_server *server)
+{
+    kdb_core_close(server->core);
+}
+
+/* Whoever knows the well-known secret can make himself any user's token. */
+static kdb_status check_secret(const kdb_server *server, kdb_err *err)
+{
+    const kdb_sv host = kdb_opt_text(server->options, KDB_OPT_SERVER_HOST);
+    if (kdb_auth_secret_is_default(server->auth) && !kdbi_host_is_local(host)) {
+        return KDB_FAIL(err, KDB_INVALID,
+                        "auth.jwt_secret is the well-known placeholder, so the server does not listen on %.*s: choose a "
+                        "secret of 32 characters or more, or leave it empty to have one made",
+                        KDB_SV_ARG(host));
+    }
+    return KDB_OK;
+}
+
+static kdb_status open_http(kdb_server *server, kdb_err *err)
+{
+    const kdb_api_options api = {
+        .core = server->core,
+        .auth = server->auth,
+        .options = server->options,
+        .version = kdb_server_version,
+        .build_date = kdb_server_build_date,
+    };
+    KDB_TRY(check_secret(server, err));
+    return kdb_api_open(&api, &server->api, err);
+}
+
+static void close_http(kdb_server *server)
+{
+    kdb_api_close(server->api);
+}
+
+typedef struct step {
+    const char *name;
+    kdb_status (*open)(kdb_server *server, kdb_err *err);
+    void (*close)(kdb_server *server); /* also of a step that failed half-way */
+} step;
+
+static const step steps[] = {
+    { "data directory", open_datadir, close_datadir },
+    { "system schema", open_store, close_store },
+    { "system tables", open_system_tables, close_system_tables },
+    { "stores", open_engine, close_engine },
+    { "services", open_services, close_services },
+    { "executor", open_executor, close_executor },
+    { "HTTP", open_http, close_http },
+};
+
+/* ---- the whole ---- */
+
+/* A connection is a descriptor, and so is a RocksDB file; the soft limit is often 1024. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static kdb_status run_step(kdb_server *server, size_t index, kdb_err *err)
+{
+    const int64_t begun = kdb_monotonic_us();
+    server->nsteps = index + 1;
+    const kdb_status status = steps[index].open(server, err);
+    if (status != KDB_OK) {
+        kdb_err_context(err, "start-up step %zu (%s)", index + 1, steps[index].name);
+        return status;
+    }
+    const int64_t took = kdb_monotonic_us() - begun;
+    kdb_log_info("start-up step=%zu name=\"%s\" took_ms=%lld.%03lld", index + 1, steps[index].name,
+                 (long long)(took / 1000), (long long)(took % 1000));
+    return KDB_OK;
+}
+
+kdb_status kdb_server_start(const kdb_options *options, kdb_server **out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_server_stopp) kdb_server *server = KDB_NEW(kdb_server);
+    server->options = options;
+    server->started_us = kdb_monotonic_us();
+    raise_descriptor_limit();
+    for (size_t i = 0; i < KDB_ARRAY_LEN(steps); i++) {
+        KDB_TRY(run_step(server, i, err));
+    }
+    kdb_log_info("server ready version=%s port=%u took_ms=%lld", kdb_server_version, kdb_server_port(server),
+                 (long long)((kdb_monotonic_us() - server->started_us) / 1000));
+    *out = KDB_TAKE(server);
+    return KDB_OK;
+}
+
+/* Three quarters of the grace are for requests to end by themselves; statements that still run are then cancelled, so
+ * that their clients get an answer before the connections go. */
+static void let_requests_end(kdb_server *server)
+{
+    const int64_t grace = kdb_opt_i64(server->options, KDB_OPT_SERVER_SHUTDOWN_GRACE) * SECOND_US;
+    if (server->api != NULL) {
+        kdb_api_drain(server->api, grace / 4 * 3);
+    }
+    if (server->core != NULL) {
+        kdb_core_drain(server->core, 0);
+    }
+    if (server->api != NULL) {
+        kdb_api_drain(server->api, grace / 8);
+    }
+}
+
+void kdb_server_stop(kdb_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    let_requests_end(server);
+    for (size_t i = server->nsteps; i-- > 0;) {
+        steps[i].close(server);
+    }
+    kdb_log_info("server stopped");
+    kdb_free(server);
+}
+
+uint16_t kdb_server_port(const kdb_server *server)
+{
+    return kdb_api_port(server->api);
+}

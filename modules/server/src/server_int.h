@@ -1,0 +1,28 @@
+/* server_int.h - what server's own files share. */
+#ifndef KDB_SERVER_INT_H
+#define KDB_SERVER_INT_H
+
+#include "kdb/filestore.h"
+#include "kdb/server.h"
+
+/* The parts in the order of their start. */
+struct kdb_server {
+    const kdb_options *options;
+    kdb_datadir *datadir;
+    kdb_store *store;
+    kdb_registry *registry;
+    kdb_auth *auth;
+    kdb_engine *engine;
+    kdb_system *system;
+    kdb_core *core;
+    kdb_api *api;
+    size_t nsteps;      /* started: what stop has to close */
+    int64_t started_us; /* kdb_monotonic_us */
+};
+
+/* Figures of all modules for system.stats. */
+void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
+/* True when only this machine can reach server.host. */
+bool kdbi_host_is_local(kdb_sv host);
+
+#endif
