@@ -352,11 +352,10 @@ static void on_answers(KDB_UNUSED h2o_multithread_receiver_t *receiver, h2o_link
     }
 }
 
-/* Idle connections are closed at once, the others when they have their answer. */
+/* Idle connections are closed at once, the others when they have their answer (kdbi_respond_head sees to that). */
 static void drain(kdbi_loop *loop)
 {
     loop->draining = true;
-    h2o_context_request_shutdown(&loop->ctx);
     close_listeners(loop);
     for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
         const kdbi_conn *conn = KDB_CONTAINER_OF(link, kdbi_conn, link);

@@ -1,9 +1,10 @@
-/* auth_account.c - the users in memory and the one way in which they change. An account keeps its address for good; its user
- * is an immutable block that is replaced under the lock, so readers copy and go on.
+/* auth_account.c - the users in memory and the one way in which they change. An account keeps its address for good; its
+ * user is an immutable block that is replaced under the lock, so readers copy and go on.
  *
  * No lock may be held over a store call, but a change must be decided, stored and shown without another one in between.
- * Hence the flag `changing`: whoever sets it is alone in changing users until it clears it, and readers never wait for it.
- * Changes are rare (each costs a commit, sign-ins cost a quarter of a second of hashing first), so one at a time will do. */
+ * Hence the flag `changing`: whoever sets it is alone in changing users until it clears it, and readers never wait for
+ * it. Changes are rare (each costs a commit, sign-ins cost a quarter of a second of hashing first), so one at a time
+ * will do. */
 #include <stdlib.h>
 
 #include "auth_int.h"
@@ -47,7 +48,8 @@ static bool tokens_differ(const kdb_user *a, const kdb_user *b)
     return a->role != b->role || a->token_epoch != b->token_epoch || a->deleted_us != b->deleted_us;
 }
 
-/* Shows `user` from now on. The version rises after the user is replaced, both under the lock: see kdbi_auth_standing. */
+/* Shows `user` from now on. The version rises after the user is replaced, both under the lock: see
+ * kdbi_auth_standing. */
 static void show_user(kdb_auth *auth, const kdb_user *user)
 {
     kdb_mutex_lock(&auth->lock);

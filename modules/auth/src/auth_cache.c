@@ -1,7 +1,7 @@
-/* auth_cache.c - tokens that were verified lately, so that a client that sends its token with every request pays for the
- * signature once. Direct-mapped by the token's hash: a newcomer takes the place of what was there. The whole token is
- * compared, in a time that does not depend on where it differs. A change that devalues a user's tokens raises the version
- * of the account, which makes every entry of it old at once without looking for them. */
+/* auth_cache.c - tokens that were verified lately, so that a client that sends its token with every request pays for
+ * the signature once. Direct-mapped by the token's hash: a newcomer takes the place of what was there. The whole token
+ * is compared, in a time that does not depend on where it differs. A change that devalues a user's tokens raises the
+ * version of the account, which makes every entry of it old at once without looking for them. */
 #include "auth_int.h"
 
 void kdbi_cache_init(kdbi_token_cache *cache)

@@ -1,6 +1,6 @@
-/* auth_hasher.c - the hashing threads. A password hash takes a quarter of a second by design; it must hold up neither net
- * threads nor SQL workers, and a flood of sign-ins must not pile up: the queue is bounded, and who does not fit is told to
- * come back. */
+/* auth_hasher.c - the hashing threads. A password hash takes a quarter of a second by design; it must hold up neither
+ * net threads nor SQL workers, and a flood of sign-ins must not pile up: the queue is bounded, and who does not fit is
+ * told to come back. */
 #include "auth_int.h"
 
 static kdb_status run_hash(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)

@@ -1,5 +1,5 @@
-/* auth_int.h - what the files of auth share: the object's fields, accounts and how they are changed, passwords, tokens and
- * their cache. */
+/* auth_int.h - what the files of auth share: the object's fields, accounts and how they are changed, passwords, tokens
+ * and their cache. */
 #ifndef KDB_AUTH_INT_H
 #define KDB_AUTH_INT_H
 

@@ -1,7 +1,7 @@
-/* auth_login.c - sign-in with a password, on a hashing thread. Whatever the user is, one hash of the configured cost is made
- * and one commit is waited for, so that the time of an answer does not tell which users exist. The state is looked at
- * again after hashing: guesses that were hashed side by side are counted one by one, and once the account is locked even
- * the right one of them is refused. */
+/* auth_login.c - sign-in with a password, on a hashing thread. Whatever the user is, one hash of the configured cost is
+ * made and one commit is waited for, so that the time of an answer does not tell which users exist. The state is looked
+ * at again after hashing: guesses that were hashed side by side are counted one by one, and once the account is locked
+ * even the right one of them is refused. */
 #include "auth_int.h"
 
 static kdb_status refused(kdb_err *err)

@@ -1,6 +1,6 @@
-/* auth_password.c - the rules a new password must meet (catalog.md 4), and bcrypt by libxcrypt. Plain passwords are wiped
- * from our own copies. bcrypt looks at 72 bytes and stops at NUL; longer passwords are refused rather than cut, when set
- * and when signing in, so that no two passwords are the same one. */
+/* auth_password.c - the rules a new password must meet (catalog.md 4), and bcrypt by libxcrypt. Plain passwords are
+ * wiped from our own copies. bcrypt looks at 72 bytes and stops at NUL; longer passwords are refused rather than cut,
+ * when set and when signing in, so that no two passwords are the same one. */
 #include <crypt.h>
 
 #include "auth_int.h"

@@ -1,5 +1,5 @@
-/* auth_rights.c - who may do what to whose account (sql.md 16; 24 rules 9 and 37): admins manage users, a dba none of role
- * system, and everybody their own password and e-mail address. */
+/* auth_rights.c - who may do what to whose account (sql.md 16; 24 rules 9 and 37): admins manage users, a dba none of
+ * role system, and everybody their own password and e-mail address. */
 #include "auth_int.h"
 
 /* One row per kind of change. */

@@ -1,5 +1,5 @@
-/* auth_setup.c - the first set-up (wire-protocol.md 4.5): gives root its password and makes the first dba, both or neither.
- * Works once: as soon as root has a password there is nothing to set up. */
+/* auth_setup.c - the first set-up (wire-protocol.md 4.5): gives root its password and makes the first dba, both or
+ * neither. Works once: as soon as root has a password there is nothing to set up. */
 #include "auth_int.h"
 
 static kdb_status check_open(kdb_auth *auth, kdb_err *err)

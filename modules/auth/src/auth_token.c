@@ -2,8 +2,8 @@
  * nothing else: it would take HS384 and HS512 of the same key, and knows no times, so that and every claim is checked
  * here. Only HS256 is ours: a token that names another algorithm, `none` among them, is refused whatever it carries.
  *
- * Besides the reference's claims a token has `jti`, which makes each one different, and `epoch`: the user's token_epoch.
- * Raising that (a new password does) ends all older tokens. */
+ * Besides the reference's claims a token has `jti`, which makes each one different, and `epoch`: the user's
+ * token_epoch. Raising that (a new password does) ends all older tokens. */
 #include <jwt.h>
 #include <stdlib.h>
 
@@ -162,6 +162,9 @@ static bool is_token_character(char c)
 static bool is_token_shaped(kdb_sv token)
 {
     size_t dots = 0;
+    if (token.len > TOKEN_MAX) {
+        return false;
+    }
     for (size_t i = 0; i < token.len; i++) {
         if (token.ptr[i] == '.') {
             dots++;
@@ -169,7 +172,7 @@ static bool is_token_shaped(kdb_sv token)
             return false;
         }
     }
-    return dots == 2 && token.len <= TOKEN_MAX;
+    return dots == 2;
 }
 
 /* False unless the token is HS256 and signed with our secret. */

@@ -1,5 +1,5 @@
-/* auth_user.c - CREATE, ALTER and DROP USER: the rules for what a user may be, and one function per statement. Each reads,
- * checks, stores and shows within one change, so that two of them never decide on the same old state. */
+/* auth_user.c - CREATE, ALTER and DROP USER: the rules for what a user may be, and one function per statement. Each
+ * reads, checks, stores and shows within one change, so that two of them never decide on the same old state. */
 #include "auth_int.h"
 
 /* ---- what a user may be ---- */

@@ -1,5 +1,5 @@
-/* common_passwords.c - passwords that guessers try first. Lower case and sorted by bytes, which a test checks, so that a
- * look-up is a binary search of constant data. */
+/* common_passwords.c - passwords that guessers try first. Lower case and sorted by bytes, which a test checks, so that
+ * a look-up is a binary search of constant data. */
 #include <stdlib.h>
 
 #include "auth_int.h"

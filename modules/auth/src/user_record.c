@@ -1,8 +1,8 @@
 /* user_record.c - a user as bytes in partition system_users (key = user id). Little-endian; strings are u32 length and
  * bytes. A reader never goes past its bytes: the first piece that does not fit fails it, and the rest reads as zero.
  *
- * u8 format | u8 role | u8 auth type | u32 failed_logins | u64 locked_until_us, last_login_us, last_seen_us, created_us,
- * updated_us, deleted_us, token_epoch | text password_hash, auth_data, email */
+ * u8 format | u8 role | u8 auth type | u32 failed_logins | u64 locked_until_us, last_login_us, last_seen_us,
+ * created_us, updated_us, deleted_us, token_epoch | text password_hash, auth_data, email */
 #include "auth_int.h"
 
 /* Codes on disk by kdb_auth_type. */

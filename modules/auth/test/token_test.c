@@ -213,14 +213,16 @@ static void garbage_is_refused(void **state)
     }
 }
 
+#define GOOD_HEAD "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\","
+
 static void wrong_claims_are_refused(void **state)
 {
     fixture *fix = *state;
     static const char *const wrong[] = {
         "{}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":\"4102444800\"}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800.5}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1}",
+        GOOD_HEAD "\"iat\":1,\"exp\":\"4102444800\"}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800.5}",
+        GOOD_HEAD "\"iat\":1}",
         "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"exp\":4102444800}",
         "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"iat\":1,\"exp\":4102444800}",
         "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"refresh\",\"iat\":1,\"exp\":4102444800}",
@@ -229,14 +231,14 @@ static void wrong_claims_are_refused(void **state)
         "{\"sub\":\"\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800}",
         "{\"sub\":7,\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800}",
         "{\"sub\":\"bob\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":4102440000,\"exp\":4102444800}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"nbf\":4102440000}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"nbf\":\"x\"}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"role\":\"dba\"}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"role\":1}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"role\":null}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"epoch\":1}",
-        "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":1,\"exp\":4102444800,\"epoch\":-1}",
+        GOOD_HEAD "\"iat\":4102440000,\"exp\":4102444800}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"nbf\":4102440000}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"nbf\":\"x\"}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"role\":\"dba\"}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"role\":1}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"role\":null}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"epoch\":1}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"epoch\":-1}",
     };
     assert_ok(fix, create_user(fix, "alice", KDB_ROLE_USER));
     for (size_t i = 0; i < KDB_ARRAY_LEN(wrong); i++) {
@@ -259,8 +261,8 @@ static void a_minute_between_clocks_is_allowed(void **state)
     fixture *fix = *state;
     set_clock_us(INT64_C(1767225600000000));
     assert_ok(fix, create_user(fix, "alice", KDB_ROLE_USER));
-    static const char *const form = "{\"sub\":\"alice\",\"iss\":\"kalamdb\",\"token_type\":\"access\",\"iat\":%d,"
-                                    "\"nbf\":%d,\"exp\":1767230000}";
+    static const char *const form = GOOD_HEAD "\"iat\":%d,"
+                                              "\"nbf\":%d,\"exp\":1767230000}";
     static const struct {
         int iat, nbf;
         kdb_status status;

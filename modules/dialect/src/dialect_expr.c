@@ -1,5 +1,7 @@
 /* dialect_expr.c - expressions to engine text. One function per kind of node, and one table that names them: a node that
  * is not in the table is refused. Operators come in brackets, so that the engine's precedence never matters. */
+#include <stdio.h>
+
 #include "dialect_int.h"
 
 typedef kdb_status (*expr_emitter)(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
@@ -41,8 +43,8 @@ bool kdbi_is_constant(const PgQuery__Node *node)
 /* Arithmetic on literals is BIGINT (sql.md 24 rule 33), which the engine must be told. */
 static void emit_number(const kdbi_expr *e, kdb_sv digits, kdb_buf *out)
 {
-    uint64_t value = 0;
-    if (e->constant && kdb_parse_u64(digits, &value, NULL) == KDB_OK && value <= INT64_MAX) {
+    int64_t value = 0;
+    if (e->constant && kdb_parse_i64(digits, &value, NULL) == KDB_OK) {
         kdb_buf_printf(out, "CAST(%.*s AS BIGINT)", KDB_SV_ARG(digits));
     } else {
         kdb_buf_append_sv(out, digits);
@@ -95,8 +97,7 @@ static kdb_status emit_const(const kdbi_expr *e, const PgQuery__Node *node, kdb_
     case _PG_QUERY__A__CONST__VAL__CASE_IS_INT_SIZE:
         break;
     }
-    kdb_buf_append_lit(out, "0"); /* the grammar's tree leaves a zero out */
-    return KDB_OK;
+    return KDBI_REFUSE(e->b, constant->location, "this literal is not supported");
 }
 
 static kdb_status emit_param(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)

@@ -144,7 +144,7 @@ KDB_NODISCARD kdb_status kdbi_expect_default(kdbi_cursor *cur, kdb_column_spec *
 
 /* ---- dialect_literal.c ---- */
 
-/* A number without sign as SQL types it: BIGINT, DECIMAL or DOUBLE. False when it fits none. */
+/* A number as SQL types it, BIGINT, DECIMAL or DOUBLE, with the sign turned if `negative`. False when it fits none. */
 bool kdbi_number_value(kdb_sv text, bool negative, kdb_value *out);
 /* A literal of the grammar's tree, with signs folded and casts of text to known types done. False for other nodes. */
 bool kdbi_literal_value(const PgQuery__Node *node, kdb_arena *arena, kdb_value *out);
@@ -325,8 +325,9 @@ KDB_NODISCARD kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context
 KDB_NODISCARD kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with,
                                         kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out);
-KDB_NODISCARD kdb_status kdbi_emit_sort_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
-                                             PgQuery__Node *const *items, size_t nitems, kdb_buf *out);
+/* ORDER BY within a window or an aggregate, where result columns have no names. */
+KDB_NODISCARD kdb_status kdbi_emit_inner_sort(const kdbi_expr *e, PgQuery__Node *const *items, size_t nitems,
+                                              kdb_buf *out);
 
 /* dialect_from.c: one item, added to `scope`, whose text is appended. */
 KDB_NODISCARD kdb_status kdbi_emit_from(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
@@ -367,8 +368,8 @@ KDB_NODISCARD kdb_status kdbi_emit_window_list(const kdbi_expr *e, PgQuery__Node
 /* dialect_functions.c */
 const kdb_function_def *kdbi_find_function(kdb_sv name);
 
-/* dialect_conds.c: what the conjuncts of a WHERE say about single tables of `scope`. */
-void kdbi_collect_conds(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *where);
+/* dialect_preds.c: what the conjuncts of a WHERE say about single tables of `scope`. */
+void kdbi_collect_preds(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *where);
 
 /* dialect_title.c: what to call an expression at `location`: the text the user wrote. */
 kdb_sv kdbi_title(kdb_sv text, int32_t location, const PgQuery__Node *node, kdb_arena *arena);

@@ -50,6 +50,10 @@ bool kdbi_number_value(kdb_sv text, bool negative, kdb_value *out)
 {
     int64_t integer = 0;
     double real = 0;
+    if (text.len != 0 && text.ptr[0] == '-') { /* the grammar folds a sign into the digits */
+        text = kdb_sv_of(text.ptr + 1, text.len - 1);
+        negative = !negative;
+    }
     if (parse_integer(text, negative, &integer)) {
         *out = kdb_value_bigint(integer);
         return true;

@@ -165,8 +165,8 @@ static kdb_status emit_sort(kdbi_binding *b, const kdbi_context *context, kdbi_s
     return KDB_OK;
 }
 
-kdb_status kdbi_emit_sort_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
-                               PgQuery__Node *const *items, size_t nitems, kdb_buf *out)
+static kdb_status emit_sort_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                                 PgQuery__Node *const *items, size_t nitems, kdb_buf *out)
 {
     for (size_t i = 0; i < nitems; i++) {
         kdb_buf_append_sv(out, i == 0 ? KDB_SV(" ORDER BY ") : KDB_SV(", "));
@@ -176,6 +176,17 @@ kdb_status kdbi_emit_sort_list(kdbi_binding *b, const kdbi_context *context, kdb
         KDB_TRY(emit_sort(b, context, scope, items[i]->sort_by, out));
     }
     return KDB_OK;
+}
+
+kdb_status kdbi_emit_inner_sort(const kdbi_expr *e, PgQuery__Node *const *items, size_t nitems, kdb_buf *out)
+{
+    kdbi_scope *scope = e->scope;
+    const kdbi_columns results = scope->results;
+    const kdbi_context context = { scope->outer, e->context.ctes };
+    scope->results = (kdbi_columns){ 0 };
+    const kdb_status status = emit_sort_list(e->b, &context, scope, items, nitems, out);
+    scope->results = results;
+    return status;
 }
 
 /* DISTINCT alone is a list of one empty node. */
@@ -270,7 +281,7 @@ kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_
     const kdb_status status = kdbi_emit_expr(e, select->where_clause, out);
     e->scope->in_where = false;
     if (status == KDB_OK) {
-        kdbi_collect_conds(e->b, e->scope, select->where_clause);
+        kdbi_collect_preds(e->b, e->scope, select->where_clause);
     }
     return status;
 }
@@ -604,7 +615,7 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
     KDB_TRY(check_select(b, select));
     KDB_TRY(kdbi_emit_with(b, &inner, select->with_clause, out));
     KDB_TRY(emit_body(b, &inner, &scope, select, out));
-    KDB_TRY(kdbi_emit_sort_list(b, &inner, &scope, select->sort_clause, select->n_sort_clause, out));
+    KDB_TRY(emit_sort_list(b, &inner, &scope, select->sort_clause, select->n_sort_clause, out));
     if (select == b->query->select) {
         order_like_table(b, &scope, select, out);
         b->bound->has_limit = select->limit_count != NULL && !is_null_const(select->limit_count);

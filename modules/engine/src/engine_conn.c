@@ -61,6 +61,7 @@ void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t
     conn->failed = false;
     conn->running = true;
     kdb_mutex_unlock(&conn->lock);
+    kdbi_turn_end();
 }
 
 void kdbi_conn_end(kdb_engine_conn *conn)

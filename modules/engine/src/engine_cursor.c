@@ -12,8 +12,8 @@ struct kdb_engine_cursor {
 
 enum { LONG_US = 1000 }; /* an execution that takes longer gets help: a wake-up costs some 50 us of it */
 
-/* Runs the first pieces, of one task or some 100,000 rows each, on this thread alone, until there is a result, a failure
- * or no time left. */
+/* Runs the first pieces, of one task or some 100,000 rows each, on this thread alone, until there is a result, a
+ * failure or no time left. */
 static duckdb_pending_state run_alone(kdb_engine_conn *conn, duckdb_pending_result pending)
 {
     const int64_t until = kdb_monotonic_us() + LONG_US;
@@ -137,6 +137,7 @@ kdb_status kdb_engine_fetch(kdb_engine_cursor *cursor, const kdb_chunk **out, kd
         }
         duckdb_destroy_data_chunk(&cursor->duck);
         cursor->duck = duckdb_fetch_chunk(cursor->result);
+        kdbi_turn_begin();
         if (duckdb_data_chunk_get_size(cursor->duck) == 0) {
             KDB_TRY(finish(cursor, err));
         } else {
@@ -147,8 +148,8 @@ kdb_status kdb_engine_fetch(kdb_engine_cursor *cursor, const kdb_chunk **out, kd
     return KDB_OK;
 }
 
-/* Destroying a result that was not read to its end leaves the execution, and our scans, open until the connection's next
- * statement: an empty one closes them. */
+/* Destroying a result that was not read to its end leaves the execution, and our scans, open until the connection's
+ * next statement: an empty one closes them. */
 static void end_execution(kdb_engine_conn *conn)
 {
     duckdb_result ignored;
@@ -166,6 +167,9 @@ void kdb_engine_cursor_free(kdb_engine_cursor *cursor)
     duckdb_destroy_result(&cursor->result);
     if (!cursor->done) {
         end_execution(conn);
+    }
+    kdbi_turn_begin(); /* no engine thread uses what was the execution's any more */
+    if (!cursor->done) {
         kdbi_plan_spoil(cursor->plan);
     }
     kdbi_conn_end(conn);

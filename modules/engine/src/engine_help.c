@@ -1,6 +1,6 @@
-/* engine_help.c - more threads for executions that turn out long. DuckDB's own background threads wake for every task of
- * every execution, which costs short ones a third of their speed, so it gets none: each execution runs on its caller's
- * thread, and ours join it, through DuckDB's task interface, only once it has run for a while.
+/* engine_help.c - more threads for executions that turn out long. DuckDB's own background threads wake for every task
+ * of every execution, which costs short ones a third of their speed, so it gets none: each execution runs on its
+ * caller's thread, and ours join it, through DuckDB's task interface, only once it has run for a while.
  * A round is the time during which at least one execution wants help. */
 #include "engine_int.h"
 

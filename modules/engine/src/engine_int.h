@@ -87,6 +87,27 @@ void *kdbi_conn_scratch(kdb_engine_conn *conn, size_t size);
 
 /* ---- engine_scan.c ---- */
 
+/* DuckDB hands memory from thread to thread under locks of its own, which ThreadSanitizer does not see: it would report
+ * every reuse as a race. With it, all calls between DuckDB and us are put in one order, which DuckDB's must agree with. */
+#if defined(__SANITIZE_THREAD__)
+#define KDBI_ORDERS_TURNS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KDBI_ORDERS_TURNS 1
+#endif
+#endif
+#ifdef KDBI_ORDERS_TURNS
+void kdbi_turn_begin(void);
+void kdbi_turn_end(void);
+#else
+static inline void kdbi_turn_begin(void)
+{
+}
+static inline void kdbi_turn_end(void)
+{
+}
+#endif
+
 KDB_NODISCARD kdb_status kdbi_scan_register(kdb_engine_conn *conn, kdb_err *err);
 
 /* ---- engine_func.c ---- */
@@ -128,8 +149,8 @@ duckdb_uhugeint kdbi_uuid_to_duck(const kdb_uuid *uuid);
 
 enum { KDBI_PARAM_MAX = 1000 };
 
-/* Finds the next `$n` of engine SQL from *pos, outside strings, names and comments; *pos is then behind it. A number over
- * KDBI_PARAM_MAX is reported as 0. */
+/* Finds the next `$n` of engine SQL from *pos, outside strings, names and comments; *pos is then behind it. A number
+ * over KDBI_PARAM_MAX is reported as 0. */
 bool kdbi_sql_next_param(kdb_sv sql, size_t *pos, size_t *start, size_t *number);
 /* The text of the statement that an EXPLAIN explains. */
 kdb_sv kdbi_sql_explained(kdb_sv sql);

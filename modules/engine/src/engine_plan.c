@@ -1,9 +1,9 @@
 /* engine_plan.c - prepared statements. The text is rewritten before DuckDB prepares it: parameters are numbered without
  * gaps, and results of types that we do not have are cast to text by a SELECT around it.
- * Some expressions, `id + $1`, leave DuckDB without types until it has a value. Such a plan is open: it is compiled when
- * executed, with the types of the values written into the text, and again only when later values have other types.
- * DuckDB's statement is renewed now and then (0.08 ms): in 1.4 it keeps some 2 KB of every execution, and of one that was
- * not read to its end all hash tables and buffered rows (duckdb/duckdb#21089). */
+ * Some expressions, `id + $1`, leave DuckDB without types until it has a value. Such a plan is open: it is compiled
+ * when executed, with the types of the values written into the text, and again only when later values have other types.
+ * DuckDB's statement is renewed now and then (0.08 ms): in 1.4 it keeps some 2 KB of every execution, and of one that
+ * was not read to its end all hash tables and buffered rows (duckdb/duckdb#21089). */
 #include "engine_int.h"
 
 enum { EXECUTIONS_MAX = 64 }; /* of one DuckDB statement: up to 128 KB kept, 1.3 us an execution */

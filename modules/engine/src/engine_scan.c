@@ -1,13 +1,12 @@
 /* engine_scan.c - the table function through which DuckDB reads our tables. Each connection has one of its own name, so
  * that a call finds its connection without thread-local state: DuckDB runs it on whatever thread is free.
- * bind reads what the plan's tables look like; init opens the slot at the execution's source; then each thread that
- * takes part pulls chunks. A source's failure is kept with the connection, for DuckDB passes on only text. */
+ * bind reads what the plan's tables look like; init opens the slot at the execution's source; then each task that takes
+ * part pulls chunks. A source's failure is kept with the connection, for DuckDB passes on only text. */
 #include "engine_int.h"
 
-/* What bind leaves with the plan. DuckDB hands these structs from thread to thread in ways that ThreadSanitizer cannot
- * see, so each has an atomic field that its maker stores last and others load first. */
+/* What bind leaves with the plan. */
 typedef struct scan_call {
-    _Atomic(kdb_engine_conn *) conn;
+    kdb_engine_conn *conn;
     size_t slot;
 } scan_call;
 
@@ -21,12 +20,26 @@ typedef struct scan {
     _Atomic size_t refs; /* DuckDB's and one per thread: it promises no order of destruction */
 } scan;
 
-/* One thread's part. */
+/* One task's part. DuckDB may put a task aside after some chunks and go on with it on another thread. */
 typedef struct scan_part {
-    scan *scan; /* NULL until the thread's first chunk: local init is not told which scan it is for */
+    scan *scan; /* NULL until the first chunk: local init is not told which scan it is for */
     void *state;
     kdb_chunk chunk;
 } scan_part;
+
+#ifdef KDBI_ORDERS_TURNS
+static _Atomic size_t turns;
+
+void kdbi_turn_begin(void)
+{
+    (void)atomic_load(&turns);
+}
+
+void kdbi_turn_end(void)
+{
+    atomic_fetch_add(&turns, 1);
+}
+#endif
 
 static const char SCAN_FAILED[] = "scan failed"; /* never shown: the stashed error is */
 
@@ -64,7 +77,7 @@ static void add_column(duckdb_bind_info info, const kdb_scan_column *column)
     kdb_free(name);
 }
 
-static void bind_scan(duckdb_bind_info info)
+static void read_table(duckdb_bind_info info)
 {
     const kdbi_scan_owner *owner = duckdb_bind_get_extra_info(info);
     if (calling_connection(info) != owner->duck_id) {
@@ -85,9 +98,14 @@ static void bind_scan(duckdb_bind_info info)
         duckdb_bind_set_cardinality(info, table->cardinality, false);
     }
     scan_call *call = KDB_NEW(scan_call);
-    call->slot = (size_t)slot;
-    atomic_store(&call->conn, conn);
+    *call = (scan_call){ .conn = conn, .slot = (size_t)slot };
     duckdb_bind_set_bind_data(info, call, kdb_free);
+}
+
+static void bind_scan(duckdb_bind_info info)
+{
+    read_table(info);
+    kdbi_turn_end();
 }
 
 static void scan_free(scan *s)
@@ -107,17 +125,11 @@ static void scan_unref(scan *s)
     }
 }
 
-/* A scan that comes from DuckDB: see scan_call. */
-static scan *received(void *data)
-{
-    scan *s = data;
-    (void)atomic_load(&s->refs);
-    return s;
-}
-
 static void destroy_scan(void *data)
 {
-    scan_unref(received(data));
+    kdbi_turn_begin();
+    scan_unref(data);
+    kdbi_turn_end();
 }
 
 /* The table's columns that DuckDB wants, in its order. It was offered no virtual ones. */
@@ -156,9 +168,9 @@ static kdb_status open_scan(duckdb_init_info info, kdb_engine_conn *conn, size_t
     s->source = conn->source;
     s->ncolumns = duckdb_init_get_column_count(info);
     s->types = kdb_alloc_array(s->ncolumns + 1, sizeof(*s->types));
+    s->refs = 1;
     size_t max_threads = 1;
     KDB_TRY(open_source(info, slot, s, &max_threads, err));
-    atomic_store(&s->refs, 1);
     duckdb_init_set_max_threads(info, max_threads);
     duckdb_init_set_init_data(info, KDB_TAKE(s), destroy_scan);
     return KDB_OK;
@@ -166,17 +178,20 @@ static kdb_status open_scan(duckdb_init_info info, kdb_engine_conn *conn, size_t
 
 static void init_scan(duckdb_init_info info)
 {
+    kdbi_turn_begin();
     const scan_call *call = duckdb_init_get_bind_data(info);
-    kdb_engine_conn *conn = atomic_load(&call->conn);
+    kdb_engine_conn *conn = call->conn;
     kdb_err err;
     if (open_scan(info, conn, call->slot, &err) != KDB_OK) {
         kdbi_conn_stash(conn, &err);
         duckdb_init_set_error(info, SCAN_FAILED);
     }
+    kdbi_turn_end();
 }
 
 static void destroy_part(void *data)
 {
+    kdbi_turn_begin();
     scan_part *part = data;
     if (part->scan != NULL) {
         part->scan->source->close_local(part->scan->source->self, part->scan->state, part->state);
@@ -184,11 +199,13 @@ static void destroy_part(void *data)
     }
     kdb_free(part->chunk.cols);
     kdb_free(part);
+    kdbi_turn_end();
 }
 
 static void init_part(duckdb_init_info info)
 {
     duckdb_init_set_init_data(info, KDB_NEW(scan_part), destroy_part);
+    kdbi_turn_end();
 }
 
 static kdb_status start_part(scan *s, scan_part *part, kdb_err *err)
@@ -221,15 +238,17 @@ static kdb_status next_chunk(scan *s, scan_part *part, duckdb_data_chunk output,
 
 static void run_scan(duckdb_function_info info, duckdb_data_chunk output)
 {
-    scan *s = received(duckdb_function_get_init_data(info));
+    kdbi_turn_begin();
+    scan *s = duckdb_function_get_init_data(info);
     scan_part *part = duckdb_function_get_local_init_data(info);
     kdb_err err;
-    if (next_chunk(s, part, output, &err) != KDB_OK) {
+    if (next_chunk(s, part, output, &err) == KDB_OK) {
+        duckdb_data_chunk_set_size(output, part->chunk.nrows);
+    } else {
         kdbi_conn_stash(s->conn, &err);
         duckdb_function_set_error(info, SCAN_FAILED);
-        return;
     }
-    duckdb_data_chunk_set_size(output, part->chunk.nrows);
+    kdbi_turn_end();
 }
 
 static duckdb_table_function make_function(kdb_engine_conn *conn, kdbi_scan_owner *owner /* taken */)

@@ -1,5 +1,5 @@
-/* fake.h - tables in memory for engine's tests, a source that feeds them and counts what the engine does with it, and an
- * opened engine with one connection. */
+/* fake.h - tables in memory for engine's tests, a source that feeds them and counts what the engine does with it, and
+ * an opened engine with one connection. */
 #ifndef KDB_ENGINE_FAKE_H
 #define KDB_ENGINE_FAKE_H
 

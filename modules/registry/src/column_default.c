@@ -1,5 +1,5 @@
-/* column_default.c - what a column takes when a row does not give it: checked against the column's type when the table is
- * created, so that no later insert fails for the default's sake; and its text for DESCRIBE. */
+/* column_default.c - what a column takes when a row does not give it: checked against the column's type when the table
+ * is created, so that no later insert fails for the default's sake; and its text for DESCRIBE. */
 #include "column_default.h"
 
 const kdbi_code_def kdbi_default_defs[KDB_DEFAULT_CURRENT_USER + 1] = {
@@ -12,7 +12,8 @@ const kdbi_code_def kdbi_default_defs[KDB_DEFAULT_CURRENT_USER + 1] = {
     [KDB_DEFAULT_CURRENT_USER] = { 6, "CURRENT_USER" },
 };
 
-/* A value such as the call yields. A small number for SNOWFLAKE_ID: INT columns may have it, and overflow when written. */
+/* A value such as the call yields. A small number for SNOWFLAKE_ID: INT columns may have it, and overflow when
+ * written. */
 static kdb_value sample_of(kdb_default_kind kind)
 {
     switch (kind) {

@@ -1,7 +1,7 @@
-/* registry.c - the catalog as a whole: made on a new store, loaded from an old one, closed. Readers share one short lock;
- * whoever changes the catalog holds core's DDL gate, stages into a batch, commits and then publishes, so no lock is held
- * over a store call. The counter of table ids is written with every new table: an id is never given twice, not even after
- * the table is dropped, because row keys and files carry it. */
+/* registry.c - the catalog as a whole: made on a new store, loaded from an old one, closed. Readers share one short
+ * lock; whoever changes the catalog holds core's DDL gate, stages into a batch, commits and then publishes, so no lock
+ * is held over a store call. The counter of table ids is written with every new table: an id is never given twice, not
+ * even after the table is dropped, because row keys and files carry it. */
 #include "registry_int.h"
 
 static const kdb_sv counter_key = { "next_table_id", sizeof("next_table_id") - 1 };

@@ -1,5 +1,5 @@
-/* registry_namespace.c - namespaces: records in partition system_namespaces (key = name), the map of those in force, and
- * their DDL. A staged namespace waits in registry->staged, so that what publish shows is what the store has.
+/* registry_namespace.c - namespaces: records in partition system_namespaces (key = name), the map of those in force,
+ * and their DDL. A staged namespace waits in registry->staged, so that what publish shows is what the store has.
  *
  * record: u8 format | u64 created_us | text options JSON */
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* registry_record.c - the bytes that records are made of. Widths are explicit and little-endian. A reader never goes past
- * its bytes: the first piece that does not fit fails it, and what it reads from then on is zero. */
+/* registry_record.c - the bytes that records are made of. Widths are explicit and little-endian. A reader never goes
+ * past its bytes: the first piece that does not fit fails it, and what it reads from then on is zero. */
 #include "registry_int.h"
 
 kdb_sv kdbi_registry_read_bytes(kdbi_reader *reader, size_t len)

@@ -1,5 +1,5 @@
-/* registry_storage.c - storages: records in partition system_storages (key = id), loaded once at open. `local`, the data
- * directory, is made with the store and keeps the templates it was made with: its files lie by them.
+/* registry_storage.c - storages: records in partition system_storages (key = id), loaded once at open. `local`, the
+ * data directory, is made with the store and keeps the templates it was made with: its files lie by them.
  *
  * record: u8 format | u64 created_us, updated_us | text name, description, type, base_directory, shared_template,
  *         user_template */

@@ -1,6 +1,6 @@
-/* registry_table.c - the tables in force: loaded from partition system_schemas, found by name, listed, published, dropped.
- * The map holds one reference to each; whoever finds a table gets another, so that a dropped table's memory stays until the
- * last statement that uses it ends. */
+/* registry_table.c - the tables in force: loaded from partition system_schemas, found by name, listed, published,
+ * dropped. The map holds one reference to each; whoever finds a table gets another, so that a dropped table's memory
+ * stays until the last statement that uses it ends. */
 #include <stdlib.h>
 
 #include "registry_int.h"
@@ -236,6 +236,8 @@ void kdb_registry_release_tables(kdb_table **tables, size_t count)
 }
 
 /* ---- publishing and dropping ---- */
+
+static void count_in_namespace(kdb_registry *registry, kdb_sv ns, bool added) KDB_REQUIRES(registry->lock);
 
 static void count_in_namespace(kdb_registry *registry, kdb_sv ns, bool added)
 {

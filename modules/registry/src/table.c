@@ -1,5 +1,5 @@
-/* table.c - one table: counted references, the bracket around its writers, and what can be asked of its schema. A table is
- * built in one arena, is immutable once published but for its atomics, and goes when the last reference does. */
+/* table.c - one table: counted references, the bracket around its writers, and what can be asked of its schema. A table
+ * is built in one arena, is immutable once published but for its atomics, and goes when the last reference does. */
 #include "registry_int.h"
 
 const kdbi_code_def kdbi_table_type_defs[KDB_TABLE_SYSTEM + 1] = {
@@ -52,8 +52,8 @@ void kdb_table_unref(kdb_table *table)
     }
 }
 
-/* The order matters: who drops sets `dropped` and then waits for `writers` to be 0. Either the writer sees the flag, or the
- * dropper sees the writer. */
+/* The order matters: who drops sets `dropped` and then waits for `writers` to be 0. Either the writer sees the flag, or
+ * the dropper sees the writer. */
 bool kdb_table_write_enter(kdb_table *table)
 {
     atomic_fetch_add(&table->writers, 1);

@@ -1,5 +1,5 @@
-/* table_create.c - from what CREATE TABLE says to a table and its records: every rule is checked here, before anything is
- * stored, in the order in which the reference reports them. */
+/* table_create.c - from what CREATE TABLE says to a table and its records: every rule is checked here, before anything
+ * is stored, in the order in which the reference reports them. */
 #include "column_default.h"
 
 /* ---- checks ---- */

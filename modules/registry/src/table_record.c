@@ -1,6 +1,7 @@
-/* table_record.c - tables as bytes in partition system_schemas. A table has one record of its own (version 0: type, options,
- * key) and one per schema version (its columns), under neighbouring keys, so that a table is read and removed as a range
- * and a new version is one put. The key columns are named by column id: they outlive renames and reorderings.
+/* table_record.c - tables as bytes in partition system_schemas. A table has one record of its own (version 0: type,
+ * options, key) and one per schema version (its columns), under neighbouring keys, so that a table is read and removed
+ * as a range and a new version is one put. The key columns are named by column id: they outlive renames and
+ * reorderings.
  *
  * table:  u8 format | u8 type | u8 access | u8 use_user_storage | u64 flush_rows, flush_interval_s, ttl_seconds,
  *         deleted_retention_hours, max_stream_bytes, created_us, updated_us | text ns, name, storage_id, compression,

@@ -1,4 +1,5 @@
-/* reopen_test.c - the catalog over RocksDB: what was published is there after a restart, and a thousand tables load fast. */
+/* reopen_test.c - the catalog over RocksDB: what was published is there after a restart, and a thousand tables load
+ * fast. */
 #include <stdio.h>
 
 #include "registry_fixture.h"

@@ -41,8 +41,9 @@ static void read_threads(kdbi_process *out)
     unsigned long threads = 0;
     read_proc("/proc/self/stat", text);
     const char *after_name = strrchr(text, ')');
-    if (after_name != NULL && sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lu",
-                                     &threads) == 1) {
+    if (after_name != NULL &&
+        sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lu", &threads) ==
+            1) {
         out->threads = threads;
     }
 }

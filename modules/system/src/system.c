@@ -44,8 +44,8 @@ static const kdb_system_table_def *lookup_plain(kdb_sv ns, kdb_sv name)
 /* The storage spelling is the namespace, an underscore and the name: `system.system_users`. */
 static kdb_sv without_prefix(kdb_sv ns, kdb_sv name)
 {
-    const bool prefixed = name.len > ns.len + 1 && name.ptr[ns.len] == '_' &&
-                          kdb_sv_ieq((kdb_sv){ name.ptr, ns.len }, ns);
+    const bool prefixed =
+        name.len > ns.len + 1 && name.ptr[ns.len] == '_' && kdb_sv_ieq((kdb_sv){ name.ptr, ns.len }, ns);
     return prefixed ? (kdb_sv){ name.ptr + ns.len + 1, name.len - ns.len - 1 } : name;
 }
 

@@ -15,41 +15,29 @@
 #define MAY false, false
 
 static const kdb_system_column namespace_columns[] = {
-    { "namespace_id", TEXT, KEY },
-    { "name", TEXT, NN },
-    { "created_at", TIMESTAMP, NN },
-    { "options", JSON, MAY },
-    { "table_count", INT, NN },
+    { "namespace_id", TEXT, KEY }, { "name", TEXT, NN },       { "created_at", TIMESTAMP, NN },
+    { "options", JSON, MAY },      { "table_count", INT, NN },
 };
 
 static const kdb_system_column table_columns[] = {
-    { "namespace_id", TEXT, NN }, { "table_name", TEXT, NN },     { "table_type", TEXT, NN },
-    { "storage_id", TEXT, MAY },  { "version", BIGINT, NN },      { "options", TEXT, MAY },
+    { "namespace_id", TEXT, NN }, { "table_name", TEXT, NN },      { "table_type", TEXT, NN },
+    { "storage_id", TEXT, MAY },  { "version", BIGINT, NN },       { "options", TEXT, MAY },
     { "comment", TEXT, MAY },     { "updated_at", TIMESTAMP, NN }, { "created_at", TIMESTAMP, NN },
 };
 
 static const kdb_system_column column_columns[] = {
-    { "namespace_id", TEXT, NN },   { "table_name", TEXT, NN },     { "version", BIGINT, NN },
-    { "column_id", BIGINT, NN },    { "column_name", TEXT, NN },    { "comment", TEXT, MAY },
-    { "data_type", TEXT, NN },      { "default_value", TEXT, MAY }, { "ordinal", BIGINT, NN },
-    { "nullable", BOOLEAN, NN },    { "primary_key", BOOLEAN, NN }, { "primary_key_pos", BIGINT, MAY },
+    { "namespace_id", TEXT, NN }, { "table_name", TEXT, NN },     { "version", BIGINT, NN },
+    { "column_id", BIGINT, NN },  { "column_name", TEXT, NN },    { "comment", TEXT, MAY },
+    { "data_type", TEXT, NN },    { "default_value", TEXT, MAY }, { "ordinal", BIGINT, NN },
+    { "nullable", BOOLEAN, NN },  { "primary_key", BOOLEAN, NN }, { "primary_key_pos", BIGINT, MAY },
 };
 
 static const kdb_system_column schema_columns[] = {
-    { "table_id", TEXT, KEY },
-    { "table_name", TEXT, NN },
-    { "namespace_id", TEXT, NN },
-    { "table_type", TEXT, NN },
-    { "created_at", TIMESTAMP, NN },
-    { "schema_version", INT, NN },
-    { "columns", JSON, NN },
-    { "table_comment", TEXT, MAY },
-    { "updated_at", TIMESTAMP, NN },
-    { "options", JSON, MAY },
-    { "access_level", TEXT, MAY },
-    { "is_latest", BOOLEAN, NN },
-    { "storage_id", TEXT, MAY },
-    { "use_user_storage", BOOLEAN, MAY },
+    { "table_id", TEXT, KEY },   { "table_name", TEXT, NN },           { "namespace_id", TEXT, NN },
+    { "table_type", TEXT, NN },  { "created_at", TIMESTAMP, NN },      { "schema_version", INT, NN },
+    { "columns", JSON, NN },     { "table_comment", TEXT, MAY },       { "updated_at", TIMESTAMP, NN },
+    { "options", JSON, MAY },    { "access_level", TEXT, MAY },        { "is_latest", BOOLEAN, NN },
+    { "storage_id", TEXT, MAY }, { "use_user_storage", BOOLEAN, MAY },
 };
 
 static const kdb_system_column user_columns[] = {
@@ -71,57 +59,28 @@ static const kdb_system_column user_columns[] = {
 };
 
 static const kdb_system_column storage_columns[] = {
-    { "storage_id", TEXT, KEY },
-    { "storage_name", TEXT, NN },
-    { "description", TEXT, MAY },
-    { "storage_type", TEXT, NN },
-    { "base_directory", TEXT, NN },
-    { "credentials", JSON, MAY },
-    { "config_json", JSON, MAY },
-    { "shared_tables_template", TEXT, NN },
-    { "user_tables_template", TEXT, NN },
-    { "created_at", TIMESTAMP, NN },
-    { "updated_at", TIMESTAMP, NN },
+    { "storage_id", TEXT, KEY },     { "storage_name", TEXT, NN },           { "description", TEXT, MAY },
+    { "storage_type", TEXT, NN },    { "base_directory", TEXT, NN },         { "credentials", JSON, MAY },
+    { "config_json", JSON, MAY },    { "shared_tables_template", TEXT, NN }, { "user_tables_template", TEXT, NN },
+    { "created_at", TIMESTAMP, NN }, { "updated_at", TIMESTAMP, NN },
 };
 
 static const kdb_system_column job_columns[] = {
-    { "job_id", TEXT, KEY },
-    { "job_type", TEXT, NN },
-    { "status", TEXT, NN },
-    { "leader_status", TEXT, MAY },
-    { "parameters", JSON, MAY },
-    { "message", TEXT, MAY },
-    { "exception_trace", TEXT, MAY },
-    { "idempotency_key", TEXT, MAY },
-    { "queue", TEXT, MAY },
-    { "priority", INT, MAY },
-    { "retry_count", SMALLINT, NN },
-    { "max_retries", SMALLINT, NN },
-    { "memory_used", BIGINT, MAY },
-    { "cpu_used", BIGINT, MAY },
-    { "created_at", TIMESTAMP, NN },
-    { "updated_at", TIMESTAMP, NN },
-    { "started_at", TIMESTAMP, MAY },
-    { "finished_at", TIMESTAMP, MAY },
-    { "node_id", BIGINT, NN },
-    { "leader_node_id", BIGINT, MAY },
+    { "job_id", TEXT, KEY },          { "job_type", TEXT, NN },          { "status", TEXT, NN },
+    { "leader_status", TEXT, MAY },   { "parameters", JSON, MAY },       { "message", TEXT, MAY },
+    { "exception_trace", TEXT, MAY }, { "idempotency_key", TEXT, MAY },  { "queue", TEXT, MAY },
+    { "priority", INT, MAY },         { "retry_count", SMALLINT, NN },   { "max_retries", SMALLINT, NN },
+    { "memory_used", BIGINT, MAY },   { "cpu_used", BIGINT, MAY },       { "created_at", TIMESTAMP, NN },
+    { "updated_at", TIMESTAMP, NN },  { "started_at", TIMESTAMP, MAY },  { "finished_at", TIMESTAMP, MAY },
+    { "node_id", BIGINT, NN },        { "leader_node_id", BIGINT, MAY },
 };
 
 static const kdb_system_column live_columns[] = {
-    { "live_id", TEXT, KEY },
-    { "connection_id", TEXT, NN },
-    { "subscription_id", TEXT, NN },
-    { "namespace_id", TEXT, NN },
-    { "table_name", TEXT, NN },
-    { "user_id", TEXT, NN },
-    { "query", TEXT, NN },
-    { "options", JSON, MAY },
-    { "status", TEXT, NN },
-    { "created_at", TIMESTAMP, NN },
-    { "last_update", TIMESTAMP, NN },
-    { "changes", BIGINT, NN },
-    { "node_id", BIGINT, NN },
-    { "last_ping_at", TIMESTAMP, NN },
+    { "live_id", TEXT, KEY },        { "connection_id", TEXT, NN },     { "subscription_id", TEXT, NN },
+    { "namespace_id", TEXT, NN },    { "table_name", TEXT, NN },        { "user_id", TEXT, NN },
+    { "query", TEXT, NN },           { "options", JSON, MAY },          { "status", TEXT, NN },
+    { "created_at", TIMESTAMP, NN }, { "last_update", TIMESTAMP, NN },  { "changes", BIGINT, NN },
+    { "node_id", BIGINT, NN },       { "last_ping_at", TIMESTAMP, NN },
 };
 
 static const kdb_system_column stat_columns[] = {
@@ -173,9 +132,13 @@ static const kdb_system_column is_column_columns[] = {
 
 #define COLUMNS(array) array, KDB_ARRAY_LEN(array)
 #define SYSTEM(name, alias, columns, open, next, comment)                                                              \
-    { "system", name, alias, true, COLUMNS(columns), open, next, comment }
+    {                                                                                                                  \
+        "system", name, alias, true, COLUMNS(columns), open, next, comment                                             \
+    }
 #define INFORMATION(name, columns, open, next, comment)                                                                \
-    { "information_schema", name, NULL, false, COLUMNS(columns), open, next, comment }
+    {                                                                                                                  \
+        "information_schema", name, NULL, false, COLUMNS(columns), open, next, comment                                 \
+    }
 
 const kdb_system_table_def kdb_system_table_defs[] = {
     SYSTEM("namespaces", NULL, namespace_columns, kdbi_namespaces_open, kdbi_namespaces_next, "Namespaces."),

@@ -1,5 +1,5 @@
-/* system_int.h - what system's own files share: the insides of the module and of a scan, the cells that every scan fills,
- * and the scan functions that kdb_system_table_defs names. */
+/* system_int.h - what system's own files share: the insides of the module and of a scan, the cells that every scan
+ * fills, and the scan functions that kdb_system_table_defs names. */
 #ifndef KDB_SYSTEM_INT_H
 #define KDB_SYSTEM_INT_H
 
@@ -23,24 +23,24 @@ struct kdb_system_scan {
     kdb_arena *row_arena;         /* reset for each row: text that next made */
     const size_t *projection;
     size_t nprojection;
-    kdb_value *blank;             /* ncolumns NULLs */
+    kdb_value *blank; /* ncolumns NULLs */
     kdb_value *cells;
 
     /* The walk, as each table's open and next want it. */
-    void *items;         /* array in `arena` */
+    void *items; /* array in `arena` */
     size_t nitems;
-    size_t at;           /* the next item */
-    size_t sub;          /* the next version or column of item `at` */
-    kdb_table **tables;  /* references, dropped with the scan */
+    size_t at;          /* the next item */
+    size_t sub;         /* the next version or column of item `at` */
+    kdb_table **tables; /* references, dropped with the scan */
     size_t ntables;
-    kdb_iter *iter;      /* closed with the scan */
-    kdb_status failed;   /* set by a next that met an error, which `err` holds */
-    kdb_err *err;        /* of the call of kdb_system_scan_next that runs */
+    kdb_iter *iter;    /* closed with the scan */
+    kdb_status failed; /* set by a next that met an error, which `err` holds */
+    kdb_err *err;      /* of the call of kdb_system_scan_next that runs */
 };
 
 /* ---- cells, in column order: each sets one cell and returns the next ---- */
 
-kdb_value *kdbi_put_text(kdb_value *cell, kdb_sv text);       /* never NULL */
+kdb_value *kdbi_put_text(kdb_value *cell, kdb_sv text); /* never NULL */
 kdb_value *kdbi_put_cstr(kdb_value *cell, const char *text);
 kdb_value *kdbi_put_text_or_null(kdb_value *cell, kdb_sv text); /* empty: NULL */
 kdb_value *kdbi_put_smallint(kdb_value *cell, int16_t value);

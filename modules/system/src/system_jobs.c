@@ -28,8 +28,8 @@ kdb_sv kdb_system_job_id(const char *prefix, kdb_arena *arena)
 kdb_status kdbi_jobs_open(kdb_system_scan *scan, kdb_err *err)
 {
     (void)err;
-    scan->iter = kdb_iter_new(scan->system->store, scan->snapshot, jobs_partition(),
-                              (kdb_iter_range){ .descending = false });
+    scan->iter =
+        kdb_iter_new(scan->system->store, scan->snapshot, jobs_partition(), (kdb_iter_range){ .descending = false });
     return KDB_OK;
 }
 
@@ -85,8 +85,8 @@ static void count_job(const kdb_job_row *job, kdbi_job_counts *counts)
 
 kdb_status kdbi_jobs_count(kdb_store *store, const kdb_snapshot *snapshot, kdbi_job_counts *out, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter =
-        kdb_iter_new(store, snapshot, jobs_partition(), (kdb_iter_range){ .descending = false });
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(store, snapshot, jobs_partition(), (kdb_iter_range){ .descending = false });
     kdbi_job_counts counts = { 0 };
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         kdb_job_row job;

@@ -14,8 +14,8 @@ static void put_schema(const kdb_table *table, const kdb_schema *version, kdb_ar
     cells = kdbi_skip(cells); /* table_comment */
     cells = kdbi_put_time(cells, table->updated_us);
     cells = kdbi_put_text(cells, kdbi_json_options(table, arena));
-    cells = table->type == KDB_TABLE_SHARED ? kdbi_put_cstr(cells, kdb_access_level_name(table->access))
-                                            : kdbi_skip(cells);
+    cells =
+        table->type == KDB_TABLE_SHARED ? kdbi_put_cstr(cells, kdb_access_level_name(table->access)) : kdbi_skip(cells);
     cells = kdbi_put_bool(cells, version == table->schema);
     cells = is_stream ? kdbi_skip(cells) : kdbi_put_text_or_null(cells, table->storage_id);
     if (table->type == KDB_TABLE_USER) {

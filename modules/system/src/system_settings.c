@@ -1,4 +1,4 @@
-/* system_settings.c - system.settings: every option, as kdb_option_defs lists them. Secrets come masked from commons. */
+/* system_settings.c - system.settings: every option, as kdb_option_defs lists them. Commons masks the secrets. */
 #include "system_int.h"
 
 kdb_status kdbi_settings_open(kdb_system_scan *scan, kdb_err *err)

@@ -1,5 +1,5 @@
-/* system_tables.c - system.tables, each table once with its latest version; and the walk over the registry's tables that
- * the other tables about tables share. */
+/* system_tables.c - system.tables, each table once with its latest version; and the walk over the registry's tables
+ * that the other tables about tables share. */
 #include "system_int.h"
 
 kdb_status kdbi_open_tables(kdb_system_scan *scan, kdb_err *err)

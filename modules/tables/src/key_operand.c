@@ -1,8 +1,8 @@
 /* key_operand.c - the operand of a predicate as the key part of a column's type, when that says exactly the same.
  *
  * The engine compares after conversions of its own, and checks every row again; a scan may read too much but must not
- * miss a row. So only pairs of types are converted here for which "equal", "less" and "greater" mean the same before and
- * after. An integer that its column cannot hold lies below or above all of the column's values. Everything else is
+ * miss a row. So only pairs of types are converted here for which "equal", "less" and "greater" mean the same before
+ * and after. An integer that its column cannot hold lies below or above all of the column's values. Everything else is
  * KDBI_OPERAND_UNKNOWN: the predicate then narrows nothing. */
 #include "tables_int.h"
 

@@ -1,6 +1,7 @@
-/* key_set.c - the narrowest set of keys that holds every row meeting a statement's predicates. Everything is compared as
- * key parts, whose order is the values' own: first each key column's predicates become a set of parts or an interval,
- * then the columns are joined: all sets give points, a prefix of single parts and one interval give a range. */
+/* key_set.c - the narrowest set of keys that holds every row meeting a statement's predicates. Everything is compared
+ * as key parts, whose order is the values' own: first each key column's predicates become a set of parts or an
+ * interval, then the columns are joined: all sets give points, a prefix of single parts and one interval give a range.
+ * */
 #include <stdlib.h>
 
 #include "tables_int.h"
@@ -16,7 +17,7 @@ typedef struct part_filter {
     kdb_sv low;
     bool has_high, high_open;
     kdb_sv high;
-    bool empty;  /* no value meets the predicates */
+    bool empty; /* no value meets the predicates */
 } part_filter;
 
 /* One key column, or `_seq` of a STREAM. */
@@ -237,10 +238,8 @@ static part_filter as_interval(const part_filter *filter)
     if (!filter->has_set) {
         return *filter;
     }
-    return (part_filter){ .has_low = true,
-                          .low = filter->set[0],
-                          .has_high = true,
-                          .high = filter->set[filter->nset - 1] };
+    return (
+        part_filter){ .has_low = true, .low = filter->set[0], .has_high = true, .high = filter->set[filter->nset - 1] };
 }
 
 static void nothing(kdb_key_set *out)

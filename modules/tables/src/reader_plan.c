@@ -1,5 +1,5 @@
-/* reader_plan.c - how the projected columns come out of rows of one schema version, worked out once per reader so that a
- * cell costs a switch and a couple of loads. */
+/* reader_plan.c - how the projected columns come out of rows of one schema version, worked out once per reader so that
+ * a cell costs a switch and a couple of loads. */
 #include "tables_int.h"
 
 static kdbi_cell_op op_of(kdb_type type)
@@ -123,8 +123,8 @@ static void fill_pseudo(const kdbi_cell *cell, kdb_sv key, const char *row, kdb_
 }
 
 /* A column of the row's version. */
-static inline kdb_status fill_column(const kdbi_reader_plan *plan, const kdbi_cell *cell, const char *row,
-                                     kdb_vec *vec, size_t at, kdb_arena *scratch, kdb_err *err)
+static inline kdb_status fill_column(const kdbi_reader_plan *plan, const kdbi_cell *cell, const char *row, kdb_vec *vec,
+                                     size_t at, kdb_arena *scratch, kdb_err *err)
 {
     if (kdbi_row_null(row, &cell->slot)) {
         vec->writer->put_null(vec, at);

@@ -1,6 +1,6 @@
-/* row_key.c - whole row keys: the user in front (but for SHARED), then the key columns, the hidden row id, or a STREAM's
- * time and row id. The user's part is escaped and ended, so one user's range never holds another's keys, whatever bytes
- * the ids are made of. */
+/* row_key.c - whole row keys: the user in front (but for SHARED), then the key columns, the hidden row id, or a
+ * STREAM's time and row id. The user's part is escaped and ended, so one user's range never holds another's keys,
+ * whatever bytes the ids are made of. */
 #include "tables_int.h"
 
 static size_t user_size(const kdb_table *table, kdb_user_id user)

@@ -1,5 +1,5 @@
-/* row_key_part.c - single values as key bytes. memcmp of the bytes is the order of the values, and no part is a prefix of
- * another part of its type, so that parts can follow one another without lengths.
+/* row_key_part.c - single values as key bytes. memcmp of the bytes is the order of the values, and no part is a prefix
+ * of another part of its type, so that parts can follow one another without lengths.
  *
  *   text, bytes   each 00 becomes 00 FF, then 00 01 ends it: shorter sorts first
  *   integers      big-endian with the sign bit flipped; DATE as 4 bytes, the other times as 8

@@ -6,16 +6,17 @@
  *   2                 4              schema version, from 1
  *   6                 8              _seq
  *   14                (ncolumns+7)/8 null bitmap: bit i & 7 of byte i / 8 is set when column i is NULL; spare bits 0
- *   then              fixed part     each column with a fixed size, in column order, 0 when NULL: BOOLEAN 1; SMALLINT 2;
- *                                    INT, DATE 4; FLOAT its IEEE bits 4; BIGINT, TIMESTAMP, DATETIME, TIME 8; DOUBLE its
- *                                    IEEE bits 8; DECIMAL the unscaled number 16; UUID 16 in network order
+ *   then              fixed part     each column with a fixed size, in column order, 0 when NULL: BOOLEAN 1;
+ *                                    SMALLINT 2; INT, DATE 4; FLOAT its IEEE bits 4; BIGINT, TIMESTAMP, DATETIME,
+ *                                    TIME 8; DOUBLE its IEEE bits 8; DECIMAL the unscaled number 16; UUID 16 in
+ *                                    network order
  *   then              4 a column     for each other column, in column order: where its bytes end, counted from the
  *                                    start of the bytes; they begin where the column's before end. NULL has none
  *   then, to the end  bytes          TEXT, JSON, FILE (UTF-8, checked here, so never when read), BYTES; EMBEDDING its
  *                                    dim floats, after 0 to 3 zero bytes that bring them to a multiple of 4 in the row
  *
- * Column order is that of the schema version the row was written with. A tombstone is a whole row, with its last values.
- * Reading one column takes its place (row_layout.c) and no look at the others. */
+ * Column order is that of the schema version the row was written with. A tombstone is a whole row, with its last
+ * values. Reading one column takes its place (row_layout.c) and no look at the others. */
 #include "tables_int.h"
 
 static const size_t max_row = (size_t)64 << 20;
@@ -111,8 +112,7 @@ static kdb_value stored_value(const kdb_table *table, const kdb_row *row, const 
 
 static bool is_aligned(const kdb_value *value)
 {
-    return value->is_null || value->type.kind != KDB_TYPE_EMBEDDING ||
-           (uintptr_t)value->as.f32s % _Alignof(float) == 0;
+    return value->is_null || value->type.kind != KDB_TYPE_EMBEDDING || (uintptr_t)value->as.f32s % _Alignof(float) == 0;
 }
 
 kdb_value kdb_row_get(const kdb_table *table, const kdb_row *row, size_t index)
@@ -135,8 +135,10 @@ kdb_status kdbi_row_to_latest(const kdb_column *latest, kdb_value *value, kdb_ar
     }
     const kdb_value in = *value;
     if (kdb_value_coerce(&in, latest->type, arena, value, NULL) != KDB_OK) {
-        return KDB_FAIL(err, KDB_CORRUPT, "column '%.*s' holds a value from before its type was changed that does not "
-                        "convert", KDB_SV_ARG(latest->name));
+        return KDB_FAIL(err, KDB_CORRUPT,
+                        "column '%.*s' holds a value from before its type was changed that does not "
+                        "convert",
+                        KDB_SV_ARG(latest->name));
     }
     return KDB_OK;
 }
@@ -299,8 +301,9 @@ kdb_status kdb_row_encode(const kdb_table *table, const kdb_value *values, uint6
     const size_t size = row_size(&layout, values);
     char *row = size > max_row ? NULL : kdb_arena_try_alloc(arena, size);
     if (row == NULL) {
-        return KDB_FAIL(err, KDB_LIMIT, "a row of %zu bytes is too large (at most %zu, and what the statement may write)",
-                        size, max_row);
+        return KDB_FAIL(err, KDB_LIMIT,
+                        "a row of %zu bytes is too large (at most %zu, and what the statement may write)", size,
+                        max_row);
     }
     memset(row, 0, layout.ends_at);
     row[0] = KDBI_ROW_FORMAT;

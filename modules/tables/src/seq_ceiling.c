@@ -1,8 +1,8 @@
 /* seq_ceiling.c - the stored bound above which a new run begins its `_seq`.
  *
  * A ceiling is a key of its own, "seq_ceiling:" and 8 big-endian bytes, and the greatest counts: batches may reach the
- * committer in another order than they were staged, and a later one with a lower ceiling must not undo a higher one.
- * A batch removes the ceiling that it knows to be durable, which is always lower than its own; the few that a race leaves
+ * committer in another order than they were staged, and a later one with a lower ceiling must not undo a higher one. A
+ * batch removes the ceiling that it knows to be durable, which is always lower than its own; the few that a race leaves
  * behind go at the next start.
  *
  * Ceilings lie on whole windows of time, so that all batches of a window stage the same one. Until the first of them is
@@ -92,8 +92,7 @@ void kdb_seq_ceiling_confirm(kdb_seq_ceiling *ceiling, uint64_t staged)
 {
     uint64_t durable = atomic_load_explicit(&ceiling->durable, memory_order_relaxed);
     while (durable < staged && !atomic_compare_exchange_weak_explicit(&ceiling->durable, &durable, staged,
-                                                                      memory_order_relaxed, memory_order_relaxed)) {
-    }
+                                                                      memory_order_relaxed, memory_order_relaxed)) {}
 }
 
 kdb_status kdb_seq_ceiling_settle(kdb_seq_ceiling *ceiling, kdb_store *store, kdb_err *err)

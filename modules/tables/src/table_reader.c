@@ -1,6 +1,6 @@
-/* table_reader.c - one thread's part of a scan: walks the parts it takes, drops rows that the statement must not see, and
- * decodes the projected columns of the rest straight into the chunk. A row's bytes are borrowed from the iterator and
- * checked whole before any of them is used, so a damaged row is an error and never a wild read. */
+/* table_reader.c - one thread's part of a scan: walks the parts it takes, drops rows that the statement must not see,
+ * and decodes the projected columns of the rest straight into the chunk. A row's bytes are borrowed from the iterator
+ * and checked whole before any of them is used, so a damaged row is an error and never a wild read. */
 #include "tables_int.h"
 
 /* Keys looked up by one call: enough to be worth a call, few enough that large rows stay within the arena's first
@@ -9,12 +9,12 @@ enum { POINT_BATCH = 256 };
 
 struct kdb_table_reader {
     kdb_table_scan *scan;
-    kdb_arena *arena;               /* plans; lives as long as the reader */
-    kdb_arena *scratch;             /* rows looked up and converted cells: reset by each call of next */
-    kdbi_reader_plan **plans;       /* by schema version - 1; NULL until such a row comes by */
-    kdb_iter *iter;                 /* of the part being walked */
-    bool has_points;                /* took the one part of a scan of points */
-    size_t point;                   /* the next key of it */
+    kdb_arena *arena;         /* plans; lives as long as the reader */
+    kdb_arena *scratch;       /* rows looked up and converted cells: reset by each call of next */
+    kdbi_reader_plan **plans; /* by schema version - 1; NULL until such a row comes by */
+    kdb_iter *iter;           /* of the part being walked */
+    bool has_points;          /* took the one part of a scan of points */
+    size_t point;             /* the next key of it */
 };
 
 kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err)
@@ -163,8 +163,8 @@ static kdb_status fill_from_key(kdb_table_reader *reader, kdb_chunk *chunk, kdb_
     const kdb_sv key = spec->keys.keys[0];
     kdb_sv row;
     reader->point = 1;
-    const kdb_status status = kdb_store_get(spec->store, spec->snapshot, reader->scan->partition, key, reader->scratch,
-                                            &row, NULL);
+    const kdb_status status =
+        kdb_store_get(spec->store, spec->snapshot, reader->scan->partition, key, reader->scratch, &row, NULL);
     if (status == KDB_NOT_FOUND) {
         return KDB_OK;
     }

@@ -1,5 +1,5 @@
-/* table_scan.c - one reading of a table: which keys, which columns, as of when, split into parts that its readers take in
- * turn. Fixed once made, but for the counter of parts taken, so readers share it without a lock. */
+/* table_scan.c - one reading of a table: which keys, which columns, as of when, split into parts that its readers take
+ * in turn. Fixed once made, but for the counter of parts taken, so readers share it without a lock. */
 #include "tables_int.h"
 
 /* More parts than readers, so that one reader's slow part does not leave the others idle. */

@@ -42,8 +42,8 @@ enum {
 
 typedef struct kdbi_row_layout {
     const kdb_schema *schema;
-    size_t ends_at;      /* of the end offsets, which follow the fixed part */
-    size_t bytes_at;     /* of the variable columns' bytes */
+    size_t ends_at;  /* of the end offsets, which follow the fixed part */
+    size_t bytes_at; /* of the variable columns' bytes */
     size_t nvariable;
     bool has_embedding;
 } kdbi_row_layout;
@@ -52,10 +52,10 @@ kdbi_row_layout kdbi_row_layout_of(const kdb_schema *schema);
 
 /* One column's place. */
 typedef struct kdbi_row_slot {
-    size_t null_at;     /* byte of the null bitmap */
-    uint8_t null_bit;   /* mask within it */
+    size_t null_at;   /* byte of the null bitmap */
+    uint8_t null_bit; /* mask within it */
     bool variable;
-    size_t at;          /* fixed: from the row's start; variable: index among the end offsets */
+    size_t at; /* fixed: from the row's start; variable: index among the end offsets */
 } kdbi_row_slot;
 
 /* Walks a version's columns in order and tells each one's place. */
@@ -105,11 +105,11 @@ KDB_NODISCARD kdb_status kdbi_row_to_latest(const kdb_column *latest, kdb_value 
 /* ---- operands of predicates ---- */
 
 typedef enum kdbi_operand_kind {
-    KDBI_OPERAND_EXACT,   /* the column's type holds the value: `part` is its key part */
-    KDBI_OPERAND_BELOW,   /* less than every value of the column's type */
+    KDBI_OPERAND_EXACT, /* the column's type holds the value: `part` is its key part */
+    KDBI_OPERAND_BELOW, /* less than every value of the column's type */
     KDBI_OPERAND_ABOVE,
     KDBI_OPERAND_NULL,
-    KDBI_OPERAND_UNKNOWN  /* only the engine can say how it compares */
+    KDBI_OPERAND_UNKNOWN /* only the engine can say how it compares */
 } kdbi_operand_kind;
 typedef struct kdbi_operand {
     kdbi_operand_kind kind;
@@ -125,11 +125,11 @@ kdbi_operand kdbi_operand_of_stream_seq(const kdb_value *value, kdb_arena *arena
 struct kdb_table_scan {
     kdb_scan_spec spec;
     kdb_partition partition;
-    kdb_arena *arena;         /* the split keys and the raised start */
-    int64_t oldest_ms;        /* STREAM: rows older than this are not seen */
-    kdb_sv *bounds;           /* part i is [bounds[i], bounds[i + 1]) */
-    size_t nparts;            /* of a range; a set of points is one part */
-    atomic_size_t next_part;  /* the first that no reader has taken */
+    kdb_arena *arena;        /* the split keys and the raised start */
+    int64_t oldest_ms;       /* STREAM: rows older than this are not seen */
+    kdb_sv *bounds;          /* part i is [bounds[i], bounds[i + 1]) */
+    size_t nparts;           /* of a range; a set of points is one part */
+    atomic_size_t next_part; /* the first that no reader has taken */
 };
 
 /* How a cell of the projection is read from a row of one schema version. */

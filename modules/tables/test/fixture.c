@@ -101,8 +101,8 @@ static int64_t random_int(fixture_random *random, int64_t min, int64_t max)
         return (int64_t)fixture_below(random, 20) - 10;
     default: {
         const uint64_t width = (uint64_t)max - (uint64_t)min;
-        return (int64_t)((uint64_t)min + (width == UINT64_MAX ? fixture_next(random)
-                                                              : fixture_below(random, width + 1)));
+        return (int64_t)((uint64_t)min +
+                         (width == UINT64_MAX ? fixture_next(random) : fixture_below(random, width + 1)));
     }
     }
 }

@@ -1,5 +1,5 @@
-/* fixture.h - tables made by hand (registry makes only version 1, and has rules that tests want to break), random values
- * of every type with a liking for edges, and the order that keys must keep. */
+/* fixture.h - tables made by hand (registry makes only version 1, and has rules that tests want to break), random
+ * values of every type with a liking for edges, and the order that keys must keep. */
 #ifndef KDB_TABLES_FIXTURE_H
 #define KDB_TABLES_FIXTURE_H
 

@@ -82,8 +82,10 @@ static bool is_empty(const kdb_key_set *set)
 /* ---- against a filter ---- */
 
 static const fixture_column columns[] = {
-    { 1, "small", { .kind = KDB_TYPE_SMALLINT } }, { 2, "other", { .kind = KDB_TYPE_TEXT } },
-    { 3, "big", { .kind = KDB_TYPE_BIGINT } },     { 4, "name", { .kind = KDB_TYPE_TEXT } },
+    { 1, "small", { .kind = KDB_TYPE_SMALLINT } },
+    { 2, "other", { .kind = KDB_TYPE_TEXT } },
+    { 3, "big", { .kind = KDB_TYPE_BIGINT } },
+    { 4, "name", { .kind = KDB_TYPE_TEXT } },
     { 5, "price", { .kind = KDB_TYPE_DECIMAL, .precision = 38, .scale = 2 } },
 };
 static const fixture_schema schema = { columns, KDB_ARRAY_LEN(columns) };
@@ -235,8 +237,8 @@ static void sets_hold_every_row_that_meets_the_predicates(void **state)
     for (size_t round = 0; round < ROUNDS; round++) {
         kdb_arena_reset(arena);
         const size_t shape = fixture_below(&random, KDB_ARRAY_LEN(nkeys));
-        const kdb_table *table =
-            fixture_table(arena, round % 2 == 0 ? KDB_TABLE_USER : KDB_TABLE_SHARED, &schema, 1, keys[shape], nkeys[shape]);
+        const kdb_table *table = fixture_table(arena, round % 2 == 0 ? KDB_TABLE_USER : KDB_TABLE_SHARED, &schema, 1,
+                                               keys[shape], nkeys[shape]);
         kdb_value params[32];
         size_t nparams = 0;
         kdb_pred preds[4];
@@ -281,8 +283,8 @@ static void equality_on_the_whole_key_is_a_point(void **state)
     (void)state;
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_table *table = fixture_table(arena, KDB_TABLE_USER, &int_schema, 1, key_id, 1);
-    const kdb_value five[] = { kdb_value_int(5),       kdb_value_bigint(5), smallint(5),
-                               kdb_value_double(5.0),  decimal(500, 2),     text("5") };
+    const kdb_value five[] = { kdb_value_int(5),      kdb_value_bigint(5), smallint(5),
+                               kdb_value_double(5.0), decimal(500, 2),     text("5") };
     kdb_sv key;
     assert_int_equal(kdb_row_key(table, fixture_user("u"), &five[0], arena, &key, NULL), KDB_OK);
     for (size_t i = 0; i < KDB_ARRAY_LEN(five); i++) {
@@ -299,7 +301,7 @@ static void what_does_not_convert_exactly_is_ignored(void **state)
     (void)state;
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_table *table = fixture_table(arena, KDB_TABLE_USER, &int_schema, 1, key_id, 1);
-    const kdb_value inexact[] = { kdb_value_double(5.5), decimal(55, 1), text("five"), text("5.0"),
+    const kdb_value inexact[] = { kdb_value_double(5.5),   decimal(55, 1),       text("five"),          text("5.0"),
                                   kdb_value_double(1e300), kdb_value_bool(true), kdb_value_timestamp(5) };
     kdb_sv from, to;
     kdb_row_user_range(table, fixture_user("u"), arena, &from, &to);
@@ -323,9 +325,9 @@ static void out_of_range_integers_clamp(void **state)
         const kdb_value *operand;
         bool empty;
     } cases[] = {
-        { KDB_PRED_EQ, &high, true },  { KDB_PRED_EQ, &low, true },   { KDB_PRED_LT, &high, false },
-        { KDB_PRED_LE, &high, false }, { KDB_PRED_GT, &high, true },  { KDB_PRED_GE, &high, true },
-        { KDB_PRED_LT, &low, true },   { KDB_PRED_LE, &low, true },   { KDB_PRED_GT, &low, false },
+        { KDB_PRED_EQ, &high, true },  { KDB_PRED_EQ, &low, true },  { KDB_PRED_LT, &high, false },
+        { KDB_PRED_LE, &high, false }, { KDB_PRED_GT, &high, true }, { KDB_PRED_GE, &high, true },
+        { KDB_PRED_LT, &low, true },   { KDB_PRED_LE, &low, true },  { KDB_PRED_GT, &low, false },
         { KDB_PRED_GE, &low, false },
     };
     kdb_sv from, to;

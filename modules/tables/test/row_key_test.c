@@ -131,9 +131,9 @@ static void a_key_over_the_arenas_limit_is_refused(void **state)
 
 /* Ids that are prefixes of each other, and made of the bytes that the encoding itself uses. */
 static const kdb_sv user_ids[] = {
-    { "a", 1 },          { "aa", 2 },         { "a\0", 2 },        { "a\0\xFF", 3 },     { "a\0\x01", 3 },
-    { "a\x01", 2 },      { "a\0\0", 3 },      { "\0", 1 },         { "\xFF", 1 },        { "\xFF\xFF", 2 },
-    { "a\xFF", 2 },      { "\0\x01", 2 },     { "a\0\xFF\0", 4 },  { "b", 1 },           { "\x01", 1 },
+    { "a", 1 },     { "aa", 2 },     { "a\0", 2 },       { "a\0\xFF", 3 }, { "a\0\x01", 3 },
+    { "a\x01", 2 }, { "a\0\0", 3 },  { "\0", 1 },        { "\xFF", 1 },    { "\xFF\xFF", 2 },
+    { "a\xFF", 2 }, { "\0\x01", 2 }, { "a\0\xFF\0", 4 }, { "b", 1 },       { "\x01", 1 },
 };
 
 static bool in_range(kdb_sv key, kdb_sv from, kdb_sv to)

@@ -84,11 +84,12 @@ static void the_format_is_as_written_down(void **state)
                                               { 4, "d", { .kind = KDB_TYPE_EMBEDDING, .dim = 1 } } };
     static const fixture_schema schema = { columns, 4 };
     static const uint8_t want[] = {
-        1,    1,    1,    0,    0, 0, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, /* format, flags, version, _seq */
-        0x04,                                                                         /* c is NULL */
-        0xFE, 0xFF, 0xFF, 0xFF, 0, 0,                                                 /* a, c */
-        2,    0,    0,    0,    7, 0, 0,    0,                                        /* where b and d end */
-        'x',  'y',  0,    0,    0, 0x80, 0x3F,                                        /* b, padding, d */
+        1,    1,    1,    0,    0,    0,    0x08, 0x07,
+        0x06, 0x05, 0x04, 0x03, 0x02, 0x01,          /* format, flags, version, _seq */
+        0x04,                                        /* c is NULL */
+        0xFE, 0xFF, 0xFF, 0xFF, 0,    0,             /* a, c */
+        2,    0,    0,    0,    7,    0,    0,    0, /* where b and d end */
+        'x',  'y',  0,    0,    0,    0x80, 0x3F,    /* b, padding, d */
     };
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_table *table = fixture_table(arena, KDB_TABLE_USER, &schema, 1, NULL, 0);
@@ -107,15 +108,21 @@ static void the_format_is_as_written_down(void **state)
 /* ---- schema versions ---- */
 
 static const fixture_column version1[] = {
-    { 1, "id", { .kind = KDB_TYPE_INT } },       { 2, "gone", { .kind = KDB_TYPE_TEXT } },
-    { 3, "name", { .kind = KDB_TYPE_TEXT } },    { 4, "wide", { .kind = KDB_TYPE_SMALLINT } },
-    { 5, "shown", { .kind = KDB_TYPE_BIGINT } }, { 6, "price", { .kind = KDB_TYPE_DECIMAL, .precision = 5, .scale = 2 } },
+    { 1, "id", { .kind = KDB_TYPE_INT } },
+    { 2, "gone", { .kind = KDB_TYPE_TEXT } },
+    { 3, "name", { .kind = KDB_TYPE_TEXT } },
+    { 4, "wide", { .kind = KDB_TYPE_SMALLINT } },
+    { 5, "shown", { .kind = KDB_TYPE_BIGINT } },
+    { 6, "price", { .kind = KDB_TYPE_DECIMAL, .precision = 5, .scale = 2 } },
 };
 /* `gone` dropped and added again (another column), `name` renamed and moved, types widened, `extra` added. */
 static const fixture_column version2[] = {
-    { 5, "shown", { .kind = KDB_TYPE_TEXT } },   { 1, "id", { .kind = KDB_TYPE_INT } },
-    { 3, "title", { .kind = KDB_TYPE_TEXT } },   { 4, "wide", { .kind = KDB_TYPE_BIGINT } },
-    { 7, "gone", { .kind = KDB_TYPE_TEXT } },    { 8, "extra", { .kind = KDB_TYPE_UUID } },
+    { 5, "shown", { .kind = KDB_TYPE_TEXT } },
+    { 1, "id", { .kind = KDB_TYPE_INT } },
+    { 3, "title", { .kind = KDB_TYPE_TEXT } },
+    { 4, "wide", { .kind = KDB_TYPE_BIGINT } },
+    { 7, "gone", { .kind = KDB_TYPE_TEXT } },
+    { 8, "extra", { .kind = KDB_TYPE_UUID } },
     { 6, "price", { .kind = KDB_TYPE_DECIMAL, .precision = 12, .scale = 2 } },
 };
 static const fixture_schema versions[] = { { version1, 6 }, { version2, 7 } };
@@ -129,8 +136,9 @@ static kdb_sv encode_version1(const kdb_table *table, kdb_arena *arena)
     kdb_value wide = kdb_value_null(kdb_type_of(KDB_TYPE_SMALLINT));
     wide.is_null = false;
     wide.as.i16 = -7;
-    const kdb_value values[] = { kdb_value_int(5),  kdb_value_text(KDB_SV("old")), kdb_value_text(KDB_SV("n")), wide,
-                                 kdb_value_bigint(42), price };
+    const kdb_value values[] = {
+        kdb_value_int(5), kdb_value_text(KDB_SV("old")), kdb_value_text(KDB_SV("n")), wide, kdb_value_bigint(42), price
+    };
     kdb_sv bytes;
     assert_int_equal(kdb_row_encode(older, values, 9, false, arena, &bytes, NULL), KDB_OK);
     return bytes;

@@ -1,5 +1,5 @@
-/* scan_test.c - scans give the rows that a statement may see, whole and once: any projection, ranges and points, deleted
- * rows, expired rows, other users' rows, older schema versions, several readers, damaged rows. */
+/* scan_test.c - scans give the rows that a statement may see, whole and once: any projection, ranges and points,
+ * deleted rows, expired rows, other users' rows, older schema versions, several readers, damaged rows. */
 #include <stdlib.h>
 
 #include "fixture.h"
@@ -7,9 +7,12 @@
 enum { NROWS = 3000, NUSERS = 5, MANY_ROWS = 30000, READERS = 4 };
 
 static const fixture_column columns[] = {
-    { 1, "name", { .kind = KDB_TYPE_TEXT } },     { 2, "id", { .kind = KDB_TYPE_INT } },
-    { 3, "score", { .kind = KDB_TYPE_DOUBLE } },  { 4, "note", { .kind = KDB_TYPE_TEXT } },
-    { 5, "ok", { .kind = KDB_TYPE_BOOLEAN } },    { 6, "uid", { .kind = KDB_TYPE_UUID } },
+    { 1, "name", { .kind = KDB_TYPE_TEXT } },
+    { 2, "id", { .kind = KDB_TYPE_INT } },
+    { 3, "score", { .kind = KDB_TYPE_DOUBLE } },
+    { 4, "note", { .kind = KDB_TYPE_TEXT } },
+    { 5, "ok", { .kind = KDB_TYPE_BOOLEAN } },
+    { 6, "uid", { .kind = KDB_TYPE_UUID } },
     { 7, "price", { .kind = KDB_TYPE_DECIMAL, .precision = 38, .scale = 10 } },
     { 8, "vec", { .kind = KDB_TYPE_EMBEDDING, .dim = 3 } },
     { 9, "small", { .kind = KDB_TYPE_SMALLINT } },
@@ -104,11 +107,9 @@ static kdb_chunk *new_chunk(const kdb_table *table, const size_t *projection, si
 
 static kdb_scan_spec spec_of(const world *w, const size_t *projection, size_t nprojection)
 {
-    return (kdb_scan_spec){ .store = w->store,
-                            .table = w->table,
-                            .projection = projection,
-                            .nprojection = nprojection,
-                            .max_readers = 1 };
+    return (kdb_scan_spec){
+        .store = w->store, .table = w->table, .projection = projection, .nprojection = nprojection, .max_readers = 1
+    };
 }
 
 /* The rows that a scan should give, in order. */
@@ -239,8 +240,10 @@ static void key_sets_narrow_the_scan(void **state)
     for (size_t i = 0; i < 400; i++) {
         operands[i] = (kdb_pred_operand){ .literal = kdb_value_int((int32_t)(i * 3) - 1010) };
     }
-    const kdb_pred preds[] = { { 1, KDB_PRED_EQ, operands + 9, 1 },   { 1, KDB_PRED_IN, operands, 400 },
-                               { 1, KDB_PRED_GE, operands + 300, 1 }, { 1, KDB_PRED_LT, operands + 200, 1 },
+    const kdb_pred preds[] = { { 1, KDB_PRED_EQ, operands + 9, 1 },
+                               { 1, KDB_PRED_IN, operands, 400 },
+                               { 1, KDB_PRED_GE, operands + 300, 1 },
+                               { 1, KDB_PRED_LT, operands + 200, 1 },
                                { 1, KDB_PRED_IN, operands, 0 } };
     for (size_t i = 0; i < KDB_ARRAY_LEN(preds); i++) {
         for (size_t u = 0; u < NUSERS; u++) {
@@ -449,8 +452,8 @@ static void expired_stream_rows_are_not_seen(void **state)
 
 static size_t count_keys(kdb_store *store, kdb_partition part, kdb_sv *last, kdb_arena *arena)
 {
-    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter =
-        kdb_iter_new(store, NULL, part, (kdb_iter_range){ .descending = false });
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(store, NULL, part, (kdb_iter_range){ .descending = false });
     size_t count = 0;
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         last[0] = kdb_sv_dup(arena, kdb_iter_key(iter));

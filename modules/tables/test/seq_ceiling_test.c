@@ -43,8 +43,9 @@ static kdb_seq_ceiling reopen(kdb_store *store)
 
 static size_t stored_ceilings(kdb_store *store)
 {
-    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = kdb_iter_new(
-        store, NULL, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS), (kdb_iter_range){ .descending = false });
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(store, NULL, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS),
+                                  (kdb_iter_range){ .descending = false });
     size_t count = 0;
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         count++;

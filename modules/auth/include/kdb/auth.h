@@ -55,7 +55,7 @@ void kdb_auth_close(kdb_auth *auth); /* waits for hashing jobs; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_auth, kdb_auth_close)
 /* True while root has no password: sign-in works from loopback for set-up only. */
 bool kdb_auth_needs_setup(kdb_auth *auth);
-/* True when the secret came from neither option nor store default but is the well-known placeholder. */
+/* True when the configured secret is the well-known placeholder or has fewer than 32 bytes: others can guess it. */
 bool kdb_auth_secret_is_default(const kdb_auth *auth);
 
 /* ---- tokens (wire-protocol.md 3.3) ---- */
@@ -67,7 +67,8 @@ typedef struct kdb_token_pair {
 } kdb_token_pair;
 
 /* Checks an access token against signature, times, issuer, type and the stored user. Fast when seen before (cached by
- * token and user state). *out borrows from `arena`. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
+ * token and user state). *out borrows from `arena`. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. A locked account's
+ * tokens stay good: or failed sign-ins would sign their victim out. */
 KDB_NODISCARD kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_principal *out,
                                          kdb_err *err);
 /* A new pair for a valid refresh token. */
@@ -91,6 +92,7 @@ typedef struct kdb_auth_job {
     kdb_token_pair pair;  /* LOGIN: result */
     kdb_user created;     /* SETUP: result */
     kdb_sv hash;          /* HASH: result; rules of catalog.md 4 are checked first */
+    /* `err` is NULL when status is KDB_OK. May free the job. */
     void (*done)(struct kdb_auth_job *job, kdb_status status, const kdb_err *err);
 } kdb_auth_job;
 /* KDB_OVERLOADED when the queue is full (done is not called then). LOGIN takes the same time for unknown users.
@@ -104,7 +106,9 @@ KDB_NODISCARD kdb_status kdb_auth_submit(kdb_auth *auth, kdb_auth_job *job, kdb_
 KDB_NODISCARD kdb_status kdb_auth_find_user(kdb_auth *auth, kdb_user_id id, kdb_arena *arena, kdb_user *out,
                                             kdb_err *err);
 void kdb_auth_list_users(kdb_auth *auth, kdb_arena *arena, kdb_user **out, size_t *count); /* sorted by id */
+/* KDB_INVALID_OPERATION with catalog.md 3's text. */
 KDB_NODISCARD kdb_status kdb_auth_check_user_id(kdb_sv id, kdb_err *err);
+/* KDB_CONSTRAINT with catalog.md 4's text. */
 KDB_NODISCARD kdb_status kdb_auth_check_password(const kdb_auth *auth, kdb_sv password, kdb_err *err);
 
 /* Changes to users; each stores durably (waits for the commit: not on the committer) and then shows in memory. They
@@ -118,7 +122,8 @@ KDB_NODISCARD kdb_status kdb_auth_set_role(kdb_auth *auth, const kdb_principal *
 KDB_NODISCARD kdb_status kdb_auth_set_email(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_sv email,
                                             kdb_err *err);
 KDB_NODISCARD kdb_status kdb_auth_drop_user(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_err *err);
-/* Checks the rights part of CREATE/ALTER alone, before any hashing is done for it. */
+/* Checks the rights part of CREATE/ALTER alone, before any hashing is done for it; when altering, also that the user
+ * is there. */
 KDB_NODISCARD kdb_status kdb_auth_may_manage(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id,
                                              bool create, kdb_err *err);
 

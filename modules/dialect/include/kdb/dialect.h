@@ -206,7 +206,8 @@ typedef enum kdb_hidden_param { KDB_HIDDEN_NOW, KDB_HIDDEN_CURRENT_USER, KDB_HID
 typedef enum kdb_pred_op { KDB_PRED_EQ, KDB_PRED_LT, KDB_PRED_LE, KDB_PRED_GT, KDB_PRED_GE, KDB_PRED_IN } kdb_pred_op;
 typedef struct kdb_pred_operand {
     uint32_t param;    /* from 1; 0: literal */
-    kdb_value literal;
+    kdb_value literal; /* of the column's type. A parameter has none yet: the caller must not narrow by a value that
+                          does not convert to the column's type without loss (5.5 for an INT) */
 } kdb_pred_operand;
 /* A conjunct of the WHERE that a row of this slot must meet (NULL never does). The engine checks it again, so a scan
  * may use it to read less, or ignore it. */
@@ -249,9 +250,16 @@ KDB_NODISCARD kdb_status kdb_dialect_bind(const kdb_query *query, uint32_t npara
                                           kdb_arena *arena, kdb_bound **out, kdb_err *err);
 
 /* The functions users may call, one row each; a test walks the engine's own list against it. */
+typedef enum kdb_function_kind {
+    KDB_FUNCTION_SCALAR,
+    KDB_FUNCTION_AGGREGATE,
+    KDB_FUNCTION_WINDOW, /* needs OVER */
+    KDB_FUNCTION_TABLE   /* in FROM only */
+} kdb_function_kind;
 typedef struct kdb_function_def {
     const char *name;       /* lower case, as users write it */
     const char *engine;     /* engine name when it differs, or NULL */
+    kdb_function_kind kind;
 } kdb_function_def;
 extern const kdb_function_def kdb_function_defs[];
 extern const size_t kdb_function_defs_count;

@@ -1,5 +1,6 @@
-/* engine.h - SQL execution by DuckDB: one database in memory, one connection per worker, prepared plans, and tables that
- * our own code feeds through scans. DuckDB is locked down at open (design 6): no file, network or setting is reachable.
+/* engine.h - SQL execution by DuckDB: one database in memory, one connection per worker, prepared plans, and tables
+ * that our own code feeds through scans. DuckDB is locked down at open (design 6): no file, network or setting is
+ * reachable.
  * A connection and what hangs off it belong to one thread at a time, except _interrupt. */
 #ifndef KDB_ENGINE_H
 #define KDB_ENGINE_H
@@ -40,9 +41,10 @@ typedef struct kdb_scan_source {
      * rows counts, the engine asks for column 0). Sets *out and *max_threads (1: no parallel reading). */
     kdb_status (*open)(void *self, size_t slot, const size_t *projection, size_t nprojection, void **out,
                        size_t *max_threads, kdb_err *err);
-    /* Per engine thread that takes part, before its first chunk: makes the reader's own state. */
+    /* Per task that takes part, before its first chunk: makes the reader's own state. The engine may go on with a task
+     * on another thread, never on two at once. */
     kdb_status (*open_local)(void *self, void *scan, void **out_local, kdb_err *err);
-    /* Fills `chunk` (its vectors have writers) with up to KDB_CHUNK_ROWS rows; nrows 0 ends this thread's part. */
+    /* Fills `chunk` (its vectors have writers) with up to KDB_CHUNK_ROWS rows; nrows 0 ends this task's part. */
     kdb_status (*next)(void *self, void *scan, void *local, kdb_chunk *chunk, kdb_err *err);
     void (*close_local)(void *self, void *scan, void *local);
     void (*close)(void *self, void *scan);

@@ -47,7 +47,8 @@ typedef struct kdb_table {
     kdb_sv eviction_strategy;
     int64_t max_stream_bytes;
     int64_t created_us, updated_us;
-    atomic_bool dropped;       /* set before its rows go: writers that see it fail with KDB_TABLE_NOT_FOUND */
+    atomic_bool dropped;       /* set by whoever drops it, before its rows go, and taken back if that fails: writers that
+                                * see it fail with KDB_TABLE_NOT_FOUND */
     atomic_uint writers;       /* statements between their check of `dropped` and the end of their commit */
     kdb_arena *arena;          /* everything above lies here; the registry's */
 } kdb_table;
@@ -125,7 +126,8 @@ void kdb_registry_list_storages(kdb_registry *registry, kdb_arena *arena, kdb_st
 KDB_NODISCARD kdb_status kdb_registry_stage_create_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch,
                                                              kdb_err *err);
 void kdb_registry_publish_create_namespace(kdb_registry *registry, kdb_sv name);
-/* KDB_INVALID_OPERATION when protected, `default`, or not empty (with the count). */
+/* KDB_INVALID_OPERATION when protected, `default`, or not empty (with the count). Tables marked `dropped` do not count:
+ * CASCADE marks its tables, stages their drops and this one in one batch, commits, then publishes them in that order. */
 KDB_NODISCARD kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch,
                                                            kdb_err *err);
 void kdb_registry_publish_drop_namespace(kdb_registry *registry, kdb_sv name);

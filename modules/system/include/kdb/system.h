@@ -17,9 +17,9 @@ typedef struct kdb_system_column {
 typedef struct kdb_system_scan kdb_system_scan;
 
 typedef struct kdb_system_table_def {
-    const char *ns;          /* "system" | "information_schema" */
+    const char *ns; /* "system" | "information_schema" */
     const char *name;
-    const char *alias;       /* older name in the same namespace, or NULL */
+    const char *alias; /* older name in the same namespace, or NULL */
     bool admin_only;
     const kdb_system_column *columns;
     size_t ncolumns;
@@ -62,8 +62,9 @@ void kdb_system_set_reporter(kdb_system *system, const kdb_system_reporter *repo
 /* Fields of a table as the engine sees them. */
 const kdb_field *kdb_system_fields(const kdb_system_table_def *def, kdb_arena *arena);
 
-/* `snapshot` may be NULL. `viewer` decides what information_schema shows: non-admins get neither system tables nor shared
- * tables of level DBA; who may open an admin_only table at all is the caller's check. projection as in engine.h scans. */
+/* `snapshot` may be NULL. `viewer` decides what information_schema shows: non-admins get neither system tables nor
+ * shared tables of level DBA; who may open an admin_only table at all is the caller's check. projection as in engine.h
+ * scans. */
 KDB_NODISCARD kdb_status kdb_system_scan_open(kdb_system *system, const kdb_system_table_def *def,
                                               const kdb_principal *viewer, const kdb_snapshot *snapshot,
                                               const size_t *projection, size_t nprojection, kdb_system_scan **out,

@@ -13,7 +13,8 @@
  * user and text: bytes with 00 -> 00 FF, ended by 00 01. Integers and times: big-endian with the sign bit flipped.
  * Floats: IEEE order (-0 as 0). DECIMAL: 16 bytes, sign flipped. BOOLEAN: one byte. UUID: 16 bytes. */
 
-/* `values[i]` belongs to key column i of the table and has its type; NULL is KDB_CONSTRAINT with the reference's text. */
+/* `values[i]` belongs to key column i of the table and has its type. NULL is KDB_CONSTRAINT in the reference's words,
+ * a key over the arena's limit KDB_LIMIT. */
 KDB_NODISCARD kdb_status kdb_row_key(const kdb_table *table, kdb_user_id user, const kdb_value *values,
                                      kdb_arena *arena, kdb_sv *out, kdb_err *err);
 /* The key of a row without a primary key, or of a STREAM row: made from its first `_seq`. */
@@ -82,8 +83,8 @@ KDB_NODISCARD kdb_status kdb_seq_ceiling_open(kdb_seq_ceiling *ceiling, kdb_stor
 uint64_t kdb_seq_ceiling_stage(const kdb_seq_ceiling *ceiling, uint64_t seq, kdb_batch *batch);
 /* Any thread; 0 is fine. Forgetting it costs only that later batches carry a ceiling too. */
 void kdb_seq_ceiling_confirm(kdb_seq_ceiling *ceiling, uint64_t staged);
-/* At a clean stop, after the last write: lowers the stored ceiling to the last id given, so that the next start need not
- * run ahead of the clock at all. */
+/* At a clean stop, after the last write: lowers the stored ceiling to the last id given, so that the next start need
+ * not run ahead of the clock at all. */
 KDB_NODISCARD kdb_status kdb_seq_ceiling_settle(kdb_seq_ceiling *ceiling, kdb_store *store, kdb_err *err);
 
 /* ---- scans ---- */
@@ -93,8 +94,8 @@ const kdb_field *kdb_table_fields(const kdb_table *table, kdb_arena *arena, size
 
 /* Which keys a statement needs, found from its predicates. */
 typedef struct kdb_key_set {
-    bool points;     /* the keys below; else the one range */
-    kdb_sv *keys;    /* ascending, no duplicates */
+    bool points;  /* the keys below; else the one range */
+    kdb_sv *keys; /* ascending, no duplicates */
     size_t nkeys;
     kdb_sv from, to; /* to empty: the partition's end */
 } kdb_key_set;
@@ -108,14 +109,14 @@ typedef struct kdb_table_scan kdb_table_scan;
 typedef struct kdb_table_reader kdb_table_reader; /* one thread's part of a scan */
 typedef struct kdb_scan_spec {
     kdb_store *store;
-    const kdb_table *table;        /* borrowed until the scan is freed, as all below */
+    const kdb_table *table; /* borrowed until the scan is freed, as all below */
     const kdb_snapshot *snapshot;
     kdb_key_set keys;
     bool sees_deleted;
-    int64_t now_ms;                /* STREAM: rows older than the TTL are not seen */
-    const size_t *projection;      /* indexes into kdb_table_fields, [count] = `_key`; none: rows are only counted */
+    int64_t now_ms;           /* STREAM: rows older than the TTL are not seen */
+    const size_t *projection; /* indexes into kdb_table_fields, [count] = `_key`; none: rows are only counted */
     size_t nprojection;
-    size_t max_readers;            /* 1: rows come in key order */
+    size_t max_readers; /* 1: rows come in key order */
 } kdb_scan_spec;
 KDB_NODISCARD kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err);
 void kdb_table_scan_free(kdb_table_scan *scan); /* after its readers; NULL is fine */

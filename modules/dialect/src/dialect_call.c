@@ -1,0 +1,351 @@
+/* dialect_call.c - function calls to engine text. A name must be in the list of dialect_functions.c; the few that mean
+ * something of ours (the clock, the session's user) or that the engine spells otherwise have a row with a function here.
+ * Qualified names are refused, but for those the grammar makes of EXTRACT, SUBSTRING and their kin. */
+#include "dialect_int.h"
+
+typedef kdb_status (*call_emitter)(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out);
+
+static kdb_status wrong_arguments(const kdbi_expr *e, const PgQuery__FuncCall *call, const char *name)
+{
+    return KDBI_REFUSE(e->b, call->location, "%s() does not take these arguments", name);
+}
+
+/* ---- calls that mean something of the server's ---- */
+
+static void emit_now(const kdbi_expr *e, kdb_sv type, kdb_buf *out)
+{
+    kdb_buf_append_lit(out, "CAST(");
+    kdbi_emit_hidden(e->b, KDB_HIDDEN_NOW, out);
+    kdb_buf_append_lit(out, " AS TIMESTAMP)");
+    if (type.len != 0) {
+        kdb_buf_append_lit(out, "::");
+        kdb_buf_append_sv(out, type);
+    }
+}
+
+static void emit_session_text(const kdbi_expr *e, kdb_hidden_param param, kdb_buf *out)
+{
+    kdb_buf_append_lit(out, "CAST(");
+    kdbi_emit_hidden(e->b, param, out);
+    kdb_buf_append_lit(out, " AS VARCHAR)");
+}
+
+static kdb_status call_now(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 0) {
+        return wrong_arguments(e, call, "now");
+    }
+    emit_now(e, KDB_SV(""), out);
+    return KDB_OK;
+}
+
+static kdb_status call_today(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 0) {
+        return wrong_arguments(e, call, "today");
+    }
+    emit_now(e, KDB_SV("DATE"), out);
+    return KDB_OK;
+}
+
+static kdb_status call_current_user(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 0) {
+        return wrong_arguments(e, call, "current_user_id");
+    }
+    emit_session_text(e, KDB_HIDDEN_CURRENT_USER, out);
+    return KDB_OK;
+}
+
+kdb_status kdbi_emit_value_function(const kdbi_expr *e, const PgQuery__SQLValueFunction *function, kdb_buf *out)
+{
+    switch (function->op) {
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP_N:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIMESTAMP:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIMESTAMP_N:
+        emit_now(e, KDB_SV(""), out);
+        return KDB_OK;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE:
+        emit_now(e, KDB_SV("DATE"), out);
+        return KDB_OK;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIME:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIME_N:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIME:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_LOCALTIME_N:
+        emit_now(e, KDB_SV("TIME"), out);
+        return KDB_OK;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_USER:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_USER:
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_SESSION_USER:
+        emit_session_text(e, KDB_HIDDEN_CURRENT_USER, out);
+        return KDB_OK;
+    case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_ROLE:
+        emit_session_text(e, KDB_HIDDEN_CURRENT_ROLE, out);
+        return KDB_OK;
+    default:
+        return KDBI_REFUSE(e->b, function->location, "this function is not supported");
+    }
+}
+
+/* ---- calls that the engine spells otherwise ---- */
+
+static kdb_status call_json(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    return kdbi_emit_json(e, kdbi_node_string(call->funcname[0]), call->args, call->n_args, call->location, out);
+}
+
+/* Padding with blanks is the two-argument form. */
+static kdb_status call_pad(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    const char *name = kdbi_node_string(call->funcname[0]);
+    if (call->n_args < 2 || call->n_args > 3) {
+        return wrong_arguments(e, call, name);
+    }
+    kdb_buf_printf(out, "%s(", name);
+    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    kdb_buf_append_sv(out, call->n_args == 2 ? KDB_SV(", ' ')") : KDB_SV(")"));
+    return KDB_OK;
+}
+
+static bool is_text(const PgQuery__Node *node, const char *text)
+{
+    return node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
+           node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL &&
+           strcasecmp(node->a_const->sval->sval, text) == 0;
+}
+
+static kdb_status emit_wrapped(const kdbi_expr *e, kdb_sv open, const PgQuery__Node *arg, kdb_sv close, kdb_buf *out)
+{
+    kdb_buf_append_sv(out, open);
+    KDB_TRY(kdbi_emit_expr(e, arg, out));
+    kdb_buf_append_sv(out, close);
+    return KDB_OK;
+}
+
+static kdb_status call_encode(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args == 2 && is_text(call->args[1], "hex")) {
+        return emit_wrapped(e, KDB_SV("lower(hex("), call->args[0], KDB_SV("))"), out);
+    }
+    if (call->n_args == 2 && is_text(call->args[1], "base64")) {
+        return emit_wrapped(e, KDB_SV("to_base64(CAST("), call->args[0], KDB_SV(" AS BLOB))"), out);
+    }
+    return wrong_arguments(e, call, "encode");
+}
+
+static kdb_status call_decode(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args == 2 && is_text(call->args[1], "hex")) {
+        return emit_wrapped(e, KDB_SV("unhex("), call->args[0], KDB_SV(")"), out);
+    }
+    if (call->n_args == 2 && is_text(call->args[1], "base64")) {
+        return emit_wrapped(e, KDB_SV("from_base64("), call->args[0], KDB_SV(")"), out);
+    }
+    return wrong_arguments(e, call, "decode");
+}
+
+/* Vectors come as EMBEDDING columns or as JSON text; both cast to lists. */
+static kdb_status call_cosine_distance(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 2) {
+        return KDBI_REFUSE(e->b, call->location, "COSINE_DISTANCE() expects exactly 2 arguments");
+    }
+    KDB_TRY(emit_wrapped(e, KDB_SV("list_cosine_distance(CAST("), call->args[0], KDB_SV(" AS FLOAT[]), CAST("), out));
+    return emit_wrapped(e, KDB_SV(""), call->args[1], KDB_SV(" AS FLOAT[]))"), out);
+}
+
+typedef struct special_call {
+    const char *name;
+    call_emitter emit;
+} special_call;
+
+static const special_call special_calls[] = {
+    { "now", call_now },
+    { "transaction_timestamp", call_now },
+    { "statement_timestamp", call_now },
+    { "clock_timestamp", call_now },
+    { "get_current_timestamp", call_now },
+    { "today", call_today },
+    { "current_user_id", call_current_user },
+    { "json_get", call_json },
+    { "json_get_str", call_json },
+    { "json_get_int", call_json },
+    { "json_get_float", call_json },
+    { "json_get_bool", call_json },
+    { "json_get_json", call_json },
+    { "json_get_array", call_json },
+    { "json_as_text", call_json },
+    { "json_contains", call_json },
+    { "json_length", call_json },
+    { "json_object_keys", call_json },
+    { "lpad", call_pad },
+    { "rpad", call_pad },
+    { "encode", call_encode },
+    { "decode", call_decode },
+    { "cosine_distance", call_cosine_distance },
+};
+
+static const special_call *find_special(const char *name)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(special_calls); i++) {
+        if (strcmp(special_calls[i].name, name) == 0) {
+            return &special_calls[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- calls that the grammar makes of SQL's own syntax ---- */
+
+typedef struct grammar_call {
+    const char *name; /* in pg_catalog */
+    const char *engine;
+} grammar_call;
+
+static const grammar_call grammar_calls[] = {
+    { "extract", "date_part" },   { "timezone", "timezone" }, { "position", "strpos" }, { "substring", "substring" },
+    { "btrim", "trim" },          { "ltrim", "ltrim" },       { "rtrim", "rtrim" },
+};
+
+static kdb_status emit_grammar_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    const char *schema = kdbi_node_string(call->funcname[0]);
+    const char *name = kdbi_node_string(call->funcname[1]);
+    const bool made = call->funcformat == PG_QUERY__COERCION_FORM__COERCE_SQL_SYNTAX && schema != NULL &&
+                      name != NULL && strcmp(schema, "pg_catalog") == 0;
+    for (size_t i = 0; made && i < KDB_ARRAY_LEN(grammar_calls); i++) {
+        if (strcmp(grammar_calls[i].name, name) == 0) {
+            kdb_buf_printf(out, "%s(", grammar_calls[i].engine);
+            KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+            kdb_buf_append_byte(out, ')');
+            return KDB_OK;
+        }
+    }
+    return KDBI_REFUSE(e->b, call->location, made ? "%s is not supported" : "Qualified function names are not supported",
+                       name == NULL ? "" : name);
+}
+
+/* ---- calls of the list ---- */
+
+static const char *engine_name(const kdb_function_def *def)
+{
+    return def->engine == NULL ? def->name : def->engine;
+}
+
+static kdb_status unknown_function(const kdbi_expr *e, const PgQuery__FuncCall *call, const char *name)
+{
+    return KDBI_REFUSE(e->b, call->location, "Function %s() is not supported", name);
+}
+
+static void note_kind(const kdbi_expr *e, const kdb_function_def *def, const PgQuery__FuncCall *call)
+{
+    if (call->over != NULL) {
+        e->scope->has_window = true;
+    } else if (def->kind == KDB_FUNCTION_AGGREGATE) {
+        e->scope->has_aggregate = true;
+    }
+}
+
+/* DISTINCT, ORDER BY, FILTER and OVER make no sense for a scalar function. */
+static kdb_status check_form(const kdbi_expr *e, const PgQuery__FuncCall *call, const kdb_function_def *def)
+{
+    const bool scalar = def->kind == KDB_FUNCTION_SCALAR;
+    if (call->func_variadic) {
+        return KDBI_REFUSE(e->b, call->location, "VARIADIC is not supported");
+    }
+    if (scalar && (call->agg_distinct || call->agg_star || call->n_agg_order != 0 || call->agg_filter != NULL ||
+                   call->over != NULL || call->agg_within_group)) {
+        return KDBI_REFUSE(e->b, call->location, "%s() is not an aggregate or window function", def->name);
+    }
+    if (def->kind == KDB_FUNCTION_WINDOW && call->over == NULL) {
+        return KDBI_REFUSE(e->b, call->location, "window function %s() requires an OVER clause", def->name);
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_arguments(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->agg_star) {
+        kdb_buf_append_byte(out, '*');
+        return KDB_OK;
+    }
+    kdb_buf_append_sv(out, call->agg_distinct ? KDB_SV("DISTINCT ") : KDB_SV(""));
+    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    if (call->agg_within_group) {
+        return KDB_OK;
+    }
+    return kdbi_emit_inner_sort(e, call->agg_order, call->n_agg_order, out);
+}
+
+static kdb_status emit_within_group(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (!call->agg_within_group) {
+        return KDB_OK;
+    }
+    kdb_buf_append_lit(out, " WITHIN GROUP (");
+    KDB_TRY(kdbi_emit_inner_sort(e, call->agg_order, call->n_agg_order, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+static kdb_status emit_listed(const kdbi_expr *e, const PgQuery__FuncCall *call, const kdb_function_def *def,
+                              kdb_buf *out)
+{
+    KDB_TRY(check_form(e, call, def));
+    note_kind(e, def, call);
+    kdb_buf_printf(out, "\"%s\"(", engine_name(def));
+    KDB_TRY(emit_arguments(e, call, out));
+    kdb_buf_append_byte(out, ')');
+    KDB_TRY(emit_within_group(e, call, out));
+    if (call->agg_filter != NULL) {
+        KDB_TRY(emit_wrapped(e, KDB_SV(" FILTER (WHERE "), call->agg_filter, KDB_SV(")"), out));
+    }
+    return call->over == NULL ? KDB_OK : kdbi_emit_over(e, call->over, out);
+}
+
+kdb_status kdbi_emit_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_funcname == 2) {
+        return emit_grammar_call(e, call, out);
+    }
+    const char *name = call->n_funcname == 1 ? kdbi_node_string(call->funcname[0]) : NULL;
+    if (name == NULL) {
+        return KDBI_REFUSE(e->b, call->location, "Qualified function names are not supported");
+    }
+    kdbi_expr inner = *e;
+    inner.constant = false;
+    const kdb_function_def *def = kdbi_find_function(kdb_sv_cstr(name));
+    if (def == NULL || def->kind == KDB_FUNCTION_TABLE) {
+        return unknown_function(e, call, name);
+    }
+    const special_call *special = find_special(def->name);
+    if (special != NULL) {
+        KDB_TRY(check_form(&inner, call, def));
+        return special->emit(&inner, call, out);
+    }
+    return emit_listed(&inner, call, def, out);
+}
+
+/* ---- functions in FROM ---- */
+
+static bool plain_call(const PgQuery__FuncCall *call)
+{
+    return call->n_agg_order == 0 && call->agg_filter == NULL && call->over == NULL && !call->agg_within_group &&
+           !call->agg_star && !call->agg_distinct && !call->func_variadic && call->n_funcname == 1;
+}
+
+kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out, kdb_sv *out_name)
+{
+    const char *name = plain_call(call) ? kdbi_node_string(call->funcname[0]) : NULL;
+    const kdb_function_def *def = name == NULL ? NULL : kdbi_find_function(kdb_sv_cstr(name));
+    const bool in_from = def != NULL && (def->kind == KDB_FUNCTION_TABLE || strcmp(def->name, "unnest") == 0);
+    if (!in_from) {
+        return KDBI_REFUSE(e->b, call->location, "Function %s() is not supported in FROM", name == NULL ? "" : name);
+    }
+    kdb_buf_printf(out, "%s(", engine_name(def));
+    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    kdb_buf_append_byte(out, ')');
+    *out_name = kdb_sv_cstr(def->name);
+    return KDB_OK;
+}

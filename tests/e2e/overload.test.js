@@ -1,0 +1,106 @@
+// overload.test.js - more work than the server takes: clients get 503 with Retry-After at once, what was acknowledged is
+// there, and when the load is gone everything is as before.
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert');
+const { startServer, useServer } = require('../lib/server.js');
+
+const server = useServer(test, { options: { 'server.workers': 1, 'server.queue_length': 4 } });
+let root;
+
+test.before(async () => {
+    root = server.root;
+    await root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.n (id INT PRIMARY KEY, t TEXT)');
+});
+
+const COUNT = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT count(*) FROM n';
+
+test('a full queue answers 503 with Retry-After, and nothing acknowledged is lost', async () => {
+    const slow = Array.from({ length: 3 }, () => root.sqlRaw(COUNT));
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => root.sqlRaw('INSERT INTO app.n VALUES ($1, $2)', [i, 'x'])));
+    const counts = new Map();
+    for (const answer of answers) {
+        counts.set(answer.status, (counts.get(answer.status) ?? 0) + 1);
+        assert.ok(answer.status === 200 || answer.status === 503, `${answer.status} ${answer.text}`);
+        if (answer.status === 503) {
+            assert.match(answer.headers['retry-after'], /^\d+$/);
+            assert.strictEqual(answer.json.status, 'error');
+            assert.strictEqual(typeof answer.json.error.code, 'string');
+            assert.strictEqual(typeof answer.json.error.message, 'string');
+        }
+    }
+    (await Promise.all(slow)).forEach((answer) => assert.ok([200, 503].includes(answer.status), answer.text));
+    assert.ok(counts.get(503) > 0, `some are refused: ${JSON.stringify([...counts])}`);
+    const there = new Set((await root.rows('SELECT id FROM app.n')).flat());
+    const acknowledged = answers.map((answer, i) => (answer.status === 200 ? i : -1)).filter((i) => i >= 0);
+    assert.deepStrictEqual([...there].sort((a, b) => a - b), acknowledged, 'exactly the acknowledged rows');
+});
+
+test('other routes answer meanwhile', async () => {
+    const slow = Array.from({ length: 5 }, () => root.sqlRaw(COUNT));
+    const health = await Promise.all(Array.from({ length: 20 }, () => server.client().get('/health')));
+    health.forEach((answer) => assert.strictEqual(answer.status, 200));
+    assert.strictEqual((await root.get('/v1/api/auth/me')).status, 200);
+    await Promise.all(slow);
+});
+
+test('retrying gets everything done', async () => {
+    const insert = async (id) => {
+        for (;;) {
+            const answer = await root.sqlRaw('INSERT INTO app.n VALUES ($1, $2)', [id, 'retried']);
+            if (answer.status === 200) {
+                return;
+            }
+            assert.strictEqual(answer.status, 503, answer.text);
+        }
+    };
+    await Promise.all(Array.from({ length: 100 }, (_, i) => insert(10000 + i)));
+    assert.strictEqual(await root.value("SELECT count(*) FROM app.n WHERE t = 'retried'"), '100');
+});
+
+test('after the storm everything runs', async () => {
+    for (let i = 0; i < 20; i++) {
+        assert.strictEqual((await root.sql('UPDATE app.n SET t = $1 WHERE id = 10000', [`turn ${i}`])).row_count, 1);
+    }
+});
+
+test('connections over the limit are refused, those within it go on', async () => {
+    const small = await startServer({ options: { 'performance.max_connections': 10 } });
+    try {
+        const { root: client } = await small.setUp();
+        const answers = await Promise.all(Array.from({ length: 40 }, () => client.sqlRaw('SELECT 1 AS n').then((answer) => answer.status, (error) => error.code)));
+        assert.ok(answers.includes(200), answers.join());
+        assert.ok(answers.every((answer) => [200, 503, 'ECONNRESET', 'EPIPE'].includes(answer)), answers.join());
+        assert.ok(answers.some((answer) => answer !== 200), 'some are refused');
+        client.close();
+        const later = small.client(client.token);
+        for (let tries = 0; ; tries++) {
+            const answer = await later.sqlRaw('SELECT 1 AS n').catch(() => null);
+            if (answer?.status === 200) {
+                break;
+            }
+            assert.ok(tries < 1000, 'places are free again');
+        }
+    } finally {
+        await small.stop();
+    }
+});
+
+test('many sign-ins at once neither block statements nor get lost', async () => {
+    const busy = await startServer({ options: { 'auth.bcrypt_cost': 10 } });
+    try {
+        const { root: client } = await busy.setUp();
+        const signIns = Promise.all(Array.from({ length: 30 }, () => client.with(null).post('/v1/api/auth/login', { user: 'admin', password: 'correct horse battery' })));
+        let done = false;
+        signIns.then(() => { done = true; });
+        let answered = 0;
+        while (!done) {
+            assert.strictEqual(await client.value('SELECT 1 AS n'), '1');
+            answered += 1;
+        }
+        (await signIns).forEach((answer) => assert.ok([200, 503].includes(answer.status), answer.text));
+        assert.ok(answered > 10, `${answered} statements meanwhile`);
+    } finally {
+        await busy.stop();
+    }
+});
