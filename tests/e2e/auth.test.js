@@ -16,8 +16,10 @@ function makeToken(claims, { header = { alg: 'HS256', typ: 'JWT' }, secret = SEC
     return `${signed}.${crypto.createHmac(hash, secret).update(signed).digest('base64url')}`;
 }
 
+// What a token of root says, with changes; undefined leaves a claim out.
 function claims(changes = {}) {
-    const all = { sub: 'root', iss: 'kalamdb', iat: now(), exp: now() + 3600, role: 'system', token_type: 'access', username: 'root', email: null, ...changes };
+    const { epoch } = decode(server.root.token)[1];
+    const all = { epoch, sub: 'root', iss: 'kalamdb', iat: now(), exp: now() + 3600, role: 'system', token_type: 'access', username: 'root', email: null, ...changes };
     return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

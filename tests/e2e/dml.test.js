@@ -10,6 +10,7 @@ let root;
 let alice;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     await root.results(`CREATE NAMESPACE app;
         CREATE SHARED TABLE app.items (id INT PRIMARY KEY, n INT NOT NULL, t TEXT);

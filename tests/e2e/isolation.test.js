@@ -11,6 +11,7 @@ const users = {};
 let root;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     await root.results(`CREATE NAMESPACE app;
         CREATE USER TABLE app.notes (id INT PRIMARY KEY, title TEXT NOT NULL, n INT);

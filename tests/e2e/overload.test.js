@@ -9,6 +9,7 @@ const server = useServer(test, { options: { 'server.workers': 1, 'server.queue_l
 let root;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     await root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.n (id INT PRIMARY KEY, t TEXT)');
 });

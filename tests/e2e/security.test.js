@@ -14,6 +14,7 @@ let alice;
 let bait;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     bait = path.join(server.dir, 'bait.csv');
     fs.writeFileSync(bait, 'a,b\nCANARY-IN-A-FILE,2\n');
@@ -68,14 +69,14 @@ const STATEMENTS = () => [
     'PRAGMA version', 'PRAGMA database_list', 'PRAGMA table_info(x)', "PRAGMA enable_logging('HTTP')", 'PRAGMA show_tables', 'CALL pragma_version()', 'CALL duckdb_settings()',
     'SET enable_external_access = true', 'SET GLOBAL threads = 1', 'SET SESSION threads = 1', 'SET LOCAL threads = 1', "SET memory_limit = '1TB'", 'SET lock_configuration = false', "SET allowed_directories = ['/']", "SET temp_directory = '/tmp'", "SET extension_directory = '/tmp'", "SET VARIABLE x = 1", 'RESET enable_external_access', 'RESET ALL', 'SHOW ALL TABLES',
     'CREATE MACRO f(x) AS x', 'CREATE FUNCTION f(x) AS x', 'CREATE TYPE t AS INT', 'CREATE SECRET (TYPE S3)', 'CREATE PERSISTENT SECRET x (TYPE S3)', 'CREATE TEMP TABLE t (a INT)', 'CREATE TEMP VIEW v AS SELECT 1', 'CREATE SCHEMA main', 'CREATE SEQUENCE s', 'DROP SCHEMA main CASCADE', 'DROP TABLE duckdb_tables',
-    'CHECKPOINT', 'FORCE CHECKPOINT', 'VACUUM', 'ANALYZE', 'BEGIN; COMMIT', 'USE memory', 'USE main', 'USE system',
+    'CHECKPOINT', 'FORCE CHECKPOINT', 'VACUUM', 'ANALYZE', 'BEGIN; COMMIT', 'USE memory', 'USE main',
     'PREPARE x AS SELECT 1', 'EXECUTE x', 'DEALLOCATE x', 'EXPLAIN ANALYZE COPY app.notes TO \'/tmp/x\'', 'DO $$ x $$', 'LISTEN x', "NOTIFY x", 'DISCARD ALL', 'CLUSTER', 'REINDEX TABLE x', "SECURITY LABEL ON TABLE x IS 'x'",
     // the engine's catalogs and functions
     ...['duckdb_settings', 'duckdb_tables', 'duckdb_columns', 'duckdb_functions', 'duckdb_databases', 'duckdb_secrets', 'duckdb_extensions', 'duckdb_memory', 'duckdb_temporary_files', 'duckdb_views', 'duckdb_prepared_statements', 'duckdb_variables', 'duckdb_logs', 'duckdb_log_contexts', 'pragma_version', 'pragma_database_size', 'pragma_storage_info', 'pragma_platform', 'test_all_types', 'repeat_row', 'sql_auto_complete', 'json_execute_serialized_sql', 'query', 'query_table', 'which_secret', 'seq_scan', 'checkpoint', 'force_checkpoint', 'enable_logging', 'summary', 'unnest_rows', 'arrow_scan', 'pandas_scan', 'python_map_function', 'kdb_scan', 'kalam_scan']
         .flatMap((name) => [`SELECT * FROM ${name}()`, `SELECT * FROM ${name}('SELECT 1')`, `SELECT * FROM ${name}`]),
     "SELECT * FROM query('SELECT 1')", "SELECT * FROM query_table('notes')", "SELECT json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
     'SELECT * FROM sqlite_master', 'SELECT * FROM main.sqlite_master', 'SELECT * FROM pg_catalog.pg_tables', 'SELECT * FROM pg_tables', 'SELECT * FROM pg_class', 'SELECT * FROM pg_catalog.pg_class', 'SELECT * FROM pg_user', 'SELECT * FROM pg_shadow', 'SELECT * FROM system.information_schema.tables', 'SELECT * FROM memory.main.x', 'SELECT * FROM temp.x',
-    "SELECT getenv('KALAMDB_TEST_CANARY')", "SELECT \"getenv\"('HOME')", "SELECT current_setting('home_directory')", "SELECT current_setting('threads')", "SELECT set_config('threads', '1', false)", "SELECT getvariable('x')", 'SELECT version()', 'SELECT pg_sleep(10)', 'SELECT pg_terminate_backend(1)', "SELECT nextval('s')", 'SELECT txid_current()', "SELECT dblink('host=localhost')", "SELECT query_to_xml('SELECT 1', true, true, '')", 'SELECT pg_backend_pid()', 'SELECT inet_server_addr()', "SELECT system('id')", "SELECT shell('id')", "SELECT load_extension('x')", "SELECT in_search_path('memory', 'main')", 'SELECT current_database()', "SELECT current_schemas(true)", 'SELECT error(\'x\')', 'SELECT write_log(\'x\')', "SELECT vector_type(1)", 'SELECT nextafter(1, 2)', 'SELECT add_parquet_key(1)',
+    "SELECT getenv('KALAMDB_TEST_CANARY')", "SELECT \"getenv\"('HOME')", "SELECT current_setting('home_directory')", "SELECT current_setting('threads')", "SELECT set_config('threads', '1', false)", "SELECT getvariable('x')", 'SELECT version()', 'SELECT pg_sleep(10)', 'SELECT pg_terminate_backend(1)', "SELECT nextval('s')", 'SELECT txid_current()', "SELECT dblink('host=localhost')", "SELECT query_to_xml('SELECT 1', true, true, '')", 'SELECT pg_backend_pid()', 'SELECT inet_server_addr()', "SELECT system('id')", "SELECT shell('id')", "SELECT load_extension('x')", "SELECT in_search_path('memory', 'main')", 'SELECT current_database()', "SELECT current_schemas(true)", 'SELECT error(\'x\')', 'SELECT write_log(\'x\')', "SELECT vector_type(1)", 'SELECT add_parquet_key(1)',
     // the scan function of ours, and hidden columns
     'SELECT * FROM kdb_scan(0)', 'SELECT * FROM scan(0)', 'SELECT _key FROM app.notes', 'SELECT rowid FROM app.notes', 'SELECT _commit_seq FROM app.notes', 'SELECT app.notes._key FROM app.notes', 'SELECT filename FROM app.notes',
     'SELECT COLUMNS(*) FROM app.notes', "SELECT COLUMNS('.*') FROM app.notes", 'SELECT * EXCLUDE (id) FROM app.notes', 'SELECT * REPLACE (1 AS id) FROM app.notes', 'FROM app.notes', 'SELECT {\'a\': 1}', 'SELECT [1, 2]', 'SELECT x -> x + 1', 'SELECT list_transform([1], x -> x)', 'SELECT MAP {}', "SELECT 'x'::MAP(INT, INT)", "SELECT 1::STRUCT(a INT)", 'SELECT 1::regclass', "SELECT 'app.secret'::regclass",
@@ -182,8 +183,8 @@ test('text that tries to break out of its quotes stays text', async () => {
     for (const [i, text] of texts.entries()) {
         await root.sql('INSERT INTO app.texts VALUES ($1, $2)', [i, text]);
         await root.sql(`INSERT INTO app.texts VALUES (${1000 + i}, '${text.replaceAll("'", "''")}')`);
-        assert.deepStrictEqual(await root.rows('SELECT t FROM app.texts WHERE t = $1 ORDER BY id', [text]), [[text], [text]], JSON.stringify(text));
-        assert.deepStrictEqual(await root.rows(`SELECT id FROM app.texts WHERE t = '${text.replaceAll("'", "''")}' ORDER BY id`), [[i], [1000 + i]], JSON.stringify(text));
+        assert.deepStrictEqual(await root.rows('SELECT t FROM app.texts WHERE t = $1 AND id IN ($2, $3) ORDER BY id', [text, i, 1000 + i]), [[text], [text]], JSON.stringify(text));
+        assert.deepStrictEqual(await root.rows(`SELECT id FROM app.texts WHERE t = '${text.replaceAll("'", "''")}' AND id IN (${i}, ${1000 + i}) ORDER BY id`), [[i], [1000 + i]], JSON.stringify(text));
         await root.sql(`UPDATE app.texts SET t = t || '${text.replaceAll("'", "''")}' WHERE id = ${i} AND (SELECT t FROM app.texts WHERE id = ${i}) = $1`, [text]);
         assert.deepStrictEqual(await root.rows(`SELECT t FROM app.texts WHERE id = ${i}`), [[text + text]]);
     }

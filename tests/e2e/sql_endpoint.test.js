@@ -10,10 +10,11 @@ let root;
 let alice;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     await root.results(`CREATE NAMESPACE app;
         CREATE USER TABLE app.notes (id BIGINT PRIMARY KEY, title TEXT NOT NULL, n INT);
-        CREATE SHARED TABLE top (id INT PRIMARY KEY)`);
+        CREATE SHARED TABLE plain (id INT PRIMARY KEY)`);
     alice = await server.createUser('alice');
 });
 
@@ -40,7 +41,7 @@ test('the shape of a result with rows', async () => {
         status: 'success',
         results: [{
             schema: [
-                { name: 'id', data_type: 'BigInt', index: 0, flags: ['nn', 'pk', 'uq'] },
+                { name: 'id', data_type: 'BigInt', index: 0, flags: ['pk', 'nn', 'uq'] },
                 { name: 'title', data_type: 'Text', index: 1, flags: ['nn'] },
                 { name: 'n', data_type: 'Int', index: 2 },
                 { name: 'next', data_type: 'BigInt', index: 3 },
@@ -69,8 +70,8 @@ test('the shape of a result without rows', async () => {
 test('namespace_id is the namespace of unqualified names', async () => {
     assert.strictEqual(await alice.value('SELECT count(*) FROM notes', undefined, 'app'), '2');
     assert.strictEqual(await alice.value('SELECT count(*) FROM app.notes', undefined, 'default'), '2');
-    assert.strictEqual(await root.value('SELECT count(*) FROM top'), '0');
-    assert.strictEqual(await root.value('SELECT count(*) FROM top', undefined, ''), '0');
+    assert.strictEqual(await root.value('SELECT count(*) FROM plain'), '0');
+    assert.strictEqual(await root.value('SELECT count(*) FROM plain', undefined, ''), '0');
     assertError(await alice.sqlRaw('SELECT count(*) FROM notes'), 400, 'SQL_EXECUTION_ERROR');
     assertError(await root.sqlRaw('SELECT count(*) FROM notes', undefined, 'nowhere'), 400, 'SQL_EXECUTION_ERROR', /nowhere/);
 });
@@ -96,17 +97,17 @@ test('results come in the order of the statements, counts of DML at the end', as
 });
 
 test('the first failing statement ends the request; those before it stay', async () => {
-    const answer = await root.sqlRaw("INSERT INTO top VALUES (1); INSERT INTO top VALUES (1); INSERT INTO top VALUES (2)");
+    const answer = await root.sqlRaw("INSERT INTO plain VALUES (1); INSERT INTO plain VALUES (1); INSERT INTO plain VALUES (2)");
     assertError(answer, 400, 'SQL_EXECUTION_ERROR', /^Statement 2 failed: /);
-    assert.deepStrictEqual(await root.rows('SELECT id FROM top'), [[1]]);
-    await root.sql('DELETE FROM top WHERE true');
+    assert.deepStrictEqual(await root.rows('SELECT id FROM plain'), [[1]]);
+    await root.sql('DELETE FROM plain WHERE true');
 });
 
 test('nothing runs when a later statement cannot be parsed or is forbidden', async () => {
-    assertError(await root.sqlRaw('INSERT INTO top VALUES (1); SELEC 1'), 400, 'INVALID_SQL');
-    assertError(await root.sqlRaw('INSERT INTO top VALUES (1); COPY top TO \'x\''), 400, 'INVALID_SQL');
+    assertError(await root.sqlRaw('INSERT INTO plain VALUES (1); SELEC 1'), 400, 'INVALID_SQL');
+    assertError(await root.sqlRaw('INSERT INTO plain VALUES (1); COPY plain TO \'x\''), 400, 'INVALID_SQL');
     assertError(await alice.sqlRaw("INSERT INTO app.notes VALUES (50, 'x', 1); CREATE NAMESPACE mine"), 403, 'PERMISSION_DENIED');
-    assert.deepStrictEqual(await root.rows('SELECT id FROM top'), []);
+    assert.deepStrictEqual(await root.rows('SELECT id FROM plain'), []);
     assert.deepStrictEqual(await alice.rows('SELECT id FROM app.notes WHERE id = 50'), []);
 });
 

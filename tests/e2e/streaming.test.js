@@ -13,6 +13,7 @@ const server = useServer(test, { options: { 'server.workers': 4, 'performance.st
 let root;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     await root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.big (id INT PRIMARY KEY, name TEXT, n BIGINT)');
     for (let from = 0; from < ROWS; from += 50000) {

@@ -9,6 +9,7 @@ const server = useServer(test);
 let root;
 
 test.before(async () => {
+    await server.ready;
     root = server.root;
     await root.sql('CREATE NAMESPACE app');
 });
@@ -161,7 +162,7 @@ test('every key type finds its row again, and keeps order', async () => {
         BIGINT: ['-9223372036854775808', '-1', '0', '9223372036854775807'], TEXT: ["''", "'a'", "'a' || chr(1)", "'aa'", "'b'", "'é'"],
         TIMESTAMP: ["'1900-01-01'", "'1969-12-31 23:59:59'", "'1970-01-01'", "'2026-01-01'"], DATE: ["'0001-01-01'", "'1969-12-31'", "'1970-01-01'", "'9999-12-31'"],
         TIME: ["'00:00:00'", "'12:00:00'"], UUID: ["'00000000-0000-0000-0000-000000000000'", "'7fffffff-0000-0000-0000-000000000000'", "'80000000-0000-0000-0000-000000000000'"],
-        'DECIMAL(10,2)': ['-1000.50', '-0.01', '0', '0.01', '99999999.99'], DOUBLE: ['-1e300', '-0.5', '0', '1e-300', '1e300'],
+        'DECIMAL(10,2)': ['-1000.50', '-0.01', '0', '0.01', '99999999.99'],
         BYTES: ["X''", "X'00'", "X'0000'", "X'00ff'", "X'01'"],
     };
     for (const [type, values] of Object.entries(keys)) {
@@ -182,7 +183,7 @@ test('every key type finds its row again, and keeps order', async () => {
 });
 
 test('types that cannot be keys are refused', async () => {
-    for (const type of ['JSON', 'EMBEDDING(3)', 'FILE']) {
+    for (const type of ['JSON', 'EMBEDDING(3)', 'FILE', 'FLOAT', 'DOUBLE']) {
         assert.strictEqual((await root.fails(`CREATE SHARED TABLE app.badkey (k ${type} PRIMARY KEY)`)).status, 400);
     }
 });

@@ -16,7 +16,7 @@
 const MASKED = new Set(['_seq', '_updated', 'created_at', 'updated_at', 'last_seen', 'last_login_at', 'password_hash']);
 const VOLATILE = [[/\b([A-Z]{2})-[0-9a-f]{12}\b/g, '$1-<id>']];
 
-const DIRECTIVES = ['user', 'as', 'namespace', 'params', 'sort', 'mask', 'batch', 'end'];
+const DIRECTIVE = /^-- (?:(as) (root|admin)|(user) (\w+(?: \w+)?)|(namespace)(?: (\w+))?|(params) (\[.*\])|(sort)|(mask) ([\w ]+)|(batch)|(end))$/;
 
 function steady(text) {
     return VOLATILE.reduce((result, [pattern, by]) => result.replace(pattern, by), text);
@@ -74,9 +74,9 @@ function parseScript(script) {
     let sql = [];
     let batch = false;
     for (const line of script.split('\n')) {
-        const directive = sql.length === 0 || batch ? /^-- (\w+)(?: (.*))?$/.exec(line) : null;
-        if (directive !== null && DIRECTIVES.includes(directive[1])) {
-            const [, name, text = ''] = directive;
+        const directive = sql.length === 0 || batch ? DIRECTIVE.exec(line) : null;
+        if (directive !== null) {
+            const [name, text = ''] = directive.slice(1).filter((part) => part !== undefined);
             if (name === 'batch') {
                 batch = true;
             } else if (name === 'end') {

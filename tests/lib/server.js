@@ -214,13 +214,12 @@ function startServer(settings) {
     return new Server(settings).start();
 }
 
-// For before/after of a test file: one server, set up, and stopped at the end.
+// For a test file: one server, started and set up before its tests, stopped after them. A further `before` of the file
+// awaits server.ready: hooks of one file do not wait for each other.
 function useServer(test, settings) {
     const server = new Server(settings);
-    test.before(async () => {
-        await server.start();
-        await server.setUp();
-    });
+    server.ready = server.start().then(() => server.setUp());
+    test.before(() => server.ready);
     test.after(() => server.stop());
     return server;
 }

@@ -1,7 +1,7 @@
 CREATE NAMESPACE app;
 CREATE USER TABLE app.notes (id BIGINT PRIMARY KEY, title TEXT NOT NULL, price DECIMAL(10,2) DEFAULT 1.5, made TIMESTAMP);
 CREATE SHARED TABLE app.secret (id INT PRIMARY KEY);
-CREATE SHARED TABLE app.open (id INT PRIMARY KEY) WITH (ACCESS_LEVEL = 'PUBLIC');
+CREATE SHARED TABLE app.opened (id INT PRIMARY KEY) WITH (ACCESS_LEVEL = 'PUBLIC');
 
 SELECT * FROM information_schema.schemata WHERE schema_name IN ('app', 'default', 'system', 'information_schema') ORDER BY schema_name;
 SELECT * FROM information_schema.tables WHERE table_schema = 'app' ORDER BY table_name;
@@ -11,7 +11,7 @@ SELECT table_name FROM information_schema.tables WHERE table_schema = 'informati
 SELECT * FROM information_schema.wombat;
 SELECT * FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = 'notes';
 
--- names only of what the caller may use
+-- names for every role; only rows are protected
 -- user carol service
 SELECT table_name FROM information_schema.tables WHERE table_schema = 'app' ORDER BY table_name;
 -- user alice

@@ -236,19 +236,12 @@ static void send_message(kdbi_exchange *ex)
     h2o_multithread_send_message(&ex->loop->answers, &ex->message);
 }
 
-/* Waits until the client has taken something. False when it does not, or has gone. */
+/* Waits until the client has taken something; false when it has gone. One that only stops reading is gone too after a
+ * while: the sweep (net_loop.c), which sees what the socket moves, cuts it off. */
 static bool wait_for_client(kdbi_exchange *ex) KDB_REQUIRES(ex->lock)
 {
-    size_t before = ex->outstanding;
-    int64_t deadline = kdb_monotonic_us() + ex->loop->api->set.stalled_us;
     while (!ex->gone && ex->outstanding >= KDBI_PIECES_IN_FLIGHT) {
-        if (!kdb_cond_wait_until(&ex->changed, &ex->lock, deadline)) {
-            return false;
-        }
-        if (ex->outstanding != before) {
-            before = ex->outstanding;
-            deadline = kdb_monotonic_us() + ex->loop->api->set.stalled_us;
-        }
+        kdb_cond_wait(&ex->changed, &ex->lock);
     }
     return !ex->gone;
 }
@@ -266,15 +259,11 @@ static kdb_status hand_over(kdbi_exchange *ex, kdbi_piece **next, kdb_err *err)
         send = must_send(ex);
         *next = list_pop(&ex->spare);
     }
-    const bool gone = ex->gone;
     kdb_mutex_unlock(&ex->lock);
     if (send) {
         send_message(ex);
     }
-    if (!taken) {
-        return KDB_FAIL(err, KDB_CANCELLED, gone ? "The client has gone" : "The client stopped reading");
-    }
-    return KDB_OK;
+    return taken ? KDB_OK : KDB_FAIL(err, KDB_CANCELLED, "The client has gone or stopped reading");
 }
 
 kdb_status kdbi_exchange_piece_full(kdbi_exchange *ex, kdb_err *err)

@@ -46,7 +46,7 @@ void fake_core_release(kdb_core *core);
 typedef struct fake_core_counts {
     size_t running, submitted, done, cancelled;
     size_t waits; /* times that a thread is inside `wait` now */
-    kdb_status rows_failed; /* what reply.rows answered last, when not KDB_OK */
+    kdb_status failed_with; /* the last one; KDB_OK when it succeeded */
 } fake_core_counts;
 fake_core_counts fake_core_count(kdb_core *core);
 /* Waits (at most some seconds) until `what` of the counts is at least `least`; false when it is not. */

@@ -158,16 +158,17 @@ static void run(runner *self, kdb_request *request)
     kdb_err err;
     kdb_failure failure = { .statement_text = request->sql };
     failure.status = play(self, request, script, &failure, &err);
+    kdb_mutex_lock(&core->lock);
+    core->counts.failed_with = failure.status;
+    core->counts.done++; /* before the client can know of it */
+    kdb_cond_broadcast(&core->changed);
+    kdb_mutex_unlock(&core->lock);
     if (failure.status == KDB_OK) {
         request->reply.done(request->reply.self, NULL);
     } else {
         failure.text = kdb_sv_cstr(err.text);
-        kdb_mutex_lock(&core->lock);
-        core->counts.rows_failed = failure.status;
-        kdb_mutex_unlock(&core->lock);
         request->reply.done(request->reply.self, &failure);
     }
-    change(core, &core->counts.done, 1);
 }
 
 static void runner_main(void *arg)

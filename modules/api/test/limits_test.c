@@ -208,10 +208,10 @@ static void results_are_limited_in_size(void **state)
     fixture f;
     answer a;
     fixture_open(&f, settings);
-    post_sql(&f, f.user, "bulk 100 1000", &a);
+    post_sql(&f, f.admin, "bulk 100 1000", &a);
     assert_int_equal(a.status, 200);
     answer_done(&a);
-    post_sql(&f, f.user, "bulk 1000 1000", &a);
+    post_sql(&f, f.admin, "bulk 1000 1000", &a);
     assert_int_equal(a.status, 400);
     assert_contains(a.body, "limits.max_result_bytes");
     answer_done(&a);

@@ -116,7 +116,7 @@ static void a_client_that_stops_reading_is_cut_off(void **state)
     client_send_sql(&c, f.admin, "bulk 200000 1000");
     assert_true(core_reaches(f.core, done, done_before + 1));
     assert_true(kdb_monotonic_us() - begun >= STALLED_US);
-    assert_int_equal(fake_core_count(f.core).rows_failed, KDB_CANCELLED);
+    assert_int_equal(fake_core_count(f.core).failed_with, KDB_CANCELLED);
     answer a;
     client_read(&c, &a); /* what lay in the buffers, and then the cut */
     assert_true(a.cut);
@@ -174,7 +174,7 @@ static void a_client_that_leaves_a_stream_cancels_its_statement(void **state)
     assert_true(recv(c.fd, bytes, sizeof bytes, 0) > 0);
     client_close(&c);
     assert_true(core_reaches(f.core, done, before.done + 1));
-    assert_int_equal(fake_core_count(f.core).rows_failed, KDB_CANCELLED);
+    assert_int_equal(fake_core_count(f.core).failed_with, KDB_CANCELLED);
 }
 
 /* The next request may come before the answer to the last: that is not a client leaving. */

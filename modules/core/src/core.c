@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-enum { MIN_WORKERS = 4 };
+enum { MIN_WORKERS = 4, INTERRUPT_AGAIN_US = 5000 };
 
 /* ---- workers ---- */
 
@@ -60,32 +60,35 @@ static kdb_status start_workers(kdb_core *core, kdb_err *err)
 
 /* ---- the watch ---- */
 
-/* Interrupts what is overdue; returns when to look again. Holds core->lock. */
-static int64_t interrupt_overdue(kdb_core *core, int64_t now)
+/* Interrupts the worker if its statement is overdue or cancelled; returns when to look at it again. The engine ignores an
+ * interrupt while nothing runs in it, so one that meets a statement still being bound is repeated. Holds core->lock. */
+static int64_t watch_worker(kdb_core *core, kdbi_worker *worker, int64_t now)
 {
-    int64_t next = now + core->timeout_us;
-    for (size_t i = 0; i < core->nworkers; i++) {
-        kdbi_worker *worker = &core->workers[i];
-        if (worker->running == NULL || worker->deadline_us == 0) {
-            continue;
-        }
-        if (worker->deadline_us <= now) {
-            worker->deadline_us = 0;
-            kdb_engine_interrupt(worker->conn, KDB_TIMEOUT);
-        } else if (worker->deadline_us < next) {
-            next = worker->deadline_us;
-        }
+    const kdb_exec *exec = worker->running;
+    if (exec == NULL || worker->deadline_us == 0) {
+        return now + core->timeout_us;
     }
-    return next;
+    const bool cancelled = atomic_load(&exec->cancelled);
+    if (!cancelled && worker->deadline_us > now) {
+        return worker->deadline_us;
+    }
+    kdb_engine_interrupt(worker->conn, cancelled ? KDB_CANCELLED : KDB_TIMEOUT);
+    return now + INTERRUPT_AGAIN_US;
 }
 
-/* Every statement has the same time limit, so no statement that starts while the watch sleeps is due before it wakes. */
+/* Every statement has the same time limit, so no statement that starts while the watch sleeps is due before it wakes;
+ * a cancellation wakes it. */
 static void watch_main(void *arg)
 {
     kdb_core *core = arg;
     kdb_mutex_lock(&core->lock);
     while (!core->stopping) {
-        const int64_t next = interrupt_overdue(core, kdb_monotonic_us());
+        const int64_t now = kdb_monotonic_us();
+        int64_t next = now + core->timeout_us;
+        for (size_t i = 0; i < core->nworkers; i++) {
+            const int64_t due = watch_worker(core, &core->workers[i], now);
+            next = due < next ? due : next;
+        }
         (void)kdb_cond_wait_until(&core->changed, &core->lock, next);
     }
     kdb_mutex_unlock(&core->lock);
@@ -158,15 +161,11 @@ kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
     return KDB_OK;
 }
 
-/* Holds core->lock. */
+/* The watch interrupts what runs. Holds core->lock. */
 static void cancel_live(kdb_core *core, kdb_exec *exec)
 {
     atomic_store(&exec->cancelled, true);
-    for (size_t i = 0; i < core->nworkers; i++) {
-        if (core->workers[i].running == exec) {
-            kdb_engine_interrupt(core->workers[i].conn, KDB_CANCELLED);
-        }
-    }
+    kdb_cond_broadcast(&core->changed);
 }
 
 void kdb_core_cancel(kdb_core *core, kdb_request *request)
@@ -244,7 +243,6 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
         core->sinks[i] = options->sinks[i];
     }
     read_options(core, options->options);
-    KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
     kdb_mutex_init(&core->ddl, KDB_LOCK_DDL);
     kdb_mutex_init(&core->lock, KDB_LOCK_WORKERS);
     kdb_cond_init(&core->changed);
@@ -252,6 +250,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->row_locks = kdbi_row_locks_new();
     core->sequencer = kdbi_sequencer_new();
     core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
+    KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
     KDB_TRY(start_workers(core, err));
     kdb_thread_start(&core->watch, "kdb-watch", KDB_THREAD_ANY, watch_main, core);
     *out = KDB_TAKE(core);
@@ -282,6 +281,10 @@ void kdb_core_close(kdb_core *core)
         return;
     }
     stop_threads(core);
+    kdb_err err;
+    if (kdb_seq_ceiling_settle(&core->ceiling, core->store, &err) != KDB_OK) {
+        kdb_log_warn("sequence ceiling not lowered err=%s", err.text); /* the next start runs ahead of the clock a little */
+    }
     kdbi_sequencer_free(core->sequencer);
     kdbi_row_locks_free(core->row_locks);
     kdb_queue_free(core->queue);

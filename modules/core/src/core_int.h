@@ -80,6 +80,7 @@ typedef struct kdbi_bound_query {
     kdb_result_column *columns;
     kdbi_convert *convert;
     size_t ncolumns;
+    bool late; /* the engine knows the columns only once parameters have values: described at each execution */
 } kdbi_bound_query;
 
 struct kdbi_plan {
@@ -107,6 +108,8 @@ void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL i
 /* Makes the plan's binding valid for the present catalog and checks the rights of `principal` on every table. */
 KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal,
                                         kdb_err *err);
+/* Describes the result columns of a `late` query; after each of its executions has started. */
+void kdbi_plan_describe(kdbi_plan *plan);
 kdbi_plan_cache *kdbi_plan_cache_new(size_t capacity);
 void kdbi_plan_cache_free(kdbi_plan_cache *cache);
 kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key);
@@ -129,7 +132,7 @@ typedef struct kdbi_run {
 } kdbi_run;
 
 /* Opens a snapshot and starts the plan's query. `run` is the caller's storage until _done. */
-KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, const kdbi_plan *plan,
+KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan,
                                         const kdb_key_set *restrict_target, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err);
 void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
@@ -306,7 +309,8 @@ struct kdb_core {
     kdbi_sequencer *sequencer;
 
     kdb_mutex lock;           /* rank KDB_LOCK_WORKERS */
-    kdb_cond changed;         /* live fell to 0, a dropped table lost a writer, or the watch must stop */
+    kdb_cond changed;         /* live fell to 0, a dropped table lost a writer, a request was
+                               * cancelled, or the watch must stop */
     size_t live;              /* guarded by lock: requests submitted and not done */
     bool draining;            /* guarded by lock */
     bool stopping;            /* guarded by lock */

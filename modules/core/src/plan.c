@@ -165,12 +165,21 @@ static kdbi_convert shown_column(const kdbi_plan *plan, const kdb_bound_column *
     return KDBI_RETYPE;
 }
 
-static void describe_columns(kdbi_plan *plan)
+static void reserve_columns(kdbi_plan *plan)
 {
     kdbi_bound_query *query = &plan->query;
-    query->ncolumns = kdb_engine_plan_ncolumns(query->engine_plan);
-    query->columns = KDB_ARENA_ARRAY(plan->bind_arena, kdb_result_column, query->ncolumns);
-    query->convert = KDB_ARENA_ARRAY(plan->bind_arena, kdbi_convert, query->ncolumns);
+    const size_t ncolumns = kdb_engine_plan_ncolumns(query->engine_plan);
+    if (ncolumns > query->ncolumns || query->columns == NULL) { /* once: a statement's number of columns stays */
+        query->columns = KDB_ARENA_ARRAY(plan->bind_arena, kdb_result_column, ncolumns + 1);
+        query->convert = KDB_ARENA_ARRAY(plan->bind_arena, kdbi_convert, ncolumns + 1);
+    }
+    query->ncolumns = ncolumns;
+}
+
+void kdbi_plan_describe(kdbi_plan *plan)
+{
+    kdbi_bound_query *query = &plan->query;
+    reserve_columns(plan);
     const bool lineage = query->bound->columns != NULL && query->bound->ncolumns == query->ncolumns;
     for (size_t i = 0; i < query->ncolumns; i++) {
         const kdb_engine_column *from = kdb_engine_plan_column(query->engine_plan, i);
@@ -243,7 +252,8 @@ static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_que
     describe_scans(plan);
     KDB_TRY(kdb_engine_prepare(worker->conn, plan->query.bound->sql, plan->query.scan_tables, plan->nslots,
                                &plan->query.engine_plan, err));
-    describe_columns(plan);
+    kdbi_plan_describe(plan);
+    plan->query.late = plan->query.ncolumns == 0;
     return KDB_OK;
 }
 

@@ -128,7 +128,7 @@ static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *ar
     run->nparams = request->nparams + bound->nhidden;
 }
 
-kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, const kdbi_plan *plan, const kdb_key_set *restrict_target,
+kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
                           kdb_err *err)
 {
     *run = (kdbi_run){ .core = exec->core,
@@ -144,7 +144,11 @@ kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, const kdbi_plan *plan, 
     } else {
         fill_params(run, exec->request, exec->arena);
     }
-    return kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err);
+    KDB_TRY(kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err));
+    if (plan->query.late) {
+        kdbi_plan_describe(plan);
+    }
+    return KDB_OK;
 }
 
 kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err)

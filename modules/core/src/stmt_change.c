@@ -107,7 +107,7 @@ static kdb_status read_row(const setter *s, const kdb_chunk *chunk, size_t row, 
 }
 
 /* Appends the rows that match now to the write; all of them, or those of `only`. */
-static kdb_status evaluate(setter *s, const kdbi_plan *plan, const kdb_key_set *only, kdb_err *err)
+static kdb_status evaluate(setter *s, kdbi_plan *plan, const kdb_key_set *only, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     KDB_CLEANUP(kdb_map_freep) kdb_map *seen = kdb_map_new();

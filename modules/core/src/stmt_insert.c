@@ -232,8 +232,17 @@ static bool key_is_generated(const maker *m)
     return false;
 }
 
+static kdb_status start_rows(maker *m, size_t width, kdb_err *err)
+{
+    KDB_TRY(map_columns(m, width, err));
+    m->values = KDB_ARENA_ARRAY(m->exec->arena, kdb_value, m->table->schema->ncolumns);
+    m->generated_key = key_is_generated(m);
+    return KDB_OK;
+}
+
 static kdb_status make_values(maker *m, kdb_err *err)
 {
+    KDB_TRY(start_rows(m, m->insert->width, err));
     for (size_t i = 0; i < m->insert->nrows; i++) {
         KDB_TRY(make_values_row(m, m->insert->cells + i * m->insert->width, err));
     }
@@ -267,6 +276,7 @@ static kdb_status make_selected(maker *m, kdbi_plan *plan, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
+    KDB_TRY(start_rows(m, plan->query.ncolumns, err)); /* now that the columns are known for sure */
     for (;;) {
         const kdb_chunk *chunk = NULL;
         KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
@@ -360,14 +370,10 @@ static kdb_status insert_locked(kdb_exec *exec, kdbi_write *write, bool *pending
 
 static kdb_status make_rows(maker *m, kdbi_plan *plan, kdb_err *err)
 {
-    const kdb_insert *insert = m->insert;
-    KDB_TRY(map_columns(m, insert->select != NULL ? plan->query.ncolumns : insert->width, err));
-    m->values = KDB_ARENA_ARRAY(m->exec->arena, kdb_value, m->table->schema->ncolumns);
-    m->generated_key = key_is_generated(m);
-    if (insert->select != NULL) {
+    if (m->insert->select != NULL) {
         return make_selected(m, plan, err);
     }
-    return insert->exprs != NULL ? make_with_exprs(m, plan, err) : make_values(m, err);
+    return m->insert->exprs != NULL ? make_with_exprs(m, plan, err) : make_values(m, err);
 }
 
 kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)

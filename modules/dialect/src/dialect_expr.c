@@ -398,10 +398,20 @@ static kdb_status emit_interval(const kdbi_expr *e, const PgQuery__TypeCast *cas
     return KDBI_REFUSE(e->b, cast->location, "these INTERVAL fields are not supported");
 }
 
-static bool is_interval_with_fields(const PgQuery__TypeName *type)
+static bool is_type_called(const PgQuery__TypeName *type, const char *word)
 {
     const char *name = type->n_names == 0 ? NULL : kdbi_node_string(type->names[type->n_names - 1]);
-    return name != NULL && strcmp(name, "interval") == 0 && type->n_typmods != 0 && type->n_array_bounds == 0;
+    return name != NULL && strcmp(name, word) == 0 && type->n_array_bounds == 0;
+}
+
+static bool is_interval_with_fields(const PgQuery__TypeName *type)
+{
+    return is_type_called(type, "interval") && type->n_typmods != 0;
+}
+
+static bool is_zoned(const PgQuery__TypeName *type)
+{
+    return is_type_called(type, "timestamptz");
 }
 
 static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
@@ -419,9 +429,10 @@ static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
     if (done) {
         return KDB_OK;
     }
-    kdb_buf_append_lit(out, "CAST(");
+    const bool zoned = is_zoned(cast->type_name); /* offsets in the text count */
+    kdb_buf_append_sv(out, zoned ? KDB_SV("CAST(CAST(") : KDB_SV("CAST("));
     KDB_TRY(kdbi_emit_expr(e, cast->arg, out));
-    kdb_buf_append_lit(out, " AS ");
+    kdb_buf_append_sv(out, zoned ? KDB_SV(" AS TIMESTAMPTZ) AS ") : KDB_SV(" AS "));
     KDB_TRY(kdbi_emit_type(cast->type_name, e->b->query->text, out, &type, e->b->err));
     kdb_buf_append_byte(out, ')');
     return KDB_OK;

@@ -64,12 +64,16 @@ static uint32_t take_slot(kdbi_binding *b, const kdb_bind_table *table)
     kdb_bound *bound = b->bound;
     if (bound->ntables == b->tables_cap) {
         b->tables_cap = b->tables_cap == 0 ? 4 : b->tables_cap * 2;
-        kdb_bound_table *grown = KDB_ARENA_ARRAY(b->arena, kdb_bound_table, b->tables_cap);
+        kdb_bound_table *tables = KDB_ARENA_ARRAY(b->arena, kdb_bound_table, b->tables_cap);
+        const kdb_bind_table **slots = KDB_ARENA_ARRAY(b->arena, const kdb_bind_table *, b->tables_cap);
         if (bound->ntables != 0) {
-            memcpy(grown, bound->tables, bound->ntables * sizeof *grown);
+            memcpy(tables, bound->tables, bound->ntables * sizeof *tables);
+            memcpy(slots, b->slots, bound->ntables * sizeof *slots);
         }
-        bound->tables = grown;
+        bound->tables = tables;
+        b->slots = slots;
     }
+    b->slots[bound->ntables] = table;
     bound->tables[bound->ntables].handle = table->handle;
     return (uint32_t)bound->ntables++;
 }

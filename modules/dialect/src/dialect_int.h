@@ -251,6 +251,7 @@ typedef struct kdbi_binding {
     kdb_arena *arena;
     kdb_err *err;
     kdb_bound *bound;
+    const kdb_bind_table **slots; /* beside bound->tables */
     size_t tables_cap;
     uint32_t nparams; /* the statement's */
     bool *param_used; /* by number - 1 */
@@ -302,6 +303,8 @@ typedef struct kdbi_found {
 KDB_NODISCARD kdb_status kdbi_resolve(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
                                       kdbi_found *out);
 void kdbi_emit_found(const kdbi_found *found, kdb_buf *out);
+/* The type of a table's column, through subqueries too; KDB_TYPE_NULL when it is computed. */
+kdb_type kdbi_found_type(const kdbi_binding *b, const kdbi_found *found);
 /* The relation that `alias.*` or `ns.t.*` means; all of them for `*` alone (NULL). */
 KDB_NODISCARD kdb_status kdbi_resolve_star(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
                                            const kdbi_relation **out);

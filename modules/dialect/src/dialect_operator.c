@@ -83,7 +83,57 @@ static kdb_status refuse(const kdbi_expr *e, const PgQuery__AExpr *expr, const c
     return KDBI_REFUSE(e->b, expr->location, "Operator %s is not supported", name == NULL ? "" : name);
 }
 
+/* The text of a string literal; NULL for anything else. */
+static const char *literal_text(const PgQuery__Node *node)
+{
+    const bool text = node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
+                      node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL;
+    return text ? node->a_const->sval->sval : NULL;
+}
+
+/* True when `node` is a column of TIMESTAMP or DATETIME. */
+static kdb_status is_instant(const kdbi_expr *e, const PgQuery__Node *node, bool *out)
+{
+    kdbi_found found;
+    *out = false;
+    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || kdbi_is_star(node->column_ref)) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdbi_resolve(e->b, e->scope, node->column_ref, &found));
+    const kdb_type_kind kind = kdbi_found_type(e->b, &found).kind;
+    *out = kind == KDB_TYPE_TIMESTAMP || kind == KDB_TYPE_DATETIME;
+    return KDB_OK;
+}
+
+/* One side of a comparison with `other`. A time with an offset is made UTC here: the engine would drop the offset. */
+static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
+{
+    const char *text = literal_text(node);
+    bool instant = false;
+    int64_t us = 0;
+    if (text != NULL) {
+        KDB_TRY(is_instant(e, other, &instant));
+    }
+    if (!instant || kdb_timestamp_parse(kdb_sv_cstr(text), &us, NULL) != KDB_OK) {
+        return kdbi_emit_expr(e, node, out);
+    }
+    const kdb_value value = kdb_value_timestamp(us);
+    const kdb_sv utc = kdb_value_to_text(&value, e->b->arena);
+    kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(utc));
+    return KDB_OK;
+}
+
 /* (left <middle> right) */
+static kdb_status emit_compared(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv middle, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(emit_side(e, expr->lexpr, expr->rexpr, out));
+    kdb_buf_append_sv(out, middle);
+    KDB_TRY(emit_side(e, expr->rexpr, expr->lexpr, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
 static kdb_status emit_infix(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv middle, kdb_buf *out)
 {
     kdb_buf_append_byte(out, '(');
@@ -116,10 +166,13 @@ static kdb_status emit_regex(const kdbi_expr *e, const PgQuery__AExpr *expr, con
 static kdb_status emit_binary(const kdbi_expr *e, const PgQuery__AExpr *expr, const operator_def *def, kdb_buf *out)
 {
     switch (def->form) {
-    case FORM_INFIX:
-    case FORM_COMPARISON: {
+    case FORM_INFIX: {
         const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
         return emit_infix(e, expr, middle, out);
+    }
+    case FORM_COMPARISON: {
+        const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
+        return emit_compared(e, expr, middle, out);
     }
     case FORM_CALL: {
         const kdb_sv open = kdb_sv_printf(e->b->arena, "%s(", def->engine);
@@ -194,14 +247,6 @@ static const PgQuery__FuncCall *pattern_call(const PgQuery__Node *node, const ch
     const bool found = schema != NULL && name != NULL && strcmp(schema, "pg_catalog") == 0 &&
                        strcmp(name, function) == 0 && node->func_call->n_args >= 1 && node->func_call->n_args <= 2;
     return found ? node->func_call : NULL;
-}
-
-/* The text of a string literal; NULL for anything else. */
-static const char *literal_text(const PgQuery__Node *node)
-{
-    const bool text = node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
-                      node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL;
-    return text ? node->a_const->sval->sval : NULL;
 }
 
 /* Backslash escapes unless ESCAPE says otherwise (sql.md 24 rule 23); a literal without one needs no saying. */
@@ -285,7 +330,10 @@ static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
     kdb_buf_append_sv(out, name[0] == '<' ? KDB_SV(" NOT IN (") : KDB_SV(" IN ("));
-    KDB_TRY(kdbi_emit_list(e, expr->rexpr->list->items, expr->rexpr->list->n_items, out));
+    for (size_t i = 0; i < expr->rexpr->list->n_items; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(emit_side(e, expr->rexpr->list->items[i], expr->lexpr, out));
+    }
     kdb_buf_append_lit(out, "))");
     return KDB_OK;
 }
@@ -298,9 +346,9 @@ static kdb_status emit_between(const kdbi_expr *e, const PgQuery__AExpr *expr, k
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
     kdb_buf_append_sv(out, words);
-    KDB_TRY(kdbi_emit_expr(e, expr->rexpr->list->items[0], out));
+    KDB_TRY(emit_side(e, expr->rexpr->list->items[0], expr->lexpr, out));
     kdb_buf_append_lit(out, " AND ");
-    KDB_TRY(kdbi_emit_expr(e, expr->rexpr->list->items[1], out));
+    KDB_TRY(emit_side(e, expr->rexpr->list->items[1], expr->lexpr, out));
     kdb_buf_append_byte(out, ')');
     return KDB_OK;
 }
@@ -348,9 +396,9 @@ kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL:
         return emit_any(e, expr, "ALL", out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_DISTINCT:
-        return emit_infix(e, expr, KDB_SV(" IS DISTINCT FROM "), out);
+        return emit_compared(e, expr, KDB_SV(" IS DISTINCT FROM "), out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_DISTINCT:
-        return emit_infix(e, expr, KDB_SV(" IS NOT DISTINCT FROM "), out);
+        return emit_compared(e, expr, KDB_SV(" IS NOT DISTINCT FROM "), out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF:
         return emit_pair(e, expr, KDB_SV("nullif("), KDB_SV(")"), out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_IN:

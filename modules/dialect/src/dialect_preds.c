@@ -76,8 +76,8 @@ static bool same_meaning(const kdb_value *literal, kdb_type column)
     case KDB_TYPE_DATE:
         return kind == KDB_TYPE_TEXT || kind == column.kind;
     case KDB_TYPE_TIMESTAMP:
-    case KDB_TYPE_DATETIME: /* as text it may have an offset, which the engine does not read */
-        return kind == KDB_TYPE_TIMESTAMP || kind == KDB_TYPE_DATETIME;
+    case KDB_TYPE_DATETIME:
+        return kind == KDB_TYPE_TEXT || kind == KDB_TYPE_TIMESTAMP || kind == KDB_TYPE_DATETIME;
     case KDB_TYPE_BOOLEAN:
     case KDB_TYPE_TIME:
     case KDB_TYPE_BYTES:

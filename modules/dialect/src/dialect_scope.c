@@ -459,3 +459,15 @@ void kdbi_emit_found(const kdbi_found *found, kdb_buf *out)
         emit_qualified(found->relation, engine, out);
     }
 }
+
+kdb_type kdbi_found_type(const kdbi_binding *b, const kdbi_found *found)
+{
+    if (found->kind == KDBI_FOUND_UPDATED) {
+        return kdb_type_of(KDB_TYPE_TIMESTAMP);
+    }
+    if (found->kind != KDBI_FOUND_COLUMN) {
+        return kdb_type_of(KDB_TYPE_NULL);
+    }
+    const kdbi_column *column = &found->relation->columns.items[found->column];
+    return column->slot < 0 ? kdb_type_of(KDB_TYPE_NULL) : b->slots[column->slot]->columns[column->column].type;
+}

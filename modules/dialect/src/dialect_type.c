@@ -294,6 +294,9 @@ static kdb_status typmods(const PgQuery__TypeName *name, int64_t params[TYPE_PAR
 static kdb_status resolve_cast(const PgQuery__TypeName *name, kdb_type *out, kdb_err *err)
 {
     const char *word = bare_name(name);
+    if (word != NULL && strcasecmp(word, "timestamptz") == 0) { /* all times are UTC */
+        word = "datetime";
+    }
     if (word == NULL || name->setof || name->pct_type) {
         return KDB_FAIL_AT(err, name->location, KDB_INVALID_SQL, "this type is not supported");
     }
@@ -350,9 +353,6 @@ kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *o
             return KDB_FAIL_AT(err, name->location, KDB_INVALID_SQL, "INTERVAL fields are not supported");
         }
         kdb_buf_append_lit(out, "INTERVAL");
-    } else if (is_word(name, "timestamptz")) { /* times are UTC throughout */
-        type = kdb_type_of(KDB_TYPE_TIMESTAMP);
-        kdb_buf_append_lit(out, "TIMESTAMP");
     } else {
         KDB_TRY(resolve_cast(name, &type, err));
         if (type.kind == KDB_TYPE_DOUBLE && written_float(name, text)) {

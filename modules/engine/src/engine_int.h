@@ -88,7 +88,7 @@ void *kdbi_conn_scratch(kdb_engine_conn *conn, size_t size);
 /* ---- engine_scan.c ---- */
 
 /* DuckDB hands memory from thread to thread under locks of its own, which ThreadSanitizer does not see: it would report
- * every reuse as a race. With it, all calls between DuckDB and us are put in one order, which DuckDB's must agree with. */
+ * every reuse as a race. Under it, all calls between DuckDB and us are put in one order; otherwise these do nothing. */
 #if defined(__SANITIZE_THREAD__)
 #define KDBI_ORDERS_TURNS 1
 #elif defined(__has_feature)

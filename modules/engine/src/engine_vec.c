@@ -10,7 +10,7 @@ kdb_status kdbi_vec_read_tinyint(duckdb_vector from, size_t nrows, void *scratch
     const int8_t *in = duckdb_vector_get_data(from);
     int16_t *out = to->data = scratch;
     for (size_t i = 0; i < nrows; i++) {
-        out[i] = in[i];
+        out[i] = in[i]; /* NOLINT(bugprone-signed-char-misuse): numbers, not characters */
     }
     return KDB_OK;
 }

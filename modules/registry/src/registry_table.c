@@ -76,7 +76,7 @@ static kdb_status end_table(loader *load, kdb_err *err)
     if (load->table == NULL) {
         return KDB_OK;
     }
-    if (load->loaded != load->header.nversions) {
+    if (load->loaded == 0 || load->loaded != load->header.nversions) {
         return KDB_FAIL(err, KDB_CORRUPT, "%u of %u schema versions are there", load->loaded, load->header.nversions);
     }
     kdb_schema *versions = KDB_ARENA_ARRAY(load->table->arena, kdb_schema, load->loaded);
@@ -223,7 +223,7 @@ void kdb_registry_list_tables(kdb_registry *registry, kdb_arena *arena, kdb_tabl
         list[n++] = kdb_table_ref(value);
     }
     kdb_mutex_unlock(&registry->lock);
-    qsort(list, n, sizeof(*list), by_name);
+    qsort(list, n, sizeof(void *), by_name);
     *out = list;
     *count = n;
 }

@@ -17,7 +17,7 @@ typedef struct waiter {
     kdb_commit commit;
     kdb_mutex lock; /* rank KDB_LOCK_STORE */
     kdb_cond wake;
-    bool finished; /* guarded by lock, as are the two below */
+    bool finished; /* guarded by lock */
     kdb_status status;
     kdb_err *err; /* the caller's, may be NULL */
 } waiter;

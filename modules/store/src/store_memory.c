@@ -20,7 +20,7 @@ typedef struct node {
 
 typedef struct memory_store {
     kdb_store base;
-    kdb_mutex lock; /* rank KDB_LOCK_STORE; guards all below */
+    kdb_mutex lock; /* rank KDB_LOCK_STORE; guards all below, nodes and versions too */
     kdb_arena *arena;
     node *head;   /* before all keys, of full height */
     uint64_t seq; /* of the last write */
@@ -43,10 +43,10 @@ static memory_store *memory_of(kdb_store *store)
     return KDB_CONTAINER_OF(store, memory_store, base);
 }
 
-/* ---- the skip list; the store's lock is held ---- */
+/* ---- the skip list ---- */
 
 /* The last node before `key`; with `path`, the last one of every level. */
-static node *find_before(memory_store *memory, kdb_sv key, node **path)
+static node *find_before(memory_store *memory, kdb_sv key, node **path) KDB_REQUIRES(memory->lock)
 {
     node *at = memory->head;
     for (size_t level = MAX_HEIGHT; level-- > 0;) {
@@ -60,7 +60,7 @@ static node *find_before(memory_store *memory, kdb_sv key, node **path)
     return at;
 }
 
-static size_t random_height(memory_store *memory)
+static size_t random_height(memory_store *memory) KDB_REQUIRES(memory->lock)
 {
     memory->random ^= memory->random << 13;
     memory->random ^= memory->random >> 7;
@@ -72,14 +72,14 @@ static size_t random_height(memory_store *memory)
     return height;
 }
 
-static node *new_node(memory_store *memory, kdb_sv key, size_t height)
+static node *new_node(memory_store *memory, kdb_sv key, size_t height) KDB_REQUIRES(memory->lock)
 {
     node *made = kdb_arena_alloc(memory->arena, sizeof(node) + height * sizeof(node *));
     made->key = kdb_sv_dup(memory->arena, key);
     return made;
 }
 
-static node *find_or_insert(memory_store *memory, kdb_sv key)
+static node *find_or_insert(memory_store *memory, kdb_sv key) KDB_REQUIRES(memory->lock)
 {
     node *path[MAX_HEIGHT];
     node *found = find_before(memory, key, path)->next[0];
@@ -107,7 +107,7 @@ static const version *visible(const node *at, uint64_t seq)
 
 /* ---- writing ---- */
 
-static void add_version(memory_store *memory, node *at, bool deleted, kdb_sv value)
+static void add_version(memory_store *memory, node *at, bool deleted, kdb_sv value) KDB_REQUIRES(memory->lock)
 {
     version *made = KDB_ARENA_NEW(memory->arena, version);
     *made = (version){ at->newest, memory->seq, deleted, { 0 } };
@@ -121,7 +121,7 @@ static void add_version(memory_store *memory, node *at, bool deleted, kdb_sv val
     at->newest = made;
 }
 
-static void apply_op(memory_store *memory, const kdbi_op *op)
+static void apply_op(memory_store *memory, const kdbi_op *op) KDB_REQUIRES(memory->lock)
 {
     switch (op->kind) {
     case KDBI_OP_PUT:
@@ -160,7 +160,7 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
 
 /* ---- reading ---- */
 
-static uint64_t read_seq(const memory_store *memory, const kdb_snapshot *snapshot)
+static uint64_t read_seq(const memory_store *memory, const kdb_snapshot *snapshot) KDB_REQUIRES(memory->lock)
 {
     return snapshot == NULL ? memory->seq : ((const memory_snapshot *)snapshot)->seq;
 }
@@ -230,13 +230,13 @@ static bool in_bounds(const kdb_iter *iter, const node *at)
     return at != NULL && kdb_sv_cmp(at->key, iter->bounds.lower) >= 0 && kdb_sv_cmp(at->key, iter->bounds.upper) < 0;
 }
 
-static node *step(memory_store *memory, const memory_iter *iter)
+static node *step(memory_store *memory, const memory_iter *iter) KDB_REQUIRES(memory->lock)
 {
     return iter->base.descending ? find_before(memory, iter->at->key, NULL) : iter->at->next[0];
 }
 
 /* Goes on from iter->at, itself included, to the first key that the walk sees. */
-static void settle(memory_store *memory, memory_iter *iter)
+static void settle(memory_store *memory, memory_iter *iter) KDB_REQUIRES(memory->lock)
 {
     iter->base.valid = false;
     for (; in_bounds(&iter->base, iter->at); iter->at = step(memory, iter)) {
@@ -348,7 +348,9 @@ kdb_store *kdb_store_open_memory(void)
     memory->base.backend = &memory_backend;
     kdb_mutex_init(&memory->lock, KDB_LOCK_STORE);
     memory->arena = kdb_arena_new(0);
+    kdb_mutex_lock(&memory->lock);
     memory->head = new_node(memory, (kdb_sv){ 0 }, MAX_HEIGHT);
+    kdb_mutex_unlock(&memory->lock);
     memory->random = UINT64_C(0x9E3779B97F4A7C15);
     kdbi_committer_start(&memory->base.committer, &memory->base);
     return &memory->base;

@@ -116,7 +116,8 @@ static kdb_status recover_and_open(kdbi_rocks *rocks, const kdb_store_options *i
         return KDB_OK;
     }
     close_database(rocks);
-    rocks->ready_log_bytes = LOG_READY_BYTES;
+    const size_t filled = (size_t)in->write_buffer_bytes / 2; /* about what a log file holds when it is switched */
+    rocks->ready_log_bytes = filled < LOG_READY_BYTES ? filled : LOG_READY_BYTES;
     return open_database(rocks, in, LOG_REUSE, err);
 }
 

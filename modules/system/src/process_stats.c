@@ -1,7 +1,6 @@
 /* process_stats.c - what the kernel says of this process and the machine. /proc is a window into the kernel, not a file
  * of ours, so reading it does not go through filestore. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -10,41 +9,54 @@
 enum { PROC_TEXT_MAX = 512 };
 
 /* Reads the start of a file below /proc; an empty text when it cannot be read. */
-static void read_proc(const char *path, char text[PROC_TEXT_MAX])
+static kdb_sv read_proc(const char *path, char text[PROC_TEXT_MAX])
 {
     ssize_t len = 0;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        len = read(fd, text, PROC_TEXT_MAX - 1);
+        len = read(fd, text, PROC_TEXT_MAX);
         (void)close(fd);
     }
-    text[len > 0 ? len : 0] = '\0';
+    return (kdb_sv){ text, len > 0 ? (size_t)len : 0 };
 }
 
-static void read_memory(kdbi_process *out)
+/* The number that is word `index` of a text of words with one blank between; 0 when it is not there. */
+static uint64_t number_at(kdb_sv text, size_t index)
 {
-    char text[PROC_TEXT_MAX];
-    unsigned long total = 0;
-    unsigned long resident = 0;
-    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    read_proc("/proc/self/statm", text);
-    if (sscanf(text, "%lu %lu", &total, &resident) == 2) {
-        out->virtual_bytes = total * page;
-        out->rss_bytes = resident * page;
+    uint64_t number = 0;
+    for (;;) {
+        const char *blank = text.len == 0 ? NULL : memchr(text.ptr, ' ', text.len);
+        const size_t len = blank == NULL ? text.len : (size_t)(blank - text.ptr);
+        if (index-- == 0) {
+            return kdb_parse_u64((kdb_sv){ text.ptr, len }, &number, NULL) == KDB_OK ? number : 0;
+        }
+        if (blank == NULL) {
+            return 0;
+        }
+        text = (kdb_sv){ blank + 1, text.len - len - 1 };
     }
 }
 
-/* The 20th field of stat; the second may hold blanks and parentheses, so count from the last parenthesis. */
+/* statm: pages in all, pages in memory, .. */
+static void read_memory(kdbi_process *out)
+{
+    char buffer[PROC_TEXT_MAX];
+    const kdb_sv text = read_proc("/proc/self/statm", buffer);
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    out->virtual_bytes = number_at(text, 0) * page;
+    out->rss_bytes = number_at(text, 1) * page;
+}
+
+/* stat: the threads are the 20th field. The second, a name in parentheses, may hold blanks and parentheses: count from
+ * the last one, which the third field follows after a blank. */
 static void read_threads(kdbi_process *out)
 {
-    char text[PROC_TEXT_MAX];
-    unsigned long threads = 0;
-    read_proc("/proc/self/stat", text);
-    const char *after_name = strrchr(text, ')');
-    if (after_name != NULL &&
-        sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lu", &threads) ==
-            1) {
-        out->threads = threads;
+    char buffer[PROC_TEXT_MAX];
+    const kdb_sv text = read_proc("/proc/self/stat", buffer);
+    const char *name_end = text.len == 0 ? NULL : memrchr(text.ptr, ')', text.len);
+    if (name_end != NULL) {
+        const kdb_sv rest = { name_end, text.len - (size_t)(name_end - text.ptr) };
+        out->threads = number_at(rest, 20 - 2);
     }
 }
 

@@ -1,7 +1,6 @@
 /* key_set.c - the narrowest set of keys that holds every row meeting a statement's predicates. Everything is compared
  * as key parts, whose order is the values' own: first each key column's predicates become a set of parts or an
- * interval, then the columns are joined: all sets give points, a prefix of single parts and one interval give a range.
- * */
+ * interval, then the columns are joined: sets alone give points, a prefix of single parts and an interval a range. */
 #include <stdlib.h>
 
 #include "tables_int.h"

@@ -1,6 +1,5 @@
 /* row_stage.c - the store changes that one row change takes: the row itself and, but for STREAM, its entry in the seq
- * index, whose key is the user's part and the `_seq` (8 bytes big-endian) and whose value is the rest of the row's key.
- * */
+ * index: the user's part and the `_seq` (8 bytes big-endian) lead to the rest of the row's key. */
 #include "tables_int.h"
 
 /* Seq keys of one user share all but their last 8 bytes. */

@@ -26,7 +26,7 @@ typedef struct kdb_user {
     kdb_sv auth_data;     /* JSON; empty: none */
     kdb_sv email;         /* empty: none */
     uint32_t failed_logins;
-    int64_t locked_until_us; /* 0: not locked */
+    int64_t locked_until_us;                                                 /* 0: not locked */
     int64_t last_login_us, last_seen_us, created_us, updated_us, deleted_us; /* 0: never */
     uint64_t token_epoch; /* raised by a password change or sign-out everywhere: older tokens fail */
 } kdb_user;
@@ -39,14 +39,14 @@ typedef struct kdb_principal {
 
 typedef struct kdb_auth kdb_auth;
 typedef struct kdb_auth_options {
-    kdb_sv jwt_secret;        /* empty: the one kept in the store, made on first use */
-    int64_t access_seconds;   /* refresh tokens live seven times as long */
+    kdb_sv jwt_secret;      /* empty: the one kept in the store, made on first use */
+    int64_t access_seconds; /* refresh tokens live seven times as long */
     int32_t bcrypt_cost;
     int32_t hash_threads;
-    int32_t hash_queue;       /* jobs waiting before KDB_OVERLOADED */
+    int32_t hash_queue; /* jobs waiting before KDB_OVERLOADED */
     int32_t min_password;
     bool complexity;
-    kdb_sv root_password;     /* empty: unset; else becomes root's password at open */
+    kdb_sv root_password; /* empty: unset; else becomes root's password at open */
 } kdb_auth_options;
 
 /* Loads users; creates `root` (role system, no password) on a new store. */
@@ -124,7 +124,7 @@ KDB_NODISCARD kdb_status kdb_auth_set_email(kdb_auth *auth, const kdb_principal 
 KDB_NODISCARD kdb_status kdb_auth_drop_user(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_err *err);
 /* Checks the rights part of CREATE/ALTER alone, before any hashing is done for it; when altering, also that the user
  * is there. */
-KDB_NODISCARD kdb_status kdb_auth_may_manage(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id,
-                                             bool create, kdb_err *err);
+KDB_NODISCARD kdb_status kdb_auth_may_manage(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, bool create,
+                                             kdb_err *err);
 
 #endif

@@ -10,10 +10,10 @@
 #include "kdb/store.h"
 
 typedef struct kdb_column {
-    uint32_t id;        /* from 1, never reused within the table */
-    kdb_sv name;        /* lower case */
+    uint32_t id; /* from 1, never reused within the table */
+    kdb_sv name; /* lower case */
     kdb_type type;
-    bool not_null;      /* key columns always */
+    bool not_null; /* key columns always */
     kdb_default_kind default_kind;
     kdb_value default_literal; /* of the column's type */
 } kdb_column;
@@ -28,7 +28,7 @@ typedef struct kdb_schema {
 /* Immutable once published, but for the atomics. */
 typedef struct kdb_table {
     atomic_uint refs;
-    uint32_t id;              /* never reused; the partition's prefix */
+    uint32_t id; /* never reused; the partition's prefix */
     kdb_sv ns;
     kdb_sv name;
     kdb_table_type type;
@@ -47,10 +47,10 @@ typedef struct kdb_table {
     kdb_sv eviction_strategy;
     int64_t max_stream_bytes;
     int64_t created_us, updated_us;
-    atomic_bool dropped;       /* set by whoever drops it, before its rows go, and taken back if that fails: writers that
+    atomic_bool dropped; /* set by whoever drops it, before its rows go, and taken back if that fails: writers that
                                 * see it fail with KDB_TABLE_NOT_FOUND */
-    atomic_uint writers;       /* statements between their check of `dropped` and the end of their commit */
-    kdb_arena *arena;          /* everything above lies here; the registry's */
+    atomic_uint writers; /* statements between their check of `dropped` and the end of their commit */
+    kdb_arena *arena;    /* everything above lies here; the registry's */
 } kdb_table;
 
 kdb_table *kdb_table_ref(kdb_table *table);
@@ -67,7 +67,7 @@ kdb_partition kdb_table_seq_partition(const kdb_table *table);
 int kdb_schema_column(const kdb_schema *schema, kdb_sv name);
 /* The column name nearest to `name`, or an empty view when none is near. */
 kdb_sv kdb_schema_nearest(const kdb_schema *schema, kdb_sv name);
-const char *kdb_table_type_name(kdb_table_type type);     /* "user" */
+const char *kdb_table_type_name(kdb_table_type type);      /* "user" */
 const char *kdb_access_level_name(kdb_access_level level); /* "private" */
 /* system.schemas' JSON of a version's columns, and of the table's options (catalog.md 1). */
 void kdb_table_columns_json(const kdb_table *table, const kdb_schema *schema, kdb_buf *out);

@@ -1,0 +1,1 @@
+DROP SHARED TABLE IF EXISTS kalam.app.t

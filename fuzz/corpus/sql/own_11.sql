@@ -1,0 +1,1 @@
+-- comment ; 'not a string

@@ -1,0 +1,1 @@
+SELECT * FROM users u LEFT JOIN orders o ON u.id = o.user_id WHERE o.id IS NULL OR o.total > 1.5

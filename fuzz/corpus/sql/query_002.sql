@@ -1,0 +1,1 @@
+SELECT * FROM users FULL JOIN orders USING (id)

@@ -1,0 +1,1 @@
+SELECT * FROM users u RIGHT JOIN orders o USING (id) WHERE id > 0

@@ -1,0 +1,1 @@
+SELECT * FROM users u JOIN (orders a JOIN orders b ON a.id = b.id) ON u.id = a.id

@@ -1,0 +1,1 @@
+WITH a AS (SELECT id, id FROM users), b(x) AS MATERIALIZED (SELECT id FROM orders) SELECT * FROM a, b AS c WHERE c.x > 0

@@ -1,0 +1,1 @@
+SELECT now(), current_user, CURRENT_USER(), CURRENT_ROLE, current_date, current_time, localtimestamp, _updated FROM users

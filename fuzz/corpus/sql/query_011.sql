@@ -1,0 +1,1 @@
+SELECT id, sum(age) OVER w, lag(age, 1, 0) OVER (w ROWS UNBOUNDED PRECEDING) FROM users WINDOW w AS (PARTITION BY name ORDER BY id)

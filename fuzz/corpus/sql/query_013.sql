@@ -1,0 +1,1 @@
+SELECT count(DISTINCT name), count(*) FILTER (WHERE age > 1), string_agg(name, ',' ORDER BY id DESC), array_agg(id ORDER BY id) FROM users

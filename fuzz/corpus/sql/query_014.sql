@@ -1,0 +1,1 @@
+SELECT DISTINCT ON (name) name, id FROM users ORDER BY name, id DESC

@@ -1,0 +1,1 @@
+SELECT DISTINCT name FROM users ORDER BY name

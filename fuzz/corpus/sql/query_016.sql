@@ -1,0 +1,1 @@
+SELECT name, age, count(*) FROM users GROUP BY GROUPING SETS ((name), (age), ()) ORDER BY 1, 2

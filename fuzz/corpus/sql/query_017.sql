@@ -1,0 +1,1 @@
+SELECT name, age, grouping(name), count(*) FROM users GROUP BY ROLLUP (name, age)

@@ -1,0 +1,1 @@
+SELECT name, age, count(*) FROM users GROUP BY CUBE (name, age)

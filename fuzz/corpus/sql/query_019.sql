@@ -1,0 +1,1 @@
+SELECT name, count(*) AS c FROM users GROUP BY (name, age)

@@ -1,0 +1,1 @@
+SELECT at + INTERVAL '1 day', at - INTERVAL '2' HOUR, at + INTERVAL '1' MONTH, CAST('3 days' AS interval) FROM users

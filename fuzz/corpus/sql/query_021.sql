@@ -1,0 +1,1 @@
+SELECT EXTRACT(YEAR FROM at), extract(epoch from at), date_part('month', at), date_trunc('month', at) FROM users

@@ -1,0 +1,1 @@
+SELECT CASE WHEN age > 1 THEN 'a' WHEN age = 1 THEN 'b' ELSE 'c' END, CASE age WHEN 1 THEN 2 END FROM users

@@ -1,0 +1,1 @@
+SELECT * FROM users WHERE (id, age) IN (SELECT id, user_id FROM orders)

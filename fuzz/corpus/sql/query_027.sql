@@ -1,0 +1,1 @@
+SELECT * FROM users WHERE (id, age) IN ((1, 2), (3, 4)) OR (id, age) = (1, 3) OR (id, age) < (5, 5)

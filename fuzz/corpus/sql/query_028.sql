@@ -1,0 +1,1 @@
+SELECT * FROM users WHERE id = ANY (SELECT user_id FROM orders) OR id > ALL (SELECT id FROM orders)

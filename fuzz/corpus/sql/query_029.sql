@@ -1,0 +1,1 @@
+SELECT * FROM users WHERE id = ANY (ARRAY[1,2,3]) AND id <> ALL (ARRAY[5])

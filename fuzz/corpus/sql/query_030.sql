@@ -1,0 +1,1 @@
+SELECT u.id, x.m FROM users u, LATERAL (SELECT max(total) AS m FROM orders o WHERE o.user_id = u.id) x

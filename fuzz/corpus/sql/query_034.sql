@@ -1,0 +1,1 @@
+SELECT column1 FROM (VALUES (1), (2)) v ORDER BY column1 DESC

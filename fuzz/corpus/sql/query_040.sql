@@ -1,0 +1,1 @@
+SELECT 'a' || name || 1, name || NULL FROM users

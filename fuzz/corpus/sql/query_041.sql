@@ -1,0 +1,1 @@
+SELECT ARRAY[1,2,3], (ARRAY[1,2,3])[2], (ARRAY[1,2,3])[1:2], ARRAY(SELECT id FROM users), '{}'::text

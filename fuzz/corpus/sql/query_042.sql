@@ -1,0 +1,1 @@
+SELECT age::text, CAST(age AS DOUBLE), age::FLOAT, age::decimal, '1.5'::numeric(10,2), 'x'::varchar(10), '2026-01-01'::date, '2026-01-01T00:00:00+02:00'::timestamptz, 'yes'::boolean, '\x0a'::bytea, X'0aff', '{"a":1}'::jsonb, '[1,2]'::embedding(2), '10:00'::time FROM users

@@ -1,0 +1,1 @@
+SELECT "Id", USERS.NAME FROM users

@@ -1,0 +1,1 @@
+SELECT id AS "Mixed Case", name "quo""te" FROM users

@@ -1,0 +1,1 @@
+SELECT * FROM app.users, "default".users WHERE app.users.id = "default".users.id

@@ -1,0 +1,1 @@
+SELECT kalam.app.users.id FROM kalam.app.users

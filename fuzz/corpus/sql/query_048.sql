@@ -1,0 +1,1 @@
+SELECT name ILIKE 'A%', name NOT LIKE '\_%', name LIKE 'x!%' ESCAPE '!', name SIMILAR TO '(a|b)%', name ~ 'n', name !~ 'x', name ~* 'N', name !~* 'N' FROM users

@@ -1,0 +1,1 @@
+SELECT name LIKE name, name LIKE '' ESCAPE '' FROM users

@@ -1,0 +1,1 @@
+SELECT coalesce(name, 'x'), nullif(age, 3), greatest(1, age), least(age, 2, NULL), ifnull(name, 'x') FROM users

@@ -1,0 +1,1 @@
+SELECT doc->'a'->>'b', doc->>'a', doc ? 'a', json_get_int(doc,'a','b'), json_get_str(doc,'a'), json_get_float(doc, 'a', 'b'), json_length(doc), json_object_keys(doc), json_contains(doc, 'a', 'b'), json_as_text(doc, 'a', 'b'), json_get(doc,'a'), json_get_bool(doc,'x'), json_get_array(doc,'x') FROM users

@@ -1,0 +1,1 @@
+SELECT doc -> name, doc ->> age, json_get(doc, -1) FROM users

@@ -1,0 +1,1 @@
+SELECT substring(name from 1 for 2), substr(name, 1), trim(both 'x' from name), trim(name), ltrim(name), position('a' in name), upper(name), lpad(name, 5), rpad(name, 5, '*'), left(name, 1), right(name, 1), replace(name, 'a', 'b') FROM users

@@ -1,0 +1,1 @@
+SELECT encode('abc', 'hex'), encode('abc', 'base64'), decode('0a', 'hex'), decode('YQ==', 'base64')

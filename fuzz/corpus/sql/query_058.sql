@@ -1,0 +1,1 @@
+SELECT g.g, s FROM generate_series(1, 3) g, range(0, 2) AS r(s)

@@ -1,0 +1,1 @@
+SELECT u.id, x FROM users u, unnest(ARRAY[u.id, 2]) AS t(x)

@@ -1,0 +1,1 @@
+SELECT a.id, a.id AS id, b.cnt FROM users a JOIN (SELECT user_id, count(*) AS cnt, count(*) FROM orders GROUP BY user_id) b ON b.user_id = a.id

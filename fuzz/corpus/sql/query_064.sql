@@ -1,0 +1,1 @@
+SELECT q."count(*)" FROM (SELECT count(*) FROM users) q

@@ -1,0 +1,1 @@
+SELECT id + 1 AS next, next * 2 FROM users WHERE next > 1

@@ -1,0 +1,1 @@
+SELECT age AS a, count(*) FROM users GROUP BY a HAVING count(*) > 0 ORDER BY a

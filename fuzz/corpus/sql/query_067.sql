@@ -1,0 +1,1 @@
+SELECT id FROM users WHERE _deleted = true AND id = 1

@@ -1,0 +1,1 @@
+SELECT * FROM users WHERE id = -1 AND price = 1.50 AND uid = '00000000-0000-0000-0000-000000000000' AND 5 < age AND at > '2026-01-01'::timestamp AND name IN ('a','b')

@@ -1,0 +1,1 @@
+SELECT kind, _deleted, _updated FROM events WHERE _deleted = false

@@ -1,0 +1,1 @@
+SELECT TRUE, FALSE, NULL, 'it''s', E'a\nb', $$do$$, U&'\0041'

@@ -1,0 +1,1 @@
+SELECT _updated FROM users ORDER BY _updated

@@ -1,0 +1,1 @@
+SELECT max(_updated) FROM users WHERE _updated > now() - INTERVAL '1 day'

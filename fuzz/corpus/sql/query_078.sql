@@ -1,0 +1,1 @@
+SELECT cosine_distance('[1,2]', '[2,1]'), snowflake_id(), uuid_v7(), ulid()

@@ -1,0 +1,1 @@
+SELECT to_char(at, '%Y'), date_bin(INTERVAL '1 hour', at), to_timestamp(0), regexp_replace(name, 'n', 'm', 'g'), split_part('a,b', ',', 1), concat_ws('-', 'a', 'b'), md5(name) FROM users

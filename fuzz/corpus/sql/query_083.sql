@@ -1,0 +1,1 @@
+UPDATE users u SET (age, name) = (1, 'x') WHERE u.id = 1

@@ -1,0 +1,1 @@
+UPDATE users SET age = o.total FROM orders o WHERE o.user_id = users.id

@@ -1,0 +1,1 @@
+WITH c AS (SELECT max(total) m FROM orders) UPDATE users SET age = c.m FROM c WHERE id = 1

@@ -1,0 +1,1 @@
+UPDATE users SET age = (SELECT count(*) FROM users u2) WHERE _deleted = false

@@ -1,0 +1,1 @@
+DELETE FROM app.users WHERE id IN (SELECT user_id FROM orders)

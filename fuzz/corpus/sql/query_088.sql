@@ -1,0 +1,1 @@
+DELETE FROM users USING orders o WHERE o.id = users.id

@@ -1,0 +1,1 @@
+INSERT INTO users (id, name, age) VALUES (1, 'x', -5), ($1, upper($2), DEFAULT)

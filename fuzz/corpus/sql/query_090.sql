@@ -1,0 +1,1 @@
+INSERT INTO users (id, age) SELECT id, 1 FROM orders

@@ -1,0 +1,1 @@
+WITH x AS (SELECT 1 AS a) INSERT INTO users (id) SELECT a FROM x

@@ -1,0 +1,1 @@
+INSERT INTO users (id) VALUES ((SELECT max(id) FROM users) + 1)

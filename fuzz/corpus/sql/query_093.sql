@@ -1,0 +1,1 @@
+SELECT CURRENT_TIMESTAMP(), id, FROM users WHERE id IN (1,2,)

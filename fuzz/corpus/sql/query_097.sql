@@ -1,0 +1,1 @@
+SELECT t.describe, t."show" FROM (SELECT 1 AS describe, 2 AS "show", 3 AS "pivot", 4 AS "lambda") t

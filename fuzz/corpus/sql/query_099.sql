@@ -1,0 +1,1 @@
+SELECT any_value(name), bool_and(age > 1), every(age > 1), stddev(age), variance(age), corr(age, id), approx_distinct(name), var_pop(age) FROM users

@@ -1,0 +1,1 @@
+SELECT sum(age) sum_age FROM users HAVING sum(age) > 0

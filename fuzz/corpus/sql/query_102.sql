@@ -1,0 +1,1 @@
+SELECT id FROM users GROUP BY id ORDER BY count(*)

@@ -1,0 +1,1 @@
+SELECT id, u.name, age+1, count FROM users u WHERE id = 5 AND u.name LIKE 'a%' AND age BETWEEN 1 AND $1

@@ -1,0 +1,1 @@
+SELECT count(*), sum(age), max(u.age) FILTER (WHERE id > 3) FROM app.users AS u GROUP BY name HAVING count(*) > 1 ORDER BY count(*) DESC LIMIT 10

@@ -1,0 +1,1 @@
+SELECT now(), current_user, CURRENT_USER(), CURRENT_ROLE, current_date, _updated FROM users

@@ -1,0 +1,1 @@
+SELECT kind, _deleted FROM events WHERE _deleted = false

@@ -1,0 +1,1 @@
+SELECT doc->'a'->>'b', doc ? 'x', json_get_int(doc,'a',0) FROM users WHERE name ~ '^a' AND name !~* 'b'

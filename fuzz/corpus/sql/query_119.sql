@@ -1,0 +1,1 @@
+SELECT (SELECT max(total) FROM orders o WHERE o.user_id = u.id) FROM users u

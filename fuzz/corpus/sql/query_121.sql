@@ -1,0 +1,1 @@
+INSERT INTO users VALUES (9223372036854775808, 1.5, 1e5, X'0a', DATE '2026-01-01', '2026-01-01'::timestamp, now(), current_user, null, true)
