@@ -96,9 +96,10 @@ test('a client that stops reading does not hold a worker for ever', async () => 
     assert.strictEqual(await root.value('SELECT count(*) FROM app.big WHERE id < 10'), '10');
     const waited = Date.now() - started;
     assert.ok(waited < 20000 * slowness, `${waited} ms`);
-    // Reading on gets what was under way, then the connection is gone without the end of the answer.
+    // Whoever was given up on sees the connection go without the end of the answer; the others may still read theirs.
     const rests = await Promise.all(stalled.map((response) => drain(response).then(({ tail }) => tail, (error) => error)));
-    rests.forEach((rest) => assert.ok(rest instanceof Error || !rest.includes('"row_count"'), String(rest).slice(-200)));
+    const cut = rests.filter((rest) => rest instanceof Error || !rest.includes('"row_count"'));
+    assert.ok(cut.length > 0, 'one at least was given up on');
     await Promise.all(ended);
     assert.strictEqual(await root.value('SELECT 1 AS n'), '1');
 });

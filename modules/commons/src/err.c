@@ -61,7 +61,8 @@ const kdb_status_def kdb_status_defs[KDB_STATUS_COUNT] = {
     [KDB_CONFLICT] = { "CONFLICT", EXECUTION_CODE, 400, "40001", "Conflict: ", true, true, NULL },
     [KDB_IDEMPOTENT_CONFLICT] = { "IDEMPOTENT_CONFLICT", EXECUTION_CODE, 400, "23505", "Idempotent conflict: ", true,
                                   false, NULL },
-    [KDB_SCHEMA] = { "SCHEMA", EXECUTION_CODE, 400, "22018", "Schema error: ", false, false, EXECUTION_HIDDEN },
+    /* The reference hides these; the value and the column are the caller's own, who has to know which does not fit. */
+    [KDB_SCHEMA] = { "SCHEMA", EXECUTION_CODE, 400, "22018", "Schema error: ", true, false, NULL },
     [KDB_PARAMETER] = { "PARAMETER", EXECUTION_CODE, 400, "42P02", "Parameter binding error: ", true, false, NULL },
     [KDB_TIMEOUT] = { "TIMEOUT", EXECUTION_CODE, 400, "57014", "", true, true, NULL },
     /* Our own limits reveal nothing, and who runs into one has to know which. */

@@ -180,11 +180,14 @@ static kdb_status integer_from_float(const cast *c, int64_t *out)
     return KDB_OK;
 }
 
+/* Truncates as from a float: `1.5` and `1.5e0` are the same number to whoever writes them. */
 static kdb_status integer_from_decimal(const cast *c, int64_t *out)
 {
-    kdb_i128 whole;
-    kdb_status status = kdbi_decimal_rescale(c->in->as.i128, c->in->type.scale, 38, 0, &whole, NULL);
-    if (status != KDB_OK || whole > INT64_MAX || whole < INT64_MIN) {
+    kdb_i128 whole = c->in->as.i128;
+    for (uint8_t i = 0; i < c->in->type.scale; i++) {
+        whole /= 10;
+    }
+    if (whole > INT64_MAX || whole < INT64_MIN) {
         return out_of_range(c);
     }
     *out = (int64_t)whole;
@@ -272,9 +275,11 @@ static kdb_status read_double(const cast *c, double *out)
     return no_conversion(c);
 }
 
+/* NaN and infinity cannot be sent as JSON, so a row that holds them could never be read again. */
 static kdb_status to_double(cast *c)
 {
-    return read_double(c, &c->out->as.f64);
+    KDB_TRY(read_double(c, &c->out->as.f64));
+    return isfinite(c->out->as.f64) ? KDB_OK : out_of_range(c);
 }
 
 static kdb_status to_float(cast *c)
@@ -282,7 +287,7 @@ static kdb_status to_float(cast *c)
     double value;
     KDB_TRY(read_double(c, &value));
     c->out->as.f32 = (float)value;
-    return isinf(c->out->as.f32) && !isinf(value) ? out_of_range(c) : KDB_OK;
+    return isfinite(c->out->as.f32) ? KDB_OK : out_of_range(c);
 }
 
 static kdb_status decimal_from_text(const cast *c, kdb_sv text)
@@ -576,7 +581,7 @@ kdb_status kdb_value_coerce(const kdb_value *in, kdb_type to, kdb_arena *arena, 
         *out = kdb_value_null(to);
         return KDB_OK;
     }
-    if (kdb_type_eq(in->type, to)) {
+    if (kdb_type_eq(in->type, to) && families[to.kind] != FAMILY_FLOAT) { /* floats are checked to be finite */
         *out = *in;
         return KDB_OK;
     }

@@ -144,7 +144,7 @@ static void numbers_become_other_numbers(void **state)
     check(kdb_value_double(-9223372036854775808.0), bigint, "-9223372036854775808");
     check(kdb_value_double((double)NAN), bigint, "!Unable to cast value NaN to BIGINT: out of range");
     check(kdb_value_double(1e300), real, "!Unable to cast value 1e300 to FLOAT: out of range");
-    check(kdb_value_double((double)INFINITY), real, "inf");
+    check(kdb_value_double((double)INFINITY), real, "!Unable to cast value inf to FLOAT: out of range");
     check(kdb_value_double(0.1), real, "0.1");
     check(kdb_value_bigint(3), kdb_type_of(KDB_TYPE_DOUBLE), "3.0");
 }
@@ -163,8 +163,8 @@ static void decimals_are_exact(void **state)
     check(kdb_value_bigint(99999999), DECIMAL_10_2, "99999999.00");
     check(kdb_value_bigint(100000000), DECIMAL_10_2, "!Unable to cast value 100000000 to DECIMAL(10,2): out of range");
     check(make("-2.345", wide), DECIMAL_10_2, "-2.35");
-    check(make("2.5", DECIMAL_10_2), kdb_type_of(KDB_TYPE_INT), "3");
-    check(make("-2.5", DECIMAL_10_2), kdb_type_of(KDB_TYPE_BIGINT), "-3");
+    check(make("2.5", DECIMAL_10_2), kdb_type_of(KDB_TYPE_INT), "2");
+    check(make("-2.5", DECIMAL_10_2), kdb_type_of(KDB_TYPE_BIGINT), "-2");
     check(make("99999.99", DECIMAL_10_2), kdb_type_of(KDB_TYPE_SMALLINT),
           "!Unable to cast value 99999.99 to SMALLINT: out of range");
     check(make("9999999999999999999999999999", wide), kdb_type_of(KDB_TYPE_BIGINT),

@@ -67,6 +67,7 @@ typedef struct kdbi_slot {
     kdb_table *table;                /* a reference */
     const kdb_system_table_def *def;
     bool target;                     /* the table a DML statement writes */
+    int32_t position;                /* of its name in the statement */
 } kdbi_slot;
 
 /* How a result column is turned from the engine's type into the one shown. */
@@ -96,6 +97,7 @@ struct kdbi_plan {
     kdbi_slot *slots;
     size_t nslots;
     kdb_table *target;     /* DML: a reference */
+    int32_t target_position;
     kdbi_bound_query query;
 
     kdbi_plan *newer, *older; /* the cache's order of use */
@@ -256,11 +258,22 @@ kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 
+/* ---- table_drop.c: with the DDL gate held ---- */
+
+/* No write enters the table from now on; waits for those inside. They wait for the committer at most, never for a worker,
+ * so this ends soon. */
+void kdbi_drop_begin(kdb_core *core, kdb_table *table);
+/* Definition, rows and the record of the cleanup job. */
+KDB_NODISCARD kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_batch *batch,
+                                         kdb_err *err);
+/* Publishes the drop, or opens the table again when it was not committed. */
+void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed);
+
 /* The table column a statement names; system columns and unknown ones are refused with the nearest name. */
 KDB_NODISCARD kdb_status kdbi_find_column(const kdb_table *table, const kdb_table_name *column, const char *verb,
                                           uint32_t *out, kdb_err *err);
 /* Adds the column to a coercion failure, in the reference's words. */
-void kdbi_coercion_error(kdb_err *err, kdb_sv column);
+void kdbi_coercion_error(kdb_err *err, const kdb_column *column);
 /* The values of one row of a table to be written, checked for NOT NULL; `row` counts from 1 for messages. */
 KDB_NODISCARD kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_value *values, size_t row, kdb_err *err);
 

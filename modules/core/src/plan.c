@@ -3,6 +3,39 @@
  * valid as long as every name in it still means the same table; the registry's epoch tells cheaply when to look. */
 #include "core_int.h"
 
+/* ---- rights ---- */
+
+static kdb_status placed(kdb_status status, int32_t position, kdb_err *err)
+{
+    if (status != KDB_OK) {
+        kdb_err_at(err, position);
+    }
+    return status;
+}
+
+static kdb_status check_slot(const kdbi_plan *plan, const kdbi_slot *slot, kdb_role role, kdb_err *err)
+{
+    if (slot->def == NULL) {
+        const kdbi_access access = slot->target ? KDBI_WRITE : KDBI_READ;
+        return placed(kdbi_access_check_table(role, slot->table, access, err), slot->position, err);
+    }
+    return plan->internal ? KDB_OK : placed(kdbi_access_check_system(role, slot->def, err), slot->position, err);
+}
+
+static kdb_status check_target(const kdbi_plan *plan, kdb_role role, kdb_err *err)
+{
+    return placed(kdbi_access_check_table(role, plan->target, KDBI_WRITE, err), plan->target_position, err);
+}
+
+/* Rights are those of the caller now, not of whoever bound the plan. */
+static kdb_status check_rights(const kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
+{
+    for (size_t i = 0; i < plan->nslots; i++) {
+        KDB_TRY(check_slot(plan, &plan->slots[i], principal->role, err));
+    }
+    return plan->target == NULL ? KDB_OK : check_target(plan, principal->role, err);
+}
+
 /* ---- names: what dialect asks while it binds ---- */
 
 typedef struct resolver {
@@ -58,11 +91,10 @@ static kdb_status resolve_system(resolver *r, kdb_sv ns, const kdb_table_name *n
     if (def == NULL) {
         return no_system_table(ns, name, err);
     }
-    if (!r->plan->internal) {
-        KDB_TRY(kdbi_access_check_system(r->principal->role, def, err));
-    }
     kdbi_slot *slot = add_slot(r);
     slot->def = def;
+    slot->position = name->position;
+    KDB_TRY(check_slot(r->plan, slot, r->principal->role, err));
     *out = (kdb_bind_table){ .handle = slot,
                              .columns = kdb_system_fields(def, r->plan->bind_arena),
                              .ncolumns = def->ncolumns };
@@ -73,13 +105,11 @@ static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *nam
                                kdb_err *err)
 {
     kdbi_slot *slot = add_slot(r);
-    const kdb_status status = kdb_registry_find_table(r->worker->core->registry, ns, name->name, &slot->table, err);
-    if (status != KDB_OK) {
-        kdb_err_at(err, name->position);
-        return status;
-    }
+    KDB_TRY(placed(kdb_registry_find_table(r->worker->core->registry, ns, name->name, &slot->table, err),
+                   name->position, err));
     slot->target = target;
-    KDB_TRY(kdbi_access_check_table(r->principal->role, slot->table, target ? KDBI_WRITE : KDBI_READ, err));
+    slot->position = name->position;
+    KDB_TRY(check_slot(r->plan, slot, r->principal->role, err));
     const kdb_table *table = slot->table;
     size_t count = 0;
     *out = (kdb_bind_table){ .handle = slot,
@@ -264,12 +294,10 @@ static kdb_status bind_target(kdbi_worker *worker, kdbi_plan *plan, const kdb_ta
     if (kdb_registry_is_protected(ns)) {
         return refuse_protected_write(plan, ns, name, err);
     }
-    const kdb_status status = kdb_registry_find_table(worker->core->registry, ns, name->name, &plan->target, err);
-    if (status != KDB_OK) {
-        kdb_err_at(err, name->position);
-        return status;
-    }
-    return kdbi_access_check_table(principal->role, plan->target, KDBI_WRITE, err);
+    plan->target_position = name->position;
+    KDB_TRY(placed(kdb_registry_find_table(worker->core->registry, ns, name->name, &plan->target, err),
+                   name->position, err));
+    return check_target(plan, principal->role, err);
 }
 
 static kdb_status bind_statement(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
@@ -301,22 +329,6 @@ static bool names_still_mean_the_same(kdb_registry *registry, const kdbi_plan *p
         }
     }
     return plan->target == NULL || still_means(registry, plan->target);
-}
-
-/* Rights are those of the caller now, not of whoever bound the plan. */
-static kdb_status check_rights(const kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
-{
-    for (size_t i = 0; i < plan->nslots; i++) {
-        const kdbi_slot *slot = &plan->slots[i];
-        if (slot->def != NULL) {
-            if (!plan->internal) {
-                KDB_TRY(kdbi_access_check_system(principal->role, slot->def, err));
-            }
-        } else {
-            KDB_TRY(kdbi_access_check_table(principal->role, slot->table, slot->target ? KDBI_WRITE : KDBI_READ, err));
-        }
-    }
-    return plan->target == NULL ? KDB_OK : kdbi_access_check_table(principal->role, plan->target, KDBI_WRITE, err);
 }
 
 kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)

@@ -75,7 +75,7 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
         kdb_value coerced;
         const kdb_status status = kdb_value_coerce(&value, column->type, arena, &coerced, err);
         if (status != KDB_OK) {
-            kdbi_coercion_error(err, column->name);
+            kdbi_coercion_error(err, column);
             return status;
         }
         if (coerced.is_null && column->not_null) {

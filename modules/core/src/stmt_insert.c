@@ -124,27 +124,38 @@ static kdb_status store_value(maker *m, size_t index, const kdb_value *value, kd
     const kdb_column *column = &m->table->schema->columns[index];
     const kdb_status status = kdb_value_coerce(value, column->type, m->write->arena, &m->values[index], err);
     if (status != KDB_OK) {
-        kdbi_coercion_error(err, column->name);
+        kdbi_coercion_error(err, column);
     }
     return status;
 }
 
-void kdbi_coercion_error(kdb_err *err, kdb_sv column)
+/* The last `text` in `in`, or NULL. */
+static char *find_last(char *in, const char *text)
+{
+    char *last = NULL;
+    for (char *at = in; (at = strstr(at, text)) != NULL; at++) {
+        last = at;
+    }
+    return last;
+}
+
+void kdbi_coercion_error(kdb_err *err, const kdb_column *column)
 {
     if (err == NULL) {
         return;
     }
-    char *at = strstr(err->text, " to ");
-    kdb_err told = *err;
-    if (at == NULL || strncmp(err->text, "Unable to cast", strlen("Unable to cast")) != 0) {
-        (void)kdb_err_fill(err, told.source_file, told.source_line, told.status,
-                           "Schema coercion failed: column '%.*s': %s", KDB_SV_ARG(column), told.text);
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv type = kdb_type_sql_text(column->type, arena);
+    char *at = find_last(err->text, kdb_sv_printf(arena, " to %.*s: ", KDB_SV_ARG(type)).ptr);
+    if (at == NULL) {
+        kdb_err_context(err, "Schema coercion failed: column '%.*s'", KDB_SV_ARG(column->name));
         return;
     }
-    *at = '\0';
-    (void)kdb_err_fill(err, told.source_file, told.source_line, told.status,
-                       "Schema coercion failed: %s for column '%.*s': to %s", err->text, KDB_SV_ARG(column),
-                       told.text + (at - err->text) + strlen(" to "));
+    const kdb_sv value = kdb_sv_dup(arena, kdb_sv_of(err->text, (size_t)(at - err->text)));
+    const kdb_sv reason = kdb_sv_dup(arena, kdb_sv_cstr(at + strlen(" to ")));
+    (void)kdb_err_fill(err, err->source_file, err->source_line, err->status,
+                       "Schema coercion failed: %.*s for column '%.*s': %.*s", KDB_SV_ARG(value),
+                       KDB_SV_ARG(column->name), KDB_SV_ARG(reason));
 }
 
 kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_value *values, size_t row, kdb_err *err)

@@ -30,6 +30,52 @@ kdb_status kdbi_run_create_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pend
     return KDB_OK;
 }
 
+/* The tables of the namespace, each with a reference. Holds the DDL gate. */
+static size_t list_tables_of(kdb_exec *exec, kdb_sv ns, kdb_table ***out)
+{
+    kdb_table **all = NULL;
+    size_t count = 0, kept = 0;
+    kdb_registry_list_tables(exec->core->registry, exec->arena, &all, &count);
+    *out = KDB_ARENA_ARRAY(exec->arena, kdb_table *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (kdb_sv_eq(all[i]->ns, ns)) {
+            (*out)[kept++] = all[i];
+        } else {
+            kdb_table_unref(all[i]);
+        }
+    }
+    return kept;
+}
+
+static kdb_status stage_drops(kdb_exec *exec, kdb_sv ns, kdb_table **tables, size_t count, kdb_batch *batch,
+                              kdb_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        KDB_TRY(kdbi_drop_stage(exec, tables[i], kdb_system_job_id("CL", exec->arena), batch, err));
+    }
+    return kdb_registry_stage_drop_namespace(exec->core->registry, ns, batch, err);
+}
+
+/* Everything in it goes in one batch, or nothing. Holds the DDL gate. */
+static kdb_status drop_with_tables(kdb_exec *exec, kdb_sv ns, kdb_table **tables, size_t count, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    for (size_t i = 0; i < count; i++) {
+        kdbi_drop_begin(exec->core, tables[i]);
+    }
+    kdb_status status = stage_drops(exec, ns, tables, count, batch, err);
+    if (status == KDB_OK) {
+        status = kdb_store_commit(exec->core->store, batch, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        kdbi_drop_end(exec->core, tables[i], status);
+    }
+    if (status == KDB_OK) {
+        kdb_registry_publish_drop_namespace(exec->core->registry, ns);
+    }
+    return status;
+}
+
 /* Holds the DDL gate. */
 static kdb_status drop_namespace(kdb_exec *exec, const kdb_namespace_stmt *stmt, bool *missing, kdb_err *err)
 {
@@ -39,11 +85,11 @@ static kdb_status drop_namespace(kdb_exec *exec, const kdb_namespace_stmt *stmt,
         *missing = true;
         return KDB_OK;
     }
-    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
-    KDB_TRY(kdb_registry_stage_drop_namespace(registry, stmt->name, batch, err));
-    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
-    kdb_registry_publish_drop_namespace(registry, stmt->name);
-    return KDB_OK;
+    kdb_table **tables = NULL;
+    const size_t count = stmt->cascade ? list_tables_of(exec, stmt->name, &tables) : 0;
+    const kdb_status status = drop_with_tables(exec, stmt->name, tables, count, err);
+    kdb_registry_release_tables(tables, count);
+    return status;
 }
 
 kdb_status kdbi_run_drop_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)

@@ -42,64 +42,17 @@ kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending,
     return KDB_OK;
 }
 
-/* The rows go in the same batch as the definition, so the cleanup job of the reference is done when it is recorded. */
-static void stage_cleanup_job(const kdb_exec *exec, const kdb_table *table, kdb_sv job_id, kdb_batch *batch)
-{
-    kdb_arena *arena = exec->arena;
-    const int64_t now = kdb_now_us();
-    const kdb_job_row job = {
-        .id = job_id,
-        .type = KDB_SV("cleanup"),
-        .status = KDB_SV("completed"),
-        .parameters_json = kdb_sv_printf(
-            arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\",\"operation\":\"drop_table\",\"storage\":\"%.*s\"}",
-            KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), kdb_table_type_name(table->type),
-            KDB_SV_ARG(table->storage_id)),
-        .message = KDB_SV("Rows removed with the table"),
-        .idempotency_key = kdb_sv_printf(arena, "drop-%.*s-%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name)),
-        .created_us = now,
-        .updated_us = now,
-        .started_us = now,
-        .finished_us = now,
-        .max_retries = 3,
-        .node_id = exec->core->node_id
-    };
-    kdb_system_stage_job(&job, batch);
-}
-
-/* Holds the DDL gate; the table takes no new writes. */
-static kdb_status commit_drop(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_err *err)
-{
-    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
-    KDB_TRY(kdb_registry_stage_drop_table(exec->core->registry, table, batch, err));
-    kdb_tables_stage_drop(table, batch);
-    stage_cleanup_job(exec, table, job_id, batch);
-    return kdb_store_commit(exec->core->store, batch, err);
-}
-
-/* No write enters the table from now on; those inside are let to their end. They wait for the committer at most, never
- * for a worker, so this ends soon. */
-static void close_to_writes(kdb_core *core, kdb_table *table)
-{
-    atomic_store(&table->dropped, true);
-    kdb_mutex_lock(&core->lock);
-    while (atomic_load(&table->writers) > 0) {
-        kdb_cond_wait(&core->changed, &core->lock);
-    }
-    kdb_mutex_unlock(&core->lock);
-}
-
 /* Holds the DDL gate. */
 static kdb_status drop_table(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_err *err)
 {
-    close_to_writes(exec->core, table);
-    const kdb_status status = commit_drop(exec, table, job_id, err);
-    if (status != KDB_OK) {
-        atomic_store(&table->dropped, false);
-        return status;
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    kdbi_drop_begin(exec->core, table);
+    kdb_status status = kdbi_drop_stage(exec, table, job_id, batch, err);
+    if (status == KDB_OK) {
+        status = kdb_store_commit(exec->core->store, batch, err);
     }
-    kdb_registry_publish_drop_table(exec->core->registry, table);
-    return KDB_OK;
+    kdbi_drop_end(exec->core, table, status);
+    return status;
 }
 
 static kdb_status find_and_drop(kdb_exec *exec, const kdb_table_stmt *stmt, kdb_sv ns, kdb_sv job_id, bool *missing,

@@ -235,6 +235,44 @@ static void tables_can_be_dropped_under_writers(void **state)
     }
 }
 
+static void a_namespace_goes_with_what_is_in_it(void **state)
+{
+    fixture *f = *state;
+    expect(f, "root", "CREATE SHARED TABLE app.t (a INT PRIMARY KEY)", "[0 Table app.t created successfully]\n");
+    expect(f, "root", "INSERT INTO app.t VALUES (1)", "[1 Inserted 1 row(s)]\n");
+    expect_failure(f, "root", "DROP NAMESPACE app", KDB_INVALID_OPERATION, "not empty: 2 table(s)");
+    expect(f, "root", "SELECT a FROM app.t", "a\n1\n");
+    expect(f, "root", "DROP NAMESPACE app CASCADE", "[0 Namespace 'app' dropped successfully]\n");
+    expect_failure(f, "root", "SELECT a FROM app.t", KDB_NAMESPACE_NOT_FOUND, "app");
+    expect(f, "root", "SELECT count(*) AS n FROM system.jobs WHERE job_type = 'cleanup'", "n\n2\n");
+    expect(f, "root", "CREATE NAMESPACE app; CREATE SHARED TABLE app.t (a INT PRIMARY KEY); SELECT a FROM app.t",
+           "[0 Namespace 'app' created successfully]\n[0 Table app.t created successfully]\na\n");
+    expect_failure(f, "root", "DROP NAMESPACE default CASCADE", KDB_INVALID_OPERATION, "");
+}
+
+static void values_that_no_answer_could_carry_are_refused(void **state)
+{
+    fixture *f = *state;
+    expect(f, "root", "CREATE SHARED TABLE app.d (id INT PRIMARY KEY, d DOUBLE, f FLOAT)",
+           "[0 Table app.d created successfully]\n");
+    expect_failure(f, "root", "INSERT INTO app.d VALUES (1, 'NaN', 0)", KDB_SCHEMA, "for column 'd': DOUBLE");
+    expect_failure(f, "root", "INSERT INTO app.d VALUES (1, 1e309, 0)", KDB_SCHEMA, "for column 'd'");
+    expect_failure(f, "root", "INSERT INTO app.d VALUES (1, 0, '-inf')", KDB_SCHEMA, "for column 'f'");
+    expect(f, "root", "INSERT INTO app.d VALUES (5.9, 1e308, 0)", "[1 Inserted 1 row(s)]\n");
+    expect(f, "root", "SELECT id FROM app.d", "id\n5\n");
+}
+
+static void untyped_parameters_take_the_type_of_their_value(void **state)
+{
+    fixture *f = *state;
+    const kdb_value seven[] = { kdb_value_bigint(7) };
+    for (int i = 0; i < 2; i++) {
+        answer a = run_as(f, "ann", KDB_ROLE_USER, "SELECT $1 AS x, $1 + 1 AS y", seven, 1);
+        assert_string_equal(a.text, "x|y\n7|8\n");
+        answer_done(&a);
+    }
+}
+
 static void a_cancelled_query_ends(void **state)
 {
     fixture *f = *state;
@@ -297,6 +335,9 @@ int main(int argc, char **argv)
         CASE(no_increment_is_lost),
         CASE(a_condition_holds_at_the_moment_of_the_write),
         CASE(tables_can_be_dropped_under_writers),
+        CASE(a_namespace_goes_with_what_is_in_it),
+        CASE(values_that_no_answer_could_carry_are_refused),
+        CASE(untyped_parameters_take_the_type_of_their_value),
         CASE(a_cancelled_query_ends),
         CASE(users_are_made_changed_and_dropped),
         CASE(show_and_describe_are_for_everybody),

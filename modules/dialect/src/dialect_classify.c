@@ -237,20 +237,3 @@ kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_stmt **out, kdb_
     *out = stmt;
     return KDB_OK;
 }
-
-bool kdb_dialect_may_hold_secret(kdb_sv text)
-{
-    static const char *const words[] = { "PASSWORD", "OAUTH", "OIDC", "CREDENTIALS" };
-    kdbi_lexer lexer = { .text = text };
-    for (kdbi_token token = kdbi_lex_next(&lexer); token.kind != KDBI_TOKEN_END; token = kdbi_lex_next(&lexer)) {
-        for (size_t i = 0; i < KDB_ARRAY_LEN(words); i++) {
-            if (kdbi_token_is_word(&token, words[i])) {
-                return true;
-            }
-        }
-        if (token.kind == KDBI_TOKEN_OPEN_STRING || token.kind == KDBI_TOKEN_OPEN_COMMENT) {
-            break;
-        }
-    }
-    return false;
-}

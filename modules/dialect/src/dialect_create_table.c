@@ -2,8 +2,6 @@
  * server does not enforce is refused, never skipped. */
 #include "dialect_int.h"
 
-enum { COLUMNS_MAX = 4096 };
-
 typedef struct table_parser {
     kdbi_cursor *cur;
     kdb_create_table *table;
@@ -65,9 +63,9 @@ static kdb_status check_column_name(const table_parser *parser, const kdb_column
                            "Invalid column name '%.*s'. Only alphanumeric characters and underscores are allowed.",
                            KDB_SV_ARG(column->name));
     }
-    if (parser->table->ncolumns == COLUMNS_MAX) {
+    if (parser->table->ncolumns == KDBI_COLUMNS_MAX) {
         return KDB_FAIL_AT(parser->cur->err, column->position, KDB_INVALID_SQL, "Table has more than %d columns",
-                           COLUMNS_MAX);
+                           KDBI_COLUMNS_MAX);
     }
     for (size_t i = 0; i < parser->table->ncolumns; i++) {
         if (kdb_sv_eq(parser->table->columns[i].name, column->name)) {
@@ -219,7 +217,7 @@ static kdb_status parse_key_list(table_parser *parser)
         const int32_t position = (int32_t)cur->token.offset;
         kdb_sv name;
         KDB_TRY(kdbi_expect_name(cur, &name));
-        if (parser->nkey_names == COLUMNS_MAX) {
+        if (parser->nkey_names == KDBI_COLUMNS_MAX) {
             return kdbi_syntax_error(cur);
         }
         add_key_name(parser, kdb_sv_dup_lower(cur->arena, name), position);

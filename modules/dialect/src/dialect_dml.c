@@ -50,14 +50,12 @@ static kdb_status check_duplicate_columns(const kdb_table_name *columns, size_t 
     return KDB_OK;
 }
 
-enum { TARGETS_MAX = 4096 };
-
 /* The column names of INSERT's list or UPDATE's SET. */
 static kdb_status target_columns(PgQuery__Node *const *targets, size_t ntargets, kdb_sv text, kdb_arena *arena,
                                  kdb_table_name **out, kdb_err *err)
 {
-    if (ntargets > TARGETS_MAX) {
-        return KDB_FAIL(err, KDB_INVALID_SQL, "more than %d target columns", TARGETS_MAX);
+    if (ntargets > KDBI_COLUMNS_MAX) {
+        return KDB_FAIL(err, KDB_INVALID_SQL, "more than %d target columns", KDBI_COLUMNS_MAX);
     }
     kdb_table_name *columns = KDB_ARENA_ARRAY(arena, kdb_table_name, ntargets);
     for (size_t i = 0; i < ntargets; i++) {

@@ -265,9 +265,9 @@ typedef struct kdbi_context {
 } kdbi_context;
 
 /* What an engine text may grow to; more is refused. */
-enum { KDBI_TEXT_MAX = 32 << 20 };
-/* Columns of a subquery in FROM or WITH. */
-enum { KDBI_COLUMNS_MAX = 1600 };
+enum { KDBI_TEXT_MAX = 8 << 20 };
+/* Columns of a table, and of a query whose columns have names. */
+enum { KDBI_COLUMNS_MAX = 4096 };
 /* Items of one FROM, and tables of one statement. */
 enum { KDBI_TABLES_MAX = 1000 };
 

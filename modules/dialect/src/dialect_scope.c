@@ -128,14 +128,25 @@ kdb_status kdbi_scope_merge(kdbi_binding *b, kdbi_scope *scope, size_t left, siz
 
 /* ---- engine names of a subquery's columns ---- */
 
-static bool engine_name_taken(const kdbi_columns *columns, size_t before, kdb_sv name)
+/* Names seen so far, for one pass over many columns: a slot holds a column's index + 1, 0 when free. */
+typedef struct name_set {
+    uint32_t *slots;
+    size_t mask;
+} name_set;
+
+/* False when the name, in any letter case, is there already. */
+static bool name_set_add(kdbi_binding *b, name_set *set, const kdbi_columns *columns, uint32_t index)
 {
-    for (size_t i = 0; i < before; i++) {
-        if (kdb_sv_ieq(columns->items[i].engine, name)) {
-            return true;
+    const kdb_sv name = columns->items[index].engine;
+    size_t at = kdb_hash64(kdb_sv_dup_lower(b->arena, name)) & set->mask;
+    while (set->slots[at] != 0) {
+        if (kdb_sv_ieq(columns->items[set->slots[at] - 1].engine, name)) {
+            return false;
         }
+        at = (at + 1) & set->mask;
     }
-    return false;
+    set->slots[at] = index + 1;
+    return true;
 }
 
 kdb_status kdbi_columns_unique(kdbi_binding *b, kdbi_columns *columns, int32_t position, bool *out_renamed)
@@ -144,10 +155,15 @@ kdb_status kdbi_columns_unique(kdbi_binding *b, kdbi_columns *columns, int32_t p
     if (columns->count > KDBI_COLUMNS_MAX) {
         return KDBI_REFUSE(b, position, "a subquery has more than %d columns", KDBI_COLUMNS_MAX);
     }
+    name_set set = { .mask = 7 };
+    while (set.mask < columns->count * 2) {
+        set.mask = set.mask * 2 + 1;
+    }
+    set.slots = KDB_ARENA_ARRAY(b->arena, uint32_t, set.mask + 1);
     for (size_t i = 0; i < columns->count; i++) {
         kdbi_column *column = &columns->items[i];
         column->engine = column->name;
-        if (engine_name_taken(columns, i, column->engine)) {
+        if (!name_set_add(b, &set, columns, (uint32_t)i)) {
             column->engine = kdb_sv_printf(b->arena, "kdb_column_%zu", i);
             *out_renamed = true;
         }
@@ -353,16 +369,14 @@ static bool find_alias(const kdbi_scope *scope, kdb_sv name, kdbi_found *out)
     return false;
 }
 
+/* Columns first, of the FROM clauses from the inside out; then the AS names of the SELECT itself. */
 static kdb_status resolve_bare(kdbi_binding *b, const kdbi_scope *scope, const reference *ref, kdbi_found *out)
 {
-    for (const kdbi_scope *at = scope; at != NULL; at = at->outer) {
-        bool found = false;
+    bool found = false;
+    for (const kdbi_scope *at = scope; at != NULL && !found; at = at->outer) {
         KDB_TRY(find_visible(b, at, ref, out, &found));
-        if (found || (at == scope && find_alias(at, ref->parts[0], out))) {
-            return KDB_OK;
-        }
     }
-    return not_found(b, ref, scope);
+    return found || find_alias(scope, ref->parts[0], out) ? KDB_OK : not_found(b, ref, scope);
 }
 
 static kdb_status resolve_qualified(kdbi_binding *b, const kdbi_scope *scope, const reference *ref, kdbi_found *out)

@@ -106,8 +106,8 @@ static kdb_status emit_target(target_list *list, const PgQuery__Node *node)
         node->res_target->n_indirection != 0) {
         return KDBI_REFUSE(b, kdbi_node_location(node), "this form of a select list is not supported");
     }
-    if (list->out->overflow) { /* `*` may make much of little text: stop early */
-        return KDBI_REFUSE(b, -1, "the statement is too large");
+    if (list->results->count > KDBI_COLUMNS_MAX && !b->query->untitled) { /* `*` makes much of little text */
+        return KDBI_REFUSE(b, kdbi_node_location(node), "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
     }
     const PgQuery__ResTarget *target = node->res_target;
     if (target->val->node_case != PG_QUERY__NODE__NODE_COLUMN_REF) {
@@ -300,6 +300,9 @@ static kdb_status emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt
 {
     kdbi_columns results = { 0 };
     target_list list = { .e = e, .out = out, .results = &results };
+    if (select->n_target_list > KDBI_COLUMNS_MAX && !e->b->query->untitled) {
+        return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
+    }
     for (size_t i = 0; i < select->n_target_list; i++) {
         KDB_TRY(emit_target(&list, select->target_list[i]));
     }

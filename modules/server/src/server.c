@@ -198,14 +198,14 @@ static kdb_status run_step(kdb_server *server, size_t index, kdb_err *err)
 kdb_status kdb_server_start(const kdb_options *options, kdb_server **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_server_stopp) kdb_server *server = KDB_NEW(kdb_server);
+    const int64_t begun = kdb_monotonic_us();
     server->options = options;
-    server->started_us = kdb_monotonic_us();
     raise_descriptor_limit();
     for (size_t i = 0; i < KDB_ARRAY_LEN(steps); i++) {
         KDB_TRY(run_step(server, i, err));
     }
     kdb_log_info("server ready version=%s port=%u took_ms=%lld", kdb_server_version, kdb_server_port(server),
-                 (long long)((kdb_monotonic_us() - server->started_us) / 1000));
+                 (long long)((kdb_monotonic_us() - begun) / 1000));
     *out = KDB_TAKE(server);
     return KDB_OK;
 }

@@ -16,11 +16,10 @@ struct kdb_server {
     kdb_system *system;
     kdb_core *core;
     kdb_api *api;
-    size_t nsteps;      /* started: what stop has to close */
-    int64_t started_us; /* kdb_monotonic_us */
+    size_t nsteps; /* started: what stop has to close */
 };
 
-/* Figures of all modules for system.stats. */
+/* Figures of core and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
 /* True when only this machine can reach server.host. */
 bool kdbi_host_is_local(kdb_sv host);

@@ -1,11 +1,9 @@
-/* stats.c - the figures of all modules, as system.stats lists them. */
+/* stats.c - figures of the upper modules for system.stats, which has those of the process and the store itself. */
 #include "server_int.h"
 
 typedef struct stats {
     kdb_core_stats core;
     kdb_api_stats api;
-    kdb_store_stats store;
-    uint64_t uptime_seconds;
 } stats;
 
 typedef struct figure {
@@ -14,7 +12,6 @@ typedef struct figure {
 } figure;
 
 static const figure figures[] = {
-    { "uptime_seconds", offsetof(stats, uptime_seconds) },
     { "connections", offsetof(stats, api.connections) },
     { "connections_peak", offsetof(stats, api.connections_peak) },
     { "http_requests", offsetof(stats, api.requests) },
@@ -25,32 +22,21 @@ static const figure figures[] = {
     { "sql_running", offsetof(stats, core.running) },
     { "sql_queued", offsetof(stats, core.queued) },
     { "plans_cached", offsetof(stats, core.plans_cached) },
-    { "commits", offsetof(stats, store.commits) },
-    { "commit_groups", offsetof(stats, store.groups) },
-    { "commit_bytes", offsetof(stats, store.bytes_written) },
-    { "memtable_bytes", offsetof(stats, store.memtable_bytes) },
-    { "block_cache_bytes", offsetof(stats, store.block_cache_bytes) },
 };
-
-static void collect(const kdb_server *server, stats *out)
-{
-    kdb_core_stats_get(server->core, &out->core);
-    kdb_api_stats_get(server->api, &out->api);
-    kdb_store_stats_get(server->store, &out->store);
-    out->uptime_seconds = (uint64_t)(kdb_monotonic_us() - server->started_us) / 1000000;
-}
 
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count)
 {
+    const kdb_server *server = self;
     stats now;
-    collect(self, &now);
+    kdb_core_stats_get(server->core, &now.core);
+    kdb_api_stats_get(server->api, &now.api);
     kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, KDB_ARRAY_LEN(figures) + 1);
     for (size_t i = 0; i < KDB_ARRAY_LEN(figures); i++) {
         const uint64_t value = *(const uint64_t *)(const void *)((const char *)&now + figures[i].offset);
         rows[i] = (kdb_stat_row){ kdb_sv_cstr(figures[i].name),
                                   kdb_sv_printf(arena, "%llu", (unsigned long long)value) };
     }
-    rows[KDB_ARRAY_LEN(figures)] = (kdb_stat_row){ KDB_SV("version"), kdb_sv_cstr(kdb_server_version) };
+    rows[KDB_ARRAY_LEN(figures)] = (kdb_stat_row){ KDB_SV("server_version"), kdb_sv_cstr(kdb_server_version) };
     *out = rows;
     *count = KDB_ARRAY_LEN(figures) + 1;
 }

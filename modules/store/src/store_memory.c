@@ -160,18 +160,23 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
 
 /* ---- reading ---- */
 
-static uint64_t read_seq(const memory_store *memory, const kdb_snapshot *snapshot) KDB_REQUIRES(memory->lock)
+static uint64_t last_seq(memory_store *memory)
 {
-    return snapshot == NULL ? memory->seq : ((const memory_snapshot *)snapshot)->seq;
+    kdb_mutex_lock(&memory->lock);
+    const uint64_t seq = memory->seq;
+    kdb_mutex_unlock(&memory->lock);
+    return seq;
+}
+
+static uint64_t read_seq(kdb_store *store, const kdb_snapshot *snapshot)
+{
+    return snapshot == NULL ? last_seq(memory_of(store)) : ((const memory_snapshot *)snapshot)->seq;
 }
 
 static kdb_snapshot *snapshot_new(kdb_store *store)
 {
-    memory_store *memory = memory_of(store);
     memory_snapshot *snapshot = KDB_NEW(memory_snapshot);
-    kdb_mutex_lock(&memory->lock);
-    snapshot->seq = memory->seq;
-    kdb_mutex_unlock(&memory->lock);
+    snapshot->seq = last_seq(memory_of(store));
     return &snapshot->base;
 }
 
@@ -180,12 +185,11 @@ static void snapshot_free(kdb_snapshot *base)
     kdb_free(KDB_CONTAINER_OF(base, memory_snapshot, base));
 }
 
-static const version *lookup(memory_store *memory, const kdb_snapshot *snapshot, kdb_sv key)
+static const version *lookup(memory_store *memory, uint64_t seq, kdb_sv key)
 {
     kdb_mutex_lock(&memory->lock);
     const node *at = find_before(memory, key, NULL)->next[0];
-    const bool present = at != NULL && kdb_sv_eq(at->key, key);
-    const version *found = present ? visible(at, read_seq(memory, snapshot)) : NULL;
+    const version *found = at != NULL && kdb_sv_eq(at->key, key) ? visible(at, seq) : NULL;
     kdb_mutex_unlock(&memory->lock);
     return found;
 }
@@ -201,7 +205,7 @@ static kdb_status get(kdb_store *store, const kdb_snapshot *snapshot, kdb_sv key
                       kdb_err *err)
 {
     (void)err;
-    const version *found = lookup(memory_of(store), snapshot, key);
+    const version *found = lookup(memory_of(store), read_seq(store, snapshot), key);
     if (found == NULL) {
         return KDB_NOT_FOUND;
     }
@@ -213,8 +217,9 @@ static kdb_status multi_get(kdb_store *store, const kdb_snapshot *snapshot, cons
                             kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
 {
     (void)err;
+    const uint64_t seq = read_seq(store, snapshot); /* one instant for all */
     for (size_t i = 0; i < count; i++) {
-        const version *one = lookup(memory_of(store), snapshot, keys[i]);
+        const version *one = lookup(memory_of(store), seq, keys[i]);
         found[i] = one != NULL;
         if (values != NULL) {
             values[i] = one != NULL ? copy_value(one, arena) : (kdb_sv){ 0 };
@@ -254,8 +259,8 @@ static void iter_open(kdb_iter *base, const kdb_snapshot *snapshot)
 {
     memory_store *memory = memory_of(base->store);
     memory_iter *iter = KDB_CONTAINER_OF(base, memory_iter, base);
+    iter->seq = read_seq(base->store, snapshot);
     kdb_mutex_lock(&memory->lock);
-    iter->seq = read_seq(memory, snapshot);
     iter->at = base->descending ? find_before(memory, base->bounds.upper, NULL)
                                 : find_before(memory, base->bounds.lower, NULL)->next[0];
     settle(memory, iter);

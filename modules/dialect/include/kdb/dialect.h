@@ -178,8 +178,6 @@ typedef struct kdb_stmt {
 /* Parses one statement. KDB_INVALID_SQL with the position for syntax errors, for statements KalamDB does not have
  * (named in the message, sql.md 24 rules 35 and 36) and for clauses it refuses. */
 KDB_NODISCARD kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_stmt **out, kdb_err *err);
-/* For text that did not parse: true when it names a password or the like, so that it must not be logged or echoed. */
-bool kdb_dialect_may_hold_secret(kdb_sv text);
 
 /* ---- binding (design 6): the tenant wall's first half ---- */
 
