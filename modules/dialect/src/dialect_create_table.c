@@ -359,6 +359,9 @@ kdb_status kdbi_parse_create_table(kdbi_cursor *cur, kdb_stmt *stmt)
     table_parser parser = { .cur = cur, .table = table, .options = { .table = table } };
     const kdb_status status = parse_statement(&parser);
     if (status != KDB_OK) {
+        if (cur->err != NULL) {
+            kdb_err_at(cur->err, table->table.position);
+        }
         kdb_err_context(cur->err, "Invalid CREATE TABLE statement");
         return status;
     }

@@ -242,6 +242,7 @@ static kdb_status build_rows(insert_builder *builder, const PgQuery__InsertStmt 
     if (builder->exprs != NULL) {
         KDB_TRY(attach_with(builder->exprs, stmt->with_clause, err));
         insert->exprs = kdbi_query_new(builder->arena, builder->text, builder->exprs);
+        insert->exprs->untitled = true;
     }
     return KDB_OK;
 }
@@ -300,7 +301,7 @@ static kdb_status set_value(const PgQuery__ResTarget *target, PgQuery__Node **ou
     }
     const PgQuery__MultiAssignRef *ref = target->val->multi_assign_ref;
     if (ref->source == NULL || ref->source->node_case != PG_QUERY__NODE__NODE_ROW_EXPR) {
-        return refuse(err, target->location, "Assigning several columns from a subquery");
+        return refuse(err, target->location, "Assigning several columns from anything but a row");
     }
     const PgQuery__RowExpr *row = ref->source->row_expr;
     if (ref->colno < 1 || row->n_args != (size_t)ref->ncolumns || (size_t)ref->colno > row->n_args) {

@@ -182,7 +182,7 @@ struct kdb_query {
     kdb_sv text;                       /* the statement's */
     const PgQuery__SelectStmt *select; /* borrowed, never changed */
     bool change;   /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
-    bool untitled; /* nobody sees the result's column names */
+    bool untitled; /* nobody sees the names of the outermost columns */
 };
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select);
 

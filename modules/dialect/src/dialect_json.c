@@ -89,13 +89,13 @@ static kdb_status emit_path(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
     return KDB_OK;
 }
 
-/* The document under all paths but the last `keep`, as JSON. */
+/* The document under the paths, as JSON; text that is not JSON (nothing checks it on write) is NULL. */
 static kdb_status emit_document(const kdbi_expr *e, PgQuery__Node *const *args, size_t nargs, kdb_buf *out)
 {
     for (size_t i = 1; i < nargs; i++) {
         kdb_buf_append_lit(out, "json_extract(");
     }
-    kdb_buf_append_lit(out, "CAST(");
+    kdb_buf_append_lit(out, "TRY_CAST(");
     KDB_TRY(kdbi_emit_expr(e, args[0], out));
     kdb_buf_append_lit(out, " AS JSON)");
     for (size_t i = 1; i < nargs; i++) {

@@ -80,13 +80,19 @@ static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget
     return KDB_OK;
 }
 
+/* Nobody sees the names of an INSERT's expressions; those of its subqueries may be used. */
+static bool is_titled(const kdbi_expr *e)
+{
+    return !e->b->query->untitled || e->scope->select != e->b->query->select;
+}
+
 static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
 {
     kdbi_binding *b = list->e->b;
     begin_target(list);
     KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
     kdb_sv name = kdb_sv_cstr(target->name);
-    if (name.len == 0 && !b->query->untitled) {
+    if (name.len == 0 && is_titled(list->e)) {
         name = kdbi_title(b->query->text, target->location, target->val, b->arena);
     }
     if (name.len != 0) {
@@ -106,7 +112,7 @@ static kdb_status emit_target(target_list *list, const PgQuery__Node *node)
         node->res_target->n_indirection != 0) {
         return KDBI_REFUSE(b, kdbi_node_location(node), "this form of a select list is not supported");
     }
-    if (list->results->count > KDBI_COLUMNS_MAX && !b->query->untitled) { /* `*` makes much of little text */
+    if (list->results->count > KDBI_COLUMNS_MAX && is_titled(list->e)) { /* `*` makes much of little text */
         return KDBI_REFUSE(b, kdbi_node_location(node), "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
     }
     const PgQuery__ResTarget *target = node->res_target;
@@ -300,7 +306,7 @@ static kdb_status emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt
 {
     kdbi_columns results = { 0 };
     target_list list = { .e = e, .out = out, .results = &results };
-    if (select->n_target_list > KDBI_COLUMNS_MAX && !e->b->query->untitled) {
+    if (select->n_target_list > KDBI_COLUMNS_MAX && is_titled(e)) {
         return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
     }
     for (size_t i = 0; i < select->n_target_list; i++) {

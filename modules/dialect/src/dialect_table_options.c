@@ -8,7 +8,6 @@ enum { FLUSH_ROWS_END = 1000000, FLUSH_SECONDS_END = 86400 };
 typedef struct option_value {
     kdb_sv text;
     int32_t position;
-    bool number;
 } option_value;
 
 #define FAIL_VALUE(err, value, ...) KDB_FAIL_AT((err), (value)->position, KDB_INVALID_SQL, __VA_ARGS__)
@@ -311,8 +310,6 @@ static kdb_status expect_value(kdbi_cursor *cur, option_value *out)
         out->text = kdbi_token_string(&cur->token, cur->arena);
         break;
     case KDBI_TOKEN_NUMBER:
-        out->number = true;
-        break;
     case KDBI_TOKEN_WORD:
         break;
     case KDBI_TOKEN_QUOTED:

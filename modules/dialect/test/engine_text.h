@@ -12,7 +12,7 @@ static const char *const engine_words[] = {
     "SELECT", "DISTINCT", "ON", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER", "ASC", "DESC", "NULLS", "FIRST",
     "LAST", "LIMIT", "OFFSET", "WITH", "RECURSIVE", "AS", "MATERIALIZED", "NOT", "VALUES", "UNION", "ALL",
     "INTERSECT", "EXCEPT", "JOIN", "LEFT", "RIGHT", "FULL", "CROSS", "USING", "LATERAL", "AND", "OR", "IS", "NULL",
-    "TRUE", "FALSE", "IN", "EXISTS", "ANY", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "COALESCE", "ROW",
+    "TRUE", "FALSE", "IN", "EXISTS", "ANY", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "TRY_CAST", "COALESCE", "ROW",
     "BETWEEN", "LIKE", "ILIKE", "ESCAPE", "GROUPING", "SETS", "ROLLUP", "CUBE", "FILTER", "WITHIN", "OVER", "WINDOW",
     "PARTITION", "RANGE", "ROWS", "GROUPS", "UNBOUNDED", "PRECEDING", "FOLLOWING", "CURRENT", "EXCLUDE", "TIES",
     /* types */

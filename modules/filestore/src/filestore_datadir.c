@@ -20,7 +20,7 @@ struct kdb_datadir {
     char *rocksdb;
     char *storages;
     char *tmp;
-    int lock_fd; /* holds the flock; -1 before it is taken */
+    int lock_fd; /* holds the flock; -1 before it is opened */
 };
 
 /* What may lie in a directory that has no FORMAT file yet: our own making cut short, or a fresh file system. */
@@ -88,10 +88,10 @@ static kdb_status write_format(const kdb_datadir *dir, kdb_err *err)
 
 /* ---- the lock ---- */
 
-static kdb_status fail_locked(const kdb_datadir *dir, int fd, kdb_err *err)
+static kdb_status fail_locked(const kdb_datadir *dir, kdb_err *err)
 {
     char text[PID_MAX_BYTES];
-    const ssize_t len = pread(fd, text, sizeof(text), 0);
+    const ssize_t len = pread(dir->lock_fd, text, sizeof(text), 0);
     int64_t pid;
     if (len <= 0 || kdb_parse_i64(kdb_sv_trim(kdb_sv_of(text, (size_t)len)), &pid, NULL) != KDB_OK) {
         return KDB_FAIL(err, KDB_CONFLICT, "data directory '%s' is in use by another process", dir->path);
@@ -99,22 +99,21 @@ static kdb_status fail_locked(const kdb_datadir *dir, int fd, kdb_err *err)
     return KDB_FAIL(err, KDB_CONFLICT, "data directory '%s' is in use by process %lld", dir->path, (long long)pid);
 }
 
+/* The descriptor is the directory's at once, and is closed with it when the lock is not to be had. */
 static kdb_status take_lock(kdb_datadir *dir, kdb_err *err)
 {
-    KDB_CLEANUP(kdbi_fd_close) int fd = open(dir->lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-    if (fd < 0) {
+    dir->lock_fd = open(dir->lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    if (dir->lock_fd < 0) {
         return KDBI_FAIL_OS(err, errno, "opening", dir->lock);
     }
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    while (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
-            return fail_locked(dir, fd, err);
+            return fail_locked(dir, err);
         }
         if (errno != EINTR) {
             return KDBI_FAIL_OS(err, errno, "locking", dir->lock);
         }
     }
-    dir->lock_fd = fd;
-    fd = -1;
     return KDB_OK;
 }
 

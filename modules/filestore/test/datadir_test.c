@@ -167,20 +167,22 @@ static void a_second_open_in_one_process_is_refused_too(void **state)
 {
     kdb_arena *arena = *state;
     const char *path = fresh_path(arena, "data");
-    KDB_CLEANUP(kdb_datadir_closep) kdb_datadir *dir = open_ok(path);
+    kdb_datadir *dir = open_ok(path);
     const kdb_sv text =
         kdb_sv_printf(arena, "data directory '%s' is in use by process %d%c", path, (int)getpid(), '\0');
     open_fails(path, KDB_CONFLICT, text.ptr);
+    kdb_datadir_close(dir);
 }
 
 static void a_lock_without_a_pid_is_still_a_lock(void **state)
 {
     kdb_arena *arena = *state;
     const char *path = fresh_path(arena, "data");
-    KDB_CLEANUP(kdb_datadir_closep) kdb_datadir *dir = open_ok(path);
+    kdb_datadir *dir = open_ok(path);
     make_file(join_path(arena, path, "LOCK"), "garbage");
     const kdb_sv text = kdb_sv_printf(arena, "data directory '%s' is in use by another process%c", path, '\0');
     open_fails(path, KDB_CONFLICT, text.ptr);
+    kdb_datadir_close(dir);
 }
 
 static void a_lock_that_is_a_symlink_is_not_followed(void **state)

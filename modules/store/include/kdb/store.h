@@ -43,10 +43,10 @@ static inline kdb_partition kdb_partition_system(kdb_system_partition part)
 typedef struct kdb_store kdb_store;
 
 typedef struct kdb_store_options {
-    const char *path;        /* RocksDB's directory; ignored by the memory backend */
-    bool sync;               /* acknowledged means fsynced */
+    const char *path; /* RocksDB's directory; ignored by the memory backend */
+    bool sync;        /* acknowledged means fsynced */
     int64_t block_cache_bytes;
-    int64_t write_buffer_bytes;
+    int64_t write_buffer_bytes; /* in halves: one fills while the other is written out */
     int32_t background_jobs;
     int32_t max_open_files;
 } kdb_store_options;
@@ -79,10 +79,10 @@ KDB_NODISCARD kdb_status kdb_store_multi_get(kdb_store *store, const kdb_snapsho
 /* Walks logical keys in [from, to) of one partition (empty `to`: to its end), ascending or descending. */
 typedef struct kdb_iter kdb_iter;
 typedef struct kdb_iter_range {
-    kdb_sv from;  /* inclusive; empty: the partition's start */
-    kdb_sv to;    /* exclusive; empty: the partition's end */
+    kdb_sv from; /* inclusive; empty: the partition's start */
+    kdb_sv to;   /* exclusive; empty: the partition's end */
     bool descending;
-    bool scan;    /* a long scan: read ahead, do not fill the block cache */
+    bool scan; /* a long scan: read ahead, do not fill the block cache */
 } kdb_iter_range;
 kdb_iter *kdb_iter_new(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_iter_range range);
 void kdb_iter_free(kdb_iter *iter); /* NULL is fine */
@@ -94,9 +94,9 @@ kdb_sv kdb_iter_value(const kdb_iter *iter); /* borrowed until the next move */
 /* Why the walk ended: KDB_OK at its end, else the read error. */
 KDB_NODISCARD kdb_status kdb_iter_status(const kdb_iter *iter, kdb_err *err);
 
-/* The estimated number of keys in a range, and up to `max` keys that split it into about equal parts, for parallel
- * scans; from the files' metadata, so cheap and rough. Returns how many splits it wrote to `splits` (logical keys in
- * `arena`, ascending). */
+/* Up to `max` keys that split a range into about equal parts, for parallel scans; from a few seeks and the files'
+ * metadata, so cheap and rough. Returns how many splits it wrote to `splits` (logical keys in `arena`, ascending); 0
+ * for a range of so few rows (KDB_CHUNK_ROWS) that it is not worth splitting. */
 size_t kdb_store_splits(kdb_store *store, kdb_partition part, kdb_sv from, kdb_sv to, size_t max, kdb_arena *arena,
                         kdb_sv *splits);
 
@@ -119,11 +119,12 @@ KDB_NODISCARD kdb_status kdb_batch_parse(kdb_sv bytes, kdb_batch **out, kdb_err 
 
 /* One commit in flight; the caller's storage, borrowed until `done` has been called. */
 typedef struct kdb_commit {
-    kdb_batch *batch;          /* borrowed */
+    kdb_batch *batch; /* borrowed */
     /* Runs on the committer once the batch is applied (and fsynced when the store is sync), in commit order; or with a
-     * failed `status`, and then nothing of the batch is there. Must not block; may free the struct that holds this. */
+     * failed `status`, and then nothing of the batch is there. `err` is NULL on success. Must not block; may free the
+     * struct that holds this. */
     void (*done)(struct kdb_commit *commit, kdb_status status, const kdb_err *err);
-    struct kdb_commit *next;   /* store's */
+    struct kdb_commit *next; /* store's */
 } kdb_commit;
 
 /* Hands the batch to the committer and returns. All batches waiting are merged into one write and one fsync. */
@@ -134,8 +135,8 @@ void kdb_store_on_group_end(kdb_store *store, void (*fn)(void *arg), void *arg);
 KDB_NODISCARD kdb_status kdb_store_commit(kdb_store *store, kdb_batch *batch, kdb_err *err);
 
 typedef struct kdb_store_stats {
-    uint64_t commits;      /* batches */
-    uint64_t groups;       /* merged writes */
+    uint64_t commits; /* batches */
+    uint64_t groups;  /* merged writes */
     uint64_t bytes_written;
     uint64_t memtable_bytes;
     uint64_t block_cache_bytes;

@@ -1,0 +1,300 @@
+// server.bench.js [--quick] [--list] [--markdown FILE] [workload...] - measures the release server over HTTP, and beside it,
+// in the same run, what the libraries below it do alone: only the ratio of the two can be compared between machines.
+// `./dev bench` runs it; each workload is a row of WORKLOADS.
+'use strict';
+const { execFile, execFileSync } = require('node:child_process');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const { Server, top } = require('../tests/lib/server.js');
+
+const tools = path.join(top, 'build/release/bench');
+const SECRET = 'the secret of the benchmarks, thirty-two characters and more';
+
+const args = process.argv.slice(2).concat((process.env.KALAMDB_BENCH ?? '').split(' ').filter((word) => word !== ''));
+const quick = args.includes('--quick');
+const markdown = args.includes('--markdown') ? args[args.indexOf('--markdown') + 1] : null;
+const wanted = args.filter((arg, i) => !arg.startsWith('--') && args[i - 1] !== '--markdown');
+
+const SECONDS = quick ? 0.8 : 4;
+const WARMUP = quick ? 0.2 : 1;
+const NOTES = 10000;
+const BIG = quick ? 100000 : 1000000;
+const TENANTS = quick ? 200 : 10000;
+const PER_TENANT = 100;
+const DELETABLE = quick ? 50000 : 400000;
+
+// ---- workloads ----
+
+const sql = (text, ...params) => JSON.stringify({ sql: text, ...(params.length > 0 ? { params } : {}) }).replace(/"(\{\{[^"]*\}\})"/g, '$1');
+const POINT = 'SELECT * FROM app.notes WHERE id = $1';
+const INSERT = 'INSERT INTO app.inserts (id, title, category, n, score, body) VALUES ($1, $2, $3, $4, $5, $6)';
+const insertRow = (id) => sql(INSERT, id, 'title of a note', 'category 7', '{{rand:0:999}}', '{{rand:0:99999}}', 'x'.repeat(40));
+const insertMany = (rows) => sql(`INSERT INTO app.inserts (id, title, category, n, score, body) VALUES ${Array(rows).fill(`({{seq}}, 'title of a note', 'category 7', 5, 77, '${'x'.repeat(40)}')`).join(', ')}`);
+const TOP20 = 'SELECT id, title, n FROM app.notes WHERE n >= 500 ORDER BY score DESC, id LIMIT 20';
+const GROUP = (table) => `SELECT category, count(*) AS c, sum(n) AS s, avg(score) AS a FROM ${table} GROUP BY category`;
+
+const health = { method: 'GET', path: '/health', expect: 'healthy', token: null };
+const rocks = (work, threads) => ['raw_rocksdb', ['--work', work, '--threads', threads]];
+const duck = (rows, query) => ['raw_duckdb', ['--rows', rows, '--query', query]];
+
+// name, what it is, clients, the request, what to compare with: another workload or a program, which figure counts
+// (`rate`: more is better; `time`: median, less is better), and the budgets of the design and of the issue.
+const WORKLOADS = [
+    { name: 'http_1', what: 'bare HTTP answer', clients: 1, request: health, figure: 'time' },
+    { name: 'http_32', what: 'bare HTTP answer', clients: 32, request: health, figure: 'rate' },
+    { name: 'point_1', what: 'point SELECT by key', clients: 1, request: { body: sql(POINT, '{{rand:0:9999}}'), expect: '"row_count":1' }, figure: 'time', limit: 'http_1', budget: '80 us', required: (r) => r.p50_us <= 200, requires: 'p50 <= 0.2 ms' },
+    { name: 'point_32', what: 'point SELECT by key', clients: 32, request: { body: sql(POINT, '{{rand:0:9999}}'), expect: '"row_count":1' }, figure: 'rate', limit: 'http_32', budget: '80K/s' },
+    { name: 'tenants_32', what: `point SELECT, ${TENANTS} users x ${PER_TENANT} rows`, clients: 32, tenants: true, request: { body: sql('SELECT * FROM app.tenant_notes WHERE id = $1', `{{rand:0:${PER_TENANT - 1}}}`), expect: '"row_count":1', token: 'tenants' }, figure: 'rate', limit: 'http_32', budget: '70K/s' },
+    { name: 'insert_1', what: 'durable INSERT of a row', clients: 1, request: { body: insertRow('{{seq}}'), expect: '"row_count":1' }, figure: 'time', limit: rocks('put_sync', 1), budget: '180 us' },
+    { name: 'insert_32', what: 'durable INSERT of a row', clients: 32, request: { body: insertRow('{{seq}}'), expect: '"row_count":1' }, figure: 'rate', limit: rocks('put_sync', 32), budget: '50K/s', required: (r, limit) => r.per_second >= 0.6 * limit.per_second, requires: '>= 0.6 x RocksDB' },
+    { name: 'insert_async_1', what: 'async INSERT of a row', clients: 1, async: true, request: { body: insertRow('{{seq}}'), expect: '"row_count":1' }, figure: 'time', limit: rocks('put_async', 1) },
+    { name: 'insert_async_32', what: 'async INSERT of a row', clients: 32, async: true, request: { body: insertRow('{{seq}}'), expect: '"row_count":1' }, figure: 'rate', limit: rocks('put_async', 32), budget: '70K/s' },
+    { name: 'insert50_1', what: 'durable INSERT of 50 rows', clients: 1, request: { body: insertMany(50), expect: '"row_count":50' }, figure: 'time', limit: rocks('put_sync', 1), budget: '300 us' },
+    { name: 'update_1', what: 'durable UPDATE by key', clients: 1, request: { body: sql('UPDATE app.notes SET score = $1 WHERE id = $2', '{{seq}}', '{{rand:0:9999}}'), expect: '"row_count":1', first: 1000000 }, figure: 'time', limit: rocks('put_sync', 1), budget: '200 us' },
+    { name: 'update_32', what: 'durable UPDATE by key', clients: 32, request: { body: sql('UPDATE app.notes SET score = $1 WHERE id = $2', '{{seq}}', '{{rand:0:9999}}'), expect: '"row_count":1', first: 2000000 }, figure: 'rate', limit: rocks('put_sync', 32) },
+    { name: 'delete_1', what: 'durable DELETE by key', clients: 1, request: { body: sql('DELETE FROM app.deletable WHERE id = $1', '{{seq}}'), expect: '"row_count":1' }, figure: 'time', limit: rocks('put_sync', 1), budget: '200 us' },
+    { name: 'delete_32', what: 'durable DELETE by key', clients: 32, request: { body: sql('DELETE FROM app.deletable WHERE id = $1', '{{seq}}'), expect: '"row_count":1', first: DELETABLE / 4 }, figure: 'rate', limit: rocks('put_sync', 32) },
+    { name: 'top20', what: `filter, ORDER BY, LIMIT 20 over ${NOTES} rows`, clients: 1, request: { body: sql(TOP20), expect: '"row_count":20' }, figure: 'time', limit: duck(NOTES, TOP20.replace('app.notes', 't')), budget: '300 us' },
+    { name: 'group_10k', what: `GROUP BY over ${NOTES} rows`, clients: 1, request: { body: sql(GROUP('app.notes')), expect: '"row_count":100' }, figure: 'time', limit: duck(NOTES, GROUP('t')), budget: '1.0 ms', required: (r) => r.p50_us <= 2000, requires: 'p50 <= 2 ms' },
+    { name: 'group_1m', what: `GROUP BY over ${BIG} rows`, clients: 1, request: { body: sql(GROUP('app.big')), expect: '"row_count":100' }, figure: 'time', limit: duck(BIG, GROUP('t')), budget: quick ? undefined : '95 ms' },
+];
+
+// ---- running ----
+
+async function run(program, list) {
+    const { stdout } = await promisify(execFile)(path.join(tools, program), list.map(String), { maxBuffer: 1 << 20 });
+    return JSON.parse(stdout);
+}
+
+const limits = new Map();
+
+// The figures of what a workload is compared with.
+async function measureLimit(limit, results) {
+    if (limit === undefined) {
+        return null;
+    }
+    if (typeof limit === 'string') {
+        return results.get(limit) ?? null;
+    }
+    const key = JSON.stringify(limit);
+    if (!limits.has(key)) {
+        const [program, list] = limit;
+        const dir = fs.mkdtempSync(path.join(process.env.KALAMDB_TEST_DIR ?? os.tmpdir(), 'kalamdb-bench-'));
+        const where = program === 'raw_rocksdb' ? ['--dir', dir] : [];
+        limits.set(key, await run(program, [...list, ...where, '--seconds', SECONDS, '--warmup', WARMUP]));
+        fs.rmSync(dir, { recursive: true });
+    }
+    return limits.get(key);
+}
+
+let nextId = 10000000; // of inserted rows: no two runs share them
+
+async function measure(workload, bench) {
+    const { request } = workload;
+    const list = ['--port', bench.server.port, '--pid', bench.server.pid, '--clients', workload.clients, '--seconds', SECONDS, '--warmup', WARMUP,
+        '--method', request.method ?? 'POST', '--path', request.path ?? '/v1/api/sql', '--expect', request.expect];
+    if (request.body !== undefined) {
+        list.push('--body', request.body, '--first', request.first ?? (workload.name.startsWith('insert') ? nextId : 0));
+        nextId += 50000000;
+    }
+    if (request.token !== null) {
+        list.push('--tokens', bench.tokens[request.token ?? 'user']);
+    }
+    return run('load', list);
+}
+
+// ---- data ----
+
+function sign(user, role) {
+    const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const now = Math.floor(Date.now() / 1000);
+    const signed = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ sub: user, username: user, iss: 'kalamdb', role, token_type: 'access', email: null, iat: now, exp: now + 86400, epoch: 0 })}`;
+    return `${signed}.${crypto.createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+}
+
+const COLUMNS = 'id BIGINT PRIMARY KEY, title TEXT, category TEXT, n INT, score BIGINT, body TEXT';
+// The rows of raw_duckdb.c.
+const rowsOf = (from, to) => `WITH RECURSIVE r (i) AS (SELECT CAST(${from} AS BIGINT) UNION ALL SELECT i + 1 FROM r WHERE i < ${to - 1}) SELECT i, 'title of note ' || i, 'category ' || (i * 7919 % 100), i * 7919 % 1000, i * 31 % 100000, repeat('x', 40) FROM r`;
+
+async function fill(client, table, rows) {
+    for (let from = 0; from < rows; from += 50000) {
+        await client.sql(`INSERT INTO ${table} ${rowsOf(from, Math.min(rows, from + 50000))}`);
+    }
+}
+
+async function inParallel(count, width, work) {
+    let next = 0;
+    await Promise.all(Array.from({ length: width }, async () => {
+        for (let i = next++; i < count; i = next++) {
+            await work(i);
+        }
+    }));
+}
+
+class Bench {
+    constructor(durability) {
+        this.server = new Server({ options: { 'auth.jwt_secret': SECRET, 'storage.durability': durability } });
+        this.tokens = {};
+    }
+
+    async start() {
+        await this.server.start();
+        const { root } = await this.server.setUp();
+        this.idleRss = this.server.rss();
+        await root.results(`CREATE NAMESPACE app; ${['notes', 'big', 'inserts', 'deletable', 'tenant_notes'].map((name) => `CREATE USER TABLE app.${name} (${COLUMNS})`).join('; ')}`);
+        await root.sql('CREATE USER bench WITH INTERNAL ROLE user');
+        this.user = this.server.client(sign('bench', 'user'), 'bench');
+        this.writeTokens('user', [this.user.token]);
+        return this;
+    }
+
+    writeTokens(name, tokens) {
+        this.tokens[name] = path.join(this.server.dir, `${name}.tokens`);
+        fs.writeFileSync(this.tokens[name], `${tokens.join('\n')}\n`);
+    }
+
+    // Only what the workloads need.
+    async load(workloads) {
+        const has = (text) => workloads.some((workload) => workload.request.body?.includes(`app.${text}`));
+        for (const [table, rows] of [['notes', NOTES], ['big', BIG], ['deletable', DELETABLE]]) {
+            if (has(table)) {
+                await fill(this.user, `app.${table}`, rows);
+            }
+        }
+        if (workloads.some((workload) => workload.tenants)) {
+            await this.loadTenants();
+        }
+    }
+
+    async loadTenants() {
+        const names = Array.from({ length: TENANTS }, (_, i) => `tenant-${i}`);
+        const batch = 100;
+        await inParallel(TENANTS / batch, 2, (i) => this.server.root.results(names.slice(i * batch, (i + 1) * batch).map((name) => `CREATE USER '${name}' WITH INTERNAL ROLE user`).join(';')));
+        const tokens = names.map((name) => sign(name, 'user'));
+        const values = Array.from({ length: PER_TENANT }, (_, i) => `(${i}, 'title of note ${i}', 'category ${i % 10}', ${i}, ${i * 31}, '${'x'.repeat(40)}')`).join();
+        await inParallel(TENANTS, 32, (i) => this.server.client(tokens[i]).with(tokens[i]).sql(`INSERT INTO app.tenant_notes VALUES ${values}`).finally(() => {
+            this.server.clients.forEach((client) => client.token === tokens[i] && client.close());
+        }));
+        this.writeTokens('tenants', tokens);
+    }
+}
+
+// ---- report ----
+
+const us = (value) => (value >= 10000 ? `${(value / 1000).toFixed(1)} ms` : value >= 1000 ? `${(value / 1000).toFixed(2)} ms` : `${value.toFixed(0)} us`);
+const perSecond = (value) => (value >= 10000 ? `${(value / 1000).toFixed(1)}K/s` : `${value.toFixed(0)}/s`);
+const shown = (figure, result) => (result === null ? '' : figure === 'rate' ? perSecond(result.per_second) : us(result.p50_us));
+
+// More than 1: better than what it is compared with.
+function ratio(figure, result, limit) {
+    if (limit === null) {
+        return '';
+    }
+    return (figure === 'rate' ? result.per_second / limit.per_second : limit.p50_us / result.p50_us).toFixed(2);
+}
+
+const limitName = (limit) => (limit === undefined ? '' : typeof limit === 'string' ? 'bare HTTP' : limit[0] === 'raw_duckdb' ? 'raw DuckDB' : `raw RocksDB, ${limit[1][1].replace('_', ' ')} x ${limit[1][3]}`);
+
+function row({ workload, result, limit }) {
+    const met = workload.required === undefined ? '' : `${workload.requires}: ${workload.required(result, limit) ? 'yes' : 'NO'}`;
+    return [workload.name, workload.what, String(workload.clients), perSecond(result.per_second), us(result.p50_us), us(result.p99_us), result.server_cpu_us === undefined ? '' : us(result.server_cpu_us),
+        shown(workload.figure, limit), limitName(workload.limit), ratio(workload.figure, result, limit), workload.budget ?? '', met];
+}
+
+const HEAD = ['workload', 'what', 'clients', 'rate', 'p50', 'p99', 'server CPU', 'limit', 'what the limit is', 'ratio', 'design budget', 'required'];
+
+function printTable(rows) {
+    const all = [HEAD, ...rows];
+    const widths = HEAD.map((_, i) => Math.max(...all.map((cells) => cells[i].length)));
+    for (const cells of all) {
+        console.log(cells.map((cell, i) => (i < 2 || i === 8 || i === 11 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ').trimEnd());
+    }
+}
+
+function machine() {
+    const [cpu] = os.cpus();
+    return `${os.cpus().length} x ${cpu.model.trim()}, ${(os.totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${os.release()}`;
+}
+
+function revision() {
+    try {
+        return execFileSync('git', ['-C', top, 'rev-parse', '--short', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
+    } catch {
+        return 'unknown';
+    }
+}
+
+function asMarkdown(rows, memory) {
+    const line = (cells) => `| ${cells.join(' | ')} |`;
+    return `# Benchmarks
+
+Written by \`./dev bench\` (\`bench/server.bench.js\`); do not edit.
+
+- ${new Date().toISOString().slice(0, 10)}, revision ${revision()}, ${machine()}.
+- The load generator (\`bench/load.c\`), the server and nothing else share the machine. Clients keep their connections and send
+  the next request when the answer to the last has come. Every answer is checked.
+- The limit is measured in the same run: the same server's bare HTTP answer, RocksDB written by as many threads with an fsync each,
+  or DuckDB on a table of its own. A ratio above 1 is better than the limit; figures move with the machine, ratios less.
+- Server CPU is user and system time of all server threads per request.
+
+${line(HEAD)}
+${line(HEAD.map((_, i) => (i < 2 || i === 8 || i === 11 ? '---' : '---:')))}
+${rows.map(line).join('\n')}
+
+Memory of an idle server: ${memory} (required: 64 MiB).
+`;
+}
+
+// ---- main ----
+
+async function main() {
+    if (args.includes('--list')) {
+        WORKLOADS.forEach((workload) => console.log(`${workload.name.padEnd(16)} ${workload.what}, ${workload.clients} client(s)`));
+        return;
+    }
+    const unknown = wanted.filter((name) => !WORKLOADS.some((workload) => workload.name === name));
+    if (unknown.length > 0) {
+        throw new Error(`no workload ${unknown.join()}; --list names them`);
+    }
+    const chosen = WORKLOADS.filter((workload) => wanted.length === 0 || wanted.includes(workload.name));
+    // What others are compared with comes along.
+    const needed = WORKLOADS.filter((workload) => chosen.includes(workload) || chosen.some((other) => other.limit === workload.name));
+    const done = [];
+    const results = new Map();
+    let memory = '';
+    for (const asynchronous of [false, true]) {
+        const here = needed.filter((workload) => Boolean(workload.async) === asynchronous);
+        if (here.length === 0) {
+            continue;
+        }
+        const bench = await new Bench(asynchronous ? 'async' : 'sync').start();
+        try {
+            memory = memory || `${(bench.idleRss / 2 ** 20).toFixed(1)} MiB`;
+            await bench.load(here);
+            for (const workload of here) {
+                process.stderr.write(`bench: ${workload.name}\n`);
+                const limit = await measureLimit(workload.limit, results);
+                const result = await measure(workload, bench);
+                results.set(workload.name, result);
+                done.push({ workload, result, limit });
+            }
+        } finally {
+            await bench.server.stop();
+        }
+    }
+    const rows = WORKLOADS.flatMap((workload) => done.filter((one) => one.workload === workload && chosen.includes(workload))).map(row);
+    printTable(rows);
+    console.log(`idle server: ${memory} resident (required: 64 MiB)`);
+    console.log(`machine: ${machine()}`);
+    if (markdown !== null) {
+        fs.writeFileSync(markdown, asMarkdown(rows, memory));
+    }
+}
+
+main().catch((error) => {
+    console.error(error);
+    process.exit(1);
+});

@@ -1,0 +1,385 @@
+/* dialect_fixture.c - statements and bindings as text for the tests. */
+#include "dialect_fixture.h"
+
+static kdb_arena *arena;
+static kdb_buf text;
+
+int make_arena(void **state)
+{
+    (void)state;
+    arena = kdb_arena_new(0);
+    kdb_buf_init(&text, 0);
+    return 0;
+}
+
+int free_arena(void **state)
+{
+    (void)state;
+    kdb_buf_done(&text);
+    kdb_arena_free(arena);
+    return 0;
+}
+
+kdb_arena *test_arena(void)
+{
+    return arena;
+}
+
+static const char *take_text(void)
+{
+    return kdb_sv_dup_cstr(arena, kdb_buf_sv(&text));
+}
+
+static const char *error_text(const kdb_err *err)
+{
+    return kdb_sv_dup_cstr(arena, kdb_sv_printf(arena, "%s@%d %s", kdb_status_defs[err->status].name, err->position,
+                                                err->text));
+}
+
+/* ---- statements ---- */
+
+static void add_table(const kdb_table_name *name)
+{
+    kdb_buf_printf(&text, " %.*s.%.*s", KDB_SV_ARG(name->ns), KDB_SV_ARG(name->name));
+}
+
+static void add_value(const kdb_value *value)
+{
+    const kdb_sv shown = kdb_value_to_text(value, arena);
+    const kdb_sv type = kdb_type_sql_text(value->type, arena);
+    kdb_buf_printf(&text, "%.*s %.*s", KDB_SV_ARG(type), KDB_SV_ARG(shown));
+}
+
+static const char *const default_words[] = {
+    [KDB_DEFAULT_NONE] = "none",       [KDB_DEFAULT_LITERAL] = "literal", [KDB_DEFAULT_NOW] = "now",
+    [KDB_DEFAULT_SNOWFLAKE_ID] = "snowflake", [KDB_DEFAULT_UUID_V7] = "uuid", [KDB_DEFAULT_ULID] = "ulid",
+    [KDB_DEFAULT_CURRENT_USER] = "user",
+};
+
+static void add_column(const kdb_column_spec *column)
+{
+    const kdb_sv type = kdb_type_sql_text(column->type, arena);
+    kdb_buf_printf(&text, " [%.*s %.*s%s", KDB_SV_ARG(column->name), KDB_SV_ARG(type),
+                   column->not_null ? " NN" : "");
+    if (column->default_kind == KDB_DEFAULT_LITERAL) {
+        kdb_buf_append_lit(&text, " = ");
+        add_value(&column->default_literal);
+    } else if (column->default_kind != KDB_DEFAULT_NONE) {
+        kdb_buf_printf(&text, " = %s()", default_words[column->default_kind]);
+    }
+    kdb_buf_append_lit(&text, "]");
+}
+
+static void add_number(const char *name, int64_t value, int64_t silent)
+{
+    if (value != silent) {
+        kdb_buf_printf(&text, " %s=%lld", name, (long long)value);
+    }
+}
+
+static void add_word(const char *name, kdb_sv value)
+{
+    if (value.len != 0) {
+        kdb_buf_printf(&text, " %s=%.*s", name, KDB_SV_ARG(value));
+    }
+}
+
+static void add_create_table(const kdb_create_table *table)
+{
+    static const char *const types[] = { "?", "USER", "SHARED", "STREAM", "SYSTEM" };
+    static const char *const levels[] = { "?", "PUBLIC", "PRIVATE", "RESTRICTED", "DBA" };
+    kdb_buf_printf(&text, "%s", types[table->type]);
+    add_table(&table->table);
+    kdb_buf_append_sv(&text, table->if_not_exists ? KDB_SV(" if-not-exists") : KDB_SV(""));
+    for (size_t i = 0; i < table->ncolumns; i++) {
+        add_column(&table->columns[i]);
+    }
+    for (size_t i = 0; i < table->nkey; i++) {
+        kdb_buf_printf(&text, "%s%u", i == 0 ? " key=" : ",", table->key[i]);
+    }
+    add_word("storage", table->storage_id);
+    add_number("user-storage", table->use_user_storage, 0);
+    add_number("rows", table->flush_rows, 0);
+    add_number("interval", table->flush_interval_s, 0);
+    add_number("ttl", table->ttl_seconds, 0);
+    add_number("retention", table->deleted_retention_hours, -1);
+    if (table->access != KDB_ACCESS_UNSET) {
+        add_word("access", kdb_sv_cstr(levels[table->access]));
+    }
+    add_word("compression", table->compression);
+    add_word("eviction", table->eviction_strategy);
+    add_number("max-bytes", table->max_stream_bytes, 0);
+}
+
+static void add_cell(const kdb_cell *cell)
+{
+    switch (cell->kind) {
+    case KDB_CELL_LITERAL:
+        add_value(&cell->literal);
+        return;
+    case KDB_CELL_PARAM:
+        kdb_buf_printf(&text, "$%u", cell->index);
+        return;
+    case KDB_CELL_DEFAULT:
+        kdb_buf_append_lit(&text, "DEFAULT");
+        return;
+    case KDB_CELL_FUNCTION:
+        kdb_buf_printf(&text, "%s()", default_words[cell->function]);
+        return;
+    case KDB_CELL_EXPR:
+        kdb_buf_printf(&text, "expr %u", cell->index);
+        return;
+    }
+}
+
+static void add_insert(const kdb_insert *insert)
+{
+    kdb_buf_append_lit(&text, "INSERT");
+    add_table(&insert->table);
+    for (size_t i = 0; i < insert->ncolumns; i++) {
+        kdb_buf_printf(&text, "%s%.*s", i == 0 ? " (" : ", ", KDB_SV_ARG(insert->columns[i].name));
+    }
+    kdb_buf_append_sv(&text, insert->ncolumns != 0 ? KDB_SV(")") : KDB_SV(""));
+    if (insert->select != NULL) {
+        kdb_buf_append_lit(&text, " select");
+        return;
+    }
+    for (size_t r = 0; r < insert->nrows; r++) {
+        kdb_buf_append_lit(&text, " [");
+        for (size_t c = 0; c < insert->width; c++) {
+            kdb_buf_append_sv(&text, c == 0 ? KDB_SV("") : KDB_SV("; "));
+            add_cell(&insert->cells[r * insert->width + c]);
+        }
+        kdb_buf_append_lit(&text, "]");
+    }
+}
+
+static void add_change(const char *verb, const kdb_change *change)
+{
+    kdb_buf_printf(&text, "%s", verb);
+    add_table(&change->table);
+    for (size_t i = 0; i < change->ncolumns; i++) {
+        kdb_buf_printf(&text, " %.*s", KDB_SV_ARG(change->columns[i].name));
+    }
+}
+
+static void add_namespace(const char *verb, const kdb_namespace_stmt *ns)
+{
+    kdb_buf_printf(&text, "%s '%.*s'%s%s", verb, KDB_SV_ARG(ns->name), ns->if_flag ? " if" : "",
+                   ns->cascade ? " cascade" : "");
+}
+
+static void add_table_stmt(const char *verb, const kdb_table_stmt *table)
+{
+    kdb_buf_printf(&text, "%s", verb);
+    add_table(&table->table);
+    kdb_buf_append_sv(&text, table->if_exists ? KDB_SV(" if-exists") : KDB_SV(""));
+}
+
+static void add_user(const char *verb, const kdb_user_stmt *user)
+{
+    static const char *const auths[] = { "password", "oauth", "internal" };
+    kdb_buf_printf(&text, "%s '%.*s'%s %s", verb, KDB_SV_ARG(user->name), user->if_exists ? " if-exists" : "",
+                   auths[user->auth]);
+    kdb_buf_printf(&text, " change=%d", user->change);
+    add_word("secret", user->secret);
+    add_word("role", user->role);
+    add_word("email", user->email);
+}
+
+static void add_stmt(const kdb_stmt *stmt)
+{
+    switch (stmt->kind) {
+    case KDB_STMT_QUERY:
+        kdb_buf_append_lit(&text, "QUERY");
+        return;
+    case KDB_STMT_INSERT:
+        add_insert(&stmt->as.insert);
+        return;
+    case KDB_STMT_UPDATE:
+        add_change("UPDATE", &stmt->as.change);
+        return;
+    case KDB_STMT_DELETE:
+        add_change("DELETE", &stmt->as.change);
+        return;
+    case KDB_STMT_CREATE_NAMESPACE:
+        add_namespace("CREATE NAMESPACE", &stmt->as.ns);
+        return;
+    case KDB_STMT_DROP_NAMESPACE:
+        add_namespace("DROP NAMESPACE", &stmt->as.ns);
+        return;
+    case KDB_STMT_USE_NAMESPACE:
+        add_namespace("USE", &stmt->as.ns);
+        return;
+    case KDB_STMT_SHOW_NAMESPACES:
+        kdb_buf_append_lit(&text, "SHOW NAMESPACES");
+        return;
+    case KDB_STMT_CREATE_TABLE:
+        add_create_table(stmt->as.create_table);
+        return;
+    case KDB_STMT_DROP_TABLE:
+        add_table_stmt("DROP TABLE", &stmt->as.table);
+        return;
+    case KDB_STMT_SHOW_TABLES:
+        add_namespace("SHOW TABLES", &stmt->as.ns);
+        return;
+    case KDB_STMT_DESCRIBE_TABLE:
+        add_table_stmt("DESCRIBE", &stmt->as.table);
+        return;
+    case KDB_STMT_SHOW_STATS:
+        add_table_stmt("SHOW STATS", &stmt->as.table);
+        return;
+    case KDB_STMT_SHOW_STORAGES:
+        kdb_buf_append_lit(&text, "SHOW STORAGES");
+        return;
+    case KDB_STMT_CREATE_USER:
+        add_user("CREATE USER", &stmt->as.user);
+        return;
+    case KDB_STMT_ALTER_USER:
+        add_user("ALTER USER", &stmt->as.user);
+        return;
+    case KDB_STMT_DROP_USER:
+        add_user("DROP USER", &stmt->as.user);
+        return;
+    case KDB_STMT_KIND_COUNT:
+        break;
+    }
+    fail_msg("statement of no kind");
+}
+
+const char *parsed(const char *sql)
+{
+    kdb_stmt *stmt = NULL;
+    kdb_err err = { .position = -1 };
+    text.len = 0;
+    if (kdb_dialect_parse(kdb_sv_cstr(sql), arena, &stmt, &err) != KDB_OK) {
+        assert_null(stmt);
+        return error_text(&err);
+    }
+    add_stmt(stmt);
+    if (stmt->nparams != 0) {
+        kdb_buf_printf(&text, " params=%u", stmt->nparams);
+    }
+    kdb_buf_append_sv(&text, stmt->has_secret ? KDB_SV(" secret") : KDB_SV(""));
+    return take_text();
+}
+
+/* ---- bindings ---- */
+
+static const kdb_query *query_of(const kdb_stmt *stmt)
+{
+    if (stmt->kind == KDB_STMT_QUERY) {
+        return stmt->as.query;
+    }
+    if (stmt->kind == KDB_STMT_INSERT) {
+        return stmt->as.insert.select != NULL ? stmt->as.insert.select : stmt->as.insert.exprs;
+    }
+    return stmt->kind == KDB_STMT_UPDATE || stmt->kind == KDB_STMT_DELETE ? stmt->as.change.select : NULL;
+}
+
+/* NULL with *out_error set when it cannot be bound. */
+static const kdb_bound *bind(const char *sql, const char **out_error)
+{
+    kdb_stmt *stmt = NULL;
+    kdb_bound *out = NULL;
+    kdb_bound *again = NULL;
+    kdb_err err = { .position = -1 };
+    if (kdb_dialect_parse(kdb_sv_cstr(sql), arena, &stmt, &err) != KDB_OK) {
+        *out_error = error_text(&err);
+        return NULL;
+    }
+    const kdb_query *query = query_of(stmt);
+    assert_non_null(query);
+    if (kdb_dialect_bind(query, stmt->nparams, &fake_binder, arena, &out, &err) != KDB_OK) {
+        assert_null(out);
+        *out_error = error_text(&err);
+        return NULL;
+    }
+    const char *fault = engine_text_fault(out->sql);
+    if (fault != NULL) {
+        fail_msg("%s: %.*s", fault, KDB_SV_ARG(out->sql));
+    }
+    /* A query may be bound again. */
+    assert_int_equal(kdb_dialect_bind(query, stmt->nparams, &fake_binder, arena, &again, &err), KDB_OK);
+    assert_true(kdb_sv_eq(out->sql, again->sql));
+    return out;
+}
+
+const char *bound(const char *sql)
+{
+    const char *error = NULL;
+    const kdb_bound *out = bind(sql, &error);
+    return out == NULL ? error : kdb_sv_dup_cstr(arena, out->sql);
+}
+
+static void add_pred(const kdb_bound_table *table, const kdb_pred *pred)
+{
+    static const char *const ops[] = { "=", "<", "<=", ">", ">=", "in" };
+    const fake_table *fake = NULL;
+    for (size_t i = 0; i < KDB_ARRAY_LEN(fake_tables); i++) {
+        fake = strcmp(table->handle, fake_tables[i].name) == 0 ? &fake_tables[i] : fake;
+    }
+    kdb_buf_printf(&text, " %.*s %s", KDB_SV_ARG(fake->table.columns[pred->column].name), ops[pred->op]);
+    for (size_t i = 0; i < pred->noperands; i++) {
+        kdb_buf_append_byte(&text, ' ');
+        if (pred->operands[i].param != 0) {
+            kdb_buf_printf(&text, "$%u", pred->operands[i].param);
+        } else {
+            assert_true(kdb_type_eq(pred->operands[i].literal.type, fake->table.columns[pred->column].type));
+            kdb_buf_append_sv(&text, kdb_value_to_text(&pred->operands[i].literal, arena));
+        }
+    }
+    kdb_buf_append_byte(&text, ';');
+}
+
+static void add_bound_table(const kdb_bound *bound_query, size_t slot)
+{
+    const kdb_bound_table *table = &bound_query->tables[slot];
+    kdb_buf_printf(&text, " %zu:%s", slot, (const char *)table->handle);
+    kdb_buf_append_sv(&text, table->sees_deleted ? KDB_SV(" sees-deleted") : KDB_SV(""));
+    for (size_t i = 0; i < table->npreds; i++) {
+        add_pred(table, &table->preds[i]);
+    }
+}
+
+const char *facts(const char *sql)
+{
+    static const char *const hidden[] = { "now", "user", "role" };
+    const char *error = NULL;
+    const kdb_bound *out = bind(sql, &error);
+    if (out == NULL) {
+        return error;
+    }
+    text.len = 0;
+    kdb_buf_append_lit(&text, "columns");
+    for (size_t i = 0; i < out->ncolumns; i++) {
+        const kdb_bound_column *column = &out->columns[i];
+        if (column->slot >= 0) {
+            kdb_buf_printf(&text, " %d.%u", column->slot, column->column);
+        } else {
+            kdb_buf_append_sv(&text, column->constant ? KDB_SV(" constant") : KDB_SV(" -"));
+        }
+    }
+    for (size_t i = 0; i < out->ntables; i++) {
+        add_bound_table(out, i);
+    }
+    for (size_t i = 0; i < out->nhidden; i++) {
+        kdb_buf_printf(&text, " hidden %s", hidden[out->hidden[i]]);
+    }
+    kdb_buf_append_sv(&text, out->scan_order ? KDB_SV(" scan-order") : KDB_SV(""));
+    kdb_buf_append_sv(&text, out->has_limit ? KDB_SV(" limit") : KDB_SV(""));
+    return take_text();
+}
+
+void check_cases(const text_case *cases, size_t ncases, const char *(*describe)(const char *sql))
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < ncases; i++) {
+        const char *actual = describe(cases[i].sql);
+        if (strcmp(actual, cases[i].expected) != 0) {
+            print_error("%s\n  gives    %s\n  expected %s\n", cases[i].sql, actual, cases[i].expected);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
