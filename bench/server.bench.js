@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { insertNumbers } = require('../tests/lib/rows.js');
 const { Server, top } = require('../tests/lib/server.js');
 
 const tools = path.join(top, 'build/release/bench');
@@ -117,13 +118,7 @@ function sign(user, role) {
 
 const COLUMNS = 'id BIGINT PRIMARY KEY, title TEXT, category TEXT, n INT, score BIGINT, body TEXT';
 // The rows of raw_duckdb.c.
-const rowsOf = (from, to) => `WITH RECURSIVE r (i) AS (SELECT CAST(${from} AS BIGINT) UNION ALL SELECT i + 1 FROM r WHERE i < ${to - 1}) SELECT i, 'title of note ' || i, 'category ' || (i * 7919 % 100), i * 7919 % 1000, i * 31 % 100000, repeat('x', 40) FROM r`;
-
-async function fill(client, table, rows) {
-    for (let from = 0; from < rows; from += 50000) {
-        await client.sql(`INSERT INTO ${table} ${rowsOf(from, Math.min(rows, from + 50000))}`);
-    }
-}
+const SELECT_ROW = "i, 'title of note ' || i, 'category ' || (i * 7919 % 100), i * 7919 % 1000, i * 31 % 100000, repeat('x', 40)";
 
 async function inParallel(count, width, work) {
     let next = 0;
@@ -161,7 +156,7 @@ class Bench {
         const has = (text) => workloads.some((workload) => workload.request.body?.includes(`app.${text}`));
         for (const [table, rows] of [['notes', NOTES], ['big', BIG], ['deletable', DELETABLE]]) {
             if (has(table)) {
-                await fill(this.user, `app.${table}`, rows);
+                await insertNumbers(this.user, `app.${table}`, rows, SELECT_ROW, 50000);
             }
         }
         if (workloads.some((workload) => workload.tenants)) {

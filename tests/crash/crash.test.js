@@ -266,14 +266,14 @@ async function run(durability, kills) {
             });
             const failed = Promise.all(work);
             await Promise.race([killed, failed]);
-            server.child.kill('SIGKILL');
+            server.signal('SIGKILL');
             await server.exited;
             await failed;
 
             // Now and then it dies while it recovers, too.
             while (random(8) === 0) {
                 const starting = server.start().catch(() => {});
-                setTimeout(() => server.child.kill('SIGKILL'), random(80));
+                setTimeout(() => server.signal('SIGKILL'), random(80));
                 await starting;
                 await server.exited;
                 duringStart += 1;

@@ -203,7 +203,7 @@ test('SIGTERM under load: every answered write is there, the exit code is 0', as
             }
         });
         await warm;
-        server.child.kill('SIGTERM');
+        server.signal('SIGTERM');
         const { code, signal } = await server.exited;
         assert.deepStrictEqual([code, signal], [0, null], server.output);
         await Promise.all(writers);
@@ -228,7 +228,7 @@ test('a request under way is answered before the server ends', async () => {
         const slow = server.root.sqlRaw('WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT count(*) FROM n');
         // The statement is with the server once another one on a second connection has been answered.
         await server.root.value('SELECT 1 AS n');
-        server.child.kill('SIGTERM');
+        server.signal('SIGTERM');
         const answer = await slow;
         assert.strictEqual(answer.status, 200, answer.text);
         assert.strictEqual(answer.json.results[0].rows[0][0], '200000');
@@ -243,13 +243,13 @@ test('a second SIGTERM does not wait', async () => {
         await server.setUp();
         const endless = server.root.sqlRaw('WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT (i + 1) % 1000 FROM n) SELECT count(*) FROM n').catch((error) => error);
         await server.root.value('SELECT 1 AS n');
-        server.child.kill('SIGTERM');
+        server.signal('SIGTERM');
         // The first one has been taken once new connections are refused or unanswered requests end.
         let refused = false;
         while (!refused && server.alive) {
             refused = await server.client().get('/health').then((answer) => answer.status !== 200, () => true);
         }
-        server.child.kill('SIGTERM');
+        server.signal('SIGTERM');
         const { code, signal } = await server.exited;
         assert.ok(code !== null || signal === 'SIGTERM', `${code} ${signal}`);
         await endless;
@@ -267,7 +267,7 @@ test('the shutdown grace is a bound', async () => {
         const endless = server.root.sqlRaw('WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT (i + 1) % 1000 FROM n) SELECT count(*) FROM n').catch((error) => error);
         await server.root.value('SELECT 1 AS n');
         const started = Date.now();
-        server.child.kill('SIGTERM');
+        server.signal('SIGTERM');
         const { code } = await server.exited;
         assert.strictEqual(code, 0, server.output);
         assert.ok(Date.now() - started < 20000, `${Date.now() - started} ms`);

@@ -4,6 +4,7 @@
 const test = require('node:test');
 const assert = require('node:assert');
 const { startServer, preset, sanitized } = require('../lib/server.js');
+const { insertNumbers } = require('../lib/rows.js');
 
 const TABLES = sanitized ? 100 : 1000;
 const ROWS = sanitized ? 50000 : 1000000;
@@ -18,9 +19,7 @@ test(`start with ${TABLES} tables and ${ROWS} rows`, async () => {
         for (let from = 0; from < TABLES; from += 50) {
             await root.results(Array.from({ length: 50 }, (_, i) => `CREATE SHARED TABLE app.t${from + i} (id INT PRIMARY KEY, name TEXT NOT NULL, n BIGINT DEFAULT 5, at TIMESTAMP DEFAULT NOW())`).join(';'));
         }
-        for (let from = 0; from < ROWS; from += 50000) {
-            await root.sql(`INSERT INTO app.t0 (id, name, n) WITH RECURSIVE t (i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM t WHERE i < ${from + 49999}) SELECT i, 'name of row ' || i, i FROM t`);
-        }
+        await insertNumbers(root, 'app.t0 (id, name, n)', ROWS, "i, 'name of row ' || i, i");
         for (const kill of [false, true]) {
             const { token } = server.root;
             await (kill ? server.kill() : server.halt());

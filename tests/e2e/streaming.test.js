@@ -5,6 +5,7 @@ const test = require('node:test');
 const assert = require('node:assert');
 const http = require('node:http');
 const { startServer, useServer, sanitized, slowness } = require('../lib/server.js');
+const { insertNumbers } = require('../lib/rows.js');
 
 const ROWS = sanitized ? 100000 : 1000000;
 const MIB = 1024 * 1024;
@@ -16,9 +17,7 @@ test.before(async () => {
     await server.ready;
     root = server.root;
     await root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.big (id INT PRIMARY KEY, name TEXT, n BIGINT)');
-    for (let from = 0; from < ROWS; from += 50000) {
-        await root.sql(`INSERT INTO app.big WITH RECURSIVE t (i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM t WHERE i < ${from + 49999}) SELECT i, 'name of row ' || i, i * 1000 FROM t`);
-    }
+    await insertNumbers(root, 'app.big', ROWS, "i, 'name of row ' || i, i * 1000");
 });
 
 // Sends a statement and hands the response on as it begins.

@@ -72,6 +72,7 @@ class Server {
     // Runs the program and waits until it listens, or throws with what it printed.
     async start() {
         this.output = '';
+        this.asked = false;
         this.child = spawn(binary, this.args, { cwd: this.dir, env: { ...process.env, ...this.env }, stdio: ['ignore', 'pipe', 'pipe'] });
         running.add(this.child);
         this.exited = once(this.child, 'close').then(([code, signal]) => {
@@ -90,11 +91,16 @@ class Server {
             });
         });
         this.child.stderr.on('data', (part) => this.keep(part));
+        const notStarted = once(this.child, 'error').then(([error]) => {
+            running.delete(this.child);
+            throw error;
+        });
+        notStarted.catch(() => {});
         const ended = this.exited.then(({ code, signal }) => {
             throw Object.assign(new Error(`the server ended at start: ${code ?? signal}\n${this.output}`), { code, signal, output: this.output });
         });
         ended.catch(() => {});
-        this.port = await within(START_MS, 'start', Promise.race([listening, ended]));
+        this.port = await within(START_MS, 'start', Promise.race([listening, ended, notStarted]));
         this.url = `http://127.0.0.1:${this.port}`;
         return this;
     }
@@ -117,11 +123,17 @@ class Server {
         return client;
     }
 
+    // Whoever ends the server says so here: an end that nobody asked for is an error of the test's last step.
+    signal(signal) {
+        this.asked = true;
+        this.child.kill(signal);
+    }
+
     // Asks the program to end and waits for it; {code, signal}.
     async terminate(signal = 'SIGTERM') {
         this.clients.forEach((client) => client.close());
         this.clients.clear();
-        this.child.kill(signal);
+        this.signal(signal);
         return within(STOP_MS, `end after ${signal}`, this.exited);
     }
 
@@ -142,6 +154,8 @@ class Server {
         try {
             if (this.alive) {
                 await this.halt();
+            } else if (!this.asked) {
+                throw new Error(`the server ended by itself: ${this.child.exitCode ?? this.child.signalCode}\n${this.output}`);
             }
         } finally {
             this.remove();

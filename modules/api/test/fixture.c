@@ -16,18 +16,26 @@ static void open_auth(fixture *f)
     assert_int_equal(kdb_auth_open(f->store, &options, &f->auth, &err), KDB_OK);
 }
 
-static void set_options(fixture *f, const char *const *settings)
+static void apply(fixture *f, const char *const *settings)
 {
-    kdb_err err;
-    f->options = kdb_options_new();
-    assert_int_equal(kdb_options_set(f->options, KDB_SV("server.port"), KDB_SV("0"), &err), KDB_OK);
-    assert_int_equal(kdb_options_set(f->options, KDB_SV("server.net_threads"), KDB_SV("2"), &err), KDB_OK);
-    for (; settings != NULL && *settings != NULL; settings++) {
+    for (; *settings != NULL; settings++) {
         const char *equals = strchr(*settings, '=');
+        kdb_err err;
         assert_non_null(equals);
         assert_int_equal(kdb_options_set(f->options, kdb_sv_of(*settings, (size_t)(equals - *settings)),
                                          kdb_sv_cstr(equals + 1), &err),
                          KDB_OK);
+    }
+}
+
+static void set_options(fixture *f, const char *const *settings)
+{
+    static const char *const usual[] = { "server.port=0", "server.net_threads=2",
+                                         "rate_limit.max_auth_requests_per_ip_per_sec=0", NULL };
+    f->options = kdb_options_new();
+    apply(f, usual);
+    if (settings != NULL) {
+        apply(f, settings);
     }
 }
 

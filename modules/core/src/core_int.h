@@ -258,6 +258,20 @@ kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 
+/* ---- cell.c ---- */
+
+/* Where cells find what they refer to. */
+typedef struct kdbi_cells {
+    kdb_exec *exec;
+    kdb_arena *arena;        /* of generated texts */
+    int64_t now_us;          /* NOW() has one value per statement */
+    const kdb_chunk *exprs;  /* EXPR cells: */
+    size_t row;              /* this row, */
+    size_t first_column;     /* from this column on */
+} kdbi_cells;
+kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column);
+kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
+
 /* ---- table_drop.c: with the DDL gate held ---- */
 
 /* No write enters the table from now on; waits for those inside. They wait for the committer at most, never for a worker,

@@ -14,6 +14,7 @@ typedef struct setter {
     kdbi_write *write;
     const kdb_change *change;
     const uint32_t *columns;
+    kdbi_cells cells;
 } setter;
 
 static kdb_status check_set_column(const kdb_table *table, const kdb_table_name *column, uint32_t index, kdb_err *err)
@@ -68,10 +69,13 @@ static kdb_value keep_value(const kdb_value *value, kdb_arena *arena)
 static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, const kdb_value **out, kdb_err *err)
 {
     kdb_arena *arena = s->write->arena;
+    kdbi_cells cells = s->cells;
+    cells.exprs = chunk;
+    cells.row = row;
     kdb_value *set = KDB_ARENA_ARRAY(arena, kdb_value, s->change->ncolumns + 1);
     for (size_t i = 0; i < s->change->ncolumns; i++) {
         const kdb_column *column = &s->write->table->schema->columns[s->columns[i]];
-        const kdb_value value = kdb_vec_get(&chunk->cols[COLUMN_FIRST_SET + i], row);
+        const kdb_value value = kdbi_cell_value(&cells, &s->change->cells[i], column);
         kdb_value coerced;
         const kdb_status status = kdb_value_coerce(&value, column->type, arena, &coerced, err);
         if (status != KDB_OK) {
@@ -226,12 +230,21 @@ static kdb_status evaluate_again(setter *s, kdb_sv *keys, size_t nkeys, kdb_err 
     return KDB_OK;
 }
 
+static kdbi_cells cells_of(kdb_exec *exec, kdbi_write *write)
+{
+    return (kdbi_cells){
+        .exec = exec, .arena = write->arena, .now_us = kdb_now_us(), .first_column = COLUMN_FIRST_SET
+    };
+}
+
 static kdb_status change_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
-    setter s = { .exec = exec, .write = write };
-    kdb_change change = { .ncolumns = write->nset };
-    s.change = &change;
-    s.columns = write->set_columns;
+    const kdb_change change = { .ncolumns = write->nset };
+    setter s = { .exec = exec,
+                 .write = write,
+                 .change = &change,
+                 .columns = write->set_columns,
+                 .cells = cells_of(exec, write) };
     size_t nagain = 0;
     kdb_sv *again = KDB_ARENA_ARRAY(write->arena, kdb_sv, write->nrows + 1);
     KDB_TRY(apply_rows(&s, 0, again, &nagain, err));
@@ -245,7 +258,10 @@ static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, 
 {
     exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
     exec->write->op = op;
-    setter s = { .exec = exec, .write = exec->write, .change = &plan->stmt->as.change };
+    setter s = { .exec = exec,
+                 .write = exec->write,
+                 .change = &plan->stmt->as.change,
+                 .cells = cells_of(exec, exec->write) };
     KDB_TRY(map_set(&s, err));
     exec->write->set_columns = s.columns;
     exec->write->nset = s.change->ncolumns;

@@ -11,8 +11,7 @@ typedef struct maker {
     int32_t *source;       /* by table column: the position in the statement's columns, -1 when omitted */
     kdb_value *values;     /* by table column: the row being made */
     bool generated_key;    /* the one key column is filled by a function that never repeats */
-    int64_t now_us;        /* NOW() has one value per statement */
-    const kdb_chunk *exprs; /* one row with the EXPR cells; NULL when there are none */
+    kdbi_cells cells;
 } maker;
 
 /* ---- columns ---- */
@@ -81,43 +80,6 @@ static kdb_status map_columns(maker *m, size_t width, kdb_err *err)
 }
 
 /* ---- values ---- */
-
-static kdb_value call_function(maker *m, kdb_default_kind kind)
-{
-    char text[37];
-    switch (kind) {
-    case KDB_DEFAULT_NOW: return kdb_value_timestamp(m->now_us);
-    case KDB_DEFAULT_SNOWFLAKE_ID: return kdb_value_bigint((int64_t)kdb_snowflake_next());
-    case KDB_DEFAULT_UUID_V7:
-        kdb_uuid_v7_text(text);
-        return kdb_value_text(kdb_sv_dup(m->write->arena, kdb_sv_cstr(text)));
-    case KDB_DEFAULT_ULID:
-        kdb_ulid_text(text);
-        return kdb_value_text(kdb_sv_dup(m->write->arena, kdb_sv_cstr(text)));
-    case KDB_DEFAULT_CURRENT_USER: return kdb_value_text(m->exec->request->principal.user.text);
-    case KDB_DEFAULT_NONE:
-    case KDB_DEFAULT_LITERAL: break;
-    }
-    return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
-}
-
-static kdb_value default_value(maker *m, const kdb_column *column)
-{
-    return column->default_kind == KDB_DEFAULT_LITERAL ? column->default_literal
-                                                       : call_function(m, column->default_kind);
-}
-
-static kdb_value cell_value(maker *m, const kdb_cell *cell, const kdb_column *column)
-{
-    switch (cell->kind) {
-    case KDB_CELL_LITERAL: return cell->literal;
-    case KDB_CELL_PARAM: return m->exec->request->params[cell->index - 1];
-    case KDB_CELL_FUNCTION: return call_function(m, cell->function);
-    case KDB_CELL_EXPR: return kdb_vec_get(&m->exprs->cols[cell->index], 0);
-    case KDB_CELL_DEFAULT: break;
-    }
-    return default_value(m, column);
-}
 
 static kdb_status store_value(maker *m, size_t index, const kdb_value *value, kdb_err *err)
 {
@@ -205,7 +167,7 @@ static kdb_status fill_omitted(maker *m, kdb_err *err)
 {
     for (size_t i = 0; i < m->table->schema->ncolumns; i++) {
         if (m->source[i] < 0) {
-            const kdb_value value = default_value(m, &m->table->schema->columns[i]);
+            const kdb_value value = kdbi_default_value(&m->cells, &m->table->schema->columns[i]);
             KDB_TRY(store_value(m, i, &value, err));
         }
     }
@@ -217,7 +179,7 @@ static kdb_status make_values_row(maker *m, const kdb_cell *cells, kdb_err *err)
     KDB_TRY(fill_omitted(m, err));
     for (size_t i = 0; i < m->table->schema->ncolumns; i++) {
         if (m->source[i] >= 0) {
-            const kdb_value value = cell_value(m, &cells[m->source[i]], &m->table->schema->columns[i]);
+            const kdb_value value = kdbi_cell_value(&m->cells, &cells[m->source[i]], &m->table->schema->columns[i]);
             KDB_TRY(store_value(m, i, &value, err));
         }
     }
@@ -264,8 +226,8 @@ static kdb_status make_with_exprs(maker *m, kdbi_plan *plan, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
-    KDB_TRY(kdbi_run_fetch(&run, &m->exprs, err));
-    if (m->exprs->nrows == 0) {
+    KDB_TRY(kdbi_run_fetch(&run, &m->cells.exprs, err));
+    if (m->cells.exprs->nrows == 0) {
         return KDB_FAIL(err, KDB_EXECUTION, "An expression in VALUES returned no row");
     }
     return make_values(m, err);
@@ -396,7 +358,7 @@ kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
                 .insert = &plan->stmt->as.insert,
                 .table = plan->target,
                 .write = exec->write,
-                .now_us = kdb_now_us() };
+                .cells = { .exec = exec, .arena = exec->write->arena, .now_us = kdb_now_us() } };
     KDB_TRY(make_rows(&m, plan, err));
     KDB_TRY(check_twice(exec->write, err));
     return kdbi_write_lock(exec->write, insert_locked, pending, err);

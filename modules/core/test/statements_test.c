@@ -33,6 +33,9 @@ static void rows_come_back_in_key_order_with_defaults(void **state)
            "id|body|stars|_deleted\n1|a|3|false\n2|b|3|false\n");
     expect(f, "ann", "UPDATE app.notes SET stars = stars + 1 WHERE id = 2", "[1 Updated 1 row(s)]\n");
     expect(f, "ann", "UPDATE app.notes SET stars = 4 WHERE id = 2", "[0 Updated 0 row(s)]\n");
+    expect(f, "ann", "UPDATE app.notes SET body = upper(body), stars = DEFAULT WHERE id = 2", "[1 Updated 1 row(s)]\n");
+    expect(f, "ann", "UPDATE app.notes SET stars = 4, body = body || '?' WHERE id = 2", "[1 Updated 1 row(s)]\n");
+    expect(f, "ann", "SELECT body FROM app.notes WHERE id = 2", "body\nB?\n");
     expect(f, "ann", "DELETE FROM app.notes WHERE id = 1", "[1 Deleted 1 row(s)]\n");
     expect(f, "ann", "DELETE FROM app.notes WHERE id = 1", "[0 Deleted 0 row(s)]\n");
     expect(f, "ann", "SELECT id, stars FROM app.notes", "id|stars\n2|4\n");

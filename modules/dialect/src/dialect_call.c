@@ -111,8 +111,7 @@ static kdb_status call_pad(const kdbi_expr *e, const PgQuery__FuncCall *call, kd
 static bool is_text(const PgQuery__Node *node, const char *text)
 {
     return node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
-           node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL &&
-           strcasecmp(node->a_const->sval->sval, text) == 0;
+           node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL && strcasecmp(node->a_const->sval->sval, text) == 0;
 }
 
 static kdb_status emit_wrapped(const kdbi_expr *e, kdb_sv open, const PgQuery__Node *arg, kdb_sv close, kdb_buf *out)
@@ -155,6 +154,14 @@ static kdb_status call_cosine_distance(const kdbi_expr *e, const PgQuery__FuncCa
     return emit_wrapped(e, KDB_SV(""), call->args[1], KDB_SV(" AS FLOAT[]))"), out);
 }
 
+static kdb_status call_mod(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 2) {
+        return KDBI_REFUSE(e->b, call->location, "mod() takes two arguments");
+    }
+    return kdbi_emit_division(e, call->args[0], call->args[1], "%", call->location, out);
+}
+
 typedef struct special_call {
     const char *name;
     call_emitter emit;
@@ -179,6 +186,7 @@ static const special_call special_calls[] = {
     { "json_contains", call_json },
     { "json_length", call_json },
     { "json_object_keys", call_json },
+    { "mod", call_mod },
     { "lpad", call_pad },
     { "rpad", call_pad },
     { "encode", call_encode },
@@ -204,8 +212,8 @@ typedef struct grammar_call {
 } grammar_call;
 
 static const grammar_call grammar_calls[] = {
-    { "extract", "date_part" },   { "timezone", "timezone" }, { "position", "strpos" }, { "substring", "substring" },
-    { "btrim", "trim" },          { "ltrim", "ltrim" },       { "rtrim", "rtrim" },
+    { "extract", "date_part" }, { "timezone", "timezone" }, { "position", "strpos" }, { "substring", "substring" },
+    { "btrim", "trim" },        { "ltrim", "ltrim" },       { "rtrim", "rtrim" },
 };
 
 static kdb_status emit_grammar_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
@@ -222,7 +230,8 @@ static kdb_status emit_grammar_call(const kdbi_expr *e, const PgQuery__FuncCall 
             return KDB_OK;
         }
     }
-    return KDBI_REFUSE(e->b, call->location, made ? "%s is not supported" : "Qualified function names are not supported",
+    return KDBI_REFUSE(e->b, call->location,
+                       made ? "%s is not supported" : "Qualified function names are not supported",
                        name == NULL ? "" : name);
 }
 
@@ -332,16 +341,20 @@ kdb_status kdbi_emit_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb
 static bool plain_call(const PgQuery__FuncCall *call)
 {
     return call->n_agg_order == 0 && call->agg_filter == NULL && call->over == NULL && !call->agg_within_group &&
-           !call->agg_star && !call->agg_distinct && !call->func_variadic && call->n_funcname == 1;
+           !call->agg_star && !call->agg_distinct && !call->func_variadic;
 }
 
 kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out, kdb_sv *out_name)
 {
+    if (call->n_funcname != 1) {
+        return KDBI_REFUSE(e->b, call->location, "Qualified function names are not supported");
+    }
     const char *name = plain_call(call) ? kdbi_node_string(call->funcname[0]) : NULL;
     const kdb_function_def *def = name == NULL ? NULL : kdbi_find_function(kdb_sv_cstr(name));
     const bool in_from = def != NULL && (def->kind == KDB_FUNCTION_TABLE || strcmp(def->name, "unnest") == 0);
     if (!in_from) {
-        return KDBI_REFUSE(e->b, call->location, "Function %s() is not supported in FROM", name == NULL ? "" : name);
+        return KDBI_REFUSE(e->b, call->location, "Function %s() is not supported in FROM",
+                           kdbi_node_string(call->funcname[0]));
     }
     kdb_buf_printf(out, "%s(", engine_name(def));
     KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));

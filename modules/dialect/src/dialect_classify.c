@@ -37,7 +37,10 @@ static kdb_status parse_grammar(kdbi_cursor *cur, kdb_stmt *stmt)
     return unsupported(cur->token.text, cur->err);
 }
 
-#define UNSERVED(words) { words, KDB_STMT_KIND_COUNT, NULL, 0 }
+#define UNSERVED(words)                                                                                                \
+    {                                                                                                                  \
+        words, KDB_STMT_KIND_COUNT, NULL, 0                                                                            \
+    }
 
 /* The first row that matches counts: longer spellings come first. */
 static const stmt_words known_stmts[] = {

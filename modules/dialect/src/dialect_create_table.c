@@ -139,8 +139,7 @@ static kdb_status parse_identity(kdbi_cursor *cur, kdb_column_spec *column, int3
         return KDB_FAIL_AT(cur->err, position, KDB_INVALID_SQL, "Computed columns are not supported");
     }
     if (kdbi_at_symbol(cur, '(')) {
-        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
-                           "Sequence options are not supported");
+        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL, "Sequence options are not supported");
     }
     return set_generated(cur, column, position);
 }

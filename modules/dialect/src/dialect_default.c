@@ -35,9 +35,10 @@ kdb_default_kind kdbi_default_function(kdb_sv name)
 
 static kdb_status refuse(kdbi_cursor *cur)
 {
-    return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
-                       "DEFAULT must be a literal, NULL, or NOW(), CURRENT_TIMESTAMP, SNOWFLAKE_ID(), UUID_V7(), ULID() "
-                       "or CURRENT_USER()");
+    return KDB_FAIL_AT(
+        cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
+        "DEFAULT must be a literal, NULL, or NOW(), CURRENT_TIMESTAMP, SNOWFLAKE_ID(), UUID_V7(), ULID() "
+        "or CURRENT_USER()");
 }
 
 /* A typed literal whose text does not fit its type is a fault of the statement. */

@@ -1,5 +1,5 @@
-/* dialect_dml.c - INSERT, UPDATE and DELETE out of PostgreSQL's trees. INSERT's plain cells become values here, because
- * that is the hottest write; everything else becomes a query for the binder. */
+/* dialect_dml.c - INSERT, UPDATE and DELETE out of PostgreSQL's trees. Plain cells, literals and parameters above all, become
+ * values here, because they are the hottest writes; everything else becomes a query for the binder. */
 #include "dialect_int.h"
 
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select)
@@ -70,17 +70,15 @@ static kdb_status target_columns(PgQuery__Node *const *targets, size_t ntargets,
     return KDB_OK;
 }
 
-/* ---- INSERT ---- */
+/* ---- cells ---- */
 
-typedef struct insert_builder {
-    kdb_sv text;
+typedef struct cell_builder {
     kdb_arena *arena;
-    kdb_insert *insert;
-    PgQuery__SelectStmt *exprs; /* one row of what is not a plain cell */
+    PgQuery__SelectStmt *exprs; /* selects what is not a plain cell; NULL until there is one */
     size_t exprs_cap;
-} insert_builder;
+} cell_builder;
 
-static void add_expr(insert_builder *builder, PgQuery__Node *val, kdb_cell *cell)
+static void add_expr(cell_builder *builder, PgQuery__Node *val, kdb_cell *cell)
 {
     kdb_arena *arena = builder->arena;
     PgQuery__SelectStmt *exprs = builder->exprs;
@@ -135,7 +133,7 @@ static kdb_default_kind cell_function(const PgQuery__Node *node)
     return name == NULL ? KDB_DEFAULT_NONE : kdbi_default_function(kdb_sv_cstr(name));
 }
 
-static void build_cell(insert_builder *builder, PgQuery__Node *node, kdb_cell *cell)
+static void build_cell(cell_builder *builder, PgQuery__Node *node, kdb_cell *cell)
 {
     if (node->node_case == PG_QUERY__NODE__NODE_PARAM_REF && node->param_ref->number > 0) {
         cell->kind = KDB_CELL_PARAM;
@@ -158,6 +156,14 @@ static void build_cell(insert_builder *builder, PgQuery__Node *node, kdb_cell *c
     add_expr(builder, node, cell);
 }
 
+/* ---- INSERT ---- */
+
+typedef struct insert_builder {
+    kdb_sv text;
+    kdb_insert *insert;
+    cell_builder cells;
+} insert_builder;
+
 static kdb_status check_width(const kdb_insert *insert, size_t width, int32_t position, kdb_err *err)
 {
     if (insert->columns == NULL || insert->ncolumns == width) {
@@ -179,7 +185,7 @@ static kdb_status build_values(insert_builder *builder, const PgQuery__SelectStm
     insert->nrows = values->n_values_lists;
     insert->width = values->values_lists[0]->list->n_items;
     KDB_TRY(check_width(insert, insert->width, row_position(values->values_lists[0]->list), err));
-    insert->cells = KDB_ARENA_ARRAY(builder->arena, kdb_cell, insert->nrows * insert->width);
+    insert->cells = KDB_ARENA_ARRAY(builder->cells.arena, kdb_cell, insert->nrows * insert->width);
     kdb_cell *cell = insert->cells;
     for (size_t r = 0; r < insert->nrows; r++) {
         const PgQuery__List *row = values->values_lists[r]->list;
@@ -187,7 +193,7 @@ static kdb_status build_values(insert_builder *builder, const PgQuery__SelectStm
             return KDB_FAIL_AT(err, row_position(row), KDB_INVALID_SQL, "VALUES lists must all be the same length");
         }
         for (size_t c = 0; c < row->n_items; c++) {
-            build_cell(builder, row->items[c], cell++);
+            build_cell(&builder->cells, row->items[c], cell++);
         }
     }
     return KDB_OK;
@@ -235,13 +241,13 @@ static kdb_status build_rows(insert_builder *builder, const PgQuery__InsertStmt 
     PgQuery__SelectStmt *select = stmt->select_stmt->select_stmt;
     if (!is_values(select)) {
         KDB_TRY(attach_with(select, stmt->with_clause, err));
-        insert->select = kdbi_query_new(builder->arena, builder->text, select);
+        insert->select = kdbi_query_new(builder->cells.arena, builder->text, select);
         return KDB_OK;
     }
     KDB_TRY(build_values(builder, select, err));
-    if (builder->exprs != NULL) {
-        KDB_TRY(attach_with(builder->exprs, stmt->with_clause, err));
-        insert->exprs = kdbi_query_new(builder->arena, builder->text, builder->exprs);
+    if (builder->cells.exprs != NULL) {
+        KDB_TRY(attach_with(builder->cells.exprs, stmt->with_clause, err));
+        insert->exprs = kdbi_query_new(builder->cells.arena, builder->text, builder->cells.exprs);
         insert->exprs->untitled = true;
     }
     return KDB_OK;
@@ -249,7 +255,7 @@ static kdb_status build_rows(insert_builder *builder, const PgQuery__InsertStmt 
 
 kdb_status kdbi_parse_insert(const PgQuery__InsertStmt *insert, kdb_arena *arena, kdb_stmt *stmt, kdb_err *err)
 {
-    insert_builder builder = { .text = stmt->text, .arena = arena, .insert = &stmt->as.insert };
+    insert_builder builder = { .text = stmt->text, .insert = &stmt->as.insert, .cells = { .arena = arena } };
     KDB_TRY(check_insert(insert, err));
     KDB_TRY(kdbi_range_var_name(insert->relation, stmt->text, arena, &stmt->as.insert.table, err));
     if (insert->n_cols != 0) {
@@ -292,9 +298,6 @@ static PgQuery__SelectStmt *change_select(kdb_arena *arena, PgQuery__RangeVar *t
 /* SET (a, b) = (1, 2) comes as one reference per column to the row on the right. */
 static kdb_status set_value(const PgQuery__ResTarget *target, PgQuery__Node **out, kdb_err *err)
 {
-    if (target->val->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
-        return refuse(err, target->location, "DEFAULT in UPDATE");
-    }
     if (target->val->node_case != PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF) {
         *out = target->val;
         return KDB_OK;
@@ -305,28 +308,21 @@ static kdb_status set_value(const PgQuery__ResTarget *target, PgQuery__Node **ou
     }
     const PgQuery__RowExpr *row = ref->source->row_expr;
     if (ref->colno < 1 || row->n_args != (size_t)ref->ncolumns || (size_t)ref->colno > row->n_args) {
-        return KDB_FAIL_AT(err, target->location, KDB_INVALID_SQL,
-                           "number of columns does not match number of values");
+        return KDB_FAIL_AT(err, target->location, KDB_INVALID_SQL, "number of columns does not match number of values");
     }
     *out = row->args[ref->colno - 1];
     return KDB_OK;
 }
 
 static kdb_status set_list(const PgQuery__UpdateStmt *update, kdb_arena *arena, PgQuery__SelectStmt *select,
-                           kdb_err *err)
+                           kdb_change *change, kdb_err *err)
 {
-    select->n_target_list = update->n_target_list;
-    select->target_list = KDB_ARENA_ARRAY(arena, PgQuery__Node *, update->n_target_list);
+    cell_builder builder = { .arena = arena, .exprs = select };
+    change->cells = KDB_ARENA_ARRAY(arena, kdb_cell, update->n_target_list);
     for (size_t i = 0; i < update->n_target_list; i++) {
-        PgQuery__ResTarget *target = KDB_ARENA_NEW(arena, PgQuery__ResTarget);
-        pg_query__res_target__init(target);
-        target->location = update->target_list[i]->res_target->location;
-        KDB_TRY(set_value(update->target_list[i]->res_target, &target->val, err));
-        PgQuery__Node *node = KDB_ARENA_NEW(arena, PgQuery__Node);
-        pg_query__node__init(node);
-        node->node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-        node->res_target = target;
-        select->target_list[i] = node;
+        PgQuery__Node *value = NULL;
+        KDB_TRY(set_value(update->target_list[i]->res_target, &value, err));
+        build_cell(&builder, value, &change->cells[i]);
     }
     return KDB_OK;
 }
@@ -346,7 +342,7 @@ kdb_status kdbi_parse_update(const PgQuery__UpdateStmt *update, kdb_arena *arena
     KDB_TRY(target_columns(update->target_list, update->n_target_list, stmt->text, arena, &change->columns, err));
     PgQuery__SelectStmt *select = change_select(arena, update->relation, update->from_clause, update->n_from_clause,
                                                 update->where_clause, update->with_clause);
-    KDB_TRY(set_list(update, arena, select, err));
+    KDB_TRY(set_list(update, arena, select, change, err));
     change->select = kdbi_query_new(arena, stmt->text, select);
     change->select->change = true;
     return KDB_OK;

@@ -29,8 +29,8 @@ bool kdbi_is_constant(const PgQuery__Node *node)
         return node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL ||
                node->a_const->val_case == PG_QUERY__A__CONST__VAL_FVAL;
     }
-    if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR ||
-        node->a_expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP || node->a_expr->n_name != 1) {
+    if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR || node->a_expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP ||
+        node->a_expr->n_name != 1) {
         return false;
     }
     const char *op = kdbi_node_string(node->a_expr->name[0]);
@@ -375,7 +375,7 @@ typedef struct interval_unit {
 } interval_unit;
 
 static const interval_unit interval_units[] = {
-    { 1 << 2, "to_years(CAST(" },   { 1 << 1, "to_months(CAST(" },   { 1 << 3, "to_days(CAST(" },
+    { 1 << 2, "to_years(CAST(" },  { 1 << 1, "to_months(CAST(" },   { 1 << 3, "to_days(CAST(" },
     { 1 << 10, "to_hours(CAST(" }, { 1 << 11, "to_minutes(CAST(" }, { 1 << 12, "to_seconds(CAST(" },
 };
 
@@ -458,7 +458,7 @@ static kdb_status emit_grouping(const kdbi_expr *e, const PgQuery__Node *node, k
 
 typedef struct expr_kind {
     PgQuery__Node__NodeCase node;
-    expr_emitter emit;  /* NULL: refused as `what` */
+    expr_emitter emit; /* NULL: refused as `what` */
     const char *what;
 } expr_kind;
 

@@ -106,8 +106,8 @@ static void tell_apart(kdbi_binding *b, const kdbi_scope *scope, kdbi_relation *
 {
     for (size_t i = 0; i < scope->nrelations && relation->ns.len != 0; i++) {
         if (kdb_sv_ieq(scope->relations[i]->engine, relation->engine)) {
-            relation->engine = kdb_sv_printf(b->arena, "%.*s.%.*s", KDB_SV_ARG(relation->ns),
-                                             KDB_SV_ARG(relation->alias));
+            relation->engine =
+                kdb_sv_printf(b->arena, "%.*s.%.*s", KDB_SV_ARG(relation->ns), KDB_SV_ARG(relation->alias));
             return;
         }
     }
@@ -339,8 +339,8 @@ static kdb_status emit_join(kdbi_binding *b, const kdbi_context *context, kdbi_s
     const size_t right_start = scope->nvisible;
     KDB_TRY(emit_right_side(b, context, scope, join->rarg, &right));
     kdb_sv *names = NULL;
-    const size_t nnames = join->is_natural ? natural_names(b, scope, left_start, right_start, &names)
-                                           : using_names(b, join, &names);
+    const size_t nnames =
+        join->is_natural ? natural_names(b, scope, left_start, right_start, &names) : using_names(b, join, &names);
     const bool inner = join->jointype == PG_QUERY__JOIN_TYPE__JOIN_INNER;
     kdb_buf_append_sv(out, join_words(join, nnames != 0 || join->quals != NULL));
     KDB_TRY(kdbi_append_part(b, out, &right));

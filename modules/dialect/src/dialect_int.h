@@ -9,7 +9,7 @@
 #include "kdb/dialect.h"
 
 /* Brackets, CASEs and operator chains a statement may nest: the grammar's trees are walked recursively. */
-enum { KDBI_NESTING_MAX = 512 };
+enum { KDBI_NESTING_MAX = 512, KDBI_DIVISORS_MAX = 6 };
 /* Names longer than this are cut by PostgreSQL's scanner; see kdbi_full_name. */
 enum { KDBI_PG_NAME_MAX = 63 };
 
@@ -23,10 +23,10 @@ typedef enum kdbi_token_kind {
     KDBI_TOKEN_PREFIXED_STRING, /* E'x', X'0a', U&'x', U&"x" */
     KDBI_TOKEN_DOLLAR_STRING,   /* $tag$x$tag$ */
     KDBI_TOKEN_NUMBER,
-    KDBI_TOKEN_PARAM,           /* $1 */
-    KDBI_TOKEN_OPERATOR,        /* a run of operator characters */
-    KDBI_TOKEN_SYMBOL,          /* ( ) [ ] , ; . : :: and whatever has no meaning */
-    KDBI_TOKEN_OPEN_STRING,     /* the text ends inside a string or quoted name */
+    KDBI_TOKEN_PARAM,       /* $1 */
+    KDBI_TOKEN_OPERATOR,    /* a run of operator characters */
+    KDBI_TOKEN_SYMBOL,      /* ( ) [ ] , ; . : :: and whatever has no meaning */
+    KDBI_TOKEN_OPEN_STRING, /* the text ends inside a string or quoted name */
     KDBI_TOKEN_OPEN_COMMENT
 } kdbi_token_kind;
 
@@ -131,7 +131,8 @@ KDB_NODISCARD kdb_status kdbi_check_table_options(kdbi_table_options *opt, kdb_e
 KDB_NODISCARD kdb_status kdbi_expect_type(kdbi_cursor *cur, kdb_type *out, bool *out_serial);
 /* Type of a cast: its engine name is appended to `out` (`text` is the statement's), and *out_type says what it is (KDB_TYPE_NULL for intervals and
  * arrays, which no column can have). */
-KDB_NODISCARD kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *out, kdb_type *out_type, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *out, kdb_type *out_type,
+                                        kdb_err *err);
 /* What a cast names, without appending; false when it is not a plain column type. */
 bool kdbi_cast_type(const PgQuery__TypeName *name, kdb_type *out);
 
@@ -209,7 +210,7 @@ typedef struct kdbi_relation {
     kdb_sv ns;     /* of a table without an alias, for ns.t.column; empty otherwise */
     kdb_sv engine; /* as the engine knows it */
     kdbi_columns columns;
-    int32_t slot;  /* -1: not a table */
+    int32_t slot; /* -1: not a table */
     const kdb_bind_table *table;
 } kdbi_relation;
 
@@ -256,6 +257,7 @@ typedef struct kdbi_binding {
     uint32_t nparams; /* the statement's */
     bool *param_used; /* by number - 1 */
     uint32_t nctes;
+    int divisors; /* divisions whose divisor is being written */
 } kdbi_binding;
 
 /* A query's surroundings. */
@@ -275,7 +277,7 @@ enum { KDBI_TABLES_MAX = 1000 };
 void kdbi_emit_hidden(kdbi_binding *b, kdb_hidden_param param, kdb_buf *out);
 /* Appends `part` and frees its bytes; refuses when either has reached its limit. */
 KDB_NODISCARD kdb_status kdbi_append_part(kdbi_binding *b, kdb_buf *out, kdb_buf *part);
-void kdbi_emit_name(kdb_sv name, kdb_buf *out);   /* "name" */
+void kdbi_emit_name(kdb_sv name, kdb_buf *out);                                                        /* "name" */
 KDB_NODISCARD kdb_status kdbi_emit_text(kdbi_binding *b, kdb_sv text, int32_t position, kdb_buf *out); /* 'text' */
 #define KDBI_REFUSE(b, position, ...) KDB_FAIL_AT((b)->err, (position), KDB_INVALID_SQL, __VA_ARGS__)
 
@@ -289,7 +291,12 @@ KDB_NODISCARD kdb_status kdbi_scope_merge(kdbi_binding *b, kdbi_scope *scope, si
 KDB_NODISCARD kdb_status kdbi_columns_unique(kdbi_binding *b, kdbi_columns *columns, int32_t position,
                                              bool *out_renamed);
 
-typedef enum kdbi_found_kind { KDBI_FOUND_COLUMN, KDBI_FOUND_UPDATED, KDBI_FOUND_NOT_DELETED, KDBI_FOUND_ALIAS } kdbi_found_kind;
+typedef enum kdbi_found_kind {
+    KDBI_FOUND_COLUMN,
+    KDBI_FOUND_UPDATED,
+    KDBI_FOUND_NOT_DELETED,
+    KDBI_FOUND_ALIAS
+} kdbi_found_kind;
 typedef struct kdbi_found {
     kdbi_found_kind kind;
     const kdbi_scope *scope;
@@ -297,7 +304,7 @@ typedef struct kdbi_found {
     uint32_t column;               /* COLUMN */
     bool merged;
     bool merged_outer;
-    kdb_sv name;                   /* as a result column would be called */
+    kdb_sv name; /* as a result column would be called */
 } kdbi_found;
 
 KDB_NODISCARD kdb_status kdbi_resolve(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
@@ -316,7 +323,7 @@ typedef struct kdbi_expr {
     kdbi_binding *b;
     kdbi_context context; /* of subqueries in the expression: outer is `scope` */
     kdbi_scope *scope;
-    bool constant;        /* within arithmetic on literals alone: integers are BIGINT */
+    bool constant; /* within arithmetic on literals alone: integers are BIGINT */
 } kdbi_expr;
 
 /* dialect_select.c */
@@ -360,6 +367,8 @@ KDB_NODISCARD kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery_
                                               kdb_sv *out_name);
 
 /* dialect_json.c: a call of json_get and kin, or of `->`, `->>` and `?`: `name` is the function's. */
+KDB_NODISCARD kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, const PgQuery__Node *right,
+                                            const char *name, int32_t location, kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_json(const kdbi_expr *e, const char *name, PgQuery__Node *const *args, size_t nargs,
                                         int32_t position, kdb_buf *out);
 

@@ -3,9 +3,9 @@
 #include "dialect_int.h"
 
 typedef enum json_form {
-    JSON_JSON,   /* the value as JSON text */
-    JSON_TEXT,   /* as text, strings without quotes */
-    JSON_TYPED,  /* as text if the JSON type is one of `types`, cast to `cast` */
+    JSON_JSON,  /* the value as JSON text */
+    JSON_TEXT,  /* as text, strings without quotes */
+    JSON_TYPED, /* as text if the JSON type is one of `types`, cast to `cast` */
     JSON_EXISTS,
     JSON_LENGTH,
     JSON_KEYS

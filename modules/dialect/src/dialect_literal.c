@@ -115,8 +115,8 @@ static bool signed_value(const PgQuery__AExpr *expr, kdb_value *out)
     }
     const char *op = kdbi_node_string(expr->name[0]);
     const PgQuery__AConst *number = expr->rexpr->a_const;
-    const bool numeric = number->val_case == PG_QUERY__A__CONST__VAL_IVAL ||
-                         number->val_case == PG_QUERY__A__CONST__VAL_FVAL;
+    const bool numeric =
+        number->val_case == PG_QUERY__A__CONST__VAL_IVAL || number->val_case == PG_QUERY__A__CONST__VAL_FVAL;
     if (op == NULL || (strcmp(op, "-") != 0 && strcmp(op, "+") != 0) || !numeric || number->isnull) {
         return false;
     }

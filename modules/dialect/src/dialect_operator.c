@@ -5,6 +5,7 @@
 typedef enum operator_form {
     FORM_INFIX,
     FORM_COMPARISON, /* infix, and allowed with ANY and ALL */
+    FORM_DIVISION,   /* infix, and an error when the right side is zero */
     FORM_CALL,       /* engine(left, right) */
     FORM_REGEX,      /* regexp_matches: matches anywhere */
     FORM_JSON
@@ -26,8 +27,8 @@ static const operator_def binary_operators[] = {
     { "+", FORM_INFIX, "+" },
     { "-", FORM_INFIX, "-" },
     { "*", FORM_INFIX, "*" },
-    { "/", FORM_INFIX, "/" },
-    { "%", FORM_INFIX, "%" },
+    { "/", FORM_DIVISION, "/" },
+    { "%", FORM_DIVISION, "%" },
     { "^", FORM_CALL, "pow" },
     { "||", FORM_INFIX, "||" },
     { "&", FORM_INFIX, "&" },
@@ -80,7 +81,10 @@ const char *kdbi_comparison(PgQuery__Node *const *names, size_t nnames)
 
 static kdb_status refuse(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *name)
 {
-    return KDBI_REFUSE(e->b, expr->location, "Operator %s is not supported", name == NULL ? "" : name);
+    if (name == NULL) {
+        return KDBI_REFUSE(e->b, expr->location, "Qualified operators are not supported");
+    }
+    return KDBI_REFUSE(e->b, expr->location, "Operator %s is not supported", name);
 }
 
 /* The text of a string literal; NULL for anything else. */
@@ -144,6 +148,42 @@ static kdb_status emit_infix(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb
     return KDB_OK;
 }
 
+/* True for a number that is plainly not zero. */
+static bool is_nonzero(const PgQuery__Node *node)
+{
+    kdb_value value;
+    return kdbi_literal_value(node, NULL, &value) && !value.is_null && value.type.kind == KDB_TYPE_BIGINT &&
+           value.as.i64 != 0;
+}
+
+/* The engine answers NULL to a division by zero; ours is an error (sql.md 24 rule 22). The divisor is written twice, so
+ * divisions inside divisors are bounded: each level doubles the text. */
+kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, const PgQuery__Node *right,
+                              const char *name, int32_t location, kdb_buf *out)
+{
+    if (e->b->divisors == KDBI_DIVISORS_MAX) {
+        return KDBI_REFUSE(e->b, location, "Divisions inside divisors nest at most %d deep", KDBI_DIVISORS_MAX);
+    }
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(kdbi_emit_expr(e, left, out));
+    kdb_buf_printf(out, " %s ", name);
+    const size_t start = out->len;
+    e->b->divisors++;
+    KDB_TRY(kdbi_emit_expr(e, right, out));
+    e->b->divisors--;
+    if (!is_nonzero(right)) {
+        const kdb_sv divisor = kdb_sv_dup(e->b->arena, kdb_sv_of(out->ptr + start, out->len - start));
+        out->len = start;
+        kdb_buf_append_lit(out, "CASE WHEN ");
+        kdb_buf_append_sv(out, divisor);
+        kdb_buf_append_lit(out, " = 0 THEN error('division by zero') ELSE ");
+        kdb_buf_append_sv(out, divisor);
+        kdb_buf_append_lit(out, " END");
+    }
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
 static kdb_status emit_pair(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv open, kdb_sv close, kdb_buf *out)
 {
     kdb_buf_append_sv(out, open);
@@ -170,6 +210,8 @@ static kdb_status emit_binary(const kdbi_expr *e, const PgQuery__AExpr *expr, co
         const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
         return emit_infix(e, expr, middle, out);
     }
+    case FORM_DIVISION:
+        return kdbi_emit_division(e, expr->lexpr, expr->rexpr, def->engine, expr->location, out);
     case FORM_COMPARISON: {
         const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
         return emit_compared(e, expr, middle, out);
@@ -204,7 +246,8 @@ static kdb_status emit_prefix(const kdbi_expr *e, const PgQuery__AExpr *expr, co
 /* `-5` is one literal: the smallest BIGINT has no positive counterpart. */
 static bool emit_signed_integer(const PgQuery__AExpr *expr, const kdbi_expr *e, kdb_buf *out)
 {
-    const PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_A_EXPR, .a_expr = (PgQuery__AExpr *)(uintptr_t)expr };
+    const PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_A_EXPR,
+                                 .a_expr = (PgQuery__AExpr *)(uintptr_t)expr };
     kdb_value value;
     if (expr->lexpr != NULL || !kdbi_literal_value(&node, NULL, &value) || value.type.kind != KDB_TYPE_BIGINT) {
         return false;
@@ -224,7 +267,8 @@ static kdb_status emit_op(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
     if (emit_signed_integer(expr, e, out)) {
         return KDB_OK;
     }
-    const PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_A_EXPR, .a_expr = (PgQuery__AExpr *)(uintptr_t)expr };
+    const PgQuery__Node node = { .node_case = PG_QUERY__NODE__NODE_A_EXPR,
+                                 .a_expr = (PgQuery__AExpr *)(uintptr_t)expr };
     kdbi_expr inner = *e;
     inner.constant = e->constant || kdbi_is_constant(&node);
     if (expr->lexpr == NULL) {

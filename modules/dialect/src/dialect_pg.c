@@ -41,8 +41,9 @@ static kdb_status only_statement(const PgQuery__ParseResult *tree, const PgQuery
         return KDB_FAIL(err, KDB_INTERNAL, "the parser's tree cannot be read");
     }
     if (tree->n_stmts != 1 || tree->stmts[0]->stmt == NULL) {
-        return KDB_FAIL(err, KDB_INVALID_SQL, tree->n_stmts > 1 ? "cannot run more than one statement at a time"
-                                                                : "syntax error at end of input");
+        return KDB_FAIL(err, KDB_INVALID_SQL,
+                        tree->n_stmts > 1 ? "cannot run more than one statement at a time"
+                                          : "syntax error at end of input");
     }
     *out = tree->stmts[0]->stmt;
     return KDB_OK;

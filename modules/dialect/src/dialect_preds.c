@@ -134,8 +134,8 @@ typedef struct pred_operator {
 } pred_operator;
 
 static const pred_operator pred_operators[] = {
-    { "=", KDB_PRED_EQ, KDB_PRED_EQ },  { "<", KDB_PRED_LT, KDB_PRED_GT },  { "<=", KDB_PRED_LE, KDB_PRED_GE },
-    { ">", KDB_PRED_GT, KDB_PRED_LT },  { ">=", KDB_PRED_GE, KDB_PRED_LE },
+    { "=", KDB_PRED_EQ, KDB_PRED_EQ }, { "<", KDB_PRED_LT, KDB_PRED_GT },  { "<=", KDB_PRED_LE, KDB_PRED_GE },
+    { ">", KDB_PRED_GT, KDB_PRED_LT }, { ">=", KDB_PRED_GE, KDB_PRED_LE },
 };
 
 static void collect_comparison(const pred_walk *walk, const PgQuery__AExpr *expr)
@@ -176,8 +176,8 @@ static void collect_in(const pred_walk *walk, const PgQuery__AExpr *expr)
 static void collect_between(const pred_walk *walk, const PgQuery__AExpr *expr)
 {
     pred_column column;
-    if (expr->rexpr == NULL || expr->rexpr->node_case != PG_QUERY__NODE__NODE_LIST ||
-        expr->rexpr->list->n_items != 2 || !find_column(walk, expr->lexpr, &column)) {
+    if (expr->rexpr == NULL || expr->rexpr->node_case != PG_QUERY__NODE__NODE_LIST || expr->rexpr->list->n_items != 2 ||
+        !find_column(walk, expr->lexpr, &column)) {
         return;
     }
     add_single(walk, &column, KDB_PRED_GE, expr->rexpr->list->items[0]);

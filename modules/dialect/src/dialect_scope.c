@@ -94,8 +94,7 @@ static kdb_status find_one(kdbi_binding *b, const kdbi_scope *scope, size_t from
     if (found == 0) {
         return KDB_FAIL_AT(b->err, position, KDB_COLUMN_NOT_FOUND, "No field named %.*s", KDB_SV_ARG(name));
     }
-    return found == 1 ? KDB_OK
-                      : KDBI_REFUSE(b, position, "column reference \"%.*s\" is ambiguous", KDB_SV_ARG(name));
+    return found == 1 ? KDB_OK : KDBI_REFUSE(b, position, "column reference \"%.*s\" is ambiguous", KDB_SV_ARG(name));
 }
 
 /* The merged columns come first, then what is left of both sides. */
@@ -220,14 +219,15 @@ static kdb_sv reference_text(kdbi_binding *b, const reference *ref)
     return text;
 }
 
-/* A visible column whose name is nearly the wanted one. */
+/* A visible column whose name is nearly the wanted one; system columns are nobody's slip of the pen. */
 static const kdbi_column *similar_column(const kdbi_scope *scope, kdb_sv name)
 {
     const kdbi_column *best = NULL;
     size_t best_distance = 3;
-    for (size_t i = 0; i < scope->nvisible && name.len <= 64; i++) {
+    for (size_t i = 0; i < scope->nvisible && name.len <= 64 && !kdb_sv_has_prefix(name, KDB_SV("_")); i++) {
         const kdbi_column *column = visible_column(&scope->visible[i]);
-        const size_t distance = column->name.len > 64 ? 3 : kdb_sv_distance(column->name, name, best_distance);
+        const bool unlikely = column->name.len > 64 || kdb_sv_has_prefix(column->name, KDB_SV("_"));
+        const size_t distance = unlikely ? 3 : kdb_sv_distance(column->name, name, best_distance);
         if (distance < best_distance && distance < name.len) {
             best = column;
             best_distance = distance;
@@ -329,8 +329,11 @@ static kdb_status find_visible(kdbi_binding *b, const kdbi_scope *scope, const r
         const kdbi_visible *visible = &scope->visible[i];
         const kdbi_column *column = visible_column(visible);
         if (kdb_sv_ieq(column->name, ref->parts[0])) {
-            *out = (kdbi_found){ .scope = scope, .relation = visible->relation, .column = visible->column,
-                                 .merged = visible->merged, .merged_outer = visible->merged_outer,
+            *out = (kdbi_found){ .scope = scope,
+                                 .relation = visible->relation,
+                                 .column = visible->column,
+                                 .merged = visible->merged,
+                                 .merged_outer = visible->merged_outer,
                                  .name = column->name };
             found++;
         }
@@ -338,8 +341,7 @@ static kdb_status find_visible(kdbi_binding *b, const kdbi_scope *scope, const r
     for (size_t i = 0; i < scope->nrelations && found == 0; i++) {
         kdbi_found_kind kind;
         if (find_virtual(scope->relations[i], ref->parts[0], &kind)) {
-            *out = (kdbi_found){ .kind = kind, .scope = scope, .relation = scope->relations[i],
-                                 .name = ref->parts[0] };
+            *out = (kdbi_found){ .kind = kind, .scope = scope, .relation = scope->relations[i], .name = ref->parts[0] };
             for (size_t k = i + 1; k < scope->nrelations; k++) {
                 found += find_virtual(scope->relations[k], ref->parts[0], &kind);
             }
@@ -358,9 +360,8 @@ static bool find_alias(const kdbi_scope *scope, kdb_sv name, kdbi_found *out)
     }
     for (size_t i = 0; i < scope->select->n_target_list; i++) {
         const PgQuery__Node *node = scope->select->target_list[i];
-        const kdb_sv alias = node->node_case == PG_QUERY__NODE__NODE_RES_TARGET
-                                 ? kdb_sv_cstr(node->res_target->name)
-                                 : kdb_sv_of("", 0);
+        const kdb_sv alias =
+            node->node_case == PG_QUERY__NODE__NODE_RES_TARGET ? kdb_sv_cstr(node->res_target->name) : kdb_sv_of("", 0);
         if (alias.len != 0 && kdb_sv_ieq(alias, name)) {
             *out = (kdbi_found){ .kind = KDBI_FOUND_ALIAS, .scope = scope, .name = alias };
             return true;

@@ -39,8 +39,8 @@ static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv 
 {
     begin_target(list);
     kdbi_emit_found(found, list->out);
-    const bool named = found->kind == KDBI_FOUND_COLUMN &&
-                       kdb_sv_eq(found->relation->columns.items[found->column].engine, name);
+    const bool named =
+        found->kind == KDBI_FOUND_COLUMN && kdb_sv_eq(found->relation->columns.items[found->column].engine, name);
     if (!named) {
         emit_as(name, list->out);
     }
@@ -65,8 +65,10 @@ static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
     }
     for (size_t i = 0; i < scope->nvisible; i++) {
         const kdbi_visible *visible = &scope->visible[i];
-        const kdbi_found found = { .relation = visible->relation, .column = visible->column,
-                                   .merged = visible->merged, .merged_outer = visible->merged_outer };
+        const kdbi_found found = { .relation = visible->relation,
+                                   .column = visible->column,
+                                   .merged = visible->merged,
+                                   .merged_outer = visible->merged_outer };
         add_found_target(list, &found, visible->relation->columns.items[visible->column].name);
     }
     return KDB_OK;
@@ -127,8 +129,8 @@ static kdb_status emit_target(target_list *list, const PgQuery__Node *node)
 
 static bool is_result_name(const kdbi_scope *scope, const PgQuery__Node *node, kdb_sv *out)
 {
-    const bool bare = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
-                      node->column_ref->n_fields == 1;
+    const bool bare =
+        node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && node->column_ref->n_fields == 1;
     const char *name = bare ? kdbi_node_string(node->column_ref->fields[0]) : NULL;
     for (size_t i = 0; name != NULL && i < scope->results.count; i++) {
         if (kdb_sv_ieq(scope->results.items[i].name, kdb_sv_cstr(name))) {
@@ -151,7 +153,7 @@ static kdb_status emit_sort_key(const kdbi_expr *e, const PgQuery__Node *node, k
 }
 
 static kdb_status emit_sort(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
-                          const PgQuery__SortBy *sort, kdb_buf *out)
+                            const PgQuery__SortBy *sort, kdb_buf *out)
 {
     if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING || sort->n_use_op != 0) {
         return KDBI_REFUSE(b, kdbi_node_location(sort->node), "ORDER BY .. USING is not supported");
@@ -293,7 +295,7 @@ kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_
 }
 
 kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
-                                 const PgQuery__SelectStmt *select, size_t first, kdb_buf *out)
+                               const PgQuery__SelectStmt *select, size_t first, kdb_buf *out)
 {
     for (size_t i = first; i < select->n_from_clause; i++) {
         kdb_buf_append_sv(out, i == 0 ? KDB_SV(" FROM ") : KDB_SV(", "));
@@ -501,8 +503,8 @@ static kdb_status emit_cte_body(kdbi_binding *b, const kdbi_context *context, kd
 }
 
 /* The columns come out of the body, so that is written aside and the head, which lists them, before it. */
-static kdb_status emit_cte(kdbi_binding *b, kdbi_context *context, const PgQuery__CommonTableExpr *expr,
-                           bool recursive, kdb_buf *out)
+static kdb_status emit_cte(kdbi_binding *b, kdbi_context *context, const PgQuery__CommonTableExpr *expr, bool recursive,
+                           kdb_buf *out)
 {
     KDB_CLEANUP(kdb_buf_done) kdb_buf body = { .limit = KDBI_TEXT_MAX };
     KDB_TRY(check_cte(b, expr));
@@ -544,8 +546,8 @@ static bool is_null_const(const PgQuery__Node *node)
 }
 
 /* LIMIT ALL is a NULL. No column is visible. */
-static kdb_status emit_limit_part(kdbi_binding *b, const kdbi_context *context, kdb_sv words,
-                                  const PgQuery__Node *node, kdb_buf *out)
+static kdb_status emit_limit_part(kdbi_binding *b, const kdbi_context *context, kdb_sv words, const PgQuery__Node *node,
+                                  kdb_buf *out)
 {
     if (node == NULL || is_null_const(node)) {
         return KDB_OK;

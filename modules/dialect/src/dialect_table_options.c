@@ -20,10 +20,10 @@ typedef struct time_unit {
 } time_unit;
 
 static const time_unit time_units[] = {
-    { "s", 1 },         { "sec", 1 },       { "secs", 1 },       { "second", 1 },    { "seconds", 1 },
-    { "m", 60 },        { "min", 60 },      { "mins", 60 },      { "minute", 60 },   { "minutes", 60 },
-    { "h", 3600 },      { "hr", 3600 },     { "hour", 3600 },    { "hours", 3600 },  { "d", 86400 },
-    { "day", 86400 },   { "days", 86400 },  { "w", 604800 },     { "week", 604800 }, { "weeks", 604800 },
+    { "s", 1 },       { "sec", 1 },      { "secs", 1 },    { "second", 1 },    { "seconds", 1 },
+    { "m", 60 },      { "min", 60 },     { "mins", 60 },   { "minute", 60 },   { "minutes", 60 },
+    { "h", 3600 },    { "hr", 3600 },    { "hour", 3600 }, { "hours", 3600 },  { "d", 86400 },
+    { "day", 86400 }, { "days", 86400 }, { "w", 604800 },  { "week", 604800 }, { "weeks", 604800 },
 };
 
 static const time_unit *find_unit(kdb_sv word)
@@ -150,7 +150,8 @@ static kdb_status set_type(kdbi_table_options *opt, const option_value *value, k
             return kdbi_set_table_type(opt, type, err);
         }
     }
-    return FAIL_VALUE(err, value, "Invalid table type '%.*s'. Expected USER, SHARED or STREAM", KDB_SV_ARG(value->text));
+    return FAIL_VALUE(err, value, "Invalid table type '%.*s'. Expected USER, SHARED or STREAM",
+                      KDB_SV_ARG(value->text));
 }
 
 static kdb_status set_storage(kdbi_table_options *opt, const option_value *value, kdb_err *err)

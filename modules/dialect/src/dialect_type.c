@@ -3,8 +3,8 @@
 
 typedef enum type_params {
     PARAMS_NONE,
-    PARAMS_LENGTH,    /* VARCHAR(n): accepted, not enforced */
-    PARAMS_SECONDS,   /* TIMESTAMP(n) */
+    PARAMS_LENGTH,  /* VARCHAR(n): accepted, not enforced */
+    PARAMS_SECONDS, /* TIMESTAMP(n) */
     PARAMS_DECIMAL,
     PARAMS_DIMENSION
 } type_params;
@@ -68,11 +68,11 @@ static const type_name type_names[] = {
 };
 
 /* Types of other systems that are known, and refused by name (sql.md 4). */
-static const char *const unsupported_types[] = {
-    "tinyint", "int1",  "uint8", "uint16", "uint32", "uint64",   "unsigned", "utinyint", "usmallint", "uinteger",
-    "ubigint", "array", "enum",  "set",    "struct", "interval", "map",      "bit",      "hugeint",   "money",
-    "xml",     "union", "timetz", "timestamptz",
-};
+static const char *const unsupported_types[] = { "tinyint",  "int1",     "uint8",    "uint16",     "uint32",
+                                                 "uint64",   "unsigned", "utinyint", "usmallint",  "uinteger",
+                                                 "ubigint",  "array",    "enum",     "set",        "struct",
+                                                 "interval", "map",      "bit",      "hugeint",    "money",
+                                                 "xml",      "union",    "timetz",   "timestamptz" };
 
 static bool has_suffix(kdb_sv word, const char *suffix)
 {
@@ -253,11 +253,11 @@ kdb_status kdb_dialect_parse_type(kdb_sv text, kdb_type *out, kdb_err *err)
 
 /* What the engine calls a kind; DECIMAL and EMBEDDING take parameters. */
 static const char *const engine_names[KDB_TYPE_KIND_COUNT] = {
-    [KDB_TYPE_BOOLEAN] = "BOOLEAN",     [KDB_TYPE_INT] = "INTEGER",        [KDB_TYPE_BIGINT] = "BIGINT",
-    [KDB_TYPE_DOUBLE] = "DOUBLE",       [KDB_TYPE_FLOAT] = "FLOAT",        [KDB_TYPE_TEXT] = "VARCHAR",
-    [KDB_TYPE_TIMESTAMP] = "TIMESTAMP", [KDB_TYPE_DATE] = "DATE",          [KDB_TYPE_DATETIME] = "TIMESTAMP",
-    [KDB_TYPE_TIME] = "TIME",           [KDB_TYPE_JSON] = "VARCHAR",       [KDB_TYPE_BYTES] = "BLOB",
-    [KDB_TYPE_EMBEDDING] = "FLOAT",     [KDB_TYPE_UUID] = "UUID",          [KDB_TYPE_DECIMAL] = "DECIMAL",
+    [KDB_TYPE_BOOLEAN] = "BOOLEAN",     [KDB_TYPE_INT] = "INTEGER",  [KDB_TYPE_BIGINT] = "BIGINT",
+    [KDB_TYPE_DOUBLE] = "DOUBLE",       [KDB_TYPE_FLOAT] = "FLOAT",  [KDB_TYPE_TEXT] = "VARCHAR",
+    [KDB_TYPE_TIMESTAMP] = "TIMESTAMP", [KDB_TYPE_DATE] = "DATE",    [KDB_TYPE_DATETIME] = "TIMESTAMP",
+    [KDB_TYPE_TIME] = "TIME",           [KDB_TYPE_JSON] = "VARCHAR", [KDB_TYPE_BYTES] = "BLOB",
+    [KDB_TYPE_EMBEDDING] = "FLOAT",     [KDB_TYPE_UUID] = "UUID",    [KDB_TYPE_DECIMAL] = "DECIMAL",
     [KDB_TYPE_SMALLINT] = "SMALLINT",   [KDB_TYPE_FILE] = "VARCHAR",
 };
 

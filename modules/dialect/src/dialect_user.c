@@ -18,7 +18,8 @@ static kdb_status expect_name_or_string(kdbi_cursor *cur, kdb_sv *out)
 static kdb_status expect_password(kdbi_cursor *cur, kdb_user_stmt *user)
 {
     if (kdbi_at_end(cur) || kdbi_at_word(cur, "ROLE")) {
-        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL, "Password required for WITH PASSWORD");
+        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
+                           "Password required for WITH PASSWORD");
     }
     user->auth = KDB_USER_PASSWORD;
     return kdbi_expect_string(cur, &user->secret);

@@ -32,8 +32,8 @@ static const char *take_text(void)
 
 static const char *error_text(const kdb_err *err)
 {
-    return kdb_sv_dup_cstr(arena, kdb_sv_printf(arena, "%s@%d %s", kdb_status_defs[err->status].name, err->position,
-                                                err->text));
+    return kdb_sv_dup_cstr(
+        arena, kdb_sv_printf(arena, "%s@%d %s", kdb_status_defs[err->status].name, err->position, err->text));
 }
 
 /* ---- statements ---- */
@@ -51,16 +51,16 @@ static void add_value(const kdb_value *value)
 }
 
 static const char *const default_words[] = {
-    [KDB_DEFAULT_NONE] = "none",       [KDB_DEFAULT_LITERAL] = "literal", [KDB_DEFAULT_NOW] = "now",
-    [KDB_DEFAULT_SNOWFLAKE_ID] = "snowflake", [KDB_DEFAULT_UUID_V7] = "uuid", [KDB_DEFAULT_ULID] = "ulid",
+    [KDB_DEFAULT_NONE] = "none",         [KDB_DEFAULT_LITERAL] = "literal",
+    [KDB_DEFAULT_NOW] = "now",           [KDB_DEFAULT_SNOWFLAKE_ID] = "snowflake",
+    [KDB_DEFAULT_UUID_V7] = "uuid",      [KDB_DEFAULT_ULID] = "ulid",
     [KDB_DEFAULT_CURRENT_USER] = "user",
 };
 
 static void add_column(const kdb_column_spec *column)
 {
     const kdb_sv type = kdb_type_sql_text(column->type, arena);
-    kdb_buf_printf(&text, " [%.*s %.*s%s", KDB_SV_ARG(column->name), KDB_SV_ARG(type),
-                   column->not_null ? " NN" : "");
+    kdb_buf_printf(&text, " [%.*s %.*s%s", KDB_SV_ARG(column->name), KDB_SV_ARG(type), column->not_null ? " NN" : "");
     if (column->default_kind == KDB_DEFAULT_LITERAL) {
         kdb_buf_append_lit(&text, " = ");
         add_value(&column->default_literal);

@@ -10,20 +10,21 @@
 /* Everything the binder writes without quotes. */
 static const char *const engine_words[] = {
     "SELECT", "DISTINCT", "ON", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER", "ASC", "DESC", "NULLS", "FIRST",
-    "LAST", "LIMIT", "OFFSET", "WITH", "RECURSIVE", "AS", "MATERIALIZED", "NOT", "VALUES", "UNION", "ALL",
-    "INTERSECT", "EXCEPT", "JOIN", "LEFT", "RIGHT", "FULL", "CROSS", "USING", "LATERAL", "AND", "OR", "IS", "NULL",
-    "TRUE", "FALSE", "IN", "EXISTS", "ANY", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "TRY_CAST", "COALESCE", "ROW",
+    "LAST", "LIMIT", "OFFSET", "WITH", "RECURSIVE", "AS", "MATERIALIZED", "NOT", "VALUES", "UNION", "ALL", "INTERSECT",
+    "EXCEPT", "JOIN", "LEFT", "RIGHT", "FULL", "CROSS", "USING", "LATERAL", "AND", "OR", "IS", "NULL", "TRUE", "FALSE",
+    "IN", "EXISTS", "ANY", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "TRY_CAST", "COALESCE", "ROW",
     "BETWEEN", "LIKE", "ILIKE", "ESCAPE", "GROUPING", "SETS", "ROLLUP", "CUBE", "FILTER", "WITHIN", "OVER", "WINDOW",
     "PARTITION", "RANGE", "ROWS", "GROUPS", "UNBOUNDED", "PRECEDING", "FOLLOWING", "CURRENT", "EXCLUDE", "TIES",
     /* types */
     "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "FLOAT", "VARCHAR", "TIMESTAMP", "TIMESTAMPTZ", "DATE", "TIME", "BLOB",
     "UUID", "DECIMAL", "SMALLINT", "JSON", "INTERVAL",
     /* functions that stand for syntax */
-    "abs", "cbrt", "date_part", "epoch_ms", "from_base64", "generate_series", "greatest", "hex", "json_array_length",
-    "json_exists", "json_extract", "json_extract_string", "json_keys", "json_type", "least", "len", "list_has_all",
-    "list_has_any", "list_cosine_distance", "lower", "lpad", "ltrim", "nullif", "pow", "range", "regexp_full_match",
-    "regexp_matches", "replace", "rpad", "rtrim", "sqrt", "strpos", "substring", "timezone", "to_base64", "to_days",
-    "to_hours", "to_minutes", "to_months", "to_seconds", "to_years", "trim", "unhex", "unnest", "xor", "kdb_scan",
+    "abs", "cbrt", "date_part", "epoch_ms", "error", "from_base64", "generate_series", "greatest", "hex",
+    "json_array_length", "json_exists", "json_extract", "json_extract_string", "json_keys", "json_type", "least", "len",
+    "list_has_all", "list_has_any", "list_cosine_distance", "lower", "lpad", "ltrim", "nullif", "pow", "range",
+    "regexp_full_match", "regexp_matches", "replace", "rpad", "rtrim", "sqrt", "strpos", "substring", "timezone",
+    "to_base64", "to_days", "to_hours", "to_minutes", "to_months", "to_seconds", "to_years", "trim", "unhex", "unnest",
+    "xor", "kdb_scan"
 };
 
 typedef struct engine_token {

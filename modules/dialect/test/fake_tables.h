@@ -5,12 +5,19 @@
 
 #include "kdb/dialect.h"
 
-#define FIELD(field_name, field_kind) { KDB_SV(field_name), { .kind = (field_kind) } }
+#define FIELD(field_name, field_kind)                                                                                  \
+    {                                                                                                                  \
+        KDB_SV(field_name),                                                                                            \
+        {                                                                                                              \
+            .kind = (field_kind)                                                                                       \
+        }                                                                                                              \
+    }
 static const kdb_field users_fields[] = {
-    FIELD("id", KDB_TYPE_BIGINT),    FIELD("name", KDB_TYPE_TEXT),    FIELD("age", KDB_TYPE_INT),
-    { KDB_SV("price"), { .kind = KDB_TYPE_DECIMAL, .precision = 10, .scale = 2 } },
-    FIELD("doc", KDB_TYPE_JSON),     FIELD("at", KDB_TYPE_TIMESTAMP), FIELD("uid", KDB_TYPE_UUID),
-    FIELD("ok", KDB_TYPE_BOOLEAN),   FIELD("score", KDB_TYPE_DOUBLE), FIELD("_seq", KDB_TYPE_BIGINT),
+    FIELD("id", KDB_TYPE_BIGINT),        FIELD("name", KDB_TYPE_TEXT),
+    FIELD("age", KDB_TYPE_INT),          { KDB_SV("price"), { .kind = KDB_TYPE_DECIMAL, .precision = 10, .scale = 2 } },
+    FIELD("doc", KDB_TYPE_JSON),         FIELD("at", KDB_TYPE_TIMESTAMP),
+    FIELD("uid", KDB_TYPE_UUID),         FIELD("ok", KDB_TYPE_BOOLEAN),
+    FIELD("score", KDB_TYPE_DOUBLE),     FIELD("_seq", KDB_TYPE_BIGINT),
     FIELD("_deleted", KDB_TYPE_BOOLEAN),
 };
 static const kdb_field orders_fields[] = {
@@ -29,10 +36,14 @@ typedef struct fake_table {
 
 static const fake_table fake_tables[] = {
     { NULL, "users", { .columns = users_fields, .ncolumns = KDB_ARRAY_LEN(users_fields), .has_seq = true } },
-    { NULL, "orders",
+    { NULL,
+      "orders",
       { .columns = orders_fields, .ncolumns = KDB_ARRAY_LEN(orders_fields), .has_seq = true, .order_by_seq = true } },
-    { NULL, "events",
-      { .columns = events_fields, .ncolumns = KDB_ARRAY_LEN(events_fields), .has_seq = true,
+    { NULL,
+      "events",
+      { .columns = events_fields,
+        .ncolumns = KDB_ARRAY_LEN(events_fields),
+        .has_seq = true,
         .deleted_is_false = true } },
     { "system", "jobs", { .columns = jobs_fields, .ncolumns = KDB_ARRAY_LEN(jobs_fields) } },
 };

@@ -8,8 +8,8 @@ static const char *pieces_of(const char *sql)
     size_t npieces = 0;
     kdb_err err = { .position = -1 };
     if (kdb_dialect_split(kdb_sv_cstr(sql), test_arena(), &pieces, &npieces, &err) != KDB_OK) {
-        return kdb_sv_dup_cstr(test_arena(), kdb_sv_printf(test_arena(), "%s %s", kdb_status_defs[err.status].name,
-                                                           err.text));
+        return kdb_sv_dup_cstr(test_arena(),
+                               kdb_sv_printf(test_arena(), "%s %s", kdb_status_defs[err.status].name, err.text));
     }
     kdb_sv joined = KDB_SV("");
     for (size_t i = 0; i < npieces; i++) {

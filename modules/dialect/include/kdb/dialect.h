@@ -10,8 +10,8 @@
 /* ---- splitting (sql.md 1) ---- */
 
 typedef struct kdb_sql_piece {
-    kdb_sv text;     /* one statement without the `;`, without white space and comments at its ends */
-    size_t offset;   /* of text within the request's SQL */
+    kdb_sv text;   /* one statement without the `;`, without white space and comments at its ends */
+    size_t offset; /* of text within the request's SQL */
 } kdb_sql_piece;
 
 /* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left. */
@@ -61,7 +61,13 @@ typedef enum kdb_default_kind {
     KDB_DEFAULT_CURRENT_USER
 } kdb_default_kind;
 
-typedef enum kdb_table_type { KDB_TABLE_UNSET, KDB_TABLE_USER, KDB_TABLE_SHARED, KDB_TABLE_STREAM, KDB_TABLE_SYSTEM } kdb_table_type;
+typedef enum kdb_table_type {
+    KDB_TABLE_UNSET,
+    KDB_TABLE_USER,
+    KDB_TABLE_SHARED,
+    KDB_TABLE_STREAM,
+    KDB_TABLE_SYSTEM
+} kdb_table_type;
 typedef enum kdb_access_level {
     KDB_ACCESS_UNSET,
     KDB_ACCESS_PUBLIC,
@@ -86,32 +92,32 @@ typedef struct kdb_create_table {
     kdb_table_type type; /* never UNSET: SHARED when nothing says otherwise */
     kdb_column_spec *columns;
     size_t ncolumns;
-    uint32_t *key;       /* indexes into columns, in key order */
-    size_t nkey;         /* 0: no primary key */
-    kdb_sv storage_id;   /* empty: 'local' */
+    uint32_t *key;     /* indexes into columns, in key order */
+    size_t nkey;       /* 0: no primary key */
+    kdb_sv storage_id; /* empty: 'local' */
     bool use_user_storage;
-    int64_t flush_rows;      /* 0: none */
-    int64_t flush_interval_s; /* 0: none */
-    int64_t ttl_seconds;     /* STREAM: > 0 */
+    int64_t flush_rows;              /* 0: none */
+    int64_t flush_interval_s;        /* 0: none */
+    int64_t ttl_seconds;             /* STREAM: > 0 */
     int64_t deleted_retention_hours; /* -1: server default; 0: off */
     kdb_access_level access;
-    kdb_sv compression;      /* "none", "snappy", "zstd"; empty: default */
+    kdb_sv compression;       /* "none", "snappy", "zstd"; empty: default */
     kdb_sv eviction_strategy; /* "time_based", "size_based", "hybrid"; empty: default */
     int64_t max_stream_bytes;
 } kdb_create_table;
 
-/* One cell of INSERT .. VALUES. */
+/* One cell of INSERT .. VALUES or of UPDATE .. SET. */
 typedef enum kdb_cell_kind {
     KDB_CELL_LITERAL,
-    KDB_CELL_PARAM,   /* $n */
-    KDB_CELL_DEFAULT, /* the word DEFAULT */
+    KDB_CELL_PARAM,    /* $n */
+    KDB_CELL_DEFAULT,  /* the word DEFAULT */
     KDB_CELL_FUNCTION, /* one of the calls a DEFAULT may be */
-    KDB_CELL_EXPR     /* column `index` of the one row that kdb_insert.exprs selects */
+    KDB_CELL_EXPR      /* column `index` of the one row that kdb_insert.exprs selects */
 } kdb_cell_kind;
 typedef struct kdb_cell {
     kdb_cell_kind kind;
     kdb_default_kind function;
-    uint32_t index;   /* PARAM: from 1; EXPR: from 0 */
+    uint32_t index; /* PARAM: from 1; EXPR: from 0 */
     kdb_value literal;
 } kdb_cell;
 
@@ -121,18 +127,19 @@ typedef struct kdb_insert {
     kdb_table_name table;
     kdb_table_name *columns; /* names with positions (ns empty); NULL: no list */
     size_t ncolumns;
-    kdb_cell *cells;         /* VALUES: nrows * width, row by row; NULL for INSERT .. SELECT and DEFAULT VALUES */
+    kdb_cell *cells; /* VALUES: nrows * width, row by row; NULL for INSERT .. SELECT and DEFAULT VALUES */
     size_t nrows;
     size_t width;
-    kdb_query *exprs;        /* one row with the EXPR cells; NULL when there are none */
-    kdb_query *select;       /* INSERT .. SELECT */
+    kdb_query *exprs;  /* one row with the EXPR cells; NULL when there are none */
+    kdb_query *select; /* INSERT .. SELECT */
 } kdb_insert;
 
-/* UPDATE and DELETE: `select` yields, per matching row, `_key` (BYTES), `_seq` (BIGINT) of the target, then for UPDATE
- * the SET expressions in the order of `columns`. The target is slot 0. */
+/* UPDATE and DELETE: `select` yields, per matching row, `_key` (BYTES), `_seq` (BIGINT) of the target, then UPDATE's EXPR
+ * cells. The target is slot 0. */
 typedef struct kdb_change {
     kdb_table_name table;
-    kdb_table_name *columns; /* UPDATE */
+    kdb_table_name *columns; /* UPDATE: SET's names */
+    kdb_cell *cells;         /* UPDATE: and what they are set to; EXPR counts select's columns behind `_seq` */
     size_t ncolumns;
     kdb_query *select;
 } kdb_change;
@@ -142,15 +149,15 @@ typedef enum kdb_user_change { KDB_USER_SET_PASSWORD, KDB_USER_SET_ROLE, KDB_USE
 typedef struct kdb_user_stmt {
     kdb_sv name;
     bool if_exists;
-    kdb_user_auth auth;      /* CREATE */
-    kdb_sv secret;           /* password, or the OAUTH payload */
-    kdb_sv role;             /* as written; auth maps the words of sql.md 16 */
+    kdb_user_auth auth; /* CREATE */
+    kdb_sv secret;      /* password, or the OAUTH payload */
+    kdb_sv role;        /* as written; auth maps the words of sql.md 16 */
     kdb_sv email;
-    kdb_user_change change;  /* ALTER: which of secret, role, email */
+    kdb_user_change change; /* ALTER: which of secret, role, email */
 } kdb_user_stmt;
 
 typedef struct kdb_namespace_stmt {
-    kdb_sv name; /* SHOW TABLES IN: empty for all */
+    kdb_sv name;  /* SHOW TABLES IN: empty for all */
     bool if_flag; /* IF [NOT] EXISTS */
     bool cascade;
 } kdb_namespace_stmt;
@@ -169,8 +176,8 @@ typedef struct kdb_stmt {
         kdb_insert insert;
         kdb_change change;
         kdb_create_table *create_table;
-        kdb_table_stmt table;       /* DROP TABLE, DESCRIBE, SHOW STATS */
-        kdb_namespace_stmt ns;      /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
+        kdb_table_stmt table;  /* DROP TABLE, DESCRIBE, SHOW STATS */
+        kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
         kdb_user_stmt user;
     } as;
 } kdb_stmt;
@@ -182,12 +189,12 @@ KDB_NODISCARD kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_st
 /* ---- binding (design 6): the tenant wall's first half ---- */
 
 typedef struct kdb_bind_table {
-    void *handle;                   /* the caller's; comes back in kdb_bound_table */
+    void *handle;             /* the caller's; comes back in kdb_bound_table */
     const kdb_field *columns; /* what `*` yields, in order; for a DML target `_key` follows at [ncolumns] */
     size_t ncolumns;
-    bool has_seq;                   /* `_updated` may be named: it is computed from `_seq` */
-    bool deleted_is_false;          /* STREAM: `_deleted` may be named and is false */
-    bool order_by_seq;              /* no primary key: an unordered plain SELECT is ordered by `_seq` */
+    bool has_seq;          /* `_updated` may be named: it is computed from `_seq` */
+    bool deleted_is_false; /* STREAM: `_deleted` may be named and is false */
+    bool order_by_seq;     /* no primary key: an unordered plain SELECT is ordered by `_seq` */
 } kdb_bind_table;
 
 /* How the caller answers names. */
@@ -210,7 +217,7 @@ typedef struct kdb_pred_operand {
 /* A conjunct of the WHERE that a row of this slot must meet (NULL never does). The engine checks it again, so a scan
  * may use it to read less, or ignore it. */
 typedef struct kdb_pred {
-    uint32_t column;   /* index into the bound table's columns */
+    uint32_t column; /* index into the bound table's columns */
     kdb_pred_op op;
     kdb_pred_operand *operands; /* one, or IN's list */
     size_t noperands;
@@ -225,21 +232,21 @@ typedef struct kdb_bound_table {
 
 /* Where a result column comes from, for its wire type and flags. */
 typedef struct kdb_bound_column {
-    int32_t slot;      /* -1: computed */
+    int32_t slot; /* -1: computed */
     uint32_t column;
-    bool constant;     /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
+    bool constant; /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
 } kdb_bound_column;
 
 typedef struct kdb_bound {
-    kdb_sv sql;                /* engine SQL; hidden parameters are $(nparams+1).. */
-    kdb_bound_table *tables;   /* by slot */
+    kdb_sv sql;              /* engine SQL; hidden parameters are $(nparams+1).. */
+    kdb_bound_table *tables; /* by slot */
     size_t ntables;
     kdb_hidden_param *hidden;
     size_t nhidden;
     kdb_bound_column *columns; /* NULL: lineage not known */
     size_t ncolumns;
-    bool scan_order;           /* result order is the order of the one scan: it must not be read in parallel */
-    bool has_limit;            /* an outermost LIMIT is given (limits.max_query_limit instead of the default) */
+    bool scan_order; /* result order is the order of the one scan: it must not be read in parallel */
+    bool has_limit;  /* an outermost LIMIT is given (limits.max_query_limit instead of the default) */
 } kdb_bound;
 
 /* Resolves every table, function, type and operator of `query` (deny by default), rewrites it for the engine and
@@ -255,8 +262,8 @@ typedef enum kdb_function_kind {
     KDB_FUNCTION_TABLE   /* in FROM only */
 } kdb_function_kind;
 typedef struct kdb_function_def {
-    const char *name;       /* lower case, as users write it */
-    const char *engine;     /* engine name when it differs, or NULL */
+    const char *name;   /* lower case, as users write it */
+    const char *engine; /* engine name when it differs, or NULL */
     kdb_function_kind kind;
 } kdb_function_def;
 extern const kdb_function_def kdb_function_defs[];

@@ -1,0 +1,41 @@
+/* cors_test.c - which origins are let in. */
+#include "api_test.h"
+
+static bool allows(const char *origins, const char *origin)
+{
+    const kdbi_cors cors = { kdb_sv_cstr(origins) };
+    return kdbi_cors_allows(&cors, kdb_sv_cstr(origin));
+}
+
+static void nothing_and_a_star_are_any(void **state)
+{
+    (void)state;
+    assert_true(allows("", "https://a.example"));
+    assert_true(allows("  ", "null"));
+    assert_true(allows("*", "https://a.example"));
+    assert_true(allows("https://b.example, *", "https://a.example"));
+}
+
+static void a_list_is_exact(void **state)
+{
+    (void)state;
+    const char *list = "https://a.example , http://localhost:3000/";
+    assert_true(allows(list, "https://a.example"));
+    assert_true(allows(list, "HTTPS://A.example"));
+    assert_true(allows(list, "http://localhost:3000"));
+    assert_false(allows(list, "http://localhost:3001"));
+    assert_false(allows(list, "http://a.example"));
+    assert_false(allows(list, "https://a.example.evil.com"));
+    assert_false(allows(list, "https://xa.example"));
+    assert_false(allows(list, ""));
+    assert_false(allows(",", ""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_and_a_star_are_any),
+        cmocka_unit_test(a_list_is_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

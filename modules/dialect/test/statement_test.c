@@ -1,0 +1,164 @@
+/* statement_test.c - first words to statements: KalamDB's own, those it does not serve, and what the grammar says. */
+#include "dialect_fixture.h"
+
+static void namespaces_are_made_dropped_and_used(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "CREATE NAMESPACE app", "CREATE NAMESPACE 'app'" },
+        { "create namespace if not exists \"App\"", "CREATE NAMESPACE 'app' if" },
+        { "CREATE SCHEMA s", "CREATE NAMESPACE 's'" },
+        { "CREATE NAMESPACE", "INVALID_SQL@16 syntax error at end of input" },
+        { "CREATE NAMESPACE a b", "INVALID_SQL@19 syntax error at or near \"b\"" },
+        { "DROP NAMESPACE app", "DROP NAMESPACE 'app'" },
+        { "DROP NAMESPACE IF EXISTS app CASCADE", "DROP NAMESPACE 'app' if cascade" },
+        { "DROP SCHEMA s RESTRICT", "DROP NAMESPACE 's'" },
+        { "USE app", "USE 'app'" },
+        { "USE NAMESPACE app", "USE 'app'" },
+        { "USE namespace", "USE 'namespace'" },
+        { "SET NAMESPACE app", "USE 'app'" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void tables_are_shown_described_and_dropped(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SHOW NAMESPACES", "SHOW NAMESPACES" },
+        { "SHOW NAMESPACES x", "INVALID_SQL@16 syntax error at or near \"x\"" },
+        { "SHOW TABLES", "SHOW TABLES ''" },
+        { "SHOW TABLES IN app", "SHOW TABLES 'app'" },
+        { "SHOW TABLES IN NAMESPACE app", "SHOW TABLES 'app'" },
+        { "SHOW TABLES IN namespace", "SHOW TABLES 'namespace'" },
+        { "SHOW STORAGES", "SHOW STORAGES" },
+        { "SHOW STATS FOR TABLE app.t", "SHOW STATS app.t" },
+        { "SHOW TABLE STATS t", "SHOW STATS .t" },
+        { "SHOW COLUMNS FROM t", "DESCRIBE .t" },
+        { "DESCRIBE TABLE app.t", "DESCRIBE app.t" },
+        { "DESC TABLE t HISTORY", "DESCRIBE .t" },
+        { "DESCRIBE t", "DESCRIBE .t" },
+        { "desc \"table\"", "DESCRIBE .table" },
+        { "DESCRIBE app.t x", "INVALID_SQL@15 syntax error at or near \"x\"" },
+        { "DROP TABLE t", "DROP TABLE .t" },
+        { "DROP USER TABLE IF EXISTS app.t", "DROP TABLE app.t if-exists" },
+        { "DROP SHARED TABLE kalam.app.t", "DROP TABLE app.t" },
+        { "DROP STREAM TABLE app.user.t", "DROP TABLE app.t" },
+        { "DROP TABLE a.b.c", "INVALID_SQL@11 Table name has too many parts: expected namespace.table" },
+        { "DROP TABLE a.b.c.d.e", "INVALID_SQL@19 syntax error at or near \"e\"" },
+        { "DROP TABLE 'x'", "INVALID_SQL@11 syntax error at a string literal" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void users_are_made_changed_and_dropped_without_echoing_secrets(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "CREATE USER bob WITH PASSWORD 'it''s' ROLE dba",
+          "CREATE USER 'bob' password change=0 secret=it's role=dba secret" },
+        { "CREATE USER 'Bob@x' WITH PASSWORD 'p' ROLE 'user' EMAIL 'b@x'",
+          "CREATE USER 'Bob@x' password change=0 secret=p role=user email=b@x secret" },
+        { "CREATE USER Bob WITH OAUTH '{\"provider\":\"g\",\"subject\":\"1\"}' ROLE user",
+          "CREATE USER 'Bob' oauth change=0 secret={\"provider\":\"g\",\"subject\":\"1\"} role=user secret" },
+        { "CREATE USER b WITH OIDC '{}' ROLE user", "CREATE USER 'b' oauth change=0 secret={} role=user secret" },
+        { "CREATE USER b WITH INTERNAL ROLE system", "CREATE USER 'b' internal change=0 role=system secret" },
+        { "CREATE USER b WITH PASSWORD ROLE user", "INVALID_SQL@28 Password required for WITH PASSWORD" },
+        { "CREATE USER b WITH PASSWORD 'p'", "INVALID_SQL@31 CREATE USER requires a ROLE clause" },
+        { "CREATE USER b WITH OAUTH ROLE user",
+          "INVALID_SQL@25 OAuth user requires JSON payload with provider and subject" },
+        { "CREATE USER b WITH PASSWORD 'p' 'q' ROLE user", "INVALID_SQL@32 syntax error at a string literal" },
+        { "CREATE USER b PASSWORD 'p'", "INVALID_SQL@14 syntax error at or near \"PASSWORD\"" },
+        { "ALTER USER b SET PASSWORD 'new'", "ALTER USER 'b' password change=0 secret=new secret" },
+        { "ALTER USER b SET ROLE service", "ALTER USER 'b' password change=1 role=service secret" },
+        { "ALTER USER \"B\" SET EMAIL 'x@y'", "ALTER USER 'B' password change=2 email=x@y secret" },
+        { "ALTER USER b SET NAME 'x'", "INVALID_SQL@17 syntax error at or near \"NAME\"" },
+        { "DROP USER b", "DROP USER 'b' password change=0" },
+        { "DROP USER IF EXISTS 'b'", "DROP USER 'b' if-exists password change=0" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void statements_of_other_systems_are_refused_by_name(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "ALTER NAMESPACE n SET OPTIONS (a = 1)", "INVALID_SQL@0 Unsupported statement type: ALTER NAMESPACE" },
+        { "ALTER TABLE t ADD COLUMN x INT", "INVALID_SQL@0 Unsupported statement type: ALTER TABLE" },
+        { "ALTER USER TABLE t ADD x INT", "INVALID_SQL@0 Unsupported statement type: ALTER USER TABLE" },
+        { "CREATE VIEW v AS SELECT 1", "INVALID_SQL@0 Unsupported statement type: CREATE VIEW" },
+        { "CREATE OR REPLACE VIEW v AS SELECT 1", "INVALID_SQL@0 Unsupported statement type: CREATE OR REPLACE VIEW" },
+        { "EXPLAIN SELECT 1", "INVALID_SQL@0 Unsupported statement type: EXPLAIN" },
+        { "BEGIN", "INVALID_SQL@0 Unsupported statement type: BEGIN" },
+        { "SUBSCRIBE TO t", "INVALID_SQL@0 Unsupported statement type: SUBSCRIBE" },
+        { "STORAGE FLUSH TABLE t", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
+        { "STORAGE FLUSH ALL", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
+        { "BACKUP DATABASE TO 'x'", "INVALID_SQL@0 Unsupported statement type: BACKUP" },
+        { "EXECUTE AS USER 'x' (SELECT 1)", "INVALID_SQL@0 Unsupported statement type: EXECUTE AS USER" },
+        { "CREATE TOPIC a.b", "INVALID_SQL@0 Unsupported statement type: CREATE TOPIC" },
+        { "CLUSTER LIST", "INVALID_SQL@0 Unsupported statement type: CLUSTER" },
+        { "KILL JOB 'x'", "INVALID_SQL@0 Unsupported statement type: KILL" },
+        { "SHOW MANIFEST", "INVALID_SQL@0 Unsupported statement type: SHOW MANIFEST" },
+        { "SHOW search_path", "INVALID_SQL@0 Unsupported statement type: SHOW" },
+        { "SET threads = 4", "INVALID_SQL@0 Unsupported statement type: SET" },
+        { "RESET ALL", "INVALID_SQL@0 Unsupported statement type: RESET" },
+        { "TRUNCATE t", "INVALID_SQL@0 Unsupported statement type: TRUNCATE" },
+        { "GRANT ALL ON t TO x", "INVALID_SQL@0 Unsupported statement type: GRANT" },
+        { "COPY t TO '/tmp/x'", "INVALID_SQL@0 Unsupported statement type: COPY" },
+        { "COPY (SELECT 1) TO '/tmp/x'", "INVALID_SQL@0 Unsupported statement type: COPY" },
+        { "ATTACH '/tmp/x.db'", "INVALID_SQL@0 Unsupported statement type: ATTACH" },
+        { "PRAGMA database_list", "INVALID_SQL@0 Unsupported statement type: PRAGMA" },
+        { "INSTALL httpfs", "INVALID_SQL@0 Unsupported statement type: INSTALL" },
+        { "LOAD httpfs", "INVALID_SQL@0 Unsupported statement type: LOAD" },
+        { "CALL pragma_version()", "INVALID_SQL@0 Unsupported statement type: CALL" },
+        { "DO $$ x $$", "INVALID_SQL@0 Unsupported statement type: DO" },
+        { "VACUUM", "INVALID_SQL@0 Unsupported statement type: VACUUM" },
+        { "CHECKPOINT", "INVALID_SQL@0 Unsupported statement type: CHECKPOINT" },
+        { "CREATE UNIQUE INDEX i ON t (a)", "INVALID_SQL@0 Unsupported statement type: CREATE UNIQUE INDEX" },
+        { "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'x'",
+          "INVALID_SQL@0 Unsupported statement type: CREATE FUNCTION" },
+        { "PREPARE p AS SELECT 1", "INVALID_SQL@0 Unsupported statement type: PREPARE" },
+        { "MERGE INTO t USING s ON a = b WHEN MATCHED THEN DELETE", "INVALID_SQL@0 Unsupported statement type: MERGE" },
+        { "IMPORT DATABASE 'x'", "INVALID_SQL@0 Unsupported statement type: IMPORT" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void the_grammar_says_where_it_stops(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SELEC 1", "INVALID_SQL@0 syntax error at or near \"SELEC\"" },
+        { "FOO", "INVALID_SQL@0 syntax error at or near \"FOO\"" },
+        { "CREATE FOO", "INVALID_SQL@7 syntax error at or near \"FOO\"" },
+        { "SELECT * FORM users", "INVALID_SQL@9 syntax error at or near \"FORM\"" },
+        { "SELECT '\xC3"
+          "\xA4"
+          "', * FORM users",
+          "INVALID_SQL@15 syntax error at or near \"FORM\"" },
+        { "SELECT 1 +", "INVALID_SQL@10 syntax error at end of input" },
+        { "SELECT $0", "INVALID_SQL@7 there is no parameter $0" },
+        { "SELECT $70000", "INVALID_SQL@7 there is no parameter $70000" },
+        { "SELECT \"a", "INVALID_SQL@7 unterminated quoted string" },
+        { "()", "INVALID_SQL@1 syntax error at or near \")\"" },
+        { "VALUES (1)", "QUERY" },
+        { "WITH a AS (SELECT 1) SELECT * FROM a", "QUERY" },
+        { "TABLE users", "QUERY" },
+        { "(SELECT 1)", "QUERY" },
+        { "SELECT $3, $1", "QUERY params=3" },
+        { "SELECT 1; SELECT 2", "INVALID_SQL@-1 cannot run more than one statement at a time" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(namespaces_are_made_dropped_and_used),
+        TEST(tables_are_shown_described_and_dropped),
+        TEST(users_are_made_changed_and_dropped_without_echoing_secrets),
+        TEST(statements_of_other_systems_are_refused_by_name),
+        TEST(the_grammar_says_where_it_stops),
+    };
+    return cmocka_run_group_tests_name("statement", tests, NULL, NULL);
+}
