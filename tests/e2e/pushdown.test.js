@@ -108,7 +108,8 @@ for (const type of Object.keys(TYPES)) {
             const table = `app.${name}${Object.keys(TYPES).indexOf(type)}`;
             const [pushed, whole] = [where, `(${where}) IS TRUE`].map((text) => shape(text).replaceAll('TABLE', table));
             const sent = params.length > 0 ? params : undefined;
-            const [fast, slow] = [await alice.sqlRaw(pushed, sent), await alice.sqlRaw(whole, sent)];
+            const ask = (text) => alice.sqlRaw(text, sent).catch((error) => assert.fail(`${error.message}: ${text} ${JSON.stringify(params)}`));
+            const [fast, slow] = [await ask(pushed), await ask(whole)];
             if (fast.status === 200 && slow.status === 200) {
                 answered += 1;
                 assert.deepStrictEqual(fast.json.results[0].rows, slow.json.results[0].rows, `${pushed} ${JSON.stringify(params)}`);

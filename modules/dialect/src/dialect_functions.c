@@ -70,7 +70,6 @@ const kdb_function_def kdb_function_defs[] = {
     { "ceil", NULL, KDB_FUNCTION_SCALAR },
     { "ceiling", NULL, KDB_FUNCTION_SCALAR },
     { "century", NULL, KDB_FUNCTION_SCALAR },
-    { "char", "chr", KDB_FUNCTION_SCALAR },
     { "char_length", NULL, KDB_FUNCTION_SCALAR },
     { "character_length", NULL, KDB_FUNCTION_SCALAR },
     { "chr", NULL, KDB_FUNCTION_SCALAR },

@@ -25,16 +25,23 @@ typedef struct guard {
 } guard;
 
 /* Operators spelled as words. Words that only may be operators are here too. */
-static const char *const chain_words[] = { "NOT",   "IS",      "ISNULL", "NOTNULL",  "COLLATE", "AT",      "LIKE",
-                                           "ILIKE", "SIMILAR", "IN",     "OVERLAPS", "BETWEEN", "OPERATOR" };
+static const char *const chain_words[] = {
+    /* each may be one operator */
+    "NOT",   "IS",      "ISNULL", "NOTNULL",  "COLLATE", "AT",      "LIKE",
+    "ILIKE", "SIMILAR", "IN",     "OVERLAPS", "BETWEEN", "OPERATOR"
+};
 /* Reserved words that end an expression. Words that can be names must not be here. */
-static const char *const expression_ends[] = { "OR", "WHEN",  "THEN",  "ELSE",   "WHERE",
-                                               "ON", "GROUP", "ORDER", "HAVING", "LIMIT" };
+static const char *const expression_ends[] = {
+    /* they cannot be names */
+    "OR", "WHEN", "THEN", "ELSE", "WHERE", "ON", "GROUP", "ORDER", "HAVING", "LIMIT"
+};
 static const char *const set_words[] = { "UNION", "INTERSECT", "EXCEPT" };
 /* Written with () by users, without by the grammar. */
-static const char *const value_functions[] = { "CURRENT_USER", "CURRENT_ROLE",      "SESSION_USER",
-                                               "USER",         "CURRENT_TIMESTAMP", "CURRENT_DATE",
-                                               "CURRENT_TIME", "LOCALTIMESTAMP",    "LOCALTIME" };
+static const char *const value_functions[] = {
+    /* the session, then the clock */
+    "CURRENT_USER", "CURRENT_ROLE", "SESSION_USER",   "USER",     "CURRENT_TIMESTAMP",
+    "CURRENT_DATE", "CURRENT_TIME", "LOCALTIMESTAMP", "LOCALTIME"
+};
 
 static bool is_one_of(const kdbi_token *token, const char *const *words, size_t nwords)
 {

@@ -5,8 +5,11 @@
 enum { TITLE_MAX = 64 };
 
 /* Words that end a select list's item; within an item they come in brackets only. */
-static const char *const item_ends[] = { "FROM",   "WHERE", "GROUP", "HAVING", "WINDOW",    "ORDER",  "LIMIT",
-                                         "OFFSET", "FETCH", "FOR",   "UNION",  "INTERSECT", "EXCEPT", "INTO" };
+static const char *const item_ends[] = {
+    /* in the order of the clauses */
+    "FROM",   "WHERE", "GROUP", "HAVING", "WINDOW",    "ORDER",  "LIMIT",
+    "OFFSET", "FETCH", "FOR",   "UNION",  "INTERSECT", "EXCEPT", "INTO"
+};
 
 static bool ends_item(const kdbi_token *token, const kdbi_token *prev, int depth)
 {

@@ -68,11 +68,12 @@ static const type_name type_names[] = {
 };
 
 /* Types of other systems that are known, and refused by name (sql.md 4). */
-static const char *const unsupported_types[] = { "tinyint",  "int1",     "uint8",    "uint16",     "uint32",
-                                                 "uint64",   "unsigned", "utinyint", "usmallint",  "uinteger",
-                                                 "ubigint",  "array",    "enum",     "set",        "struct",
-                                                 "interval", "map",      "bit",      "hugeint",    "money",
-                                                 "xml",      "union",    "timetz",   "timestamptz" };
+static const char *const unsupported_types[] = {
+    /* integers, then collections, then the rest */
+    "tinyint",   "int1",     "uint8",   "uint16", "uint32", "uint64", "unsigned", "utinyint",
+    "usmallint", "uinteger", "ubigint", "array",  "enum",   "set",    "struct",   "interval",
+    "map",       "bit",      "hugeint", "money",  "xml",    "union",  "timetz",   "timestamptz"
+};
 
 static bool has_suffix(kdb_sv word, const char *suffix)
 {

@@ -348,8 +348,8 @@ static void changes_select_keys_versions_and_values(void **state)
         { "INSERT INTO users (id) SELECT id FROM orders",
           "SELECT \"orders\".\"id\" FROM kdb_scan(0) AS \"orders\" ORDER BY \"orders\".\"_seq\"" },
         { "UPDATE users SET age = age + 1, name = $1 WHERE id = $2",
-          "SELECT \"users\".\"_key\", \"users\".\"_seq\", (\"users\".\"age\" + 1), $1 FROM kdb_scan(0) AS \"users\" "
-          "WHERE (\"users\".\"id\" = $2)" },
+          "WITH \"kdb_unused\" AS (SELECT CAST($1 AS VARCHAR)) SELECT \"users\".\"_key\", \"users\".\"_seq\", "
+          "(\"users\".\"age\" + 1) FROM kdb_scan(0) AS \"users\" WHERE (\"users\".\"id\" = $2)" },
         { "UPDATE app.users u SET age = o.total FROM orders o WHERE o.user_id = u.id",
           "SELECT DISTINCT ON (\"u\".\"_key\") \"u\".\"_key\", \"u\".\"_seq\", \"o\".\"total\" FROM kdb_scan(0) AS "
           "\"u\", kdb_scan(1) AS \"o\" WHERE (\"o\".\"user_id\" = \"u\".\"id\")" },

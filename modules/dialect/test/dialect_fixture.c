@@ -159,7 +159,9 @@ static void add_change(const char *verb, const kdb_change *change)
     kdb_buf_printf(&text, "%s", verb);
     add_table(&change->table);
     for (size_t i = 0; i < change->ncolumns; i++) {
-        kdb_buf_printf(&text, " %.*s", KDB_SV_ARG(change->columns[i].name));
+        kdb_buf_printf(&text, " [%.*s = ", KDB_SV_ARG(change->columns[i].name));
+        add_cell(&change->cells[i]);
+        kdb_buf_append_byte(&text, ']');
     }
 }
 

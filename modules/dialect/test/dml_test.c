@@ -66,7 +66,7 @@ static void changes_name_their_columns_and_need_a_where(void **state)
         { "UPDATE users SET (age, name) = ROW(1, 'x') WHERE id = 1", "UPDATE .users age name" },
         { "UPDATE users SET age = 1 FROM orders WHERE orders.id = users.id", "UPDATE .users age" },
         { "UPDATE users SET age = 1", "STMT_INVALID_SQL@-1 UPDATE requires a WHERE clause" },
-        { "UPDATE users SET age = DEFAULT WHERE id = 1", "INVALID_SQL@17 DEFAULT in UPDATE is not supported" },
+        { "UPDATE users SET age = DEFAULT WHERE id = 1", "UPDATE .users age" },
         { "UPDATE users SET (age, name) = (SELECT 1, 'x') WHERE id = 1",
           "INVALID_SQL@18 Assigning several columns from anything but a row is not supported" },
         { "UPDATE users SET (age, name) = (1) WHERE id = 1",
