@@ -240,6 +240,26 @@ test('users are told what does not fit, too', async () => {
     await assertAlive();
 });
 
+test('NULL and other parameters wherever one may stand', async () => {
+    const places = ['SELECT count($1) AS x', 'SELECT max($1) AS x', 'SELECT ($1, 1) AS x', 'SELECT ARRAY[$1] AS x', "SELECT $1::JSON -> 'a' AS x", "SELECT $1 ->> 'a' AS x", 'SELECT (SELECT $1) AS x', 'SELECT $1 AS x',
+        'SELECT id FROM app.notes WHERE (id, title) < ($1, title)', 'SELECT id FROM app.notes WHERE (id, title) IN (($1, title))', 'SELECT id FROM app.notes WHERE id = $1', 'SELECT id FROM app.notes WHERE id IN ($1)', 'SELECT id FROM app.notes WHERE $1',
+        'SELECT id FROM app.notes WHERE id = ANY (ARRAY[$1])', 'SELECT id FROM app.notes LIMIT $1', 'SELECT id FROM app.notes OFFSET $1', 'SELECT id FROM app.notes ORDER BY $1', 'SELECT id FROM app.notes GROUP BY id, $1', 'SELECT id FROM app.notes GROUP BY id HAVING $1',
+        'SELECT CASE $1 WHEN 1 THEN 2 END AS x', 'SELECT CASE WHEN $1 THEN 2 END AS x', 'SELECT coalesce($1) AS x', 'SELECT nullif($1, $1) AS x', 'SELECT upper($1) AS x', 'SELECT abs($1) AS x', 'SELECT now() - $1 AS x', 'SELECT extract(year FROM $1) AS x', 'SELECT repeat($1, 3) AS x',
+        'SELECT lag($1) OVER () AS x FROM app.notes', 'SELECT sum($1) OVER (PARTITION BY $1) AS x FROM app.notes', 'SELECT string_agg($1, $1) AS x', 'VALUES ($1)', 'SELECT * FROM (VALUES ($1)) t (a)', 'SELECT 1 UNION SELECT $1', 'WITH x AS (SELECT $1 AS a) SELECT a FROM x', 'WITH RECURSIVE n (i) AS (SELECT $1 UNION ALL SELECT i FROM n WHERE false) SELECT i FROM n',
+        "SELECT $1 LIKE 'a' AS x", 'SELECT $1 IS NULL AS x', 'SELECT $1 BETWEEN $1 AND $1 AS x', 'SELECT -$1 AS x', 'SELECT NOT $1 AS x', 'SELECT $1 || $1 AS x', 'SELECT $1::UUID AS x', 'SELECT $1::BYTES AS x', 'SELECT CAST($1 AS DECIMAL(5,2)) AS x', 'SELECT INTERVAL $1 AS x',
+        'INSERT INTO app.products (sku, name) SELECT $1, $1 WHERE false', 'UPDATE app.notes SET title = $1 WHERE id = $1 AND false', 'DELETE FROM app.notes WHERE title = $1 AND false', 'SELECT cosine_distance($1, $1) AS x', "SELECT json_get_str($1, 'a') AS x", 'SELECT n.id FROM app.notes n JOIN app.notes m ON n.id = $1'];
+    for (const sql of places) {
+        for (const value of [null, 1, 1.5, true, 'x', '', '2026-01-01', 9007199254740993n, -1, 1e308]) {
+            const body = JSON.stringify({ sql, params: [typeof value === 'bigint' ? 'BIG' : value] }).replace('"BIG"', String(value));
+            const answer = await root.post('/v1/api/sql', body).catch((error) => assert.fail(`${sql} [${value}]: ${error.message}`));
+            assert.ok(answer.status === 200 || answer.status === 400, `${sql} [${value}]: ${answer.text}`);
+            const columns = answer.json.results[0]?.schema;
+            assert.ok(columns === undefined || columns.length > 0, `${sql} [${value}]: no columns: ${answer.text}`);
+        }
+    }
+    await assertAlive();
+});
+
 test('statements that are too much', async () => {
     const cases = [
         `SELECT ${'('.repeat(5000)}1${')'.repeat(5000)}`,

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 static int64_t option_us(const kdb_options *options, kdb_option_id id)
 {
@@ -112,12 +112,11 @@ void kdb_api_drain(kdb_api *api, int64_t grace_us)
     kdb_mutex_unlock(&api->lock);
 }
 
+/* The one that accepts first: it gives connections to the others. */
 static void stop_loops(kdb_api *api)
 {
     for (size_t i = 0; i < api->nloops; i++) {
         kdbi_loop_stop(&api->loops[i]);
-    }
-    for (size_t i = 0; i < api->nloops; i++) {
         kdb_thread_join(&api->loops[i].thread);
     }
     kdb_free(api->loops);

@@ -2,7 +2,7 @@
  * caller's own origin, since browsers refuse `*` together with credentials. */
 #include <string.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 static kdb_sv without_slash(kdb_sv origin)
 {

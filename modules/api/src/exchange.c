@@ -5,7 +5,7 @@
  * An answer is kept back until it is complete, so that an error can still become a proper error response. One that grows
  * past KDBI_PIECES_HELD pieces is streamed instead: the worker hands pieces over and waits while too many are not taken,
  * so that a request's memory does not grow with its answer. */
-#include "api_int.h"
+#include "net_int.h"
 
 enum { IDLE_MAX = 128, IDLE_BUF_MAX = 16 * 1024, PIECE_SLACK = 4096 };
 
@@ -233,7 +233,7 @@ static bool must_send(kdbi_exchange *ex) KDB_REQUIRES(ex->lock)
 
 static void send_message(kdbi_exchange *ex)
 {
-    h2o_multithread_send_message(&ex->loop->answers, &ex->message);
+    kdbi_loop_post(ex->loop, &ex->loop->answers, &ex->message);
 }
 
 /* Waits until the client has taken something; false when it has gone. One that only stops reading is gone too after a

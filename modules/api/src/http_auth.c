@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 enum { USER_MAX = 128, PASSWORD_MAX = 256, EMAIL_MAX = 320 };
 

@@ -1,6 +1,6 @@
 /* http_health.c - GET /health and GET /v1/api/healthcheck: the process runs and its net thread answers. Static, so that it
  * costs nothing and says nothing of the data. */
-#include "api_int.h"
+#include "net_int.h"
 
 void kdbi_get_health(kdbi_call *call)
 {

@@ -1,6 +1,6 @@
 /* http_sql.c - POST /v1/api/sql and POST /api/sql: the net thread decodes the body and hands the request to core; workers
  * (or the committer) encode the answer; the net thread sends it. */
-#include "api_int.h"
+#include "net_int.h"
 
 /* ---- kdb_reply: called by the threads that run the statements ---- */
 

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 static uint16_t port_of(int fd)
 {

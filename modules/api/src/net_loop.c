@@ -6,11 +6,12 @@
  * H2O then sees the end of the connection as if the client had closed it. Its own timeout is set beyond ours. */
 #include <errno.h>
 #include <linux/tcp.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 enum { ACCEPT_BATCH = 64, LINGER_US = 5 * 1000000, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
 
@@ -23,12 +24,20 @@ typedef struct note {
     int fd; /* NOTE_CONNECTION */
 } note;
 
+/* H2O lets go of its queue's lock before it wakes the loop, so a loop that ends waits until nobody is in here. */
+void kdbi_loop_post(kdbi_loop *loop, h2o_multithread_receiver_t *receiver, h2o_multithread_message_t *message)
+{
+    atomic_fetch_add(&loop->senders, 1);
+    h2o_multithread_send_message(receiver, message);
+    atomic_fetch_sub(&loop->senders, 1);
+}
+
 static void post_note(kdbi_loop *loop, note_kind kind, int fd)
 {
     note *n = KDB_NEW(note);
     n->kind = kind;
     n->fd = fd;
-    h2o_multithread_send_message(&loop->notes, &n->message);
+    kdbi_loop_post(loop, &loop->notes, &n->message);
 }
 
 /* ---- the life of a connection ---- */
@@ -458,6 +467,9 @@ static void tear_down(kdbi_loop *loop)
         kdbi_exchange *ex = loop->idle;
         loop->idle = ex->next_idle;
         kdbi_exchange_free(ex);
+    }
+    while (atomic_load(&loop->senders) > 0) {
+        (void)sched_yield();
     }
     h2o_timeout_unlink(&loop->sweep);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->answers);

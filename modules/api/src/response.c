@@ -2,7 +2,7 @@
  * (wire-protocol.md 2.1). Also rewrites what H2O answers without asking us, so that clients see JSON there too. */
 #include <string.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 typedef struct reason {
     int status;

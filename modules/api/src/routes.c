@@ -2,7 +2,7 @@
  * its errors have. Everything here runs on the net thread. */
 #include <string.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 const kdb_route_def kdb_route_defs[] = {
     { KDB_HTTP_POST, "/v1/api/sql", KDB_ROUTE_BEARER, "Run SQL statements" },

@@ -13,7 +13,7 @@
 /* Those above come first: cmocka.h needs them. */
 #include <cmocka.h>
 
-#include "api_int.h"
+#include "net_int.h"
 
 #define assert_sv(actual, expected)                                                                                    \
     do {                                                                                                               \

@@ -91,7 +91,7 @@ static void add_expr(cell_builder *builder, PgQuery__Node *val, kdb_cell *cell)
         builder->exprs_cap = builder->exprs_cap == 0 ? 8 : builder->exprs_cap * 2;
         PgQuery__Node **grown = KDB_ARENA_ARRAY(arena, PgQuery__Node *, builder->exprs_cap);
         if (exprs->n_target_list != 0) {
-            memcpy(grown, exprs->target_list, exprs->n_target_list * sizeof *grown);
+            memcpy(grown, exprs->target_list, exprs->n_target_list * sizeof(void *));
         }
         exprs->target_list = grown;
     }
@@ -290,7 +290,7 @@ static PgQuery__SelectStmt *change_select(kdb_arena *arena, PgQuery__RangeVar *t
     select->from_clause = KDB_ARENA_ARRAY(arena, PgQuery__Node *, nothers + 1);
     select->from_clause[0] = range_var_node(arena, target);
     if (nothers != 0) {
-        memcpy(select->from_clause + 1, others, nothers * sizeof *others);
+        memcpy(select->from_clause + 1, others, nothers * sizeof(void *));
     }
     return select;
 }

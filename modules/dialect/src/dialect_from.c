@@ -68,7 +68,7 @@ static uint32_t take_slot(kdbi_binding *b, const kdb_bind_table *table)
         const kdb_bind_table **slots = KDB_ARENA_ARRAY(b->arena, const kdb_bind_table *, b->tables_cap);
         if (bound->ntables != 0) {
             memcpy(tables, bound->tables, bound->ntables * sizeof *tables);
-            memcpy(slots, b->slots, bound->ntables * sizeof *slots);
+            memcpy(slots, b->slots, bound->ntables * sizeof(void *));
         }
         bound->tables = tables;
         b->slots = slots;

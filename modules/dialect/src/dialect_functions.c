@@ -296,7 +296,6 @@ const kdb_function_def kdb_function_defs[] = {
     { "percentile_cont", NULL, KDB_FUNCTION_AGGREGATE },
     { "percentile_disc", NULL, KDB_FUNCTION_AGGREGATE },
     { "pi", NULL, KDB_FUNCTION_SCALAR },
-    { "position", "strpos", KDB_FUNCTION_SCALAR },
     { "pow", NULL, KDB_FUNCTION_SCALAR },
     { "power", NULL, KDB_FUNCTION_SCALAR },
     { "prefix", NULL, KDB_FUNCTION_SCALAR },

@@ -382,17 +382,16 @@ static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
     return KDB_OK;
 }
 
-static kdb_status emit_between(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv words, kdb_buf *out)
+/* (x <words> low AND high) */
+static kdb_status emit_range(const kdbi_expr *e, const PgQuery__Node *x, kdb_sv words, const PgQuery__Node *low,
+                             const PgQuery__Node *high, kdb_buf *out)
 {
-    if (expr->rexpr == NULL || expr->rexpr->node_case != PG_QUERY__NODE__NODE_LIST || expr->rexpr->list->n_items != 2) {
-        return refuse(e, expr, "BETWEEN");
-    }
     kdb_buf_append_byte(out, '(');
-    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    KDB_TRY(kdbi_emit_expr(e, x, out));
     kdb_buf_append_sv(out, words);
-    KDB_TRY(emit_side(e, expr->rexpr->list->items[0], expr->lexpr, out));
+    KDB_TRY(emit_side(e, low, x, out));
     kdb_buf_append_lit(out, " AND ");
-    KDB_TRY(emit_side(e, expr->rexpr->list->items[1], expr->lexpr, out));
+    KDB_TRY(emit_side(e, high, x, out));
     kdb_buf_append_byte(out, ')');
     return KDB_OK;
 }
@@ -400,21 +399,32 @@ static kdb_status emit_between(const kdbi_expr *e, const PgQuery__AExpr *expr, k
 /* (x BETWEEN a AND b OR x BETWEEN b AND a), which the engine has no word for. */
 static kdb_status emit_symmetric(const kdbi_expr *e, const PgQuery__AExpr *expr, bool negated, kdb_buf *out)
 {
+    PgQuery__Node *const *ends = expr->rexpr->list->items;
     kdb_buf_append_sv(out, negated ? KDB_SV("(NOT (") : KDB_SV("("));
-    KDB_TRY(emit_between(e, expr, KDB_SV(" BETWEEN "), out));
+    KDB_TRY(emit_range(e, expr->lexpr, KDB_SV(" BETWEEN "), ends[0], ends[1], out));
     kdb_buf_append_lit(out, " OR ");
-    PgQuery__List swapped = *expr->rexpr->list;
-    PgQuery__Node *items[2] = { swapped.items[1], swapped.items[0] };
-    swapped.items = items;
-    PgQuery__Node list = { .node_case = PG_QUERY__NODE__NODE_LIST, .list = &swapped };
-    PgQuery__AExpr turned = *expr;
-    turned.rexpr = &list;
     if (out->overflow) { /* nested, the text doubles each time */
         return KDBI_REFUSE(e->b, expr->location, "the statement is too large");
     }
-    KDB_TRY(emit_between(e, &turned, KDB_SV(" BETWEEN "), out));
+    KDB_TRY(emit_range(e, expr->lexpr, KDB_SV(" BETWEEN "), ends[1], ends[0], out));
     kdb_buf_append_sv(out, negated ? KDB_SV("))") : KDB_SV(")"));
     return KDB_OK;
+}
+
+static kdb_status emit_between(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    if (expr->rexpr == NULL || expr->rexpr->node_case != PG_QUERY__NODE__NODE_LIST || expr->rexpr->list->n_items != 2) {
+        return refuse(e, expr, "BETWEEN");
+    }
+    PgQuery__Node *const *ends = expr->rexpr->list->items;
+    switch (expr->kind) {
+    case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:
+        return emit_range(e, expr->lexpr, KDB_SV(" BETWEEN "), ends[0], ends[1], out);
+    case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN:
+        return emit_range(e, expr->lexpr, KDB_SV(" NOT BETWEEN "), ends[0], ends[1], out);
+    default:
+        return emit_symmetric(e, expr, expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM, out);
+    }
 }
 
 /* x = ANY (array) */
@@ -454,13 +464,10 @@ kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
         return emit_similar(e, expr, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:
-        return emit_between(e, expr, KDB_SV(" BETWEEN "), out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN:
-        return emit_between(e, expr, KDB_SV(" NOT BETWEEN "), out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN_SYM:
-        return emit_symmetric(e, expr, false, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM:
-        return emit_symmetric(e, expr, true, out);
+        return emit_between(e, expr, out);
     default:
         return KDBI_REFUSE(e->b, expr->location, "this operator is not supported");
     }

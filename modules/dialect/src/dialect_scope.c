@@ -52,7 +52,7 @@ kdb_status kdbi_scope_add(kdbi_binding *b, kdbi_scope *scope, kdbi_relation *rel
         scope->relations_cap = scope->relations_cap == 0 ? 4 : scope->relations_cap * 2;
         kdbi_relation **grown = KDB_ARENA_ARRAY(b->arena, kdbi_relation *, scope->relations_cap);
         if (scope->nrelations != 0) {
-            memcpy(grown, scope->relations, scope->nrelations * sizeof *grown);
+            memcpy(grown, scope->relations, scope->nrelations * sizeof(void *));
         }
         scope->relations = grown;
     }
@@ -374,6 +374,7 @@ static bool find_alias(const kdbi_scope *scope, kdb_sv name, kdbi_found *out)
 static kdb_status resolve_bare(kdbi_binding *b, const kdbi_scope *scope, const reference *ref, kdbi_found *out)
 {
     bool found = false;
+    KDB_ASSERT(scope != NULL);
     for (const kdbi_scope *at = scope; at != NULL && !found; at = at->outer) {
         KDB_TRY(find_visible(b, at, ref, out, &found));
     }

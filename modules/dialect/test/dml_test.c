@@ -59,14 +59,15 @@ static void changes_name_their_columns_and_need_a_where(void **state)
 {
     (void)state;
     static const text_case cases[] = {
-        { "UPDATE users SET age = 1 WHERE id = 1", "UPDATE .users age" },
+        { "UPDATE users SET age = 1 WHERE id = 1", "UPDATE .users [age = BIGINT 1]" },
         { "UPDATE app.users AS u SET age = u.age + 1, \"Name\" = $1 WHERE id = $2",
-          "UPDATE app.users age name params=2" },
-        { "UPDATE users SET (age, name) = (1, 'x') WHERE id = 1", "UPDATE .users age name" },
-        { "UPDATE users SET (age, name) = ROW(1, 'x') WHERE id = 1", "UPDATE .users age name" },
-        { "UPDATE users SET age = 1 FROM orders WHERE orders.id = users.id", "UPDATE .users age" },
+          "UPDATE app.users [age = expr 0] [name = $1] params=2" },
+        { "UPDATE users SET (age, name) = (1, 'x') WHERE id = 1", "UPDATE .users [age = BIGINT 1] [name = TEXT x]" },
+        { "UPDATE users SET (age, name) = ROW(1, 'x') WHERE id = 1", "UPDATE .users [age = BIGINT 1] [name = TEXT x]" },
+        { "UPDATE users SET age = 1 FROM orders WHERE orders.id = users.id", "UPDATE .users [age = BIGINT 1]" },
         { "UPDATE users SET age = 1", "STMT_INVALID_SQL@-1 UPDATE requires a WHERE clause" },
-        { "UPDATE users SET age = DEFAULT WHERE id = 1", "UPDATE .users age" },
+        { "UPDATE users SET age = DEFAULT, name = upper($1), price = -1.5, at = now(), doc = $2 WHERE id = 1",
+          "UPDATE .users [age = DEFAULT] [name = expr 0] [price = DECIMAL(2,1) -1.5] [at = now()] [doc = $2] params=2" },
         { "UPDATE users SET (age, name) = (SELECT 1, 'x') WHERE id = 1",
           "INVALID_SQL@18 Assigning several columns from anything but a row is not supported" },
         { "UPDATE users SET (age, name) = (1) WHERE id = 1",
@@ -82,7 +83,7 @@ static void changes_name_their_columns_and_need_a_where(void **state)
         { "DELETE FROM users", "STMT_INVALID_SQL@-1 DELETE requires a WHERE clause" },
         { "DELETE FROM users WHERE id = 1 RETURNING *", "INVALID_SQL@41 RETURNING is not supported" },
         { "UPDATE users SET a234567890123456789012345678901234567890123456789012345678901234 = 1 WHERE TRUE",
-          "UPDATE .users a234567890123456789012345678901234567890123456789012345678901234" },
+          "UPDATE .users [a234567890123456789012345678901234567890123456789012345678901234 = BIGINT 1]" },
     };
     CHECK_CASES(cases, parsed);
 }

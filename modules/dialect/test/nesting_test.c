@@ -1,10 +1,10 @@
-/* nesting_test.c - statements of a mebibyte made to exhaust the stack, the memory or our patience. The work runs on a
- * thread with the stack of a worker; each answer comes at all, and most of them is "no". */
+/* nesting_test.c - long statements made to exhaust the stack, the memory or our patience, a quarter of the longest request
+ * each. They run on a thread with the stack of a worker; an answer comes to each, and to most it is "no". */
 #include <pthread.h>
 
 #include "dialect_fixture.h"
 
-enum { TEXT_MAX = 1 << 20, WORKER_STACK = 8 << 20 };
+enum { TEXT_MAX = 1 << 18, WORKER_STACK = 8 << 20 };
 
 /* `head`, then `part` `count` times (as often as fits for 0), `middle`, `closing` as often, `tail`. */
 typedef struct bomb {
