@@ -224,8 +224,14 @@ class Server {
     }
 }
 
-function startServer(settings) {
-    return new Server(settings).start();
+async function startServer(settings) {
+    const server = new Server(settings);
+    try {
+        return await server.start();
+    } catch (error) {
+        server.remove();
+        throw error;
+    }
 }
 
 // For a test file: one server, started and set up before its tests, stopped after them. A further `before` of the file

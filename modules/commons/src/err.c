@@ -57,6 +57,7 @@ const kdb_status_def kdb_status_defs[KDB_STATUS_COUNT] = {
     [KDB_STMT_INVALID_SQL] = { "STMT_INVALID_SQL", EXECUTION_CODE, 400, "42601", "Invalid SQL: ", true, false, NULL },
     [KDB_EXECUTION] = { "EXECUTION", EXECUTION_CODE, 400, "22000", "Execution error: ", false, false,
                         EXECUTION_HIDDEN },
+    [KDB_ARITHMETIC] = { "ARITHMETIC", EXECUTION_CODE, 400, "22003", "Execution error: ", true, false, NULL },
     [KDB_CONSTRAINT] = { "CONSTRAINT", EXECUTION_CODE, 400, "23000", "Constraint violation: ", true, false, NULL },
     [KDB_CONFLICT] = { "CONFLICT", EXECUTION_CODE, 400, "40001", "Conflict: ", true, true, NULL },
     [KDB_IDEMPOTENT_CONFLICT] = { "IDEMPOTENT_CONFLICT", EXECUTION_CODE, 400, "23505", "Idempotent conflict: ", true,

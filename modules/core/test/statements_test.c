@@ -276,6 +276,34 @@ static void untyped_parameters_take_the_type_of_their_value(void **state)
     }
 }
 
+/* A NULL whose type the engine leaves open once brought the server down. */
+static void an_untyped_null_is_a_value_too(void **state)
+{
+    fixture *f = *state;
+    static const char *const queries[] = { "SELECT count($1) AS x", "SELECT ($1, 1) AS x", "SELECT $1::JSON -> 'a' AS x",
+                                           "SELECT id FROM app.notes WHERE (id, stars) < ($1, 0)",
+                                           "SELECT id FROM app.notes WHERE (id, stars) IN (($1, 0))", "SELECT $1 AS x",
+                                           "SELECT coalesce($1, $1) AS x", "SELECT id FROM app.notes WHERE $1" };
+    const kdb_value null[] = { kdb_value_null(kdb_type_of(KDB_TYPE_NULL)) };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(queries); i++) {
+        answer a = run_as(f, "ann", KDB_ROLE_USER, queries[i], null, 1);
+        answer_done(&a);
+    }
+    expect(f, "ann", "SELECT 1 AS alive", "alive\n1\n");
+}
+
+static void arithmetic_errors_are_told(void **state)
+{
+    fixture *f = *state;
+    expect_failure(f, "ann", "SELECT 1 / 0", KDB_ARITHMETIC, "division by zero");
+    expect_failure(f, "ann", "SELECT 1.5 % 0", KDB_ARITHMETIC, "division by zero");
+    expect_failure(f, "ann", "SELECT mod(1, 0)", KDB_ARITHMETIC, "division by zero");
+    expect(f, "ann", "INSERT INTO app.notes (id, body, stars) VALUES (1, 'a', 0)", "[1 Inserted 1 row(s)]\n");
+    expect_failure(f, "ann", "UPDATE app.notes SET stars = 1 / stars WHERE id = 1", KDB_ARITHMETIC, "division by zero");
+    expect_failure(f, "ann", "SELECT id * 9223372036854775807 * 2 FROM app.notes", KDB_ARITHMETIC, "Overflow");
+    expect(f, "ann", "SELECT 7 / 2 AS q, 7 % 2 AS r, stars FROM app.notes", "q|r|stars\n3|1|0\n");
+}
+
 static void a_cancelled_query_ends(void **state)
 {
     fixture *f = *state;
@@ -341,6 +369,8 @@ int main(int argc, char **argv)
         CASE(a_namespace_goes_with_what_is_in_it),
         CASE(values_that_no_answer_could_carry_are_refused),
         CASE(untyped_parameters_take_the_type_of_their_value),
+        CASE(an_untyped_null_is_a_value_too),
+        CASE(arithmetic_errors_are_told),
         CASE(a_cancelled_query_ends),
         CASE(users_are_made_changed_and_dropped),
         CASE(show_and_describe_are_for_everybody),

@@ -174,8 +174,11 @@ kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, con
     if (!is_nonzero(right)) {
         const kdb_sv divisor = kdb_sv_dup(e->b->arena, kdb_sv_of(out->ptr + start, out->len - start));
         out->len = start;
-        kdb_buf_append_lit(out, "CASE WHEN ");
+        /* Compared with 0, a parameter would become an INTEGER for the engine, 2.5 included; concat() leaves it open. */
+        const bool open = right->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
+        kdb_buf_append_sv(out, open ? KDB_SV("CASE WHEN TRY_CAST(concat(") : KDB_SV("CASE WHEN "));
         kdb_buf_append_sv(out, divisor);
+        kdb_buf_append_sv(out, open ? KDB_SV(") AS DOUBLE)") : KDB_SV(""));
         kdb_buf_append_lit(out, " = 0 THEN error('division by zero') ELSE ");
         kdb_buf_append_sv(out, divisor);
         kdb_buf_append_lit(out, " END");
@@ -194,11 +197,12 @@ static kdb_status emit_pair(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     return KDB_OK;
 }
 
+/* PostgreSQL's dot matches a line end too. */
 static kdb_status emit_regex(const kdbi_expr *e, const PgQuery__AExpr *expr, const operator_def *def, kdb_buf *out)
 {
     const bool negated = def->name[0] == '!';
     const bool any_case = def->name[strlen(def->name) - 1] == '*';
-    KDB_TRY(emit_pair(e, expr, kdb_sv_cstr(def->engine), any_case ? KDB_SV(", 'i')") : KDB_SV(")"), out));
+    KDB_TRY(emit_pair(e, expr, kdb_sv_cstr(def->engine), any_case ? KDB_SV(", 'is')") : KDB_SV(", 's')"), out));
     kdb_buf_append_sv(out, negated ? KDB_SV(")") : KDB_SV(""));
     return KDB_OK;
 }

@@ -214,9 +214,9 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (regexp_full_match(\"users\".\"name\", "
           "'a.*(b|c).\\.', 's') AND (NOT regexp_full_match(\"users\".\"name\", 'x%', 's')))" },
         { "SELECT id FROM users WHERE name ~ 'a' AND name ~* 'b' AND name !~ 'c' AND name !~* 'd'",
-          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (regexp_matches(\"users\".\"name\", 'a') AND "
-          "regexp_matches(\"users\".\"name\", 'b', 'i') AND (NOT regexp_matches(\"users\".\"name\", 'c')) AND (NOT "
-          "regexp_matches(\"users\".\"name\", 'd', 'i')))" },
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (regexp_matches(\"users\".\"name\", 'a', 's') AND "
+          "regexp_matches(\"users\".\"name\", 'b', 'is') AND (NOT regexp_matches(\"users\".\"name\", 'c', 's')) AND (NOT "
+          "regexp_matches(\"users\".\"name\", 'd', 'is')))" },
         { "SELECT id FROM users WHERE id IN (1, 2) AND id NOT IN (SELECT id FROM orders) AND id BETWEEN 1 AND 2 AND "
           "NOT id BETWEEN SYMMETRIC 3 AND 1",
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"id\" IN (1, 2)) AND (NOT "
@@ -390,6 +390,28 @@ static void orders_and_limits(void **state)
     CHECK_CASES(cases, bound);
 }
 
+static void divisions_check_their_divisors(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SELECT age / 2, age % 0, age / score, score / $1, mod(age, id), 7 / 2, (age / id) / (id / age) FROM users",
+          "SELECT (\"users\".\"age\" / 2) AS \"age / 2\", (\"users\".\"age\" % CASE WHEN 0 = 0 THEN error('division "
+          "by zero') ELSE 0 END) AS \"age % 0\", (\"users\".\"age\" / CASE WHEN \"users\".\"score\" = 0 THEN "
+          "error('division by zero') ELSE \"users\".\"score\" END) AS \"age / score\", (\"users\".\"score\" / CASE "
+          "WHEN TRY_CAST(concat($1) AS DOUBLE) = 0 THEN error('division by zero') ELSE $1 END) AS \"score / $1\", "
+          "(\"users\".\"age\" % CASE WHEN \"users\".\"id\" = 0 THEN error('division by zero') ELSE \"users\".\"id\" "
+          "END) AS \"mod(age, id)\", (CAST(7 AS BIGINT) / CAST(2 AS BIGINT)) AS \"7 / 2\", ((\"users\".\"age\" / "
+          "CASE WHEN \"users\".\"id\" = 0 THEN error('division by zero') ELSE \"users\".\"id\" END) / CASE WHEN "
+          "(\"users\".\"id\" / CASE WHEN \"users\".\"age\" = 0 THEN error('division by zero') ELSE \"users\".\"age\" "
+          "END) = 0 THEN error('division by zero') ELSE (\"users\".\"id\" / CASE WHEN \"users\".\"age\" = 0 THEN "
+          "error('division by zero') ELSE \"users\".\"age\" END) END) AS \"(age / id) / (id / age)\" FROM "
+          "kdb_scan(0) AS \"users\"" },
+        { "SELECT 1 / (1 / (1 / (1 / (1 / (1 / (1 / (1 / age))))))) FROM users",
+          "INVALID_SQL@39 Divisions inside divisors nest at most 6 deep" },
+    };
+    CHECK_CASES(cases, bound);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +426,7 @@ int main(void)
         TEST(spelling_is_forgiven_and_names_are_kept),
         TEST(changes_select_keys_versions_and_values),
         TEST(orders_and_limits),
+        TEST(divisions_check_their_divisors),
     };
     return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
 }

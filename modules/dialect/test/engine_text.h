@@ -19,7 +19,7 @@ static const char *const engine_words[] = {
     "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "FLOAT", "VARCHAR", "TIMESTAMP", "TIMESTAMPTZ", "DATE", "TIME", "BLOB",
     "UUID", "DECIMAL", "SMALLINT", "JSON", "INTERVAL",
     /* functions that stand for syntax */
-    "abs", "cbrt", "date_part", "epoch_ms", "error", "from_base64", "generate_series", "greatest", "hex",
+    "abs", "cbrt", "concat", "date_part", "epoch_ms", "error", "from_base64", "generate_series", "greatest", "hex",
     "json_array_length", "json_exists", "json_extract", "json_extract_string", "json_keys", "json_type", "least", "len",
     "list_has_all", "list_has_any", "list_cosine_distance", "lower", "lpad", "ltrim", "nullif", "pow", "range",
     "regexp_full_match", "regexp_matches", "replace", "rpad", "rtrim", "sqrt", "strpos", "substring", "timezone",

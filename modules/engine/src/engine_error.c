@@ -13,6 +13,7 @@ typedef struct error_row {
 static const error_row error_rows[] = {
     { KDB_SV("Parser"), KDB_STMT_INVALID_SQL, NULL },
     { KDB_SV("Syntax"), KDB_STMT_INVALID_SQL, NULL },
+    { KDB_SV("Out of Range"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Out of Memory"), KDB_LIMIT, "query needs more memory than engine.memory_limit allows" },
     { KDB_SV("INTERRUPT"), KDB_CANCELLED, "statement interrupted" },
     { KDB_SV("IO"), KDB_IO, NULL },
@@ -21,6 +22,8 @@ static const error_row error_rows[] = {
 };
 
 static const error_row other_error = { .status = KDB_EXECUTION };
+/* What dialect makes of a divisor that is zero: DuckDB calls it invalid input. */
+static const error_row zero_divisor = { .status = KDB_ARITHMETIC };
 
 /* The offset of `what` in `text`, or `text.len`. */
 static size_t find(kdb_sv text, kdb_sv what)
@@ -47,8 +50,11 @@ static kdb_sv take_prefix(kdb_sv *text)
     return prefix;
 }
 
-static const error_row *row_of(kdb_sv prefix)
+static const error_row *row_of(kdb_sv prefix, kdb_sv text)
 {
+    if (kdb_sv_eq(text, KDB_SV("division by zero"))) {
+        return &zero_divisor;
+    }
     for (size_t i = 0; i < KDB_ARRAY_LEN(error_rows); i++) {
         if (kdb_sv_eq(error_rows[i].prefix, prefix)) {
             return &error_rows[i];
@@ -151,7 +157,7 @@ kdb_status kdbi_engine_fail(kdb_engine *engine, const char *message, kdb_err *er
         return KDB_FAIL(err, KDB_INTERNAL, "the engine failed without a message");
     }
     const kdb_sv prefix = take_prefix(&text);
-    const error_row *row = row_of(prefix);
+    const error_row *row = row_of(prefix, text);
     if (kdb_sv_eq(prefix, KDB_SV("FATAL"))) {
         atomic_store(&engine->broken, true);
     }

@@ -113,14 +113,17 @@ static duckdb_value make_embedding(const kdb_value *value)
     return made;
 }
 
-/* An untyped NULL would not have the type that the plan was made for; taken out of a list, it has the list's. */
+/* An untyped NULL would not have the type that the plan was made for; taken out of a list, it has the list's. NULL when
+ * the plan has left the type open: there is no list of such a type then. */
 static duckdb_value make_null(duckdb_prepared_statement duck, idx_t index)
 {
     duckdb_logical_type type = duckdb_param_logical_type(duck, index);
     duckdb_value untyped = duckdb_create_null_value();
     duckdb_value list = duckdb_create_list_value(type, &untyped, 1);
-    duckdb_value made = duckdb_get_list_child(list, 0);
-    duckdb_destroy_value(&list);
+    duckdb_value made = list == NULL ? NULL : duckdb_get_list_child(list, 0);
+    if (list != NULL) {
+        duckdb_destroy_value(&list);
+    }
     duckdb_destroy_value(&untyped);
     duckdb_destroy_logical_type(&type);
     return made;
@@ -131,7 +134,8 @@ static duckdb_state bind_null(duckdb_prepared_statement duck, kdbi_param *param)
     if (param->null == NULL) {
         param->null = make_null(duck, param->index);
     }
-    return duckdb_bind_value(duck, param->index, param->null);
+    return param->null == NULL ? duckdb_bind_null(duck, param->index)
+                               : duckdb_bind_value(duck, param->index, param->null);
 }
 
 static duckdb_state bind_value(duckdb_prepared_statement duck, idx_t index, duckdb_type type, const kdb_value *value)

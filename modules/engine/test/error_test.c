@@ -35,9 +35,10 @@ static void errors_of_running(void **state)
     fake_engine *fake = *state;
     expect_error(fake, "SELECT name::INT FROM @0", KDB_EXECUTION,
                  "Could not convert string 'name 0' to INT32 when casting from source column name");
-    expect_error(fake, "SELECT (id + 9223372036854775807)::BIGINT FROM @0 WHERE id > 0", KDB_EXECUTION,
+    expect_error(fake, "SELECT (id + 9223372036854775807)::BIGINT FROM @0 WHERE id > 0", KDB_ARITHMETIC,
                  "Overflow in addition of INT64 (1 + 9223372036854775807)!");
     expect_error(fake, "SELECT error('mine') FROM @0", KDB_EXECUTION, "mine");
+    expect_error(fake, "SELECT error('division by zero') FROM @0", KDB_ARITHMETIC, "division by zero");
     expect_error(fake, "SELECT (SELECT id FROM @0)", KDB_EXECUTION,
                  "More than one row returned by a subquery used as an expression - scalar subqueries can only return a "
                  "single row.");
@@ -54,10 +55,10 @@ static void messages_name_no_scan_function(void **state)
 static void integers_out_of_range_fail(void **state)
 {
     fake_engine *fake = *state;
-    expect_error(fake, "SELECT 9223372036854775808::HUGEINT", KDB_EXECUTION, "value out of range for BIGINT");
-    expect_error(fake, "SELECT -9223372036854775809::HUGEINT", KDB_EXECUTION, "value out of range for BIGINT");
-    expect_error(fake, "SELECT 18446744073709551615::UBIGINT", KDB_EXECUTION, "value out of range for BIGINT");
-    expect_error(fake, "SELECT 18446744073709551616::UHUGEINT", KDB_EXECUTION, "value out of range for BIGINT");
+    expect_error(fake, "SELECT 9223372036854775808::HUGEINT", KDB_ARITHMETIC, "value out of range for BIGINT");
+    expect_error(fake, "SELECT -9223372036854775809::HUGEINT", KDB_ARITHMETIC, "value out of range for BIGINT");
+    expect_error(fake, "SELECT 18446744073709551615::UBIGINT", KDB_ARITHMETIC, "value out of range for BIGINT");
+    expect_error(fake, "SELECT 18446744073709551616::UHUGEINT", KDB_ARITHMETIC, "value out of range for BIGINT");
 }
 
 static void use_goes_on_after_errors(void **state)
@@ -114,8 +115,8 @@ static void messages_are_classified(void **state)
     fail_with(engine, "IO Error: Could not read", KDB_IO, "Could not read");
     fail_with(engine, "INTERNAL Error: x\n\nStack Trace:", KDB_INTERNAL, "x");
     fail_with(engine, "INTERRUPT Error: Interrupted!", KDB_CANCELLED, "statement interrupted");
-    fail_with(engine, "Out of Range Error: x", KDB_EXECUTION, "x");
-    fail_with(engine, "Invalid Input Error: say Error: twice", KDB_EXECUTION, "say Error: twice");
+    fail_with(engine, "Out of Range Error: x", KDB_ARITHMETIC, "x");
+    fail_with(engine, "Invalid Input Error: say Error: twice", KDB_ARITHMETIC, "say Error: twice");
     fail_with(engine, "no prefix at all", KDB_EXECUTION, "no prefix at all");
     fail_with(engine, "line\nwith Error: x", KDB_EXECUTION, "line");
     fail_with(engine, "Binder Error: kdb_scan_12 and kdb_scan_3.", KDB_EXECUTION, "table and table.");

@@ -12,8 +12,8 @@ typedef struct figure {
 } figure;
 
 static const figure figures[] = {
-    { "connections", offsetof(stats, api.connections) },
-    { "connections_peak", offsetof(stats, api.connections_peak) },
+    { "active_connections", offsetof(stats, api.connections) },
+    { "active_connections_peak", offsetof(stats, api.connections_peak) },
     { "http_requests", offsetof(stats, api.requests) },
     { "http_bytes_out", offsetof(stats, api.bytes_out) },
     { "sql_requests", offsetof(stats, core.requests) },
@@ -21,7 +21,7 @@ static const figure figures[] = {
     { "sql_overloaded", offsetof(stats, core.overloaded) },
     { "sql_running", offsetof(stats, core.running) },
     { "sql_queued", offsetof(stats, core.queued) },
-    { "plans_cached", offsetof(stats, core.plans_cached) },
+    { "plan_cache_size", offsetof(stats, core.plans_cached) },
 };
 
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count)
