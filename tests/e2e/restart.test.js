@@ -234,7 +234,7 @@ test('a request under way is answered before the server ends', async () => {
         assert.strictEqual(answer.json.results[0].rows[0][0], '200000');
         const { code } = await server.exited;
         assert.strictEqual(code, 0, server.output);
-    });
+    }, { options: { 'server.shutdown_grace_seconds': 600, 'execution.handler_timeout_seconds': 600 } });
 });
 
 test('a second SIGTERM does not wait', async () => {

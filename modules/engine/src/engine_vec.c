@@ -48,7 +48,7 @@ kdb_status kdbi_vec_read_uinteger(duckdb_vector from, size_t nrows, void *scratc
 
 static kdb_status fail_range(kdb_type type, kdb_err *err)
 {
-    return KDB_FAIL(err, KDB_EXECUTION, "value out of range for %s", kdb_type_defs[type.kind].sql_name);
+    return KDB_FAIL(err, KDB_ARITHMETIC, "value out of range for %s", kdb_type_defs[type.kind].sql_name);
 }
 
 kdb_status kdbi_vec_read_ubigint(duckdb_vector from, size_t nrows, KDB_UNUSED void *scratch, kdb_vec *to, kdb_err *err)

@@ -116,7 +116,7 @@ static void messages_are_classified(void **state)
     fail_with(engine, "INTERNAL Error: x\n\nStack Trace:", KDB_INTERNAL, "x");
     fail_with(engine, "INTERRUPT Error: Interrupted!", KDB_CANCELLED, "statement interrupted");
     fail_with(engine, "Out of Range Error: x", KDB_ARITHMETIC, "x");
-    fail_with(engine, "Invalid Input Error: say Error: twice", KDB_ARITHMETIC, "say Error: twice");
+    fail_with(engine, "Invalid Input Error: say Error: twice", KDB_EXECUTION, "say Error: twice");
     fail_with(engine, "no prefix at all", KDB_EXECUTION, "no prefix at all");
     fail_with(engine, "line\nwith Error: x", KDB_EXECUTION, "line");
     fail_with(engine, "Binder Error: kdb_scan_12 and kdb_scan_3.", KDB_EXECUTION, "table and table.");

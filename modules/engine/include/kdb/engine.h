@@ -78,7 +78,7 @@ size_t kdb_engine_plan_nparams(const kdb_engine_plan *plan); /* the highest n of
  * each execution may change them. */
 size_t kdb_engine_plan_ncolumns(const kdb_engine_plan *plan);
 
-/* How the engine typed a result column. HUGEINT results are BIGINT here (out of range: KDB_EXECUTION when read);
+/* How the engine typed a result column. HUGEINT results are BIGINT here (out of range: KDB_ARITHMETIC when read);
  * types without a mapping (lists, structs, intervals) become TEXT through the engine's own cast. */
 typedef struct kdb_engine_column {
     kdb_sv name;
