@@ -1,6 +1,6 @@
-/* sql_fuzz.c - SQL text from anyone: split, parsed and bound against a few tables. What the binder makes for the engine
- * must hold nothing that a user could have chosen where the engine looks names up (engine_text.h), and positions of errors
- * must lie in the text. */
+/* sql_fuzz.c - SQL text from anyone: split, parsed and bound against a few tables. What the binder makes for the
+ * engine must hold nothing that a user could have chosen where the engine looks names up (engine_text.h), and
+ * positions of errors must lie in the text. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

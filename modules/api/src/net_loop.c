@@ -317,6 +317,13 @@ static void shut(const kdbi_conn *conn)
     (void)shutdown(h2o_socket_get_fd(conn->sock), SHUT_RDWR);
 }
 
+/* What a client does not read would stay in the kernel for minutes after the connection has ended. */
+static void drop_unsent(const kdbi_conn *conn)
+{
+    const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    (void)setsockopt(h2o_socket_get_fd(conn->sock), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 static void check_connection(kdbi_conn *conn, int64_t now_us)
 {
     const kdbi_phase phase = phase_of(conn);
@@ -328,6 +335,9 @@ static void check_connection(kdbi_conn *conn, int64_t now_us)
         conn->since_us = now_us;
     }
     if (limit != 0 && now_us - conn->since_us >= limit) {
+        if (phase == KDBI_CONN_WRITING) {
+            drop_unsent(conn);
+        }
         shut(conn);
     }
 }

@@ -56,12 +56,6 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_ENGINE_THREADS] = { "engine", "threads", NULL, INTEGER("0", 0, 1024),
                                  "Threads that one large query may use; 0 is the cores." },
 
-    [KDB_OPT_RETENTION_DELETED_HOURS] = { "retention", "default_deleted_retention_hours", NULL,
-                                          INTEGER("168", 0, 876000),
-                                          "Hours that deleted rows stay recoverable in tables that do not say." },
-    [KDB_OPT_STREAM_DEFAULT_TTL] = { "stream", "default_ttl_seconds", NULL, INTEGER("10", 1, MOST_SECONDS),
-                                     "Seconds that rows live in stream tables that do not say." },
-
     [KDB_OPT_LIMITS_MAX_QUERY] = { "limits", "max_query_limit", NULL, INTEGER("0", 0, MOST_COUNT),
                                    "Most rows that one query may return; 0 is no limit." },
     [KDB_OPT_LIMITS_DEFAULT_QUERY] = { "limits", "default_query_limit", NULL, INTEGER("0", 0, MOST_COUNT),

@@ -1,6 +1,6 @@
-/* dialect_call.c - function calls to engine text. A name must be in the list of dialect_functions.c; the few that mean
- * something of ours (the clock, the session's user) or that the engine spells otherwise have a row with a function here.
- * Qualified names are refused, but for those the grammar makes of EXTRACT, SUBSTRING and their kin. */
+/* dialect_call.c - function calls to engine text. A name must be in the list of dialect_functions.c; the few that
+ * mean something of ours (the clock, the session's user) or that the engine spells otherwise have a row with a
+ * function here. Qualified names are refused, but for those the grammar makes of EXTRACT, SUBSTRING and their kin. */
 #include "dialect_int.h"
 
 typedef kdb_status (*call_emitter)(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out);

@@ -1,5 +1,5 @@
-/* dialect_dml.c - INSERT, UPDATE and DELETE out of PostgreSQL's trees. Plain cells, literals and parameters above all, become
- * values here, because they are the hottest writes; everything else becomes a query for the binder. */
+/* dialect_dml.c - INSERT, UPDATE and DELETE out of PostgreSQL's trees. Plain cells, literals and parameters above
+ * all, become values here, because they are the hottest writes; everything else becomes a query for the binder. */
 #include "dialect_int.h"
 
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select)

@@ -1,5 +1,5 @@
-/* dialect_expr.c - expressions to engine text. One function per kind of node, and one table that names them: a node that
- * is not in the table is refused. Operators come in brackets, so that the engine's precedence never matters. */
+/* dialect_expr.c - expressions to engine text. One function per kind of node, and one table that names them: a node
+ * that is not in the table is refused. Operators come in brackets, so that the engine's precedence never matters. */
 #include <stdio.h>
 
 #include "dialect_int.h"

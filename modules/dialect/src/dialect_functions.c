@@ -1,5 +1,5 @@
-/* dialect_functions.c - the functions that users may call. A name that is not here never reaches the engine: whatever reads
- * files, settings, the catalog or the environment, runs text as SQL or sleeps must stay out. Sorted by name. */
+/* dialect_functions.c - the functions that users may call. A name that is not here never reaches the engine: whatever
+ * reads files, settings, the catalog or the environment, runs text as SQL or sleeps must stay out. Sorted by name. */
 #include "dialect_int.h"
 
 const kdb_function_def kdb_function_defs[] = {

@@ -129,8 +129,8 @@ KDB_NODISCARD kdb_status kdbi_check_table_options(kdbi_table_options *opt, kdb_e
 
 /* A type as CREATE TABLE may write it; *out_serial when it means DEFAULT SNOWFLAKE_ID(). */
 KDB_NODISCARD kdb_status kdbi_expect_type(kdbi_cursor *cur, kdb_type *out, bool *out_serial);
-/* Type of a cast: its engine name is appended to `out` (`text` is the statement's), and *out_type says what it is (KDB_TYPE_NULL for intervals and
- * arrays, which no column can have). */
+/* Type of a cast: its engine name is appended to `out` (`text` is the statement's), and *out_type says what it is
+ * (KDB_TYPE_NULL for intervals and arrays, which no column can have). */
 KDB_NODISCARD kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *out, kdb_type *out_type,
                                         kdb_err *err);
 /* What a cast names, without appending; false when it is not a plain column type. */
@@ -329,15 +329,24 @@ typedef struct kdbi_expr {
 /* dialect_select.c */
 KDB_NODISCARD kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context,
                                          const PgQuery__SelectStmt *select, kdb_buf *out, kdbi_columns *results);
+/* One side of a set operation, in brackets, and the words between. */
+KDB_NODISCARD kdb_status kdbi_emit_side(kdbi_binding *b, const kdbi_context *context, const PgQuery__SelectStmt *select,
+                                        kdb_buf *out, kdbi_columns *results);
+kdb_sv kdbi_set_words(const PgQuery__SelectStmt *select);
 /* Several items of FROM, from the `first` on. */
 KDB_NODISCARD kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                                              const PgQuery__SelectStmt *select, size_t first, kdb_buf *out);
-KDB_NODISCARD kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with,
-                                        kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out);
 /* ORDER BY within a window or an aggregate, where result columns have no names. */
 KDB_NODISCARD kdb_status kdbi_emit_inner_sort(const kdbi_expr *e, PgQuery__Node *const *items, size_t nitems,
                                               kdb_buf *out);
+
+/* dialect_targets.c: the list's text is appended; its columns become the scope's results. */
+KDB_NODISCARD kdb_status kdbi_emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out);
+
+/* dialect_with.c: adds to context->ctes; each name is visible to those after it and to the query. */
+KDB_NODISCARD kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with,
+                                        kdb_buf *out);
 
 /* dialect_from.c: one item, added to `scope`, whose text is appended. */
 KDB_NODISCARD kdb_status kdbi_emit_from(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,

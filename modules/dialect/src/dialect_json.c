@@ -1,5 +1,5 @@
-/* dialect_json.c - json_get and its kin, and the operators `->`, `->>` and `?` (sql.md 5), by the engine's JSON functions.
- * Keys and indexes become paths here, so that no key is ever read as a path. */
+/* dialect_json.c - json_get and its kin, and the operators `->`, `->>` and `?` (sql.md 5), by the engine's JSON
+ * functions. Keys and indexes become paths here, so that no key is ever read as a path. */
 #include "dialect_int.h"
 
 typedef enum json_form {

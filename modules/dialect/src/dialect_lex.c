@@ -183,7 +183,8 @@ static kdbi_token_kind lex_dollar(kdbi_lexer *lexer)
     return skip_dollar_quoted(lexer, tag_len) ? KDBI_TOKEN_DOLLAR_STRING : KDBI_TOKEN_OPEN_STRING;
 }
 
-/* A string goes on after blanks that hold a line end: 'a' <newline> 'b' is one, and backslashes count in all of E'..'. */
+/* A string goes on after blanks that hold a line end: 'a' <newline> 'b' is one, and backslashes count in all of
+ * E'..'. */
 static bool at_continuation(kdbi_lexer *lexer)
 {
     const size_t start = lexer->pos;

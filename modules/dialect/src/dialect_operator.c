@@ -174,7 +174,8 @@ kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, con
     if (!is_nonzero(right)) {
         const kdb_sv divisor = kdb_sv_dup(e->b->arena, kdb_sv_of(out->ptr + start, out->len - start));
         out->len = start;
-        /* Compared with 0, a parameter would become an INTEGER for the engine, 2.5 included; concat() leaves it open. */
+        /* Compared with 0, a parameter would become an INTEGER for the engine, 2.5 included; concat() leaves it
+         * open. */
         const bool open = right->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
         kdb_buf_append_sv(out, open ? KDB_SV("CASE WHEN TRY_CAST(concat(") : KDB_SV("CASE WHEN "));
         kdb_buf_append_sv(out, divisor);

@@ -1,5 +1,6 @@
-/* dialect_scope.c - which column a name means. Every name is resolved here, against the FROM clauses around it, and what
- * is not found is an error: the engine never gets to guess. Columns match in any letter case (sql.md 24 rule 34). */
+/* dialect_scope.c - which column a name means. Every name is resolved here, against the FROM clauses around it, and
+ * what is not found is an error: the engine never gets to guess. Columns match in any letter case (sql.md 24 rule
+ * 34). */
 #include "dialect_int.h"
 
 kdbi_column *kdbi_columns_add(kdbi_columns *columns, kdb_arena *arena)

@@ -1,129 +1,6 @@
-/* dialect_select.c - queries to engine text. A SELECT's FROM is written first, because it says what the names in the
- * rest mean; `*` is spelled out, so that the result's columns are known here and never depend on the engine. */
+/* dialect_select.c - queries to engine text: SELECT with its clauses, VALUES, set operations. A SELECT's FROM is written
+ * first, because it says what the names in the rest mean. */
 #include "dialect_int.h"
-
-/* ---- the select list ---- */
-
-typedef struct target_list {
-    const kdbi_expr *e;
-    kdb_buf *out;
-    kdbi_columns *results;
-} target_list;
-
-static void begin_target(target_list *list)
-{
-    kdb_buf_append_sv(list->out, list->results->count == 0 ? KDB_SV("") : KDB_SV(", "));
-}
-
-static void emit_as(kdb_sv name, kdb_buf *out)
-{
-    kdb_buf_append_lit(out, " AS ");
-    kdbi_emit_name(name, out);
-}
-
-/* The result column that a name found in FROM makes. */
-static void add_found_result(target_list *list, const kdbi_found *found, kdb_sv name)
-{
-    kdbi_column *result = kdbi_columns_add(list->results, list->e->b->arena);
-    result->name = name;
-    result->engine = name;
-    if (found->kind == KDBI_FOUND_COLUMN && !found->merged_outer) {
-        const kdbi_column *origin = &found->relation->columns.items[found->column];
-        result->slot = origin->slot;
-        result->column = origin->column;
-        result->constant = origin->constant;
-    }
-}
-
-static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv name)
-{
-    begin_target(list);
-    kdbi_emit_found(found, list->out);
-    const bool named =
-        found->kind == KDBI_FOUND_COLUMN && kdb_sv_eq(found->relation->columns.items[found->column].engine, name);
-    if (!named) {
-        emit_as(name, list->out);
-    }
-    add_found_result(list, found, name);
-}
-
-static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
-{
-    kdbi_binding *b = list->e->b;
-    const kdbi_scope *scope = list->e->scope;
-    const kdbi_relation *relation = NULL;
-    KDB_TRY(kdbi_resolve_star(b, scope, ref, &relation));
-    if (relation != NULL) {
-        for (size_t i = 0; i < relation->columns.count; i++) {
-            const kdbi_found found = { .relation = relation, .column = (uint32_t)i };
-            add_found_target(list, &found, relation->columns.items[i].name);
-        }
-        return KDB_OK;
-    }
-    if (scope->nvisible == 0) {
-        return KDBI_REFUSE(b, ref->location, "SELECT * with no tables specified is not valid");
-    }
-    for (size_t i = 0; i < scope->nvisible; i++) {
-        const kdbi_visible *visible = &scope->visible[i];
-        const kdbi_found found = { .relation = visible->relation,
-                                   .column = visible->column,
-                                   .merged = visible->merged,
-                                   .merged_outer = visible->merged_outer };
-        add_found_target(list, &found, visible->relation->columns.items[visible->column].name);
-    }
-    return KDB_OK;
-}
-
-static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget *target)
-{
-    kdbi_found found;
-    KDB_TRY(kdbi_resolve(list->e->b, list->e->scope, target->val->column_ref, &found));
-    add_found_target(list, &found, target->name[0] == '\0' ? found.name : kdb_sv_cstr(target->name));
-    return KDB_OK;
-}
-
-/* Nobody sees the names of an INSERT's expressions; those of its subqueries may be used. */
-static bool is_titled(const kdbi_expr *e)
-{
-    return !e->b->query->untitled || e->scope->select != e->b->query->select;
-}
-
-static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
-{
-    kdbi_binding *b = list->e->b;
-    begin_target(list);
-    KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
-    kdb_sv name = kdb_sv_cstr(target->name);
-    if (name.len == 0 && is_titled(list->e)) {
-        name = kdbi_title(b->query->text, target->location, target->val, b->arena);
-    }
-    if (name.len != 0) {
-        emit_as(name, list->out);
-    }
-    kdbi_column *result = kdbi_columns_add(list->results, b->arena);
-    result->name = name;
-    result->engine = name;
-    result->constant = kdbi_is_constant(target->val);
-    return KDB_OK;
-}
-
-static kdb_status emit_target(target_list *list, const PgQuery__Node *node)
-{
-    kdbi_binding *b = list->e->b;
-    if (node->node_case != PG_QUERY__NODE__NODE_RES_TARGET || node->res_target->val == NULL ||
-        node->res_target->n_indirection != 0) {
-        return KDBI_REFUSE(b, kdbi_node_location(node), "this form of a select list is not supported");
-    }
-    if (list->results->count > KDBI_COLUMNS_MAX && is_titled(list->e)) { /* `*` makes much of little text */
-        return KDBI_REFUSE(b, kdbi_node_location(node), "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
-    }
-    const PgQuery__ResTarget *target = node->res_target;
-    if (target->val->node_case != PG_QUERY__NODE__NODE_COLUMN_REF) {
-        return emit_expr_target(list, target);
-    }
-    return kdbi_is_star(target->val->column_ref) ? emit_star(list, target->val->column_ref)
-                                                 : emit_column_target(list, target);
-}
 
 /* ---- ORDER BY, DISTINCT, GROUP BY ---- */
 
@@ -304,23 +181,6 @@ kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context *context, kdb
     return KDB_OK;
 }
 
-static kdb_status emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
-{
-    kdbi_columns results = { 0 };
-    target_list list = { .e = e, .out = out, .results = &results };
-    if (select->n_target_list > KDBI_COLUMNS_MAX && is_titled(e)) {
-        return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
-    }
-    for (size_t i = 0; i < select->n_target_list; i++) {
-        KDB_TRY(emit_target(&list, select->target_list[i]));
-    }
-    if (results.count == 0) {
-        return KDBI_REFUSE(e->b, -1, "SELECT needs at least one column");
-    }
-    e->scope->results = results;
-    return KDB_OK;
-}
-
 /* Everything behind FROM up to WINDOW. */
 static kdb_status emit_clauses(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
 {
@@ -341,7 +201,7 @@ static kdb_status emit_plain_select(kdbi_binding *b, const kdbi_context *context
     KDB_TRY(kdbi_emit_from_list(b, context, scope, select, 0, &from));
     scope->select = select;
     kdbi_expr e = kdbi_expr_in(b, context, scope);
-    KDB_TRY(emit_target_list(&e, select, &targets));
+    KDB_TRY(kdbi_emit_target_list(&e, select, &targets));
     kdb_buf_append_lit(out, "SELECT ");
     KDB_TRY(emit_distinct(&e, select, out));
     KDB_TRY(kdbi_append_part(b, out, &targets));
@@ -381,7 +241,7 @@ static kdb_status emit_values(kdbi_binding *b, const kdbi_context *context, kdbi
 
 /* ---- set operations ---- */
 
-static kdb_sv set_words(const PgQuery__SelectStmt *select)
+kdb_sv kdbi_set_words(const PgQuery__SelectStmt *select)
 {
     switch (select->op) {
     case PG_QUERY__SET_OPERATION__SETOP_UNION:
@@ -393,8 +253,8 @@ static kdb_sv set_words(const PgQuery__SelectStmt *select)
     }
 }
 
-static kdb_status emit_side(kdbi_binding *b, const kdbi_context *context, const PgQuery__SelectStmt *select,
-                            kdb_buf *out, kdbi_columns *results)
+kdb_status kdbi_emit_side(kdbi_binding *b, const kdbi_context *context, const PgQuery__SelectStmt *select, kdb_buf *out,
+                          kdbi_columns *results)
 {
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_query(b, context, select, out, results));
@@ -408,9 +268,9 @@ static kdb_status emit_set_operation(kdbi_binding *b, const kdbi_context *contex
 {
     kdbi_columns left = { 0 };
     kdbi_columns right = { 0 };
-    KDB_TRY(emit_side(b, context, select->larg, out, &left));
-    kdb_buf_append_sv(out, set_words(select));
-    KDB_TRY(emit_side(b, context, select->rarg, out, &right));
+    KDB_TRY(kdbi_emit_side(b, context, select->larg, out, &left));
+    kdb_buf_append_sv(out, kdbi_set_words(select));
+    KDB_TRY(kdbi_emit_side(b, context, select->rarg, out, &right));
     if (left.count != right.count) {
         return KDBI_REFUSE(b, -1, "each query of a set operation must have the same number of columns");
     }
@@ -418,122 +278,6 @@ static kdb_status emit_set_operation(kdbi_binding *b, const kdbi_context *contex
         kdbi_column *column = kdbi_columns_add(&scope->results, b->arena);
         column->name = column->engine = left.items[i].name;
         column->constant = left.items[i].constant && right.items[i].constant;
-    }
-    return KDB_OK;
-}
-
-/* ---- WITH ---- */
-
-static kdb_status check_cte(kdbi_binding *b, const PgQuery__CommonTableExpr *cte)
-{
-    if (cte->search_clause != NULL || cte->cycle_clause != NULL) {
-        return KDBI_REFUSE(b, cte->location, "SEARCH and CYCLE are not supported");
-    }
-    if (cte->ctequery == NULL || cte->ctequery->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
-        return KDBI_REFUSE(b, cte->location, "WITH holds a statement that is not a SELECT");
-    }
-    return KDB_OK;
-}
-
-static kdb_status name_cte_columns(kdbi_binding *b, kdbi_cte *cte, const PgQuery__CommonTableExpr *expr)
-{
-    bool renamed = false;
-    if (expr->n_aliascolnames > cte->columns.count) {
-        return KDBI_REFUSE(b, expr->location, "WITH query \"%s\" has %zu columns available but %zu columns specified",
-                           expr->ctename, cte->columns.count, expr->n_aliascolnames);
-    }
-    for (size_t i = 0; i < expr->n_aliascolnames; i++) {
-        const char *name = kdbi_node_string(expr->aliascolnames[i]);
-        cte->columns.items[i].name = kdb_sv_cstr(name == NULL ? "" : name);
-    }
-    return kdbi_columns_unique(b, &cte->columns, expr->location, &renamed);
-}
-
-static void emit_cte_head(const kdbi_cte *cte, const PgQuery__CommonTableExpr *expr, kdb_buf *out)
-{
-    kdbi_emit_name(cte->engine, out);
-    for (size_t i = 0; i < cte->columns.count; i++) {
-        kdb_buf_append_sv(out, i == 0 ? KDB_SV("(") : KDB_SV(", "));
-        kdbi_emit_name(cte->columns.items[i].engine, out);
-    }
-    kdb_buf_append_lit(out, ") AS ");
-    if (expr->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeAlways) {
-        kdb_buf_append_lit(out, "MATERIALIZED ");
-    } else if (expr->ctematerialized == PG_QUERY__CTEMATERIALIZE__CTEMaterializeNever) {
-        kdb_buf_append_lit(out, "NOT MATERIALIZED ");
-    }
-}
-
-/* UNION without what would be in the way of recursion. */
-static bool may_recurse(const PgQuery__SelectStmt *select)
-{
-    return select->op == PG_QUERY__SET_OPERATION__SETOP_UNION && select->n_sort_clause == 0 &&
-           select->limit_count == NULL && select->limit_offset == NULL && select->with_clause == NULL;
-}
-
-/* `<base> UNION <step>`, where the step sees the query itself with the base's columns. */
-static kdb_status emit_recursive_body(kdbi_binding *b, const kdbi_context *context, kdbi_cte *cte,
-                                      const PgQuery__CommonTableExpr *expr, kdb_buf *out)
-{
-    const PgQuery__SelectStmt *select = expr->ctequery->select_stmt;
-    KDB_TRY(emit_side(b, context, select->larg, out, &cte->columns));
-    KDB_TRY(name_cte_columns(b, cte, expr));
-    for (size_t i = 0; i < cte->columns.count; i++) {
-        cte->columns.items[i].slot = -1;
-        cte->columns.items[i].constant = false;
-    }
-    kdb_buf_append_sv(out, set_words(select));
-    const kdbi_context step = { context->outer, cte };
-    kdbi_columns results = { 0 };
-    KDB_TRY(emit_side(b, &step, select->rarg, out, &results));
-    if (results.count != cte->columns.count) {
-        return KDBI_REFUSE(b, expr->location, "each query of a set operation must have the same number of columns");
-    }
-    return KDB_OK;
-}
-
-static kdb_status emit_cte_body(kdbi_binding *b, const kdbi_context *context, kdbi_cte *cte,
-                                const PgQuery__CommonTableExpr *expr, bool recursive, kdb_buf *out)
-{
-    if (recursive && may_recurse(expr->ctequery->select_stmt)) {
-        return emit_recursive_body(b, context, cte, expr, out);
-    }
-    KDB_TRY(kdbi_emit_query(b, context, expr->ctequery->select_stmt, out, &cte->columns));
-    return name_cte_columns(b, cte, expr);
-}
-
-/* The columns come out of the body, so that is written aside and the head, which lists them, before it. */
-static kdb_status emit_cte(kdbi_binding *b, kdbi_context *context, const PgQuery__CommonTableExpr *expr, bool recursive,
-                           kdb_buf *out)
-{
-    KDB_CLEANUP(kdb_buf_done) kdb_buf body = { .limit = KDBI_TEXT_MAX };
-    KDB_TRY(check_cte(b, expr));
-    kdbi_cte *cte = KDB_ARENA_NEW(b->arena, kdbi_cte);
-    cte->next = context->ctes;
-    cte->name = kdb_sv_cstr(expr->ctename);
-    cte->engine = kdb_sv_printf(b->arena, "kdb_cte_%u", b->nctes++);
-    KDB_TRY(emit_cte_body(b, context, cte, expr, recursive, &body));
-    emit_cte_head(cte, expr, out);
-    kdb_buf_append_byte(out, '(');
-    KDB_TRY(kdbi_append_part(b, out, &body));
-    kdb_buf_append_byte(out, ')');
-    context->ctes = cte;
-    return KDB_OK;
-}
-
-/* Adds to context->ctes: each name is visible to those after it and to the query. */
-kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with, kdb_buf *out)
-{
-    for (size_t i = 0; with != NULL && i < with->n_ctes; i++) {
-        const kdb_sv words = with->recursive ? KDB_SV("WITH RECURSIVE ") : KDB_SV("WITH ");
-        kdb_buf_append_sv(out, i == 0 ? words : KDB_SV(", "));
-        if (with->ctes[i]->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR) {
-            return KDBI_REFUSE(b, with->location, "this form of WITH is not supported");
-        }
-        KDB_TRY(emit_cte(b, context, with->ctes[i]->common_table_expr, with->recursive, out));
-    }
-    if (with != NULL && with->n_ctes != 0) {
-        kdb_buf_append_byte(out, ' ');
     }
     return KDB_OK;
 }

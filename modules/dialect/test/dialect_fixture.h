@@ -1,5 +1,5 @@
-/* dialect_fixture.h - what dialect's tests share: cmocka, an arena per case, and statements and bindings as one line of text
- * each, so that a case is an input and what comes of it. */
+/* dialect_fixture.h - what dialect's tests share: cmocka, an arena per case, and statements and bindings as one line
+ * of text each, so that a case is an input and what comes of it. */
 #ifndef KDB_TEST_DIALECT_FIXTURE_H
 #define KDB_TEST_DIALECT_FIXTURE_H
 

@@ -1,7 +1,7 @@
-/* engine_text.h - checks the wall from outside: reads engine SQL that the binder made and says whether anything in it could
- * be a name that a user chose where the engine looks names up. Bare words must be words the binder itself writes,
- * quoted names followed by a bracket must be functions of the list, and FROM reads scans and our own WITH names only.
- * Header only: the module's tests and the fuzzer use it. */
+/* engine_text.h - checks the wall from outside: reads engine SQL that the binder made and says whether anything in it
+ * could be a name that a user chose where the engine looks names up. Bare words must be words the binder itself
+ * writes, quoted names followed by a bracket must be functions of the list, and FROM reads scans and our own WITH
+ * names only. Header only: the module's tests and the fuzzer use it. */
 #ifndef KDB_TEST_ENGINE_TEXT_H
 #define KDB_TEST_ENGINE_TEXT_H
 

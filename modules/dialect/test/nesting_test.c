@@ -1,5 +1,5 @@
-/* nesting_test.c - long statements made to exhaust the stack, the memory or our patience, a quarter of the longest request
- * each. They run on a thread with the stack of a worker; an answer comes to each, and to most it is "no". */
+/* nesting_test.c - long statements made to exhaust the stack, the memory or our patience, a quarter of the longest
+ * request each. They run on a thread with the stack of a worker; an answer comes to each, and to most it is "no". */
 #include <pthread.h>
 
 #include "dialect_fixture.h"

@@ -245,7 +245,8 @@ static void statements_in_disguise_are_refused(void **state)
     CHECK_CASES(cases, bound);
 }
 
-/* Names that must never be in the list: they read files, settings, the catalog or the environment, run text, or wait. */
+/* Names that must never be in the list: they read files, settings, the catalog or the environment, run text, or
+ * wait. */
 static const char *const forbidden[] = {
     /* settings, files, text as SQL */
     "getenv", "current_setting", "set_config", "query", "query_table", "read_csv", "read_csv_auto", "read_parquet",

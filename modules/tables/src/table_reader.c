@@ -6,6 +6,8 @@
 /* Keys looked up by one call: enough to be worth a call, few enough that large rows stay within the arena's first
  * blocks. */
 enum { POINT_BATCH = 256 };
+/* Chunks of a range that one reader reads before it looks whether others could help: 16K rows, some 2 ms. */
+enum { HEAD_CHUNKS = 8 };
 
 struct kdb_table_reader {
     kdb_table_scan *scan;
@@ -13,7 +15,8 @@ struct kdb_table_reader {
     kdb_arena *scratch;       /* rows looked up and converted cells: reset by each call of next */
     kdbi_reader_plan **plans; /* by schema version - 1; NULL until such a row comes by */
     kdb_iter *iter;           /* of the part being walked */
-    bool has_points;          /* took the one part of a scan of points */
+    size_t head_chunks;       /* of the range's head, read so far; 0: reads parts */
+    bool has_points;          /* took the points of the scan */
     size_t point;             /* the next key of it */
 };
 
@@ -35,6 +38,9 @@ void kdb_table_reader_free(kdb_table_reader *reader)
         return;
     }
     kdb_iter_free(reader->iter);
+    if (reader->head_chunks != 0) {
+        kdbi_scan_split(reader->scan, (kdb_sv){ NULL, 0 }); /* given up: nobody is to wait for the rest */
+    }
     kdb_arena_free(reader->scratch);
     kdb_arena_free(reader->arena);
     kdb_free(reader);
@@ -86,26 +92,52 @@ static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv r
     return KDB_OK;
 }
 
-/* The first part that no reader has taken; false when none is left. */
-static bool take_part(kdb_table_scan *scan, size_t *out)
+/* True for the one reader that begins the scan. */
+static bool take_start(kdb_table_scan *scan)
 {
-    *out = atomic_fetch_add_explicit(&scan->next_part, 1, memory_order_relaxed);
-    return *out < scan->nparts;
+    return !atomic_exchange_explicit(&scan->started, true, memory_order_relaxed);
 }
 
 /* ---- ranges ---- */
 
-/* Opens the walk of the next part; false when none is left. */
+static void open_range(kdb_table_reader *reader, kdb_sv from, kdb_sv to)
+{
+    const kdb_table_scan *scan = reader->scan;
+    const kdb_iter_range range = { .from = from, .to = to, .scan = true };
+    reader->iter = kdb_iter_new(scan->spec.store, scan->spec.snapshot, scan->partition, range);
+}
+
+/* Opens the head of the range, or the next part; false when there is none. */
 static bool open_part(kdb_table_reader *reader)
 {
     kdb_table_scan *scan = reader->scan;
-    size_t part = 0;
-    if (!take_part(scan, &part)) {
+    if (take_start(scan)) {
+        reader->head_chunks = 1;
+        open_range(reader, scan->from, scan->spec.keys.to);
+        return true;
+    }
+    if (!kdbi_scan_wait_split(scan)) {
         return false;
     }
-    const kdb_iter_range range = { .from = scan->bounds[part], .to = scan->bounds[part + 1], .scan = true };
-    reader->iter = kdb_iter_new(scan->spec.store, scan->spec.snapshot, scan->partition, range);
+    const size_t part = atomic_fetch_add_explicit(&scan->next_part, 1, memory_order_relaxed);
+    if (part >= scan->nparts) {
+        return false;
+    }
+    open_range(reader, scan->bounds[part], scan->bounds[part + 1]);
     return true;
+}
+
+/* Between two chunks: after the head, the rest of the range is shared. */
+static void share_rest(kdb_table_reader *reader)
+{
+    if (reader->head_chunks == 0 || reader->scan->spec.max_readers < 2 || reader->head_chunks++ < HEAD_CHUNKS ||
+        !kdb_iter_valid(reader->iter)) {
+        return;
+    }
+    reader->head_chunks = 0;
+    kdbi_scan_split(reader->scan, kdb_iter_key(reader->iter));
+    kdb_iter_free(reader->iter);
+    reader->iter = NULL;
 }
 
 /* Ends a part that is through: the read error, if that is why. */
@@ -114,11 +146,16 @@ static kdb_status close_part(kdb_table_reader *reader, kdb_err *err)
     const kdb_status status = kdb_iter_status(reader->iter, err);
     kdb_iter_free(reader->iter);
     reader->iter = NULL;
+    if (reader->head_chunks != 0) {
+        reader->head_chunks = 0;
+        kdbi_scan_split(reader->scan, (kdb_sv){ NULL, 0 });
+    }
     return status;
 }
 
 static kdb_status fill_from_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
+    share_rest(reader);
     while (chunk->nrows < KDB_CHUNK_ROWS) {
         if (reader->iter == NULL && !open_part(reader)) {
             return KDB_OK;
@@ -175,11 +212,10 @@ static kdb_status fill_from_key(kdb_table_reader *reader, kdb_chunk *chunk, kdb_
     return take_row(reader, key, row, chunk, err);
 }
 
-/* A scan of points is one part, so the first reader to come takes all. */
+/* The first reader to come takes all points. */
 static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
-    size_t part = 0;
-    reader->has_points = reader->has_points || take_part(reader->scan, &part);
+    reader->has_points = reader->has_points || take_start(reader->scan);
     if (!reader->has_points) {
         return KDB_OK;
     }

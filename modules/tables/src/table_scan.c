@@ -1,5 +1,5 @@
-/* table_scan.c - one reading of a table: which keys, which columns, as of when, split into parts that its readers take
- * in turn. Fixed once made, but for the counter of parts taken, so readers share it without a lock. */
+/* table_scan.c - one reading of a table: which keys, which columns, as of when. A range is begun by one reader; what is
+ * left after its head is split into parts that all readers take in turn. */
 #include "tables_int.h"
 
 /* More parts than readers, so that one reader's slow part does not leave the others idle. */
@@ -41,24 +41,45 @@ static kdb_sv raise_to_ttl(kdb_sv from, kdb_sv to, int64_t oldest_ms, kdb_arena 
     return kdb_sv_cmp(raised, from) > 0 ? raised : from;
 }
 
-static void make_parts(kdb_table_scan *scan)
+/* How long a reader waits for the head's reader to split. That one looks up every chunk; it may also have been given up,
+ * for the engine stops when it has rows enough, so nobody may wait for it for ever. */
+enum { SPLIT_WAIT_US = 20000 };
+
+static void publish_split(kdb_table_scan *scan, size_t nparts)
 {
-    const kdb_scan_spec *spec = &scan->spec;
-    kdb_sv from = spec->keys.from;
-    if (spec->table->type == KDB_TABLE_STREAM) {
-        from = raise_to_ttl(from, spec->keys.to, scan->oldest_ms, scan->arena);
+    kdb_mutex_lock(&scan->lock);
+    scan->nparts = nparts;
+    scan->split = true;
+    kdb_cond_broadcast(&scan->split_done);
+    kdb_mutex_unlock(&scan->lock);
+}
+
+void kdbi_scan_split(kdb_table_scan *scan, kdb_sv rest)
+{
+    if (rest.len == 0) {
+        publish_split(scan, 0);
+        return;
     }
-    size_t wanted = spec->max_readers > 1 ? spec->max_readers * PARTS_PER_READER : 1;
+    const kdb_scan_spec *spec = &scan->spec;
+    size_t wanted = spec->max_readers * PARTS_PER_READER;
     wanted = wanted > MAX_PARTS ? MAX_PARTS : wanted;
     scan->bounds = KDB_ARENA_ARRAY(scan->arena, kdb_sv, wanted + 1);
-    size_t nsplits = 0;
-    if (wanted > 1) {
-        nsplits = kdb_store_splits(spec->store, scan->partition, from, spec->keys.to, wanted - 1, scan->arena,
-                                   scan->bounds + 1);
-    }
-    scan->bounds[0] = from;
+    scan->bounds[0] = kdb_sv_dup(scan->arena, rest);
+    const size_t nsplits = kdb_store_splits(spec->store, scan->partition, scan->bounds[0], spec->keys.to, wanted - 1,
+                                            scan->arena, scan->bounds + 1);
     scan->bounds[nsplits + 1] = spec->keys.to;
-    scan->nparts = nsplits + 1;
+    publish_split(scan, nsplits + 1);
+}
+
+bool kdbi_scan_wait_split(kdb_table_scan *scan)
+{
+    const int64_t deadline = kdb_monotonic_us() + SPLIT_WAIT_US;
+    kdb_mutex_lock(&scan->lock);
+    while (!scan->split && kdb_cond_wait_until(&scan->split_done, &scan->lock, deadline)) {
+    }
+    const bool split = scan->split;
+    kdb_mutex_unlock(&scan->lock);
+    return split;
 }
 
 static int64_t oldest_visible(const kdb_scan_spec *spec)
@@ -81,11 +102,12 @@ kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, k
     scan->partition = kdb_table_partition(spec->table);
     scan->arena = kdb_arena_new(0);
     scan->oldest_ms = oldest_visible(spec);
-    if (spec->keys.points) {
-        scan->nparts = 1;
-    } else {
-        make_parts(scan);
+    scan->from = spec->keys.from;
+    if (!spec->keys.points && spec->table->type == KDB_TABLE_STREAM) {
+        scan->from = raise_to_ttl(spec->keys.from, spec->keys.to, scan->oldest_ms, scan->arena);
     }
+    kdb_mutex_init(&scan->lock, KDB_LOCK_SCAN);
+    kdb_cond_init(&scan->split_done);
     *out = scan;
     return KDB_OK;
 }
@@ -95,12 +117,13 @@ void kdb_table_scan_free(kdb_table_scan *scan)
     if (scan == NULL) {
         return;
     }
+    kdb_cond_done(&scan->split_done);
+    kdb_mutex_done(&scan->lock);
     kdb_arena_free(scan->arena);
     kdb_free(scan);
 }
 
 size_t kdb_table_scan_readers(const kdb_table_scan *scan)
 {
-    const size_t most = scan->spec.max_readers == 0 ? 1 : scan->spec.max_readers;
-    return scan->nparts < most ? scan->nparts : most;
+    return scan->spec.keys.points || scan->spec.max_readers == 0 ? 1 : scan->spec.max_readers;
 }

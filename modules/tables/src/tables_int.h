@@ -127,10 +127,22 @@ struct kdb_table_scan {
     kdb_partition partition;
     kdb_arena *arena;        /* the split keys and the raised start */
     int64_t oldest_ms;       /* STREAM: rows older than this are not seen */
+    kdb_sv from;             /* of a range: its start, raised past what the TTL hides */
+    atomic_bool started;     /* a reader has taken the head of the range, or the points */
+    kdb_mutex lock;          /* rank KDB_LOCK_SCAN */
+    kdb_cond split_done;     /* of `split` */
+    bool split;              /* guarded by lock: the parts below are final; fixed from then on */
     kdb_sv *bounds;          /* part i is [bounds[i], bounds[i + 1]) */
-    size_t nparts;           /* of a range; a set of points is one part */
+    size_t nparts;           /* 0: the head was all */
     atomic_size_t next_part; /* the first that no reader has taken */
 };
+
+/* Table scans give the first rows of a range to one reader and split only what is left after them: most ranges end
+ * there, and finding the splits costs as much as reading thousands of rows. */
+/* Splits [rest, end of the range) for all readers; by the reader of the head, once. An empty `rest`: nothing is left. */
+void kdbi_scan_split(kdb_table_scan *scan, kdb_sv rest);
+/* Waits a little for the split. False: it has not come, so there is nothing to do for now. */
+bool kdbi_scan_wait_split(kdb_table_scan *scan);
 
 /* How a cell of the projection is read from a row of one schema version. */
 typedef enum kdbi_cell_op {

@@ -134,8 +134,8 @@ typedef struct kdb_insert {
     kdb_query *select; /* INSERT .. SELECT */
 } kdb_insert;
 
-/* UPDATE and DELETE: `select` yields, per matching row, `_key` (BYTES), `_seq` (BIGINT) of the target, then UPDATE's EXPR
- * cells. The target is slot 0. */
+/* UPDATE and DELETE: `select` yields, per matching row, `_key` (BYTES), `_seq` (BIGINT) of the target, then UPDATE's
+ * EXPR cells. The target is slot 0. */
 typedef struct kdb_change {
     kdb_table_name table;
     kdb_table_name *columns; /* UPDATE: SET's names */

@@ -121,7 +121,8 @@ typedef struct kdb_scan_spec {
 KDB_NODISCARD kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err);
 void kdb_table_scan_free(kdb_table_scan *scan); /* after its readers; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_table_scan, kdb_table_scan_free)
-/* How many readers may share the work (at least 1). */
+/* How many readers may share the work (at least 1). The first reads the head of a range alone; the others wait a little
+ * for it to find out whether there is more to share, and end at once when there is not. */
 size_t kdb_table_scan_readers(const kdb_table_scan *scan);
 KDB_NODISCARD kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err);
 void kdb_table_reader_free(kdb_table_reader *reader); /* NULL is fine */

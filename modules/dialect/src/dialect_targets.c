@@ -1,0 +1,141 @@
+/* dialect_targets.c - the select list: expressions with their names, and `*` spelled out, so that the result's
+ * columns are known here and never depend on the engine. */
+#include "dialect_int.h"
+
+typedef struct target_list {
+    const kdbi_expr *e;
+    kdb_buf *out;
+    kdbi_columns *results;
+} target_list;
+
+static void begin_target(target_list *list)
+{
+    kdb_buf_append_sv(list->out, list->results->count == 0 ? KDB_SV("") : KDB_SV(", "));
+}
+
+static void emit_as(kdb_sv name, kdb_buf *out)
+{
+    kdb_buf_append_lit(out, " AS ");
+    kdbi_emit_name(name, out);
+}
+
+/* The result column that a name found in FROM makes. */
+static void add_found_result(target_list *list, const kdbi_found *found, kdb_sv name)
+{
+    kdbi_column *result = kdbi_columns_add(list->results, list->e->b->arena);
+    result->name = name;
+    result->engine = name;
+    if (found->kind == KDBI_FOUND_COLUMN && !found->merged_outer) {
+        const kdbi_column *origin = &found->relation->columns.items[found->column];
+        result->slot = origin->slot;
+        result->column = origin->column;
+        result->constant = origin->constant;
+    }
+}
+
+static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv name)
+{
+    begin_target(list);
+    kdbi_emit_found(found, list->out);
+    const bool named =
+        found->kind == KDBI_FOUND_COLUMN && kdb_sv_eq(found->relation->columns.items[found->column].engine, name);
+    if (!named) {
+        emit_as(name, list->out);
+    }
+    add_found_result(list, found, name);
+}
+
+static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
+{
+    kdbi_binding *b = list->e->b;
+    const kdbi_scope *scope = list->e->scope;
+    const kdbi_relation *relation = NULL;
+    KDB_TRY(kdbi_resolve_star(b, scope, ref, &relation));
+    if (relation != NULL) {
+        for (size_t i = 0; i < relation->columns.count; i++) {
+            const kdbi_found found = { .relation = relation, .column = (uint32_t)i };
+            add_found_target(list, &found, relation->columns.items[i].name);
+        }
+        return KDB_OK;
+    }
+    if (scope->nvisible == 0) {
+        return KDBI_REFUSE(b, ref->location, "SELECT * with no tables specified is not valid");
+    }
+    for (size_t i = 0; i < scope->nvisible; i++) {
+        const kdbi_visible *visible = &scope->visible[i];
+        const kdbi_found found = { .relation = visible->relation,
+                                   .column = visible->column,
+                                   .merged = visible->merged,
+                                   .merged_outer = visible->merged_outer };
+        add_found_target(list, &found, visible->relation->columns.items[visible->column].name);
+    }
+    return KDB_OK;
+}
+
+static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget *target)
+{
+    kdbi_found found;
+    KDB_TRY(kdbi_resolve(list->e->b, list->e->scope, target->val->column_ref, &found));
+    add_found_target(list, &found, target->name[0] == '\0' ? found.name : kdb_sv_cstr(target->name));
+    return KDB_OK;
+}
+
+/* Nobody sees the names of an INSERT's expressions; those of its subqueries may be used. */
+static bool is_titled(const kdbi_expr *e)
+{
+    return !e->b->query->untitled || e->scope->select != e->b->query->select;
+}
+
+static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
+{
+    kdbi_binding *b = list->e->b;
+    begin_target(list);
+    KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
+    kdb_sv name = kdb_sv_cstr(target->name);
+    if (name.len == 0 && is_titled(list->e)) {
+        name = kdbi_title(b->query->text, target->location, target->val, b->arena);
+    }
+    if (name.len != 0) {
+        emit_as(name, list->out);
+    }
+    kdbi_column *result = kdbi_columns_add(list->results, b->arena);
+    result->name = name;
+    result->engine = name;
+    result->constant = kdbi_is_constant(target->val);
+    return KDB_OK;
+}
+
+static kdb_status emit_target(target_list *list, const PgQuery__Node *node)
+{
+    kdbi_binding *b = list->e->b;
+    if (node->node_case != PG_QUERY__NODE__NODE_RES_TARGET || node->res_target->val == NULL ||
+        node->res_target->n_indirection != 0) {
+        return KDBI_REFUSE(b, kdbi_node_location(node), "this form of a select list is not supported");
+    }
+    if (list->results->count > KDBI_COLUMNS_MAX && is_titled(list->e)) { /* `*` makes much of little text */
+        return KDBI_REFUSE(b, kdbi_node_location(node), "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
+    }
+    const PgQuery__ResTarget *target = node->res_target;
+    if (target->val->node_case != PG_QUERY__NODE__NODE_COLUMN_REF) {
+        return emit_expr_target(list, target);
+    }
+    return kdbi_is_star(target->val->column_ref) ? emit_star(list, target->val->column_ref)
+                                                 : emit_column_target(list, target);
+}
+
+kdb_status kdbi_emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
+{
+    kdbi_columns results = { 0 };
+    target_list list = { .e = e, .out = out, .results = &results };
+    if (select->n_target_list > KDBI_COLUMNS_MAX && is_titled(e)) {
+        return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
+    }
+    for (size_t i = 0; i < select->n_target_list; i++) {
+        KDB_TRY(emit_target(&list, select->target_list[i]));
+    }
+    if (results.count == 0) {
+        return KDBI_REFUSE(e->b, -1, "SELECT needs at least one column");
+    }
+    e->scope->results = results;
+    return KDB_OK;
+}
