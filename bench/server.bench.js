@@ -54,8 +54,8 @@ const WORKLOADS = [
     { name: 'insert_async_1', what: 'async INSERT of a row', clients: 1, async: true, request: { body: insertRow('{{seq}}'), expect: '"row_count":1' }, figure: 'time', limit: rocks('put_async', 1) },
     { name: 'insert_async_32', what: 'async INSERT of a row', clients: 32, async: true, request: { body: insertRow('{{seq}}'), expect: '"row_count":1' }, figure: 'rate', limit: rocks('put_async', 32), budget: '70K/s' },
     { name: 'insert50_1', what: 'durable INSERT of 50 rows', clients: 1, request: { body: insertMany(50), expect: '"row_count":50' }, figure: 'time', limit: rocks('put_sync', 1), budget: '300 us' },
-    { name: 'update_1', what: 'durable UPDATE by key', clients: 1, request: { body: sql('UPDATE app.notes SET score = $1 WHERE id = $2', '{{seq}}', '{{rand:0:9999}}'), expect: '"row_count":1', first: 1000000 }, figure: 'time', limit: rocks('put_sync', 1), budget: '200 us' },
-    { name: 'update_32', what: 'durable UPDATE by key', clients: 32, request: { body: sql('UPDATE app.notes SET score = $1 WHERE id = $2', '{{seq}}', '{{rand:0:9999}}'), expect: '"row_count":1', first: 2000000 }, figure: 'rate', limit: rocks('put_sync', 32) },
+    { name: 'update_1', what: 'durable UPDATE by key', clients: 1, request: { body: sql('UPDATE app.updated SET score = $1 WHERE id = $2', '{{seq}}', '{{rand:0:9999}}'), expect: '"row_count":1', first: 1000000 }, figure: 'time', limit: rocks('put_sync', 1), budget: '200 us' },
+    { name: 'update_32', what: 'durable UPDATE by key', clients: 32, request: { body: sql('UPDATE app.updated SET score = $1 WHERE id = $2', '{{seq}}', '{{rand:0:9999}}'), expect: '"row_count":1', first: 2000000 }, figure: 'rate', limit: rocks('put_sync', 32) },
     { name: 'delete_1', what: 'durable DELETE by key', clients: 1, request: { body: sql('DELETE FROM app.deletable WHERE id = $1', '{{seq}}'), expect: '"row_count":1' }, figure: 'time', limit: rocks('put_sync', 1), budget: '200 us' },
     { name: 'delete_32', what: 'durable DELETE by key', clients: 32, request: { body: sql('DELETE FROM app.deletable WHERE id = $1', '{{seq}}'), expect: '"row_count":1', first: DELETABLE / 4 }, figure: 'rate', limit: rocks('put_sync', 32) },
     { name: 'top20', what: `filter, ORDER BY, LIMIT 20 over ${NOTES} rows`, clients: 1, request: { body: sql(TOP20), expect: '"row_count":20' }, figure: 'time', limit: duck(NOTES, TOP20.replace('app.notes', 't')), budget: '300 us' },
@@ -139,7 +139,7 @@ class Bench {
         await this.server.start();
         const { root } = await this.server.setUp();
         this.idleRss = this.server.rss();
-        await root.results(`CREATE NAMESPACE app; ${['notes', 'big', 'inserts', 'deletable', 'tenant_notes'].map((name) => `CREATE USER TABLE app.${name} (${COLUMNS})`).join('; ')}`);
+        await root.results(`CREATE NAMESPACE app; ${['notes', 'updated', 'big', 'inserts', 'deletable', 'tenant_notes'].map((name) => `CREATE USER TABLE app.${name} (${COLUMNS})`).join('; ')}`);
         await root.sql('CREATE USER bench WITH INTERNAL ROLE user');
         this.user = this.server.client(sign('bench', 'user'), 'bench');
         this.writeTokens('user', [this.user.token]);
@@ -154,7 +154,7 @@ class Bench {
     // Only what the workloads need.
     async load(workloads) {
         const has = (text) => workloads.some((workload) => workload.request.body?.includes(`app.${text}`));
-        for (const [table, rows] of [['notes', NOTES], ['big', BIG], ['deletable', DELETABLE]]) {
+        for (const [table, rows] of [['notes', NOTES], ['updated', NOTES], ['big', BIG], ['deletable', DELETABLE]]) {
             if (has(table)) {
                 await insertNumbers(this.user, `app.${table}`, rows, SELECT_ROW, 50000);
             }

@@ -107,8 +107,7 @@ void kdb_api_drain(kdb_api *api, int64_t grace_us)
         kdbi_loop_drain(&api->loops[i]);
     }
     kdb_mutex_lock(&api->lock);
-    while (atomic_load(&api->connections) > 0 && kdb_cond_wait_until(&api->changed, &api->lock, deadline)) {
-    }
+    while (atomic_load(&api->connections) > 0 && kdb_cond_wait_until(&api->changed, &api->lock, deadline)) {}
     kdb_mutex_unlock(&api->lock);
 }
 

@@ -94,8 +94,8 @@ struct kdbi_reply {
     /* Of the result with rows that is being written. */
     kdb_result_column *columns;
     size_t ncolumns;
-    bool *masked;     /* NULL: no column holds secrets */
-    kdb_sv *keys;     /* legacy: `"name":` */
+    bool *masked; /* NULL: no column holds secrets */
+    kdb_sv *keys; /* legacy: `"name":` */
     uint64_t nrows;
 };
 

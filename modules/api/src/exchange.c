@@ -191,6 +191,7 @@ static void on_dispose(void *holder)
 
 kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req)
 {
+    KDB_ASSERT_ON(KDB_THREAD_NET);
     kdbi_exchange *ex = loop->idle;
     if (ex != NULL) {
         loop->idle = ex->next_idle;
@@ -438,6 +439,7 @@ static void answer_nobody(kdbi_exchange *ex)
 
 void kdbi_exchange_news(kdbi_exchange *ex)
 {
+    KDB_ASSERT_ON(KDB_THREAD_NET);
     kdb_mutex_lock(&ex->lock);
     ex->posted = false;
     const bool finished = ex->finished;

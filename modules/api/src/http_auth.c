@@ -24,7 +24,10 @@ typedef struct field {
     bool required; /* unless another row of the same field was there */
 } field;
 
-#define FIELD(name, member, max, required) { (name), offsetof(credentials, member), (max), (required) }
+#define FIELD(name, member, max, required)                                                                             \
+    {                                                                                                                  \
+        (name), offsetof(credentials, member), (max), (required)                                                       \
+    }
 static const field login_fields[] = {
     FIELD("user", user, USER_MAX, true),
     FIELD("username", user, USER_MAX, true),
@@ -207,11 +210,9 @@ static void on_job_done(kdb_auth_job *job, kdb_status status, const kdb_err *err
 
 static kdbi_call call_of(kdbi_exchange *ex)
 {
-    return (kdbi_call){ .api = ex->loop->api,
-                        .loop = ex->loop,
-                        .conn = kdbi_conn_of(ex->req),
-                        .req = ex->req,
-                        .errors = KDBI_ERROR_AUTH };
+    return (kdbi_call){
+        .api = ex->loop->api, .loop = ex->loop, .conn = kdbi_conn_of(ex->req), .req = ex->req, .errors = KDBI_ERROR_AUTH
+    };
 }
 
 /* The job is over, on the net thread again. False: it failed, and that has been answered. */

@@ -61,7 +61,8 @@ static kdb_status listen_on_all(kdb_api *api, const struct addrinfo *first, kdb_
 {
     int reason = 0;
     for (const struct addrinfo *at = first; at != NULL && api->nlisteners < KDBI_LISTENERS_MAX; at = at->ai_next) {
-        if (listen_on(at, api->nlisteners == 0 ? port : api->port, backlog, &api->listeners[api->nlisteners]) == KDB_OK) {
+        if (listen_on(at, api->nlisteners == 0 ? port : api->port, backlog, &api->listeners[api->nlisteners]) ==
+            KDB_OK) {
             api->port = port_of(api->listeners[api->nlisteners]);
             api->nlisteners++;
             continue;

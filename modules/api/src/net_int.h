@@ -47,9 +47,9 @@ struct kdb_api {
     size_t nloops;
     atomic_bool draining;
     atomic_uint_fast64_t connections, connections_peak;
-    kdb_mutex lock;    /* rank KDB_LOCK_REQUEST; guards the next, and the wait for connections to end */
+    kdb_mutex lock; /* rank KDB_LOCK_REQUEST; guards the next, and the wait for connections to end */
     kdb_cond changed;
-    size_t ready;      /* loops that run */
+    size_t ready; /* loops that run */
 };
 
 /* Fills api->listeners and api->port (listener.c). KDB_IO names the address and the reason. */
@@ -68,15 +68,15 @@ struct kdbi_loop {
     h2o_multithread_receiver_t answers;          /* exchanges with news */
     h2o_multithread_receiver_t notes;            /* connections handed over, drain, stop */
     h2o_linklist_t conns;
-    h2o_timeout_entry_t sweep;                   /* once a second */
-    bool accepting;                              /* false: out of descriptors, until the next sweep */
-    kdbi_exchange *idle;                         /* exchanges to use again */
+    h2o_timeout_entry_t sweep; /* once a second */
+    bool accepting;            /* false: out of descriptors, until the next sweep */
+    kdbi_exchange *idle;       /* exchanges to use again */
     size_t nidle;
-    size_t nbusy;                                /* exchanges in use */
+    size_t nbusy; /* exchanges in use */
     bool draining, stopping;
-    atomic_uint senders;                         /* threads inside kdbi_loop_post */
-    atomic_uint_fast64_t nconns;                 /* any thread reads */
-    atomic_uint_fast64_t requests, bytes_out;    /* this loop writes */
+    atomic_uint senders;                      /* threads inside kdbi_loop_post */
+    atomic_uint_fast64_t nconns;              /* any thread reads */
+    atomic_uint_fast64_t requests, bytes_out; /* this loop writes */
 };
 
 /* What a connection is doing, as far as its socket tells. */
@@ -95,11 +95,11 @@ typedef struct kdbi_conn {
     kdbi_loop *loop;
     h2o_socket_t *sock;
     kdbi_addr peer;
-    bool refused;       /* over the limit: answers 503 and goes */
-    bool lingers;       /* will be closed with unread bytes: first lets the client see the answer */
-    kdbi_phase phase;   /* as the last sweep saw it */
-    int64_t since_us;   /* when the phase was first seen, or the client last took or sent anything */
-    uint64_t moved;     /* bytes written and acknowledged then */
+    bool refused;           /* over the limit: answers 503 and goes */
+    bool lingers;           /* will be closed with unread bytes: first lets the client see the answer */
+    kdbi_phase phase;       /* as the last sweep saw it */
+    int64_t since_us;       /* when the phase was first seen, or the client last took or sent anything */
+    uint64_t moved;         /* bytes written and acknowledged then */
     kdbi_exchange *watched; /* the exchange to tell when the client goes */
 } kdbi_conn;
 
@@ -107,7 +107,7 @@ void kdbi_loop_start(kdbi_loop *loop);
 void kdbi_loop_drain(kdbi_loop *loop); /* any thread */
 /* Hands a message to the loop. Any thread. */
 void kdbi_loop_post(kdbi_loop *loop, h2o_multithread_receiver_t *receiver, h2o_multithread_message_t *message);
-void kdbi_loop_stop(kdbi_loop *loop);  /* any thread; then join */
+void kdbi_loop_stop(kdbi_loop *loop); /* any thread; then join */
 kdbi_conn *kdbi_conn_of(h2o_req_t *req);
 /* From now on the exchange hears when the client closes its side. Until _unwatch nothing is read from the socket. */
 void kdbi_conn_watch(kdbi_conn *conn, kdbi_exchange *ex);
@@ -153,29 +153,29 @@ struct kdbi_exchange {
     int64_t started_us;
     /* Net thread only. */
     kdbi_exchange_state state;
-    h2o_req_t *req;           /* NULL: H2O is through with it */
+    h2o_req_t *req; /* NULL: H2O is through with it */
     kdbi_exchange *next_idle;
-    kdbi_piece_list sent;     /* H2O reads them until it asks for more */
+    kdbi_piece_list sent;              /* H2O reads them until it asks for more */
     void (*answer)(kdbi_exchange *ex); /* the work is done, nothing is sent yet */
     /* The worker's until it calls finish, then the net thread's. */
-    kdbi_piece_list body;     /* the last one is being written */
+    kdbi_piece_list body; /* the last one is being written */
     kdbi_reply reply;
     int http_status;
-    size_t body_bytes;        /* of finished pieces */
+    size_t body_bytes; /* of finished pieces */
     kdb_request request;
     kdb_auth_job job;
-    kdb_err job_err;          /* KDB_OK: the job succeeded */
+    kdb_err job_err; /* KDB_OK: the job succeeded */
     /* Shared. */
-    kdb_mutex lock;           /* rank KDB_LOCK_REQUEST */
+    kdb_mutex lock; /* rank KDB_LOCK_REQUEST */
     kdb_cond changed;
-    bool posted;              /* guarded by lock, as all below: the message is under way */
-    bool streaming;           /* the answer leaves before it is complete */
-    bool finished;            /* the last post: nobody but net uses the exchange after it */
-    bool broken;              /* failed after it began to leave: cut the connection */
-    bool gone;                /* nobody waits for the answer */
-    kdbi_piece_list ready;    /* for net to send */
-    kdbi_piece_list spare;    /* sent, to be written again */
-    size_t outstanding;       /* pieces ready or sent and not yet taken */
+    bool posted;           /* guarded by lock, as all below: the message is under way */
+    bool streaming;        /* the answer leaves before it is complete */
+    bool finished;         /* the last post: nobody but net uses the exchange after it */
+    bool broken;           /* failed after it began to leave: cut the connection */
+    bool gone;             /* nobody waits for the answer */
+    kdbi_piece_list ready; /* for net to send */
+    kdbi_piece_list spare; /* sent, to be written again */
+    size_t outstanding;    /* pieces ready or sent and not yet taken */
 };
 
 /* Net thread. The exchange ends when both H2O and the workers are through with it. */

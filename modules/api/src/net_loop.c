@@ -51,8 +51,7 @@ static void count_connection(kdb_api *api)
 {
     const uint64_t now = atomic_fetch_add(&api->connections, 1) + 1;
     uint64_t peak = atomic_load(&api->connections_peak);
-    while (now > peak && !atomic_compare_exchange_weak(&api->connections_peak, &peak, now)) {
-    }
+    while (now > peak && !atomic_compare_exchange_weak(&api->connections_peak, &peak, now)) {}
 }
 
 static void conn_free(kdbi_conn *conn)
@@ -161,8 +160,11 @@ static void place_connection(kdb_api *api, int fd)
     }
 }
 
-static void stop_accepting(kdbi_loop *loop)
+/* Until the next sweep: a full table of descriptors does not empty sooner for asking again. */
+static void pause_accepting(kdbi_loop *loop, const char *why)
 {
+    kdb_log_warn("accepting paused connections=%" PRIu64 " err=\"%s\"", (uint64_t)atomic_load(&loop->api->connections),
+                 why);
     for (size_t i = 0; i < loop->api->nlisteners; i++) {
         h2o_socket_read_stop(loop->listeners[i]);
     }
@@ -175,24 +177,32 @@ static bool has_room(const kdb_api *api)
     return atomic_load(&api->connections) < api->set.max_connections + REFUSED_MAX;
 }
 
+/* False when there is no connection to take, or none can be taken. */
+static bool accept_one(kdbi_loop *loop, int listener)
+{
+    const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        place_connection(loop->api, fd);
+        return true;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) {
+        return true;
+    }
+    if (errno != EAGAIN) {
+        pause_accepting(loop, strerror(errno));
+    }
+    return false;
+}
+
 static void on_accept(h2o_socket_t *listener, const char *err)
 {
     kdbi_loop *loop = listener->data;
-    if (err != NULL) {
-        return;
-    }
-    for (int i = 0; i < ACCEPT_BATCH; i++) {
-        const int fd = has_room(loop->api) ? accept4(h2o_socket_get_fd(listener), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)
-                                           : -1;
-        if (fd >= 0) {
-            place_connection(loop->api, fd);
-        } else if (!has_room(loop->api) || (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)) {
-            kdb_log_warn("accepting paused connections=%" PRIu64 " err=\"%s\"",
-                         (uint64_t)atomic_load(&loop->api->connections),
-                         has_room(loop->api) ? strerror(errno) : "too many connections");
-            stop_accepting(loop);
+    for (int i = 0; err == NULL && i < ACCEPT_BATCH; i++) {
+        if (!has_room(loop->api)) {
+            pause_accepting(loop, "too many connections");
             return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
+        }
+        if (!accept_one(loop, h2o_socket_get_fd(listener))) {
             return;
         }
     }

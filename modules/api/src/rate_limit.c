@@ -13,7 +13,7 @@ typedef struct slot {
 
 struct kdbi_rate_limit {
     int64_t per_second;
-    kdb_mutex lock; /* rank KDB_LOCK_REQUEST: nothing is locked while it is held */
+    kdb_mutex lock;        /* rank KDB_LOCK_REQUEST: nothing is locked while it is held */
     slot sets[SETS][WAYS]; /* guarded by lock */
 };
 

@@ -226,8 +226,7 @@ static uint64_t announced_length(h2o_req_t *req)
     const char *end = memchr(at, '\r', (size_t)(input->bytes + input->size - at));
     uint64_t length = 0;
     kdb_err ignored;
-    if (end == NULL ||
-        kdb_parse_u64(kdb_sv_trim(kdb_sv_of(at, (size_t)(end - at))), &length, &ignored) != KDB_OK) {
+    if (end == NULL || kdb_parse_u64(kdb_sv_trim(kdb_sv_of(at, (size_t)(end - at))), &length, &ignored) != KDB_OK) {
         return input->size;
     }
     return length;

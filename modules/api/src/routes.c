@@ -25,11 +25,11 @@ typedef struct route_handler {
 } route_handler;
 
 static const route_handler handlers[] = {
-    { kdbi_post_sql, KDBI_ERROR_SQL },      { kdbi_post_legacy_sql, KDBI_ERROR_SQL },
-    { kdbi_get_health, KDBI_ERROR_PLAIN },  { kdbi_get_health, KDBI_ERROR_PLAIN },
-    { kdbi_post_login, KDBI_ERROR_AUTH },   { kdbi_post_refresh, KDBI_ERROR_AUTH },
-    { kdbi_post_logout, KDBI_ERROR_AUTH },  { kdbi_get_me, KDBI_ERROR_AUTH },
-    { kdbi_post_setup, KDBI_ERROR_AUTH },   { kdbi_get_status, KDBI_ERROR_AUTH },
+    { kdbi_post_sql, KDBI_ERROR_SQL },     { kdbi_post_legacy_sql, KDBI_ERROR_SQL },
+    { kdbi_get_health, KDBI_ERROR_PLAIN }, { kdbi_get_health, KDBI_ERROR_PLAIN },
+    { kdbi_post_login, KDBI_ERROR_AUTH },  { kdbi_post_refresh, KDBI_ERROR_AUTH },
+    { kdbi_post_logout, KDBI_ERROR_AUTH }, { kdbi_get_me, KDBI_ERROR_AUTH },
+    { kdbi_post_setup, KDBI_ERROR_AUTH },  { kdbi_get_status, KDBI_ERROR_AUTH },
 };
 _Static_assert(KDB_ARRAY_LEN(handlers) == KDB_ARRAY_LEN(kdb_route_defs), "one handler for each route");
 
@@ -163,8 +163,40 @@ static void run_route(kdbi_call *call, const kdb_route_def *route)
     }
 }
 
+/* H2O takes the first of several lengths, and chunks before a length, where a proxy in front may do otherwise and see the
+ * requests end elsewhere. It keeps those headers to itself; in the bytes as they came, names are in lower case already. */
+static bool has_two_lengths(h2o_req_t *req)
+{
+    static const char *const names[] = { "\ncontent-length:", "\ntransfer-encoding:" };
+    if (req->entity.base == NULL) {
+        return false;
+    }
+    const char *head = kdbi_conn_of(req)->sock->input->bytes;
+    size_t found = 0;
+    for (size_t i = 0; i < KDB_ARRAY_LEN(names); i++) {
+        const size_t len = strlen(names[i]);
+        const char *at = head;
+        while ((at = memmem(at, (size_t)(req->entity.base - at), names[i], len)) != NULL) {
+            found++;
+            at += len;
+        }
+    }
+    return found > 1;
+}
+
+static void refuse_two_lengths(kdbi_call *call)
+{
+    call->req->http1_is_persistent = 0;
+    kdbi_respond(call->loop, call->req, 400,
+                 KDB_SV("{\"error\":\"BAD_REQUEST\",\"message\":\"The request says its length twice\"}"));
+}
+
 static void dispatch(kdbi_call *call)
 {
+    if (has_two_lengths(call->req)) {
+        refuse_two_lengths(call);
+        return;
+    }
     if (call->conn->refused) {
         kdbi_respond(call->loop, call->req, 503,
                      KDB_SV("{\"error\":\"TOO_MANY_CONNECTIONS\",\"message\":\"Too many connections; try again "

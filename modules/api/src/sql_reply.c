@@ -18,8 +18,9 @@ void kdbi_put_took(kdb_buf *out, int64_t took_us)
 void kdbi_reply_init(kdbi_reply *reply, const kdbi_reply_form *form, const kdb_principal *who, kdb_buf *out,
                      kdb_arena *arena)
 {
-    *reply = (kdbi_reply){ .form = form, .out = out, .arena = arena, .as_user = who->user.text,
-                           .admin = kdb_role_is_admin(who->role) };
+    *reply = (kdbi_reply){
+        .form = form, .out = out, .arena = arena, .as_user = who->user.text, .admin = kdb_role_is_admin(who->role)
+    };
 }
 
 void kdbi_reply_next_result(kdbi_reply *reply)

@@ -79,9 +79,8 @@ static kdb_status read_params(const kdb_json *body, const kdbi_sql_limits *limit
         return KDB_FAIL(err, KDB_INVALID, "`params` must be an array");
     }
     if (params->count > limits->params) {
-        return KDB_FAIL(err, KDB_INVALID_PARAMETER,
-                        "Parameter count exceeded: maximum %zu parameters allowed, got %zu", limits->params,
-                        params->count);
+        return KDB_FAIL(err, KDB_INVALID_PARAMETER, "Parameter count exceeded: maximum %zu parameters allowed, got %zu",
+                        limits->params, params->count);
     }
     kdb_value *values = KDB_ARENA_ARRAY(arena, kdb_value, params->count);
     size_t n = 0;

@@ -45,7 +45,7 @@ void fake_core_free(kdb_core *core);
 void fake_core_release(kdb_core *core);
 typedef struct fake_core_counts {
     size_t running, submitted, done, cancelled;
-    size_t waits; /* times that a thread is inside `wait` now */
+    size_t waits;           /* times that a thread is inside `wait` now */
     kdb_status failed_with; /* the last one; KDB_OK when it succeeded */
 } fake_core_counts;
 fake_core_counts fake_core_count(kdb_core *core);
@@ -79,10 +79,10 @@ typedef struct client {
 
 typedef struct answer {
     int status;
-    char *head;   /* status line and headers, NUL-terminated */
-    char *body;   /* chunks put together, NUL-terminated */
+    char *head; /* status line and headers, NUL-terminated */
+    char *body; /* chunks put together, NUL-terminated */
     size_t len;
-    bool cut;     /* the connection ended within the answer */
+    bool cut; /* the connection ended within the answer */
     bool chunked;
 } answer;
 

@@ -36,7 +36,8 @@ static void login_answers_a_pair_and_cookies(void **state)
     answer a;
     post(&f, "/v1/api/auth/login", NULL, "{\"username\":\"admin\",\"password\":\"" PASSWORD "\"}", &a);
     assert_int_equal(a.status, 200);
-    assert_contains(a.body, "{\"user\":{\"id\":\"admin\",\"username\":\"admin\",\"role\":\"dba\",\"email\":null,\"created_at\":\"");
+    assert_contains(
+        a.body, "{\"user\":{\"id\":\"admin\",\"username\":\"admin\",\"role\":\"dba\",\"email\":null,\"created_at\":\"");
     assert_contains(a.body, "},\"admin_ui_access\":true,\"expires_at\":\"");
     assert_contains(a.body, "\"refresh_token\":\"");
     assert_contains(a.body, "\"refresh_expires_at\":\"");
@@ -52,7 +53,8 @@ static void cookies_are_secure_when_the_proxy_says_https(void **state)
 {
     (void)state;
     answer a;
-    request(&f, "POST /v1/api/auth/logout HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Length: 0\r\n\r\n", &a);
+    request(&f, "POST /v1/api/auth/logout HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Length: 0\r\n\r\n",
+            &a);
     assert_int_equal(a.status, 200);
     assert_string_equal(a.body, "{\"message\":\"Logged out successfully\"}");
     assert_contains(a.head, "set-cookie: kalamdb_auth=; Path=/; HttpOnly; SameSite=Strict; "
@@ -107,10 +109,11 @@ static void refresh_takes_the_cookie_or_the_header(void **state)
     assert_int_equal(sscanf(found, "\"refresh_token\":\"%2047[^\"]", token), 1);
     answer_done(&a);
     expect("/v1/api/auth/refresh", token, "", 200, "\"access_token\":\"");
-    (void)snprintf(text, sizeof text,
-                   "POST /v1/api/auth/refresh HTTP/1.1\r\nHost: x\r\nCookie: a=b; kalamdb_refresh=%s; kalamdb_auth=zz\r\n"
-                   "Content-Length: 0\r\n\r\n",
-                   token);
+    (void)snprintf(
+        text, sizeof text,
+        "POST /v1/api/auth/refresh HTTP/1.1\r\nHost: x\r\nCookie: a=b; kalamdb_refresh=%s; kalamdb_auth=zz\r\n"
+        "Content-Length: 0\r\n\r\n",
+        token);
     request(&f, text, &a);
     assert_int_equal(a.status, 200);
     assert_contains(a.body, "\"admin_ui_access\":false");

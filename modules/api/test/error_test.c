@@ -49,8 +49,9 @@ static void others_see_a_fixed_text_and_the_place(void **state)
 static void what_is_for_everybody_is_for_everybody(void **state)
 {
     (void)state;
-    const kdb_failure failure = { .status = KDB_CONSTRAINT, .text = KDB_SV("duplicate"), .statement = 1,
-                                  .statement_text = KDB_SV("INSERT") };
+    const kdb_failure failure = {
+        .status = KDB_CONSTRAINT, .text = KDB_SV("duplicate"), .statement = 1, .statement_text = KDB_SV("INSERT")
+    };
     expect(&failure, false,
            "{\"status\":\"error\",\"results\":[],\"took\":1234.567,\"error\":{\"code\":\"SQL_EXECUTION_ERROR\","
            "\"message\":\"Statement 1 failed: Constraint violation: duplicate\"}}");
@@ -85,8 +86,9 @@ static void no_status_leaks_to_others(void **state)
     for (kdb_status status = KDB_INVALID; status < KDB_STATUS_COUNT; status++) {
         for (size_t i = 0; i < KDB_ARRAY_LEN(forms); i++) {
             KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-            const kdb_failure failure = { .status = status, .text = KDB_SV("SECRET"), .statement = 1,
-                                          .statement_text = KDB_SV("HIDDEN") };
+            const kdb_failure failure = {
+                .status = status, .text = KDB_SV("SECRET"), .statement = 1, .statement_text = KDB_SV("HIDDEN")
+            };
             kdb_buf out;
             kdb_err err;
             kdb_json *json;

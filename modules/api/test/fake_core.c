@@ -107,8 +107,7 @@ static kdb_status put_nan(const kdb_reply *reply, kdb_err *err)
     return reply->rows(reply->self, chunk, err);
 }
 
-static kdb_status play(runner *self, const kdb_request *request, const char *script, kdb_failure *failure,
-                       kdb_err *err)
+static kdb_status play(runner *self, const kdb_request *request, const char *script, kdb_failure *failure, kdb_err *err)
 {
     const kdb_reply *reply = &request->reply;
     size_t a = 0, b = 0, c = 0;
@@ -269,8 +268,7 @@ bool fake_core_reaches(kdb_core *core, size_t offset, size_t least)
     const size_t *count = (const size_t *)(const void *)((const char *)&core->counts + offset);
     const int64_t deadline = kdb_monotonic_us() + PATIENCE_US;
     kdb_mutex_lock(&core->lock);
-    while (*count < least && kdb_cond_wait_until(&core->changed, &core->lock, deadline)) {
-    }
+    while (*count < least && kdb_cond_wait_until(&core->changed, &core->lock, deadline)) {}
     const bool reached = *count >= least;
     kdb_mutex_unlock(&core->lock);
     return reached;

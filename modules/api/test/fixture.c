@@ -95,11 +95,9 @@ void fixture_open(fixture *f, const char *const *settings)
     set_options(f, settings);
     open_auth(f);
     f->core = fake_core_new();
-    const kdb_api_options options = { .core = f->core,
-                                      .auth = f->auth,
-                                      .options = f->options,
-                                      .version = "0.1.0",
-                                      .build_date = "2026-01-31" };
+    const kdb_api_options options = {
+        .core = f->core, .auth = f->auth, .options = f->options, .version = "0.1.0", .build_date = "2026-01-31"
+    };
     if (kdb_api_open(&options, &f->api, &err) != KDB_OK) {
         fail_msg("%s", err.text);
     }

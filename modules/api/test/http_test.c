@@ -25,8 +25,8 @@ static void health_is_static_json(void **state)
     assert_int_equal(a.status, 200);
     assert_string_equal(answer_header(&a, "content-type"), "application/json");
     assert_null(answer_header(&a, "server"));
-    assert_string_equal(a.body,
-                        "{\"status\":\"healthy\",\"version\":\"0.1.0\",\"api_version\":\"v1\",\"build_date\":\"2026-01-31\"}");
+    assert_string_equal(
+        a.body, "{\"status\":\"healthy\",\"version\":\"0.1.0\",\"api_version\":\"v1\",\"build_date\":\"2026-01-31\"}");
     answer_done(&a);
 }
 
@@ -127,7 +127,8 @@ static void sql_answers_messages_and_several_results(void **state)
     (void)state;
     answer a;
     post_sql(&f, f.user, "message", &a);
-    assert_contains(a.body, "\"results\":[{\"row_count\":3,\"message\":\"Inserted 3 row(s)\",\"as_user\":\"alice\"}],\"took\":");
+    assert_contains(
+        a.body, "\"results\":[{\"row_count\":3,\"message\":\"Inserted 3 row(s)\",\"as_user\":\"alice\"}],\"took\":");
     answer_done(&a);
     post_sql(&f, f.user, "two", &a);
     assert_contains(a.body, "\"as_user\":\"alice\"},{\"row_count\":3,");
@@ -138,9 +139,10 @@ static void parameters_reach_core(void **state)
 {
     (void)state;
     answer a;
-    post(&f, "/v1/api/sql", f.user,
-         "{\"sql\":\"params\",\"params\":[9223372036854775807,\"a\\u00e9\",true,null,1.5]}", &a);
-    assert_contains(a.body, "\"rows\":[[\"9223372036854775807\",\"aé\",true,null,1.5]],\"row_count\":1,\"truncated\":true");
+    post(&f, "/v1/api/sql", f.user, "{\"sql\":\"params\",\"params\":[9223372036854775807,\"a\\u00e9\",true,null,1.5]}",
+         &a);
+    assert_contains(a.body,
+                    "\"rows\":[[\"9223372036854775807\",\"aé\",true,null,1.5]],\"row_count\":1,\"truncated\":true");
     answer_done(&a);
 }
 
@@ -150,16 +152,18 @@ static void the_legacy_route_has_its_own_shape(void **state)
     answer a;
     post(&f, "/api/sql", f.admin, "{\"sql\":\"two\"}", &a);
     assert_int_equal(a.status, 200);
-    assert_contains(a.body, "{\"status\":\"success\",\"results\":[{\"rows\":[{\"id\":0,\"password_hash\":\"x\"}],"
-                            "\"row_count\":1,\"columns\":[\"id\",\"password_hash\"]},"
-                            "{\"row_count\":3,\"columns\":[],\"message\":\"Inserted 3 row(s)\"}],\"execution_time_ms\":");
+    assert_contains(a.body,
+                    "{\"status\":\"success\",\"results\":[{\"rows\":[{\"id\":0,\"password_hash\":\"x\"}],"
+                    "\"row_count\":1,\"columns\":[\"id\",\"password_hash\"]},"
+                    "{\"row_count\":3,\"columns\":[],\"message\":\"Inserted 3 row(s)\"}],\"execution_time_ms\":");
     answer_done(&a);
     char body[64];
     (void)snprintf(body, sizeof body, "{\"sql\":\"runfail %d\"}", KDB_NOT_FOUND);
     post(&f, "/api/sql", f.admin, body, &a);
     assert_int_equal(a.status, 400);
-    assert_contains(a.body, "\"error\":{\"code\":\"SQL_EXECUTION_ERROR\",\"message\":\"Error executing statement 1: Not found: "
-                            "table secrets\",\"details\":");
+    assert_contains(a.body,
+                    "\"error\":{\"code\":\"SQL_EXECUTION_ERROR\",\"message\":\"Error executing statement 1: Not found: "
+                    "table secrets\",\"details\":");
     answer_done(&a);
     (void)snprintf(body, sizeof body, "{\"sql\":\"fail %d\"}", KDB_EMPTY_SQL);
     post(&f, "/api/sql", f.admin, body, &a);
@@ -220,7 +224,8 @@ static void protected_routes_say_why_not(void **state)
     assert_contains(a.body, "\"error\":{\"code\":\"MISSING_AUTHORIZATION\",\"message\":\"Authentication required\"}");
     answer_done(&a);
     request(&f,
-            "POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nAuthorization: Basic cm9vdDpyb290\r\nContent-Length: 2\r\n\r\n{}", &a);
+            "POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nAuthorization: Basic cm9vdDpyb290\r\nContent-Length: 2\r\n\r\n{}",
+            &a);
     assert_int_equal(a.status, 401);
     assert_contains(a.body, "\"error\":{\"code\":\"INVALID_CREDENTIALS\",\"message\":\"Invalid credentials\"}");
     answer_done(&a);
@@ -370,6 +375,30 @@ static void malformed_http_is_400(void **state)
     answer_done(&a);
 }
 
+static void a_request_with_two_lengths_is_refused(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        "content-length: 5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTRANSFER-ENCODING: chunked\r\n\r\n0\r\n\r\n",
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(heads); i++) {
+        char text[512];
+        client c;
+        answer a;
+        (void)snprintf(text, sizeof text, "POST /v1/api/auth/logout HTTP/1.1\r\nHost: x\r\n%s", heads[i]);
+        client_open(&c, f.port);
+        client_send_text(&c, text);
+        client_read(&c, &a);
+        assert_int_equal(a.status, 400);
+        assert_contains(a.body, "\"error\":\"BAD_REQUEST\"");
+        assert_true(client_sees_end(&c, 5000000));
+        answer_done(&a);
+        client_close(&c);
+    }
+}
+
 static void http_1_0_closes_unless_asked(void **state)
 {
     (void)state;
@@ -410,6 +439,7 @@ int main(void)
         cmocka_unit_test(the_origin_is_echoed_on_answers),
         cmocka_unit_test(forwarded_callers_do_not_see_health),
         cmocka_unit_test(malformed_http_is_400),
+        cmocka_unit_test(a_request_with_two_lengths_is_refused),
         cmocka_unit_test(http_1_0_closes_unless_asked),
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);

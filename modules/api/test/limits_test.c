@@ -287,7 +287,9 @@ static void a_port_in_use_is_named(void **state)
     kdb_err err;
     (void)snprintf(port, sizeof port, "%u", f.port);
     assert_int_equal(kdb_options_set(f.options, KDB_SV("server.port"), kdb_sv_cstr(port), &err), KDB_OK);
-    const kdb_api_options options = { .core = f.core, .auth = f.auth, .options = f.options, .version = "", .build_date = "" };
+    const kdb_api_options options = {
+        .core = f.core, .auth = f.auth, .options = f.options, .version = "", .build_date = ""
+    };
     kdb_api *second = NULL;
     assert_int_equal(kdb_api_open(&options, &second, &err), KDB_IO);
     assert_contains(err.text, port);

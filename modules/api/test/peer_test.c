@@ -21,8 +21,7 @@ static void assert_client(const char *ranges, const char *peer, const char *forw
 {
     kdbi_trusted trusted = trusted_of(ranges);
     const kdbi_addr from = addr(peer);
-    const kdbi_addr found =
-        kdbi_client_addr(&trusted, &from, kdb_sv_cstr(forwarded_for), kdb_sv_cstr(real_ip));
+    const kdbi_addr found = kdbi_client_addr(&trusted, &from, kdb_sv_cstr(forwarded_for), kdb_sv_cstr(real_ip));
     const kdbi_addr wanted = addr(expected);
     assert_memory_equal(&found, &wanted, sizeof found);
     kdbi_trusted_done(&trusted);
@@ -31,7 +30,8 @@ static void assert_client(const char *ranges, const char *peer, const char *forw
 static void addresses_are_read_in_all_their_forms(void **state)
 {
     (void)state;
-    static const char *const same[] = { "10.1.2.3", " 10.1.2.3 ", "10.1.2.3:4711", "::ffff:10.1.2.3", "[::ffff:10.1.2.3]:80" };
+    static const char *const same[] = { "10.1.2.3", " 10.1.2.3 ", "10.1.2.3:4711", "::ffff:10.1.2.3",
+                                        "[::ffff:10.1.2.3]:80" };
     const kdbi_addr expected = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 1, 2, 3 } };
     for (size_t i = 0; i < KDB_ARRAY_LEN(same); i++) {
         const kdbi_addr found = addr(same[i]);
@@ -51,9 +51,9 @@ static void loopback_is_127_and_1(void **state)
     static const struct {
         const char *text;
         bool loopback;
-    } cases[] = { { "127.0.0.1", true },       { "127.255.0.9", true }, { "::1", true },  { "::ffff:127.0.0.1", true },
-                  { "128.0.0.1", false },      { "0.0.0.0", false },    { "::", false },  { "::2", false },
-                  { "::127.0.0.1", false },    { "fe80::1", false },    { "x", false } };
+    } cases[] = { { "127.0.0.1", true },    { "127.255.0.9", true }, { "::1", true }, { "::ffff:127.0.0.1", true },
+                  { "128.0.0.1", false },   { "0.0.0.0", false },    { "::", false }, { "::2", false },
+                  { "::127.0.0.1", false }, { "fe80::1", false },    { "x", false } };
     for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
         const kdbi_addr a = addr(cases[i].text);
         assert_int_equal(kdbi_addr_is_loopback(&a), cases[i].loopback);
@@ -98,8 +98,8 @@ static void ranges_are_exact_to_the_bit(void **state)
     static const struct {
         const char *text;
         bool inside;
-    } cases[] = { { "192.0.2.128", true },   { "192.0.2.255", true },      { "192.0.2.127", false },
-                  { "198.51.100.9", true },  { "198.51.100.8", false },    { "2001:db8:7fff::1", true },
+    } cases[] = { { "192.0.2.128", true },      { "192.0.2.255", true },   { "192.0.2.127", false },
+                  { "198.51.100.9", true },     { "198.51.100.8", false }, { "2001:db8:7fff::1", true },
                   { "2001:db8:8000::1", false } };
     for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
         const kdbi_addr a = addr(cases[i].text);
@@ -117,7 +117,9 @@ static void ranges_are_exact_to_the_bit(void **state)
 static void bad_ranges_are_named(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8, y", "::/129", "/8" };
+    static const char *const bad[] = {
+        "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8, y", "::/129", "/8"
+    };
     for (size_t i = 0; i < KDB_ARRAY_LEN(bad); i++) {
         kdbi_trusted trusted;
         kdb_err err;

@@ -44,8 +44,8 @@ static void sql_alone_is_enough(void **state)
 
 static void all_members_are_read_and_others_ignored(void **state)
 {
-    const kdbi_sql_request request =
-        decoded(*state, " {\"later\":[{}],\"params\":[ null, true ],\"namespace_id\":\"app\",\"sql\":\"x\\n\\u00e9\"} ");
+    const kdbi_sql_request request = decoded(
+        *state, " {\"later\":[{}],\"params\":[ null, true ],\"namespace_id\":\"app\",\"sql\":\"x\\n\\u00e9\"} ");
     assert_sv(request.sql, "x\n\xc3\xa9");
     assert_sv(request.ns, "app");
     assert_int_equal(request.nparams, 2);
@@ -53,8 +53,8 @@ static void all_members_are_read_and_others_ignored(void **state)
 
 static void parameters_keep_their_type_and_value(void **state)
 {
-    const kdbi_sql_request request =
-        decoded(*state, "{\"sql\":\"x\",\"params\":[null,true,-9223372036854775808,9223372036854775808,1.5,\"t\",\"\"]}");
+    const kdbi_sql_request request = decoded(
+        *state, "{\"sql\":\"x\",\"params\":[null,true,-9223372036854775808,9223372036854775808,1.5,\"t\",\"\"]}");
     assert_int_equal(request.nparams, 7);
     assert_true(request.params[0].is_null);
     assert_int_equal(request.params[1].type.kind, KDB_TYPE_BOOLEAN);
@@ -126,15 +126,15 @@ static void parameters_have_a_number_and_a_size(void **state)
     assert_int_equal(decoded(*state, body.ptr).nparams, 50);
     body.len = len;
     kdb_buf_append(&body, ",1]}", 5);
-    refused(*state, body.ptr, KDB_INVALID_PARAMETER,
-            "Parameter count exceeded: maximum 50 parameters allowed, got 51");
+    refused(*state, body.ptr, KDB_INVALID_PARAMETER, "Parameter count exceeded: maximum 50 parameters allowed, got 51");
     kdb_buf_done(&body);
 
     char *largest = body_with("{\"sql\":\"x\",\"params\":[\"", 524288, "\"]}");
     assert_int_equal(decoded(*state, largest).params[0].as.bytes.len, 524288);
     kdb_free(largest);
     char *larger = body_with("{\"sql\":\"x\",\"params\":[\"", 524289, "\"]}");
-    refused(*state, larger, KDB_INVALID_PARAMETER, "Parameter size exceeded: maximum 524288 bytes allowed, $1 has 524289");
+    refused(*state, larger, KDB_INVALID_PARAMETER,
+            "Parameter size exceeded: maximum 524288 bytes allowed, $1 has 524289");
     kdb_free(larger);
 }
 

@@ -35,8 +35,10 @@ kdb_status kdbi_auth_load_secret(kdb_auth *auth, kdb_sv configured, kdb_err *err
         return load_or_make(auth, err);
     }
     auth->secret = kdb_sv_dup(auth->arena, configured);
-    auth->secret_is_default =
-        configured.len < KDBI_SECRET_MIN || kdb_sv_eq(configured, KDB_SV("CHANGE_ME_IN_PRODUCTION"));
+    auth->secret_is_default = kdb_sv_eq(configured, KDB_SV("CHANGE_ME_IN_PRODUCTION"));
+    if (configured.len < KDBI_SECRET_MIN && !auth->secret_is_default) { /* short enough to be guessed from one token */
+        return KDB_FAIL(err, KDB_INVALID, "auth.jwt_secret must have at least %d characters", KDBI_SECRET_MIN);
+    }
     return KDB_OK;
 }
 

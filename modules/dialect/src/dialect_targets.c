@@ -86,11 +86,22 @@ static bool is_titled(const kdbi_expr *e)
     return !e->b->query->untitled || e->scope->select != e->b->query->select;
 }
 
+/* A NULL of the answer itself is TEXT (wire-protocol.md 6.1); the engine would make it an integer. */
+static bool is_shown_null(const kdbi_expr *e, const PgQuery__Node *node)
+{
+    kdb_value value;
+    return e->scope->select == e->b->query->select && kdbi_literal_value(node, e->b->arena, &value) && value.is_null;
+}
+
 static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
 {
     kdbi_binding *b = list->e->b;
     begin_target(list);
-    KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
+    if (is_shown_null(list->e, target->val)) {
+        kdb_buf_append_lit(list->out, "CAST(NULL AS VARCHAR)");
+    } else {
+        KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
+    }
     kdb_sv name = kdb_sv_cstr(target->name);
     if (name.len == 0 && is_titled(list->e)) {
         name = kdbi_title(b->query->text, target->location, target->val, b->arena);

@@ -329,7 +329,7 @@ static void spelling_is_forgiven_and_names_are_kept(void **state)
           "SELECT \"u\".\"id\" FROM kdb_scan(0) AS \"u\" WHERE EXISTS (SELECT 1 AS \"age\" FROM kdb_scan(1) AS "
           "\"orders\" WHERE (\"u\".\"age\" = \"u\".\"age\"))" },
         { "SELECT X'0aFF', E'a\\'b', U&'\\0041', NULL, TRUE",
-          "SELECT CAST('\\x0A\\xFF' AS BLOB) AS \"X'0aFF'\", 'a''b' AS \"E'a\\'b'\", 'A' AS \"U&'\\0041'\", NULL AS "
+          "SELECT CAST('\\x0A\\xFF' AS BLOB) AS \"X'0aFF'\", 'a''b' AS \"E'a\\'b'\", 'A' AS \"U&'\\0041'\", CAST(NULL AS VARCHAR) AS "
           "\"NULL\", TRUE AS \"TRUE\"" },
         { "SELECT ROW(1, 2), ARRAY[]::int[], (ARRAY[1, 2])[1], (ARRAY[1, 2])[1:2], ARRAY(SELECT 1)",
           "SELECT ROW(1, 2) AS \"ROW(1, 2)\", CAST([] AS INTEGER[]) AS \"ARRAY[]::int[]\", ([1, 2])[1] AS "

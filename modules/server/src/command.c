@@ -125,10 +125,11 @@ kdb_status kdb_command_parse(int argc, char **argv, char **environment, kdb_opti
 
 static void print_help(kdb_buf *out)
 {
-    kdb_buf_append_lit(out, "Usage: kalamdb-server [--config FILE] [--section.key=value ...]\n\n"
-                            "  --config FILE\n"
-                            "      Read options from FILE; otherwise from $KALAMDB_CONFIG, or ./server.toml if it is there."
-                            "\n");
+    kdb_buf_append_lit(out,
+                       "Usage: kalamdb-server [--config FILE] [--section.key=value ...]\n\n"
+                       "  --config FILE\n"
+                       "      Read options from FILE; otherwise from $KALAMDB_CONFIG, or ./server.toml if it is there."
+                       "\n");
     for (size_t i = 0; i < KDB_ARRAY_LEN(words); i++) {
         kdb_buf_printf(out, "  %s\n      %s\n", words[i].name, words[i].help);
     }

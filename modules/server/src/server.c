@@ -78,7 +78,9 @@ static kdb_status open_engine(kdb_server *server, kdb_err *err)
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const kdb_engine_options engine = {
         .memory_limit = kdb_opt_i64(server->options, KDB_OPT_ENGINE_MEMORY_LIMIT),
-        .threads = threads > 0 ? (int32_t)threads : cores > 0 ? (int32_t)cores : 1,
+        .threads = threads > 0 ? (int32_t)threads
+                   : cores > 0 ? (int32_t)cores
+                               : 1,
         .allowed_directory = kdb_datadir_storages(server->datadir),
         .temp_directory = kdb_datadir_tmp(server->datadir),
     };
@@ -126,10 +128,11 @@ static kdb_status check_secret(const kdb_server *server, kdb_err *err)
 {
     const kdb_sv host = kdb_opt_text(server->options, KDB_OPT_SERVER_HOST);
     if (kdb_auth_secret_is_default(server->auth) && !kdbi_host_is_local(host)) {
-        return KDB_FAIL(err, KDB_INVALID,
-                        "auth.jwt_secret is the well-known placeholder, so the server does not listen on %.*s: choose a "
-                        "secret of 32 characters or more, or leave it empty to have one made",
-                        KDB_SV_ARG(host));
+        return KDB_FAIL(
+            err, KDB_INVALID,
+            "auth.jwt_secret is the well-known placeholder, so the server does not listen on %.*s: choose a "
+            "secret of 32 characters or more, or leave it empty to have one made",
+            KDB_SV_ARG(host));
     }
     return KDB_OK;
 }

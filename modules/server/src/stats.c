@@ -33,8 +33,8 @@ void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, 
     kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, KDB_ARRAY_LEN(figures) + 1);
     for (size_t i = 0; i < KDB_ARRAY_LEN(figures); i++) {
         const uint64_t value = *(const uint64_t *)(const void *)((const char *)&now + figures[i].offset);
-        rows[i] = (kdb_stat_row){ kdb_sv_cstr(figures[i].name),
-                                  kdb_sv_printf(arena, "%llu", (unsigned long long)value) };
+        rows[i] =
+            (kdb_stat_row){ kdb_sv_cstr(figures[i].name), kdb_sv_printf(arena, "%llu", (unsigned long long)value) };
     }
     rows[KDB_ARRAY_LEN(figures)] = (kdb_stat_row){ KDB_SV("server_version"), kdb_sv_cstr(kdb_server_version) };
     *out = rows;

@@ -10,8 +10,7 @@ static void put_url(const kdb_server *server, kdb_buf *out)
     const bool any = kdb_sv_eq(host, KDB_SV("0.0.0.0")) || kdb_sv_eq(host, KDB_SV("::"));
     const bool v6 = !any && memchr(host.ptr, ':', host.len) != NULL;
     const kdb_sv shown = any ? KDB_SV("127.0.0.1") : host;
-    kdb_buf_printf(out, "http://%s%.*s%s:%u", v6 ? "[" : "", KDB_SV_ARG(shown), v6 ? "]" : "",
-                   kdb_server_port(server));
+    kdb_buf_printf(out, "http://%s%.*s%s:%u", v6 ? "[" : "", KDB_SV_ARG(shown), v6 ? "]" : "", kdb_server_port(server));
 }
 
 static void put_curl(const kdb_server *server, kdb_buf *out, const char *path)
@@ -41,9 +40,11 @@ void kdb_server_welcome(const kdb_server *server, kdb_buf *out)
     }
     kdb_buf_append_lit(out, "\nSign in:\n  TOKEN=$(");
     put_curl(server, out, "/v1/api/auth/login");
-    kdb_buf_printf(out, " \\\n    -d '{\"user\":\"%s\",\"password\":\"%s\"}' | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')"
-                        "\n",
-                   first ? "admin" : "YOUR-NAME", first ? "choose-one" : "YOUR-PASSWORD");
+    kdb_buf_printf(
+        out,
+        " \\\n    -d '{\"user\":\"%s\",\"password\":\"%s\"}' | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')"
+        "\n",
+        first ? "admin" : "YOUR-NAME", first ? "choose-one" : "YOUR-PASSWORD");
     kdb_buf_append_lit(out, "\nRun SQL:\n  ");
     put_curl(server, out, "/v1/api/sql");
     kdb_buf_append_lit(out, " \\\n    -H \"Authorization: Bearer $TOKEN\" -d '{\"sql\":\"SELECT NOW() AS now\"}'\n\n");

@@ -95,8 +95,7 @@ static void wait_until_ready(process *p)
 static int wait_for_end(process *p)
 {
     int status;
-    while (read_more(p)) {
-    }
+    while (read_more(p)) {}
     (void)close(p->out);
     assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -171,8 +170,9 @@ static void it_starts_in_steps_serves_and_stops(void **state)
 static void it_starts_again_on_its_data(void **state)
 {
     (void)state;
-    static const char setup[] = "POST /v1/api/auth/setup HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 77\r\n\r\n"
-                                "{\"user\":\"admin\",\"password\":\"longer than 8\",\"root_password\":\"longer than 8\"}   ";
+    static const char setup[] =
+        "POST /v1/api/auth/setup HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 77\r\n\r\n"
+        "{\"user\":\"admin\",\"password\":\"longer than 8\",\"root_password\":\"longer than 8\"}   ";
     process p;
     start(&p, usual);
     wait_until_ready(&p);
@@ -211,8 +211,7 @@ static void the_second_signal_ends_it_at_once(void **state)
     assert_true(send(fd, "POST ", 5, MSG_NOSIGNAL) == 5);
     ask(&p, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "healthy");
     assert_int_equal(kill(p.pid, SIGTERM), 0);
-    while (strstr(p.text, "shutting down") == NULL && read_more(&p)) {
-    }
+    while (strstr(p.text, "shutting down") == NULL && read_more(&p)) {}
     int status;
     while (waitpid(p.pid, &status, WNOHANG) == 0) {
         const struct timespec nap = { .tv_nsec = 10000000 }; /* until it has left the wait for the first one */

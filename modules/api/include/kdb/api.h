@@ -7,9 +7,9 @@
 
 typedef enum kdb_http_method { KDB_HTTP_GET, KDB_HTTP_POST } kdb_http_method;
 typedef enum kdb_route_auth {
-    KDB_ROUTE_OPEN,     /* the handler looks at tokens itself, or needs none */
-    KDB_ROUTE_BEARER,   /* a valid access token */
-    KDB_ROUTE_LOOPBACK  /* callers on this host only */
+    KDB_ROUTE_OPEN,    /* the handler looks at tokens itself, or needs none */
+    KDB_ROUTE_BEARER,  /* a valid access token */
+    KDB_ROUTE_LOOPBACK /* callers on this host only */
 } kdb_route_auth;
 
 /* One row per endpoint; HEAD and OPTIONS are answered for all of them. */

@@ -55,7 +55,7 @@ void kdb_auth_close(kdb_auth *auth); /* waits for hashing jobs; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_auth, kdb_auth_close)
 /* True while root has no password: sign-in works from loopback for set-up only. */
 bool kdb_auth_needs_setup(kdb_auth *auth);
-/* True when the configured secret is the well-known placeholder or has fewer than 32 bytes: others can guess it. */
+/* True when the configured secret is the well-known placeholder: anybody can sign with it. */
 bool kdb_auth_secret_is_default(const kdb_auth *auth);
 
 /* ---- tokens (wire-protocol.md 3.3) ---- */
