@@ -3,7 +3,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
-const { startServer, useServer } = require('../lib/server.js');
+const net = require('node:net');
+const { startServer, useServer, within, slowness } = require('../lib/server.js');
 
 const server = useServer(test, { options: { 'server.workers': 1, 'server.queue_length': 4 } });
 let root;
@@ -103,5 +104,46 @@ test('many sign-ins at once neither block statements nor get lost', async () => 
         assert.ok(answered > 10, `${answered} statements meanwhile`);
     } finally {
         await busy.stop();
+    }
+});
+
+test('clients that do not finish a request, or say nothing more, are cut off', async () => {
+    const strict = await startServer({ options: { 'performance.request_timeout': 1, 'performance.keepalive_timeout': 1 } });
+    try {
+        const { root: client } = await strict.setUp();
+        // What a connection that sends `bytes` and then nothing got until the server closed it.
+        const patience = (bytes) => within(60000 * slowness, 'the server closes', new Promise((resolve, reject) => {
+            const socket = net.connect(strict.port, '127.0.0.1', () => socket.write(bytes));
+            let got = '';
+            socket.on('data', (part) => { got += part; });
+            socket.on('error', (error) => (error.code === 'ECONNRESET' ? resolve(got) : reject(error)));
+            socket.on('end', () => socket.end());
+            socket.on('close', () => resolve(got));
+        }));
+        const cases = { 'half a line': 'GET /hea', 'half a head': 'GET /health HTTP/1.1\r\nHost: x\r\n', 'half a body': `POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${client.token}\r\nContent-Length: 100\r\n\r\n{"sql":`, nothing: '', 'a whole request': 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n' };
+        const answers = await Promise.all(Object.values(cases).map(patience));
+        const [line, head, body, nothing, whole] = answers;
+        for (const answer of [line, head, body, nothing]) {
+            assert.ok(answer === '' || /^HTTP\/1\.1 4\d\d/.test(answer), answer);
+        }
+        assert.match(whole, /^HTTP\/1\.1 200/, 'answered, and closed when idle');
+        assert.strictEqual(await strict.client(client.token).value('SELECT 1 AS n'), '1');
+    } finally {
+        await strict.stop();
+    }
+});
+
+test('a slow statement of one user does not keep others waiting for ever', async () => {
+    const few = await startServer({ options: { 'server.workers': 2, 'execution.handler_timeout_seconds': 2 } });
+    try {
+        const { root: client } = await few.setUp();
+        const endless = Array.from({ length: 4 }, () => client.sqlRaw('WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT (i + 1) % 1000 FROM n) SELECT count(*) FROM n'));
+        assert.strictEqual(await client.value('SELECT 1 AS n'), '1');
+        for (const answer of await Promise.all(endless)) {
+            assert.strictEqual(answer.status, 400, answer.text);
+            assert.match(answer.json.error.message, /Handler execution timeout: exceeded 2s/);
+        }
+    } finally {
+        await few.stop();
     }
 });

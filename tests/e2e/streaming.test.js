@@ -149,6 +149,18 @@ test('wide rows and large cells', async () => {
     console.log(`# ${(bytes / MIB).toFixed(0)} MiB in 20 rows, resident memory grew by ${((server.peakRss() - before) / MIB).toFixed(1)} MiB at most`);
 });
 
+test('one value may not take all memory', async () => {
+    for (const expression of ["repeat('x', 2000000000)", "lpad('x', 2000000000, 'y')", "rpad('x', 2000000000, 'y')", "repeat(repeat('x', 40000), 40000)", "replace(repeat('x', 1000000), 'x', repeat('y', 1000))"]) {
+        const before = server.rss();
+        server.resetPeak();
+        const response = await open(`SELECT ${expression} AS t`);
+        await drain(response);
+        assert.strictEqual(response.statusCode, 400, expression);
+        const growth = server.peakRss() - before;
+        assert.ok(sanitized || growth < 512 * MIB, `${expression}: ${(growth / MIB).toFixed(0)} MiB`);
+    }
+});
+
 test('configured caps cut the outermost result, and say so', async () => {
     const capped = await startServer({ options: { 'limits.default_query_limit': 50, 'limits.max_query_limit': 100 } });
     try {

@@ -166,6 +166,15 @@ static void retire(kdbi_exchange *ex)
 
 static void abandon(kdbi_exchange *ex);
 
+/* The workers are through with it, and their last message has been taken. */
+static bool is_finished(kdbi_exchange *ex)
+{
+    kdb_mutex_lock(&ex->lock);
+    const bool finished = ex->finished && !ex->posted;
+    kdb_mutex_unlock(&ex->lock);
+    return finished;
+}
+
 /* H2O has ended the request: answered, or the connection is gone. */
 static void on_dispose(void *holder)
 {
@@ -175,6 +184,9 @@ static void on_dispose(void *holder)
     case KDBI_EX_RUNNING:
     case KDBI_EX_STREAMING:
         abandon(ex);
+        if (is_finished(ex)) { /* only the end of a stream was still to be sent */
+            retire(ex);
+        }
         return;
     case KDBI_EX_ABANDONED:
         return;

@@ -177,6 +177,27 @@ static void a_client_that_leaves_a_stream_cancels_its_statement(void **state)
     assert_int_equal(fake_core_count(f.core).failed_with, KDB_CANCELLED);
 }
 
+/* Whatever of an answer is where when the client goes, also the end of it behind a full socket: nothing is left over that
+ * closing the edge would wait for. */
+static void a_client_may_leave_at_any_point_of_a_stream(void **state)
+{
+    (void)state;
+    const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    for (int rows = 256; rows < 8192; rows += 96) {
+        char sql[32];
+        client c;
+        client_open(&c, f.port);
+        (void)snprintf(sql, sizeof sql, "bulk %d 1000", rows);
+        client_send_sql(&c, f.admin, sql);
+        const struct timespec nap = { .tv_nsec = 8000000 }; /* lets the worker finish, or get stuck */
+        (void)nanosleep(&nap, NULL);
+        assert_int_equal(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+        client_close(&c);
+    }
+    fixture_close(&f);
+    (void)open_fixture(NULL);
+}
+
 /* The next request may come before the answer to the last: that is not a client leaving. */
 static void a_pipelined_request_waits_for_the_answer(void **state)
 {
@@ -213,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_slow_client_gets_everything),
         cmocka_unit_test(a_client_that_leaves_cancels_its_statement),
         cmocka_unit_test(a_client_that_leaves_a_stream_cancels_its_statement),
+        cmocka_unit_test(a_client_may_leave_at_any_point_of_a_stream),
         cmocka_unit_test(a_pipelined_request_waits_for_the_answer), /* last: it lets every `wait` go */
     };
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);

@@ -1,8 +1,10 @@
-/* process_test.c - the server as a process of its own: start, stop by signal, refusals to start. The process is a fork of
- * this one that does what main does; nothing else runs here yet. Each case has an empty directory of its own. */
+/* process_test.c - the server as a process of its own: start, stop by signal, refusals to start. The process is this
+ * program again, told to `serve`; it does what main does. Each case has an empty directory of its own. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,8 @@
 #include "server_test.h"
 
 enum { PATIENCE_MS = 60000 };
+
+#define SERVE "serve"
 
 typedef struct process {
     pid_t pid;
@@ -19,7 +23,7 @@ typedef struct process {
     unsigned port;
 } process;
 
-static int child_main(const char *const *settings)
+static int serve(char *const *settings)
 {
     kdb_options *options = kdb_options_new();
     kdb_server *server = NULL;
@@ -52,18 +56,21 @@ static int child_main(const char *const *settings)
 
 static void start(process *p, const char *const *settings)
 {
+    enum { ARGS_MAX = 16 };
+    char *argv[ARGS_MAX] = { (char[]){ "server_process_test" }, (char[]){ SERVE } };
     int ends[2];
     *p = (process){ .port = 0 };
-    assert_int_equal(pipe(ends), 0);
-    p->pid = fork();
-    assert_true(p->pid >= 0);
-    if (p->pid == 0) {
-        (void)dup2(ends[1], STDOUT_FILENO);
-        (void)dup2(ends[1], STDERR_FILENO);
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        _exit(child_main(settings));
+    for (size_t i = 2; *settings != NULL; i++, settings++) {
+        assert_true(i < ARGS_MAX - 1);
+        argv[i] = (char *)(uintptr_t)*settings;
     }
+    posix_spawn_file_actions_t actions;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO), 0);
+    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO), 0);
+    assert_int_equal(posix_spawn(&p->pid, "/proc/self/exe", &actions, NULL, argv, environ), 0);
+    (void)posix_spawn_file_actions_destroy(&actions);
     (void)close(ends[1]);
     p->out = ends[0];
 }
@@ -247,8 +254,11 @@ static void a_second_server_on_the_same_data_is_refused(void **state)
     assert_int_equal(wait_for_end(&p), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], SERVE) == 0) {
+        return serve(argv + 2);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_starts_in_steps_serves_and_stops, empty_directory, leave_directory),
         cmocka_unit_test_setup_teardown(it_starts_again_on_its_data, empty_directory, leave_directory),

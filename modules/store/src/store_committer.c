@@ -85,9 +85,6 @@ static void run_committer(void *arg)
 {
     kdbi_committer *committer = arg;
     kdb_store *store = committer->store;
-    if (store->backend->prepare != NULL) {
-        store->backend->prepare(store);
-    }
     for (kdb_commit *group; (group = take_group(committer)) != NULL;) {
         kdb_err err;
         const kdb_status status = store->backend->write(store, group, &err);

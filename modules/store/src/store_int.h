@@ -61,8 +61,6 @@ KDB_NODISCARD kdb_status kdbi_op_decode(kdb_sv *ops, kdbi_op *out, kdb_err *err)
 /* Keys are physical; bounds are not empty. */
 typedef struct kdbi_backend {
     void (*close)(kdb_store *store);
-    /* Runs on the committer before the first write; NULL is nothing. */
-    void (*prepare)(kdb_store *store);
     /* Applies the batches of a list of commits, all or none. Committer thread only. */
     kdb_status (*write)(kdb_store *store, const kdb_commit *first, kdb_err *err);
     kdb_snapshot *(*snapshot_new)(kdb_store *store);

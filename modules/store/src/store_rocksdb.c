@@ -175,7 +175,6 @@ static void usage(kdb_store *store, kdb_store_stats *out)
 
 const kdbi_backend kdbi_rocks_backend = {
     .close = kdbi_rocks_close,
-    .prepare = kdbi_rocks_prepare,
     .write = write_group,
     .snapshot_new = snapshot_new,
     .snapshot_free = snapshot_free,

@@ -11,7 +11,6 @@ typedef struct kdbi_rocks {
     rocksdb_t *db;
     rocksdb_cache_t *cache;
     rocksdb_column_family_handle_t *family; /* the default one, which some calls of the C API want named */
-    size_t ready_log_bytes;                 /* size of the log files made ahead; 0: none */
     rocksdb_readoptions_t *read_latest;     /* fixed after open, so shared by all threads */
     rocksdb_writeoptions_t *write;          /* committer only, as is the next */
     rocksdb_writebatch_t *merged;
@@ -41,7 +40,6 @@ extern const kdbi_backend kdbi_rocks_backend;
 
 /* store_rocksdb_open.c */
 void kdbi_rocks_close(kdb_store *store);
-void kdbi_rocks_prepare(kdb_store *store);
 /* store_rocksdb_iter.c */
 void kdbi_rocks_iter_open(kdb_iter *iter, const kdb_snapshot *snapshot);
 void kdbi_rocks_iter_next(kdb_iter *iter);

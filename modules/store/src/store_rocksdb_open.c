@@ -1,18 +1,11 @@
 /* store_rocksdb_open.c - opens and closes RocksDB: memory, files, the log and what a crash may cost.
  *
- * The log. An fsync costs a third less on a file that does not grow, so in sync mode old log files are overwritten
- * (recycle_log_file_num). RocksDB 7.8 has three traps there, which shape this file:
- * - With several column families a flush that meets a closed log reads through NULL (DBImpl::MarkLogsSynced). So all
- *   our families are key prefixes in the default column family, where that code does not run.
- * - It reuses files only in the recovery mode that skips damaged records, and in that mode the recovery of a reused file
- *   never ends (log::Reader does not step over an old record). So the store is opened twice: once without reuse, in the
- *   mode that stops at the first damage, which recovers whatever a crash left and writes it to a table; then with reuse,
- *   when there is no log left to recover.
- * - Only files of this run are reused, so two are made ahead: see kdbi_rocks_prepare. */
+ * The log is RocksDB's as it comes. Overwriting old log files (recycle_log_file_num) would make an fsync about a quarter
+ * cheaper, but in 7.8 it is not to be trusted: docs/decisions/one-family-no-recycling.md. */
 #include "store_rocksdb.h"
 
 enum { BLOCK_BYTES = 16 * 1024, BLOOM_BITS_PER_KEY = 10, CACHE_SHARD_BITS = 4, BYTES_PER_SYNC = 1024 * 1024 };
-enum { LOG_RECYCLED_FILES = 4, LOG_READY_BYTES = 16 * 1024 * 1024, WRITE_BUFFERS = 3 };
+enum { WRITE_BUFFERS = 3 };
 /* RocksDB's own diary: small, few, warnings only. */
 enum { INFO_LOG_WARN = 2, INFO_LOG_BYTES = 1024 * 1024, INFO_LOG_FILES = 2 };
 
@@ -31,21 +24,6 @@ static void set_table_format(rocksdb_options_t *options, rocksdb_cache_t *cache)
     rocksdb_block_based_options_destroy(table);
 }
 
-typedef enum log_use { LOG_RECOVER, LOG_REUSE } log_use;
-
-static void set_log(rocksdb_options_t *options, log_use use)
-{
-    switch (use) {
-    case LOG_RECOVER:
-        rocksdb_options_set_wal_recovery_mode(options, rocksdb_point_in_time_recovery);
-        return;
-    case LOG_REUSE:
-        rocksdb_options_set_wal_recovery_mode(options, rocksdb_skip_any_corrupted_records_recovery);
-        rocksdb_options_set_recycle_log_file_num(options, LOG_RECYCLED_FILES);
-        return;
-    }
-}
-
 static void set_info_log(rocksdb_options_t *options)
 {
     rocksdb_options_set_info_log_level(options, INFO_LOG_WARN);
@@ -57,7 +35,7 @@ static void set_info_log(rocksdb_options_t *options)
 
 /* The write buffer is had in halves, one filling while another is written out. A half also bounds the log, which is what
  * a start after a crash replays, at about 2 us a row. */
-static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache_t *cache, log_use use)
+static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache_t *cache)
 {
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(options, 1);
@@ -70,7 +48,7 @@ static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache
     rocksdb_options_set_bytes_per_sync(options, BYTES_PER_SYNC);
     rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
     set_table_format(options, cache);
-    set_log(options, use);
+    rocksdb_options_set_wal_recovery_mode(options, rocksdb_point_in_time_recovery);
     set_info_log(options);
     return options;
 }
@@ -85,10 +63,10 @@ static rocksdb_cache_t *new_cache(int64_t bytes)
     return cache;
 }
 
-static kdb_status open_database(kdbi_rocks *rocks, const kdb_store_options *in, log_use use, kdb_err *err)
+static kdb_status open_database(kdbi_rocks *rocks, const kdb_store_options *in, kdb_err *err)
 {
     const char *name = "default";
-    rocksdb_options_t *options = new_options(in, rocks->cache, use);
+    rocksdb_options_t *options = new_options(in, rocks->cache);
     const rocksdb_options_t *family = options;
     char *text = NULL;
     rocks->db = rocksdb_open_column_families(options, in->path, 1, &name, &family, &rocks->family, &text);
@@ -107,18 +85,6 @@ static void close_database(kdbi_rocks *rocks)
     rocksdb_column_family_handle_destroy(rocks->family);
     rocksdb_close(rocks->db);
     rocks->db = NULL;
-}
-
-static kdb_status recover_and_open(kdbi_rocks *rocks, const kdb_store_options *in, kdb_err *err)
-{
-    KDB_TRY(open_database(rocks, in, LOG_RECOVER, err));
-    if (!in->sync) {
-        return KDB_OK;
-    }
-    close_database(rocks);
-    const size_t filled = (size_t)in->write_buffer_bytes / 2; /* about what a log file holds when it is switched */
-    rocks->ready_log_bytes = filled < LOG_READY_BYTES ? filled : LOG_READY_BYTES;
-    return open_database(rocks, in, LOG_REUSE, err);
 }
 
 /* For work that nobody waits for: an error ends here. `text` is taken. */
@@ -140,39 +106,6 @@ static bool flush_memory(kdbi_rocks *rocks)
     rocksdb_flush(rocks->db, flush, &text);
     rocksdb_flushoptions_destroy(flush);
     return logged_ok(text, "flushing store");
-}
-
-/* Fills the log file in use with `bytes` of no meaning, and memory with a change that cancels itself, so that a flush
- * finds something to do but makes no table. */
-static bool fill_log(kdbi_rocks *rocks, size_t bytes)
-{
-    enum { PIECE_BYTES = 1024 * 1024 };
-    char *piece = kdb_alloc(PIECE_BYTES);
-    char *text = NULL;
-    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    rocksdb_writebatch_put(batch, "", 0, "", 0);
-    rocksdb_writebatch_singledelete(batch, "", 0);
-    rocksdb_writebatch_put_log_data(batch, piece, PIECE_BYTES);
-    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
-    for (size_t done = 0; done < bytes && text == NULL; done += PIECE_BYTES) {
-        rocksdb_writeoptions_set_sync(write, done + PIECE_BYTES >= bytes);
-        rocksdb_write(rocks->db, write, batch, &text);
-    }
-    rocksdb_writeoptions_destroy(write);
-    rocksdb_writebatch_destroy(batch);
-    kdb_free(piece);
-    return logged_ok(text, "preparing store log");
-}
-
-/* Makes two log files to reuse, the one in use and the next: later ones come from flushes. */
-void kdbi_rocks_prepare(kdb_store *store)
-{
-    kdbi_rocks *rocks = kdbi_rocks_of(store);
-    for (int file = 0; file < 2 && rocks->ready_log_bytes != 0; file++) {
-        if (!fill_log(rocks, rocks->ready_log_bytes) || !flush_memory(rocks)) {
-            return; /* a disk that is full or failing: the first commit will say so */
-        }
-    }
 }
 
 void kdbi_rocks_close(kdb_store *store)
@@ -198,7 +131,7 @@ kdb_status kdb_store_open(const kdb_store_options *options, kdb_store **out, kdb
     rocks->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(rocks->write, options->sync);
     rocks->merged = rocksdb_writebatch_create();
-    const kdb_status status = recover_and_open(rocks, options, err);
+    const kdb_status status = open_database(rocks, options, err);
     if (status != KDB_OK) {
         kdbi_rocks_close(&rocks->base);
         return status;

@@ -118,7 +118,7 @@ static void commit_next(number_commit *self)
     kdb_store_commit_async(self->stream->store, &self->commit);
 }
 
-/* A write buffer so small that log files are switched and reused many times a second. */
+/* A write buffer so small that log files are switched many times a second. */
 static kdb_store *open_small(const char *path)
 {
     kdb_store_options options = options_at(path, true);
