@@ -175,10 +175,15 @@ static bool is_finished(kdbi_exchange *ex)
     return finished;
 }
 
+/* Lies in the request's pool, so that H2O disposes of it with the request. */
+typedef struct request_end {
+    kdbi_exchange *ex;
+} request_end;
+
 /* H2O has ended the request: answered, or the connection is gone. */
-static void on_dispose(void *holder)
+static void on_dispose(void *end)
 {
-    kdbi_exchange *ex = *(kdbi_exchange **)holder;
+    kdbi_exchange *ex = ((request_end *)end)->ex;
     ex->req = NULL;
     switch (ex->state) {
     case KDBI_EX_RUNNING:
@@ -215,8 +220,8 @@ kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req)
     loop->nbusy++;
     ex->req = req;
     ex->started_us = kdb_monotonic_us();
-    kdbi_exchange **holder = h2o_mem_alloc_shared(&req->pool, sizeof(ex), on_dispose);
-    *holder = ex;
+    request_end *end = h2o_mem_alloc_shared(&req->pool, sizeof(*end), on_dispose);
+    end->ex = ex;
     return ex;
 }
 

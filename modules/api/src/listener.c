@@ -10,13 +10,17 @@
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof sa;
-    if (getsockname(fd, (struct sockaddr *)(void *)&sa, &len) != 0) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at;
+    socklen_t len = sizeof at;
+    memset(&at, 0, sizeof at);
+    if (getsockname(fd, &at.any, &len) != 0) {
         return 0;
     }
-    return ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&sa)->sin6_port
-                                          : ((struct sockaddr_in *)(void *)&sa)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 static void set_port(struct sockaddr *sa, uint16_t port)

@@ -85,11 +85,10 @@ static bool push_within(kdb_queue *queue, void *item, size_t bound)
     if (taken) {
         add(queue, item);
     }
-    bool wake = taken && queue->waiting > 0;
-    kdb_mutex_unlock(&queue->lock);
-    if (wake) {
-        kdb_cond_signal(&queue->arrived);
+    if (taken && queue->waiting > 0) {
+        kdb_cond_signal(&queue->arrived); /* under the lock: once it is free the item may be done with, the queue gone */
     }
+    kdb_mutex_unlock(&queue->lock);
     return taken;
 }
 

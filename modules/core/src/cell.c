@@ -5,7 +5,7 @@ static kdb_value call_function(const kdbi_cells *cells, kdb_default_kind kind)
 {
     char text[37];
     switch (kind) {
-    case KDB_DEFAULT_NOW: return kdb_value_timestamp(cells->now_us);
+    case KDB_DEFAULT_NOW: return kdb_value_timestamp(cells->exec->now_us);
     case KDB_DEFAULT_SNOWFLAKE_ID: return kdb_value_bigint((int64_t)kdb_snowflake_next());
     case KDB_DEFAULT_UUID_V7:
         kdb_uuid_v7_text(text);

@@ -15,6 +15,10 @@ void kdbi_worker_enter(kdbi_worker *worker, kdb_exec *exec)
     kdb_mutex_lock(&core->lock);
     worker->running = exec;
     worker->deadline_us = exec->deadline_us;
+    /* Cancelled before it was seen here, or begun before the watch went to sleep: the watch must look now. */
+    if (exec->deadline_us != 0 && (atomic_load(&exec->cancelled) || exec->deadline_us < core->watch_wakes_us)) {
+        kdb_cond_broadcast(&core->changed);
+    }
     kdb_mutex_unlock(&core->lock);
 }
 
@@ -89,6 +93,7 @@ static void watch_main(void *arg)
             const int64_t due = watch_worker(core, &core->workers[i], now);
             next = due < next ? due : next;
         }
+        core->watch_wakes_us = next;
         (void)kdb_cond_wait_until(&core->changed, &core->lock, next);
     }
     kdb_mutex_unlock(&core->lock);
@@ -112,7 +117,7 @@ static void unlink_live(kdb_core *core, kdb_exec *exec)
     if (exec->next_live != NULL) {
         exec->next_live->prev_live = exec->prev_live;
     }
-    if (--core->live == 0) {
+    if (--core->live == 0 && core->draining) { /* else nobody waits for it: the watch would wake for nothing */
         kdb_cond_broadcast(&core->changed);
     }
 }
@@ -251,6 +256,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->sequencer = kdbi_sequencer_new();
     core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
     KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
+    core->ceiling_open = true;
     KDB_TRY(start_workers(core, err));
     kdb_thread_start(&core->watch, "kdb-watch", KDB_THREAD_ANY, watch_main, core);
     *out = KDB_TAKE(core);
@@ -282,7 +288,7 @@ void kdb_core_close(kdb_core *core)
     }
     stop_threads(core);
     kdb_err err;
-    if (kdb_seq_ceiling_settle(&core->ceiling, core->store, &err) != KDB_OK) {
+    if (core->ceiling_open && kdb_seq_ceiling_settle(&core->ceiling, core->store, &err) != KDB_OK) {
         kdb_log_warn("sequence ceiling not lowered err=%s", err.text); /* the next start runs ahead of the clock a little */
     }
     kdbi_sequencer_free(core->sequencer);

@@ -185,6 +185,8 @@ kdbi_write *kdbi_write_new(kdb_exec *exec, kdb_table *table, kdb_user_id user);
 void kdbi_write_abandon(kdbi_write *write);
 /* A new zeroed row. KDB_LIMIT when the statement's limit is passed. `bytes` is what it will write. */
 KDB_NODISCARD kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err);
+/* Counts `bytes` that the statement keeps for its rows. KDB_LIMIT as above. */
+KDB_NODISCARD kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_err *err);
 /* Locks the rows' keys, enters the table, then runs `step`, here or later on a worker (*pending). */
 KDB_NODISCARD kdb_status kdbi_write_lock(kdbi_write *write,
                                          kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *),
@@ -207,7 +209,10 @@ struct kdb_exec {
     size_t next;              /* the statement that runs */
     bool started;             /* past the checks that come before the first statement */
     kdb_sv ns;
-    int64_t deadline_us;      /* of the statement that runs */
+    kdb_stmt_kind kind;       /* of the statement that runs, as all below */
+    int64_t started_us;
+    int64_t deadline_us;
+    int64_t now_us;           /* NOW() of the statement that runs: one value, re-evaluation included */
     kdbi_plan *plan;          /* transient plan of the statement that runs */
     uint64_t affected[3];     /* INSERT, UPDATE, DELETE totals of a batch */
     kdbi_write *write;        /* of the statement that runs */
@@ -264,7 +269,6 @@ kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kd
 typedef struct kdbi_cells {
     kdb_exec *exec;
     kdb_arena *arena;        /* of generated texts */
-    int64_t now_us;          /* NOW() has one value per statement */
     const kdb_chunk *exprs;  /* EXPR cells: */
     size_t row;              /* this row, */
     size_t first_column;     /* from this column on */
@@ -318,6 +322,7 @@ struct kdb_core {
     kdb_system *system;
     const kdb_options *options;
     kdb_seq_ceiling ceiling;  /* atomic */
+    bool ceiling_open;        /* else nothing may be stored in its place */
     kdb_change_sink *sinks;
     size_t nsinks;
     int64_t timeout_us;
@@ -342,6 +347,7 @@ struct kdb_core {
     bool draining;            /* guarded by lock */
     bool stopping;            /* guarded by lock */
     kdb_exec *first_live;     /* guarded by lock: all of them, for drain */
+    int64_t watch_wakes_us;   /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
     atomic_uint_fast64_t requests, failed, overloaded;
 };

@@ -54,7 +54,19 @@ void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count)
     }
 }
 
-/* ---- the end of a request ---- */
+/* ---- the end of a statement and of a request ---- */
+
+static void end_statement(kdb_exec *exec)
+{
+    const int64_t took = kdb_monotonic_us() - exec->started_us;
+    if (exec->core->slow_us > 0 && took >= exec->core->slow_us) {
+        kdb_log_warn("slow statement kind=\"%s\" took_ms=%lld user=%.*s", kdb_stmt_defs[exec->kind].name,
+                     (long long)(took / 1000), KDB_SV_ARG(exec->request->principal.user.text));
+    }
+    kdbi_plan_free(exec->plan);
+    exec->plan = NULL;
+    exec->next++;
+}
 
 static void release(kdb_exec *exec)
 {
@@ -90,9 +102,18 @@ static kdb_sv shown_text(kdb_exec *exec, const kdb_sql_piece *piece)
     return kdb_sv_dup(exec->arena, piece->text);
 }
 
+static kdb_sv failure_text(kdb_exec *exec, kdb_status status, const kdb_err *err)
+{
+    if (status != KDB_TIMEOUT) {
+        return kdb_sv_cstr(err->text);
+    }
+    return kdb_sv_printf(exec->arena, "Handler execution timeout: exceeded %llds",
+                         (long long)(exec->core->timeout_us / 1000000));
+}
+
 void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err)
 {
-    kdb_failure failure = { .status = status, .text = kdb_sv_cstr(err->text) };
+    kdb_failure failure = { .status = status, .text = failure_text(exec, status, err) };
     if (exec->next < exec->npieces) {
         const kdb_sql_piece *piece = &exec->pieces[exec->next];
         failure.statement = exec->started ? (uint32_t)exec->next + 1 : 0;
@@ -116,9 +137,7 @@ void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec))
 
 void kdbi_exec_statement_done(kdb_exec *exec)
 {
-    kdbi_plan_free(exec->plan);
-    exec->plan = NULL;
-    exec->next++;
+    end_statement(exec);
     if (exec->next < exec->npieces) {
         kdbi_exec_requeue(exec, run_statements);
     } else {
@@ -146,24 +165,6 @@ static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err
     return KDB_FAIL(err, KDB_PERMISSION_DENIED, "%s", def->denied);
 }
 
-static kdb_status interrupted(const kdb_exec *exec, kdb_status status, kdb_err *err)
-{
-    if (status == KDB_TIMEOUT) {
-        return KDB_FAIL(err, KDB_TIMEOUT, "Handler execution timeout: exceeded %llds",
-                        (long long)(exec->core->timeout_us / 1000000));
-    }
-    return status;
-}
-
-static void log_slow(const kdb_exec *exec, const kdbi_plan *plan, int64_t started_us)
-{
-    const int64_t took = kdb_monotonic_us() - started_us;
-    if (exec->core->slow_us > 0 && took >= exec->core->slow_us) {
-        kdb_log_warn("slow statement kind=\"%s\" took_ms=%lld user=%.*s", kdb_stmt_defs[plan->stmt->kind].name,
-                     (long long)(took / 1000), KDB_SV_ARG(exec->request->principal.user.text));
-    }
-}
-
 /* A plan that is not cached goes with the execution. */
 static kdb_status take_plan(kdb_exec *exec, kdbi_plan **out, kdb_err *err)
 {
@@ -182,16 +183,17 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
     if (atomic_load_explicit(&exec->cancelled, memory_order_relaxed)) {
         return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
     }
-    const int64_t started_us = kdb_monotonic_us();
-    exec->deadline_us = started_us + exec->core->timeout_us;
+    exec->started_us = kdb_monotonic_us();
+    exec->deadline_us = exec->started_us + exec->core->timeout_us;
+    exec->now_us = kdb_now_us();
     kdbi_worker_enter(exec->worker, exec);
     kdbi_plan *plan = NULL;
     KDB_TRY(take_plan(exec, &plan, err));
+    exec->kind = plan->stmt->kind;
     const kdb_status status = kdbi_stmt_runs[plan->stmt->kind](exec, plan, pending, err);
     if (*pending) {
         return KDB_OK;
     }
-    log_slow(exec, plan, started_us);
     return status;
 }
 
@@ -205,12 +207,10 @@ static void run_statements(kdb_exec *exec)
             return; /* another thread goes on: `exec` may be gone */
         }
         if (status != KDB_OK) {
-            kdbi_exec_fail(exec, interrupted(exec, status, &err), &err);
+            kdbi_exec_fail(exec, status, &err);
             return;
         }
-        kdbi_plan_free(exec->plan);
-        exec->plan = NULL;
-        exec->next++;
+        end_statement(exec);
     }
     finish(exec);
 }

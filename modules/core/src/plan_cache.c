@@ -1,9 +1,13 @@
 /* plan_cache.c - a worker's plans by namespace and text, the least recently used dropped first. One thread. */
 #include "core_int.h"
 
+/* A plan takes some 60 bytes for each byte of its text, so texts count too. */
+enum { TEXT_BYTES_MAX = 256 * 1024 };
+
 struct kdbi_plan_cache {
     kdb_map *by_key;
     size_t capacity;
+    size_t text_bytes;
     kdbi_plan *newest, *oldest;
 };
 
@@ -32,6 +36,7 @@ static void link_newest(kdbi_plan_cache *cache, kdbi_plan *plan)
 static void drop(kdbi_plan_cache *cache, kdbi_plan *plan)
 {
     unlink_plan(cache, plan);
+    cache->text_bytes -= plan->key.len;
     (void)kdb_map_remove(cache->by_key, plan->key);
     kdbi_plan_free(plan);
 }
@@ -60,9 +65,11 @@ kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key)
 
 void kdbi_plan_cache_put(kdbi_plan_cache *cache, kdbi_plan *plan)
 {
-    while (kdb_map_count(cache->by_key) >= cache->capacity) {
+    while (kdb_map_count(cache->by_key) >= cache->capacity ||
+           (cache->oldest != NULL && cache->text_bytes + plan->key.len > TEXT_BYTES_MAX)) {
         drop(cache, cache->oldest);
     }
+    cache->text_bytes += plan->key.len;
     (void)kdb_map_put(cache->by_key, plan->key, plan);
     link_newest(cache, plan);
 }

@@ -135,7 +135,7 @@ kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const 
                        .plan = plan,
                        .principal = &exec->request->principal,
                        .snapshot = kdb_snapshot_new(exec->core->store),
-                       .now_us = kdb_now_us(),
+                       .now_us = exec->now_us,
                        .restrict_target = restrict_target };
     run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
     if (plan->internal) {

@@ -15,6 +15,7 @@ typedef struct setter {
     const kdb_change *change;
     const uint32_t *columns;
     kdbi_cells cells;
+    kdb_value *values; /* under the locks: the row being made */
 } setter;
 
 static kdb_status check_set_column(const kdb_table *table, const kdb_table_name *column, uint32_t index, kdb_err *err)
@@ -66,6 +67,17 @@ static kdb_value keep_value(const kdb_value *value, kdb_arena *arena)
     return kept;
 }
 
+static size_t kept_bytes(const kdb_value *value)
+{
+    if (value->is_null) {
+        return 0;
+    }
+    const kdb_layout layout = kdb_type_layout(value->type);
+    return layout == KDB_LAYOUT_BYTES  ? value->as.bytes.len
+           : layout == KDB_LAYOUT_F32S ? value->type.dim * sizeof(float)
+                                       : 0;
+}
+
 static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, const kdb_value **out, kdb_err *err)
 {
     kdb_arena *arena = s->write->arena;
@@ -88,6 +100,7 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
                             KDB_SV_ARG(column->name), s->write->nrows + 1);
         }
         set[i] = keep_value(&coerced, arena);
+        KDB_TRY(kdbi_write_charge(s->write, kept_bytes(&set[i]), err));
     }
     *out = set;
     return KDB_OK;
@@ -135,7 +148,7 @@ static kdb_status apply_update(const setter *s, kdbi_row_write *row, const kdb_r
 {
     kdb_arena *arena = s->write->arena;
     const kdb_table *table = s->write->table;
-    kdb_value *values = KDB_ARENA_ARRAY(arena, kdb_value, table->schema->ncolumns);
+    kdb_value *values = s->values;
     KDB_TRY(kdb_row_values(table, old, arena, values, err));
     bool changed = false;
     for (size_t i = 0; i < s->change->ncolumns; i++) {
@@ -154,12 +167,12 @@ static kdb_status apply(const setter *s, kdbi_row_write *row, const kdb_row *old
     row->old_row = old->bytes;
     row->old_seq = old->seq;
     if (row->op == KDB_CHANGE_UPDATE) {
-        return apply_update(s, row, old, err);
-    }
-    if (s->write->table->type != KDB_TABLE_STREAM) {
+        KDB_TRY(apply_update(s, row, old, err));
+    } else if (s->write->table->type != KDB_TABLE_STREAM) {
         row->row = kdb_row_restamp(old, 0, true, s->write->arena);
     }
-    return KDB_OK;
+    const size_t bytes = row->row.len > old->bytes.len ? row->row.len : old->bytes.len; /* both are kept */
+    return kdbi_write_charge(s->write, bytes, err);
 }
 
 typedef enum row_state { ROW_SAME, ROW_CHANGED, ROW_GONE } row_state;
@@ -233,7 +246,7 @@ static kdb_status evaluate_again(setter *s, kdb_sv *keys, size_t nkeys, kdb_err 
 static kdbi_cells cells_of(kdb_exec *exec, kdbi_write *write)
 {
     return (kdbi_cells){
-        .exec = exec, .arena = write->arena, .now_us = kdb_now_us(), .first_column = COLUMN_FIRST_SET
+        .exec = exec, .arena = write->arena, .first_column = COLUMN_FIRST_SET
     };
 }
 
@@ -245,6 +258,8 @@ static kdb_status change_locked(kdb_exec *exec, kdbi_write *write, bool *pending
                  .change = &change,
                  .columns = write->set_columns,
                  .cells = cells_of(exec, write) };
+    s.values = KDB_ARENA_ARRAY(write->arena, kdb_value, write->table->schema->ncolumns);
+    write->bytes = 0; /* so far it was what SET evaluated to; from here on it is rows */
     size_t nagain = 0;
     kdb_sv *again = KDB_ARENA_ARRAY(write->arena, kdb_sv, write->nrows + 1);
     KDB_TRY(apply_rows(&s, 0, again, &nagain, err));

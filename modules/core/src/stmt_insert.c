@@ -358,7 +358,7 @@ kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
                 .insert = &plan->stmt->as.insert,
                 .table = plan->target,
                 .write = exec->write,
-                .cells = { .exec = exec, .arena = exec->write->arena, .now_us = kdb_now_us() } };
+                .cells = { .exec = exec, .arena = exec->write->arena } };
     KDB_TRY(make_rows(&m, plan, err));
     KDB_TRY(check_twice(exec->write, err));
     return kdbi_write_lock(exec->write, insert_locked, pending, err);

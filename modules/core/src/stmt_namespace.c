@@ -86,7 +86,8 @@ static kdb_status drop_namespace(kdb_exec *exec, const kdb_namespace_stmt *stmt,
         return KDB_OK;
     }
     kdb_table **tables = NULL;
-    const size_t count = stmt->cascade ? list_tables_of(exec, stmt->name, &tables) : 0;
+    const bool may_go = !kdb_registry_is_protected(stmt->name) && !kdb_sv_eq(stmt->name, KDB_SV("default"));
+    const size_t count = stmt->cascade && may_go ? list_tables_of(exec, stmt->name, &tables) : 0;
     const kdb_status status = drop_with_tables(exec, stmt->name, tables, count, err);
     kdb_registry_release_tables(tables, count);
     return status;

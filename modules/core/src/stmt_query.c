@@ -89,8 +89,9 @@ static kdb_status stream_rows(kdb_exec *exec, kdbi_run *run, uint64_t cap, kdb_e
 {
     const kdbi_bound_query *query = &run->plan->query;
     const kdb_reply *reply = &exec->request->reply;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0); /* a batch may hold many a SELECT */
     shown s;
-    shown_init(&s, query, exec->arena);
+    shown_init(&s, query, arena);
     reply->rows_begin(reply->self, query->columns, query->ncolumns);
     uint64_t count = 0;
     bool truncated = false;

@@ -34,14 +34,19 @@ static void write_drop_owner(kdbi_write *write)
     }
 }
 
+/* A DROP TABLE waits for the last write to leave, be it one that was only counted until it saw that it came too late. */
+static void tell_dropper(kdb_core *core)
+{
+    kdb_mutex_lock(&core->lock);
+    kdb_cond_broadcast(&core->changed);
+    kdb_mutex_unlock(&core->lock);
+}
+
 static void leave_table(kdbi_write *write)
 {
-    kdb_core *core = write->core;
     kdb_table_write_leave(write->table);
-    if (atomic_load(&write->table->dropped)) { /* a DROP TABLE waits for the last write to leave */
-        kdb_mutex_lock(&core->lock);
-        kdb_cond_broadcast(&core->changed);
-        kdb_mutex_unlock(&core->lock);
+    if (atomic_load(&write->table->dropped)) {
+        tell_dropper(write->core);
     }
 }
 
@@ -66,14 +71,20 @@ void kdbi_write_abandon(kdbi_write *write)
     }
 }
 
-kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err)
+kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_err *err)
 {
-    write->bytes += bytes + sizeof(kdbi_row_write);
+    write->bytes += bytes;
     if (write->bytes > write->limit) {
         return KDB_FAIL(err, KDB_LIMIT,
                         "The statement writes more than limits.max_statement_write_bytes allows (%zu bytes)",
                         write->limit);
     }
+    return KDB_OK;
+}
+
+kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err)
+{
+    KDB_TRY(kdbi_write_charge(write, bytes + sizeof(kdbi_row_write), err));
     if (write->nrows == write->cap) {
         write->cap = write->cap == 0 ? FIRST_ROWS : write->cap * 2;
         write->rows = kdb_realloc(write->rows, write->cap * sizeof(*write->rows));
@@ -100,6 +111,7 @@ static kdb_status run_locked(kdb_exec *exec, kdbi_write *write, bool *pending, k
 {
     write->locked = true;
     if (!kdb_table_write_enter(write->table)) {
+        tell_dropper(write->core);
         return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
                         KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
     }

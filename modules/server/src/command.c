@@ -92,8 +92,9 @@ static const char *scan(int argc, char **argv, kdb_command *command)
     const char *config = NULL;
     *command = KDB_COMMAND_SERVE;
     for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
         const char *value = config_value(argc, argv, &i);
-        const word *found = value == NULL ? find_word(argv[i]) : NULL;
+        const word *found = value == NULL ? find_word(arg) : NULL;
         if (value != NULL) {
             config = value;
         } else if (found != NULL && *command == KDB_COMMAND_SERVE) {
