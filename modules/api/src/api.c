@@ -109,6 +109,9 @@ void kdb_api_drain(kdb_api *api, int64_t grace_us)
     kdb_mutex_lock(&api->lock);
     while (atomic_load(&api->connections) > 0 && kdb_cond_wait_until(&api->changed, &api->lock, deadline)) {}
     kdb_mutex_unlock(&api->lock);
+    for (size_t i = 0; i < api->nloops; i++) {
+        kdbi_loop_cut(&api->loops[i]);
+    }
 }
 
 /* The one that accepts first: it gives connections to the others. */

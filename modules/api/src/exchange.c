@@ -7,6 +7,8 @@
  * so that a request's memory does not grow with its answer. */
 #include "net_int.h"
 
+/* Times the limit for a stalled client that a slow one may take for one piece. */
+enum { SLOW_STALLS = 10 };
 enum { IDLE_MAX = 128, IDLE_BUF_MAX = 16 * 1024, PIECE_SLACK = 4096 };
 
 /* ---- states ---- */
@@ -254,14 +256,17 @@ static void send_message(kdbi_exchange *ex)
     kdbi_loop_post(ex->loop, &ex->loop->answers, &ex->message);
 }
 
-/* Waits until the client has taken something; false when it has gone. One that only stops reading is gone too after a
- * while: the sweep (net_loop.c), which sees what the socket moves, cuts it off. */
+/* Waits until the client has taken a piece; false when it has gone. One that only stops reading is gone too after a
+ * while: the sweep (net_loop.c), which sees what the socket moves, cuts it off. One that reads a little now and then is
+ * given several times as long for a piece, and no longer: a worker waits for it. */
 static bool wait_for_client(kdbi_exchange *ex) KDB_REQUIRES(ex->lock)
 {
-    while (!ex->gone && ex->outstanding >= KDBI_PIECES_IN_FLIGHT) {
-        kdb_cond_wait(&ex->changed, &ex->lock);
+    const int64_t until = kdb_monotonic_us() + SLOW_STALLS * ex->loop->api->set.stalled_us;
+    bool in_time = true;
+    while (!ex->gone && in_time && ex->outstanding >= KDBI_PIECES_IN_FLIGHT) {
+        in_time = kdb_cond_wait_until(&ex->changed, &ex->lock, until);
     }
-    return !ex->gone;
+    return !ex->gone && ex->outstanding < KDBI_PIECES_IN_FLIGHT;
 }
 
 /* Hands over all pieces, and takes one to write to. */

@@ -105,6 +105,8 @@ typedef struct kdbi_conn {
 
 void kdbi_loop_start(kdbi_loop *loop);
 void kdbi_loop_drain(kdbi_loop *loop); /* any thread */
+/* Ends the connections whose answers are still being written; any thread. */
+void kdbi_loop_cut(kdbi_loop *loop);
 /* Hands a message to the loop. Any thread. */
 void kdbi_loop_post(kdbi_loop *loop, h2o_multithread_receiver_t *receiver, h2o_multithread_message_t *message);
 void kdbi_loop_stop(kdbi_loop *loop); /* any thread; then join */

@@ -15,7 +15,7 @@
 
 enum { ACCEPT_BATCH = 64, LINGER_US = 5 * 1000000, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
 
-typedef enum note_kind { NOTE_CONNECTION, NOTE_DRAIN, NOTE_STOP } note_kind;
+typedef enum note_kind { NOTE_CONNECTION, NOTE_DRAIN, NOTE_CUT, NOTE_STOP } note_kind;
 
 /* A message to a loop that is not about an exchange. */
 typedef struct note {
@@ -394,6 +394,18 @@ static void drain(kdbi_loop *loop)
     }
 }
 
+/* Answers still being written when the grace is over: their workers wait for clients that may take for ever. */
+static void cut(kdbi_loop *loop)
+{
+    for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
+        const kdbi_conn *conn = KDB_CONTAINER_OF(link, kdbi_conn, link);
+        if (phase_of(conn) == KDBI_CONN_WRITING) {
+            drop_unsent(conn);
+            shut(conn);
+        }
+    }
+}
+
 static void on_note(kdbi_loop *loop, const note *n)
 {
     switch (n->kind) {
@@ -402,6 +414,9 @@ static void on_note(kdbi_loop *loop, const note *n)
         return;
     case NOTE_DRAIN:
         drain(loop);
+        return;
+    case NOTE_CUT:
+        cut(loop);
         return;
     case NOTE_STOP:
         drain(loop);
@@ -424,6 +439,11 @@ static void on_notes(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messa
 void kdbi_loop_drain(kdbi_loop *loop)
 {
     post_note(loop, NOTE_DRAIN, -1);
+}
+
+void kdbi_loop_cut(kdbi_loop *loop)
+{
+    post_note(loop, NOTE_CUT, -1);
 }
 
 void kdbi_loop_stop(kdbi_loop *loop)
