@@ -169,6 +169,11 @@ static void limits_hold(void **state)
     expect_failure(&f, "root", "INSERT INTO s SELECT i, repeat('x', 1000) FROM generate_series(1, 100) AS g(i)", KDB_LIMIT,
                    "limits.max_statement_write_bytes");
     expect(&f, "root", "SELECT count(*) AS n FROM s", "n\n0\n");
+    expect(&f, "root", "INSERT INTO s SELECT i, 'x' FROM generate_series(1, 30) AS g(i)", "[30 Inserted 30 row(s)]\n");
+    expect_failure(&f, "root", "UPDATE s SET v = repeat('x', 10000) WHERE id > 0", KDB_LIMIT, "statement_write_bytes");
+    expect_failure(&f, "root", "UPDATE s SET v = $$y$$ || repeat('x', 70000) WHERE id = 1", KDB_LIMIT,
+                   "statement_write_bytes");
+    expect(&f, "root", "SELECT count(*) AS n FROM s WHERE v = 'x'", "n\n30\n");
     fixture_close(&f);
 }
 

@@ -292,6 +292,19 @@ static void an_untyped_null_is_a_value_too(void **state)
     expect(f, "ann", "SELECT 1 AS alive", "alive\n1\n");
 }
 
+static void now_has_one_value_in_a_statement(void **state)
+{
+    fixture *f = *state;
+    expect(f, "root", "CREATE SHARED TABLE app.times (id INT PRIMARY KEY, a TIMESTAMP, b TIMESTAMP DEFAULT NOW(), c TIMESTAMP)",
+           "[0 Table app.times created successfully]\n");
+    expect(f, "root", "INSERT INTO app.times (id, a, c) VALUES (1, NOW(), NOW() + INTERVAL '0 seconds')",
+           "[1 Inserted 1 row(s)]\n");
+    expect(f, "root", "SELECT a = b AS ab, a = c AS ac FROM app.times", "ab|ac\ntrue|true\n");
+    expect(f, "root", "UPDATE app.times SET a = NOW(), c = NOW() + INTERVAL '0 seconds' WHERE b <= NOW()",
+           "[1 Updated 1 row(s)]\n");
+    expect(f, "root", "SELECT a = c AS ac, now() = current_timestamp AS same FROM app.times", "ac|same\ntrue|true\n");
+}
+
 static void arithmetic_errors_are_told(void **state)
 {
     fixture *f = *state;
@@ -370,6 +383,7 @@ int main(int argc, char **argv)
         CASE(values_that_no_answer_could_carry_are_refused),
         CASE(untyped_parameters_take_the_type_of_their_value),
         CASE(an_untyped_null_is_a_value_too),
+        CASE(now_has_one_value_in_a_statement),
         CASE(arithmetic_errors_are_told),
         CASE(a_cancelled_query_ends),
         CASE(users_are_made_changed_and_dropped),
