@@ -148,16 +148,12 @@ class Counter {
         Counter.total += 1;
     }
 
-    async verify(client) {
-        if (this.pending !== null) {
-            Counter.open += 1;
-        }
-        const n = await client.value(`SELECT n FROM ${this.table} WHERE id = 1`);
-        assert.ok(n >= Counter.total && n <= Counter.total + Counter.open + 1, `counter ${n}, acknowledged ${Counter.total}, unanswered ${Counter.open}`);
-        return 1;
+    async verify() {
+        Counter.open += this.pending === null ? 0 : 1;
+        return 0;
     }
 
-    // After all counters were checked: what is there is what counts from now on.
+    // After all counters have told what they do not know: checks, and what is there is what counts from now on.
     static async adopt(client, table) {
         const n = await client.value(`SELECT n FROM ${table} WHERE id = 1`);
         assert.ok(n >= Counter.total && n <= Counter.total + Counter.open, `counter ${n}, acknowledged ${Counter.total}, unanswered ${Counter.open}`);
@@ -292,6 +288,7 @@ async function run(durability, kills) {
             writer.pending = null;
             verified += await writer.verify(clientOf(writer.user));
         }
+        await Counter.adopt(clientOf('root'), 'app.counter');
     } finally {
         await server.stop();
     }

@@ -102,7 +102,7 @@ static kdb_status call_pad(const kdbi_expr *e, const PgQuery__FuncCall *call, kd
     if (call->n_args < 2 || call->n_args > 3) {
         return wrong_arguments(e, call, name);
     }
-    kdb_buf_printf(out, "%s(", name);
+    kdb_buf_printf(out, "\"%s\"(", kdbi_find_function(kdb_sv_cstr(name))->engine);
     KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
     kdb_buf_append_sv(out, call->n_args == 2 ? KDB_SV(", ' ')") : KDB_SV(")"));
     return KDB_OK;

@@ -282,9 +282,14 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "SELECT pow(2, 3) AS \"2 ^ 3\", xor(5, 1) AS \"5 # 1\", abs(\"users\".\"age\") AS \"@ age\", sqrt(4) AS "
           "\"|/ 4\", (1 << 2) AS \"1 << 2\", (~ 1) AS \"~ 1\", (CAST(5 AS BIGINT) % CAST(2 AS BIGINT)) AS \"5 % 2\" "
           "FROM kdb_scan(0) AS \"users\"" },
-        { "SELECT lpad(name, 3), encode(name, 'hex'), decode('0a', 'hex'), cosine_distance('[1]', '[2]'), "
-          "snowflake_id(), uuid_v7(), ulid() FROM users",
-          "SELECT lpad(\"users\".\"name\", 3, ' ') AS \"lpad(name, 3)\", lower(hex(\"users\".\"name\")) AS "
+        { "SELECT lpad(name, 3), rpad(name, 3, 'x'), repeat(name, 2), replace(name, 'a', 'b') FROM users",
+          "SELECT \"kdb_lpad\"(\"users\".\"name\", 3, ' ') AS \"lpad(name, 3)\", \"kdb_rpad\"(\"users\".\"name\", 3, "
+          "'x') AS \"rpad(name, 3, 'x')\", \"kdb_repeat\"(\"users\".\"name\", 2) AS \"repeat(name, 2)\", "
+          "\"kdb_replace\"(\"users\".\"name\", 'a', 'b') AS \"replace(name, 'a', 'b')\" FROM kdb_scan(0) AS "
+          "\"users\"" },
+        { "SELECT encode(name, 'hex'), decode('0a', 'hex'), cosine_distance('[1]', '[2]'), snowflake_id(), uuid_v7(), "
+          "ulid() FROM users",
+          "SELECT lower(hex(\"users\".\"name\")) AS "
           "\"encode(name, 'hex')\", unhex('0a') AS \"decode('0a', 'hex')\", list_cosine_distance(CAST('[1]' AS "
           "FLOAT[]), CAST('[2]' AS FLOAT[])) AS \"cosine_distance('[1]', '[2]')\", \"kdb_snowflake_id\"() AS "
           "\"snowflake_id()\", \"kdb_uuid_v7\"() AS \"uuid_v7()\", \"kdb_ulid\"() AS \"ulid()\" FROM kdb_scan(0) AS "

@@ -24,6 +24,8 @@ static const error_row error_rows[] = {
 static const error_row other_error = { .status = KDB_EXECUTION };
 /* What dialect makes of a divisor that is zero: DuckDB calls it invalid input. */
 static const error_row zero_divisor = { .status = KDB_ARITHMETIC };
+/* What engine_text.c refuses to make: invalid input too. */
+static const error_row too_large = { .status = KDB_LIMIT };
 
 /* The offset of `what` in `text`, or `text.len`. */
 static size_t find(kdb_sv text, kdb_sv what)
@@ -54,6 +56,9 @@ static const error_row *row_of(kdb_sv prefix, kdb_sv text)
 {
     if (kdb_sv_eq(text, KDB_SV("division by zero"))) {
         return &zero_divisor;
+    }
+    if (kdb_sv_eq(text, KDB_SV(KDBI_VALUE_TOO_LARGE)) || kdb_sv_eq(text, KDB_SV(KDBI_VECTOR_TOO_LARGE))) {
+        return &too_large;
     }
     for (size_t i = 0; i < KDB_ARRAY_LEN(error_rows); i++) {
         if (kdb_sv_eq(error_rows[i].prefix, prefix)) {

@@ -2,10 +2,13 @@
  * registered once, at open. `dialect` writes their engine names for the SQL names. */
 #include "engine_int.h"
 
+enum { PARAMS_MAX = 3 };
+
 typedef struct func_row {
     const char *name;
     duckdb_type returns;
     duckdb_scalar_function_t run;
+    duckdb_type params[PARAMS_MAX]; /* up to the first that is DUCKDB_TYPE_INVALID, which is 0 */
 } func_row;
 
 static void run_snowflake_id(KDB_UNUSED duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
@@ -38,19 +41,44 @@ static void run_ulid(KDB_UNUSED duckdb_function_info info, duckdb_data_chunk inp
 }
 
 static const func_row func_rows[] = {
-    { "kdb_snowflake_id", DUCKDB_TYPE_BIGINT, run_snowflake_id },
-    { "kdb_uuid_v7", DUCKDB_TYPE_VARCHAR, run_uuid_v7 },
-    { "kdb_ulid", DUCKDB_TYPE_VARCHAR, run_ulid },
+    { "kdb_snowflake_id", DUCKDB_TYPE_BIGINT, run_snowflake_id, { DUCKDB_TYPE_INVALID } },
+    { "kdb_uuid_v7", DUCKDB_TYPE_VARCHAR, run_uuid_v7, { DUCKDB_TYPE_INVALID } },
+    { "kdb_ulid", DUCKDB_TYPE_VARCHAR, run_ulid, { DUCKDB_TYPE_INVALID } },
+    { "kdb_repeat", DUCKDB_TYPE_VARCHAR, kdbi_text_repeat, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT } },
+    { "kdb_lpad",
+      DUCKDB_TYPE_VARCHAR,
+      kdbi_text_lpad,
+      { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_rpad",
+      DUCKDB_TYPE_VARCHAR,
+      kdbi_text_rpad,
+      { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_replace",
+      DUCKDB_TYPE_VARCHAR,
+      kdbi_text_replace,
+      { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
 };
 
-/* All of them are volatile: a new value for every row. */
+static void add_params(duckdb_scalar_function function, const func_row *row)
+{
+    for (size_t i = 0; i < PARAMS_MAX && row->params[i] != DUCKDB_TYPE_INVALID; i++) {
+        duckdb_logical_type type = duckdb_create_logical_type(row->params[i]);
+        duckdb_scalar_function_add_parameter(function, type);
+        duckdb_destroy_logical_type(&type);
+    }
+}
+
+/* Those without parameters are volatile: a new value for every row. */
 static kdb_status register_row(duckdb_connection duck, const func_row *row, kdb_err *err)
 {
     duckdb_scalar_function function = duckdb_create_scalar_function();
     duckdb_logical_type returns = duckdb_create_logical_type(row->returns);
     duckdb_scalar_function_set_name(function, row->name);
     duckdb_scalar_function_set_return_type(function, returns);
-    duckdb_scalar_function_set_volatile(function);
+    add_params(function, row);
+    if (row->params[0] == DUCKDB_TYPE_INVALID) {
+        duckdb_scalar_function_set_volatile(function);
+    }
     duckdb_scalar_function_set_function(function, row->run);
     const duckdb_state state = duckdb_register_scalar_function(duck, function);
     duckdb_destroy_logical_type(&returns);

@@ -114,6 +114,17 @@ KDB_NODISCARD kdb_status kdbi_scan_register(kdb_engine_conn *conn, kdb_err *err)
 
 KDB_NODISCARD kdb_status kdbi_func_register_all(duckdb_connection duck, kdb_err *err);
 
+/* ---- engine_text.c ---- */
+
+/* What its functions fail with, by which engine_error.c knows them. */
+#define KDBI_VALUE_TOO_LARGE "a value of more than 64 MiB would be made"
+#define KDBI_VECTOR_TOO_LARGE "values of more than 256 MiB would be made at once"
+
+void kdbi_text_repeat(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_lpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_rpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_replace(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+
 /* ---- engine_type.c ---- */
 
 /* Fills `to` from the first `nrows` rows of a flat vector. `scratch` is what the row of the type asks for. */

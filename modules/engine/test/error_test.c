@@ -39,6 +39,10 @@ static void errors_of_running(void **state)
                  "Overflow in addition of INT64 (1 + 9223372036854775807)!");
     expect_error(fake, "SELECT error('mine') FROM @0", KDB_EXECUTION, "mine");
     expect_error(fake, "SELECT error('division by zero') FROM @0", KDB_ARITHMETIC, "division by zero");
+    expect_error(fake, "SELECT error('a value of more than 64 MiB would be made') FROM @0", KDB_LIMIT,
+                 "a value of more than 64 MiB would be made");
+    expect_error(fake, "SELECT error('values of more than 256 MiB would be made at once') FROM @0", KDB_LIMIT,
+                 "values of more than 256 MiB would be made at once");
     expect_error(fake, "SELECT (SELECT id FROM @0)", KDB_EXECUTION,
                  "More than one row returned by a subquery used as an expression - scalar subqueries can only return a "
                  "single row.");

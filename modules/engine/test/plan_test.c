@@ -339,6 +339,116 @@ static void functions_of_ours_run_per_row(void **state)
                    "a BIGINT, b TEXT, c TEXT");
 }
 
+static void text_functions_make_what_they_say(void **state)
+{
+    fake_engine *fake = *state;
+    expect_columns(fake, NULL, "SELECT kdb_repeat($1, $2) a, kdb_lpad($1, 3, ' ') b, kdb_replace($1, 'a', 'b') c",
+                   "a TEXT, b TEXT, c TEXT");
+    fake_expect(fake, NULL,
+                "SELECT kdb_repeat('ab', 3), kdb_repeat('é', 2), kdb_repeat('x', 0) = '', kdb_repeat('x', -1) = '', "
+                "kdb_repeat('', 9223372036854775807) = '', kdb_repeat('x', -9223372036854775808) = ''",
+                NULL, 0, "ababab|éé|true|true|true|true\n");
+    fake_expect(
+        fake, NULL,
+        "SELECT kdb_lpad('7', 3, '0'), kdb_lpad('hello', 2, 'x'), kdb_lpad('é', 6, 'aöü'), "
+        "kdb_lpad('éàü', 2, 'x'), kdb_lpad('x', -1, 'y') = '', kdb_lpad('x', 0, 'y') = '', kdb_lpad('ab', 9, ''), "
+        "kdb_lpad('ab', 1, ''), kdb_lpad('', 2, 'é'), kdb_lpad('ab', 9223372036854775807, '')",
+        NULL, 0, "007|he|aöüaöé|éà|true|true|ab|a|éé|ab\n");
+    fake_expect(fake, NULL,
+                "SELECT kdb_rpad('7', 3, '0'), kdb_rpad('hello', 2, 'x'), kdb_rpad('é', 6, 'aöü'), "
+                "kdb_rpad('éàü', 2, 'x'), kdb_rpad('x', -1, 'y') = '', kdb_rpad('ab', 9, ''), kdb_rpad('😀', 3, '😀a')",
+                NULL, 0, "700|he|éaöüaö|éà|true|ab|😀😀a\n");
+    fake_expect(fake, NULL,
+                "SELECT kdb_replace('aXbX', 'X', '-'), kdb_replace('aaa', 'aa', 'b'), kdb_replace('abc', '', 'x'), "
+                "kdb_replace('abc', 'b', ''), kdb_replace('', 'a', 'b') = '', kdb_replace('aé', 'é', 'àà'), "
+                "kdb_replace('ab', 'abc', 'x'), kdb_replace('abab', 'ab', '') = '', kdb_replace('ab', 'a', 'aa')",
+                NULL, 0, "a-b-|ba|abc|ac|true|aàà|ab|true|aab\n");
+    const kdb_value nul_inside = kdb_value_text(KDB_SV("a\0b"));
+    fake_expect(fake, NULL, "SELECT length(kdb_repeat($1, 2)), length(kdb_replace($1, 'b', ''))", &nul_inside, 1,
+                "6|2\n");
+}
+
+static void text_functions_run_per_row(void **state)
+{
+    fake_engine *fake = *state;
+    fake_table table = fake_numbers(5000);
+    fake_source source;
+    fake_source_init(&source, (const fake_table *[]){ &table }, 1);
+    fake_expect(fake, &source,
+                "SELECT count(*), count(*) FILTER (kdb_repeat(name, grp) = repeat(name, grp)), count(*) FILTER "
+                "(kdb_lpad(name, id, 'öx') = lpad(name, id::INT, 'öx')), count(*) FILTER (kdb_rpad(name, id, 'xö') = "
+                "rpad(name, id::INT, 'xö')), count(*) FILTER (kdb_replace(name, grp::TEXT, name) = replace(name, "
+                "grp::TEXT, name)) FROM @0",
+                NULL, 0, "5000|5000|5000|5000|5000\n");
+    fake_expect(fake, &source,
+                "SELECT count(kdb_repeat(n, 2)), count(kdb_repeat('x', k)), count(kdb_lpad('x', 3, n)), "
+                "count(kdb_rpad(n, k, n)), count(kdb_replace('x', n, 'y')), count(kdb_replace('x', 'y', NULL)), "
+                "count(kdb_repeat(NULL, grp)), count(*) FILTER (kdb_repeat(n, 2) = repeat(n, 2)) FROM (SELECT grp, "
+                "CASE WHEN grp < 3 THEN NULL ELSE grp::TEXT END n, CASE WHEN grp < 5 THEN NULL ELSE grp END k FROM @0)",
+                NULL, 0, "3500|2500|3500|2500|3500|0|0|3500\n");
+    /* The NULL in between has the same bytes. */
+    fake_expect(fake, &source,
+                "SELECT kdb_repeat(nullif('ab', 'ab' || repeat('x', (id % 2)::INT)), 2) FROM @0 WHERE id < 4", NULL, 0,
+                "NULL\nabab\nNULL\nabab\n");
+}
+
+static void text_functions_make_no_more_than_64_mib(void **state)
+{
+    fake_engine *fake = *state;
+    static const char *const made[] = {
+        "kdb_repeat('x', 67108864)",
+        "kdb_repeat('0123456789abcdef', 4194304)",
+        "kdb_lpad('x', 67108864, 'y')",
+        "kdb_rpad('x', 67108864, 'y')",
+        "kdb_replace(kdb_repeat('x', 65536), 'x', kdb_repeat('y', 1024))",
+    };
+    static const char *const refused[] = {
+        "kdb_repeat('x', 67108865)",
+        "kdb_repeat('x', 2000000000)",
+        "kdb_repeat('xy', 9223372036854775807)",
+        "kdb_repeat(kdb_repeat('x', 40000), 40000)",
+        "kdb_lpad('x', 67108865, 'y')",
+        "kdb_lpad('x', 9223372036854775807, 'y')",
+        "kdb_lpad('x', 33554434, 'é')",
+        "kdb_rpad('x', 2147483647, kdb_repeat('y', 1000000))",
+        "kdb_rpad('', 60000000, 'xé')",
+        "kdb_replace(kdb_repeat('x', 1000000), 'x', kdb_repeat('y', 1000))",
+        "kdb_replace(repeat('x', 67108865), 'y', '')",
+        "kdb_rpad(repeat('x', 67108865), 67108866, '')",
+    };
+    char sql[200];
+    for (size_t i = 0; i < KDB_ARRAY_LEN(made); i++) {
+        (void)snprintf(sql, sizeof(sql), "SELECT strlen(%s)", made[i]);
+        fake_expect(fake, NULL, sql, NULL, 0, "67108864\n");
+    }
+    for (size_t i = 0; i < KDB_ARRAY_LEN(refused); i++) {
+        (void)snprintf(sql, sizeof(sql), "SELECT %s", refused[i]);
+        fake_expect_error(fake, NULL, sql, NULL, 0, KDB_LIMIT, "a value of more than 64 MiB would be made");
+    }
+    /* Larger than allowed on the way in only. */
+    fake_expect(fake, NULL, "SELECT strlen(kdb_replace(repeat(repeat('x', 1000000), 68), repeat('x', 1000000), 'x'))",
+                NULL, 0, "68\n");
+    const kdb_value count = kdb_value_bigint(2000000000);
+    fake_expect_error(fake, NULL, "SELECT kdb_repeat('x', $1)", &count, 1, KDB_LIMIT,
+                      "a value of more than 64 MiB would be made");
+}
+
+static void text_functions_make_no_more_than_256_mib_at_once(void **state)
+{
+    fake_engine *fake = *state;
+    fake_table table = fake_numbers(2048);
+    fake_source source;
+    fake_source_init(&source, (const fake_table *[]){ &table }, 1);
+    fake_expect(fake, &source, "SELECT sum(strlen(kdb_rpad(name, 131072, 'x'))) FROM @0", NULL, 0, "268435456\n");
+    fake_expect_error(fake, &source, "SELECT sum(strlen(kdb_rpad(name, 131073, 'x'))) FROM @0", NULL, 0, KDB_LIMIT,
+                      "values of more than 256 MiB would be made at once");
+    fake_expect_error(fake, &source, "SELECT sum(strlen(kdb_repeat(name, 1000000))) FROM @0", NULL, 0, KDB_LIMIT,
+                      "values of more than 256 MiB would be made at once");
+    /* One value for all rows is made once. */
+    const kdb_value text = kdb_value_text(KDB_SV("0123456789abcdef"));
+    fake_expect(fake, &source, "SELECT sum(strlen(kdb_repeat($1, 65536))) FROM @0", &text, 1, "2147483648\n");
+}
+
 static void text_with_nul_is_refused(void **state)
 {
     fake_engine *fake = *state;
@@ -371,6 +481,10 @@ int main(void)
         cmocka_unit_test(plan_is_renewed_now_and_then),
         cmocka_unit_test(explain_shows_a_plan),
         cmocka_unit_test(functions_of_ours_run_per_row),
+        cmocka_unit_test(text_functions_make_what_they_say),
+        cmocka_unit_test(text_functions_run_per_row),
+        cmocka_unit_test(text_functions_make_no_more_than_64_mib),
+        cmocka_unit_test(text_functions_make_no_more_than_256_mib_at_once),
         cmocka_unit_test(text_with_nul_is_refused),
     };
     return cmocka_run_group_tests(tests, fake_engine_up, fake_engine_down);

@@ -1,0 +1,328 @@
+/* engine_text.c - repeat, lpad, rpad and replace. DuckDB's own make strings that its memory_limit does not count and that
+ * no interrupt stops, so one call could take all memory. Ours work out the sizes of a whole vector before they make
+ * the first value, and fail when a value or the vector is too large. */
+#include "engine_int.h"
+
+enum { COLUMNS_MAX = 3, COUNT_COLUMN = 1 };
+
+#define VALUE_MAX ((size_t)64 << 20)
+#define VECTOR_MAX ((size_t)256 << 20)
+#define TOO_LARGE SIZE_MAX
+
+/* Instead of a size. */
+#define ROW_NULL SIZE_MAX
+#define ROW_SAME (SIZE_MAX - 1) /* its arguments are those of the row before */
+
+typedef struct text_args {
+    kdb_sv text[COLUMNS_MAX]; /* by column */
+    int64_t count;            /* of COUNT_COLUMN, which then has no text */
+} text_args;
+
+typedef struct text_function {
+    bool counts; /* COUNT_COLUMN is a BIGINT */
+    /* The bytes of the value, or TOO_LARGE for more than VALUE_MAX. */
+    size_t (*size)(const text_args *args);
+    /* Writes the value, whose size it was told to be `size`. */
+    void (*fill)(const text_args *args, size_t size, char *out);
+} text_function;
+
+static size_t limited(size_t size)
+{
+    return size > VALUE_MAX ? TOO_LARGE : size;
+}
+
+/* ---- characters ---- */
+
+static bool starts_character(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static size_t count_characters(kdb_sv text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        n += starts_character(text.ptr[i]);
+    }
+    return n;
+}
+
+/* The bytes of the first `n` characters. */
+static size_t prefix_size(kdb_sv text, size_t n)
+{
+    size_t at = 0;
+    for (; at < text.len; at++) {
+        if (starts_character(text.ptr[at])) {
+            if (n == 0) {
+                break;
+            }
+            n--;
+        }
+    }
+    return at;
+}
+
+/* `unit` over and over, cut at `size`. */
+static void fill_repeated(kdb_sv unit, size_t size, char *out)
+{
+    size_t done = unit.len < size ? unit.len : size;
+    if (done == 0) {
+        return;
+    }
+    memcpy(out, unit.ptr, done);
+    while (done < size) {
+        const size_t n = done < size - done ? done : size - done;
+        memcpy(out + done, out, n);
+        done += n;
+    }
+}
+
+/* ---- repeat(text, count) ---- */
+
+static size_t repeat_size(const text_args *args)
+{
+    if (args->count <= 0 || args->text[0].len == 0) {
+        return 0;
+    }
+    return (uint64_t)args->count > VALUE_MAX / args->text[0].len ? TOO_LARGE : args->text[0].len * (size_t)args->count;
+}
+
+static void repeat_fill(const text_args *args, size_t size, char *out)
+{
+    fill_repeated(args->text[0], size, out);
+}
+
+/* ---- lpad(text, count, pad), rpad ---- */
+
+static size_t pad_size(const text_args *args)
+{
+    const kdb_sv text = args->text[0];
+    const kdb_sv pad = args->text[2];
+    const uint64_t wanted = args->count < 0 ? 0 : (uint64_t)args->count;
+    const size_t has = count_characters(text);
+    if (wanted <= has) {
+        return limited(prefix_size(text, (size_t)wanted));
+    }
+    if (pad.len == 0) {
+        return limited(text.len);
+    }
+    if (wanted > VALUE_MAX) { /* a character is a byte at least; the products below stay small */
+        return TOO_LARGE;
+    }
+    const size_t missing = (size_t)wanted - has;
+    const size_t pad_has = count_characters(pad);
+    return limited(text.len + missing / pad_has * pad.len + prefix_size(pad, missing % pad_has));
+}
+
+static void lpad_fill(const text_args *args, size_t size, char *out)
+{
+    const kdb_sv text = args->text[0];
+    const size_t padding = size > text.len ? size - text.len : 0;
+    fill_repeated(args->text[2], padding, out);
+    fill_repeated(text, size - padding, out + padding);
+}
+
+static void rpad_fill(const text_args *args, size_t size, char *out)
+{
+    const kdb_sv text = args->text[0];
+    const size_t padding = size > text.len ? size - text.len : 0;
+    fill_repeated(text, size - padding, out);
+    fill_repeated(args->text[2], padding, out + size - padding);
+}
+
+/* ---- replace(text, from, to) ---- */
+
+/* The offset of `what` in `text` at or behind `pos`; `text.len` when there is none, as for an empty `what`. */
+static size_t find_from(kdb_sv text, size_t pos, kdb_sv what)
+{
+    const char *at =
+        what.len == 0 || pos == text.len ? NULL : memmem(text.ptr + pos, text.len - pos, what.ptr, what.len);
+    return at == NULL ? text.len : (size_t)(at - text.ptr);
+}
+
+static size_t replace_size(const text_args *args)
+{
+    const kdb_sv text = args->text[0];
+    const kdb_sv from = args->text[1];
+    const kdb_sv to = args->text[2];
+    size_t size = text.len;
+    for (size_t at = find_from(text, 0, from); at != text.len; at = find_from(text, at + from.len, from)) {
+        size = size - from.len + to.len;
+        if (size > VALUE_MAX && to.len >= from.len) { /* it would only grow on */
+            return TOO_LARGE;
+        }
+    }
+    return limited(size);
+}
+
+static void replace_fill(const text_args *args, KDB_UNUSED size_t size, char *out)
+{
+    const kdb_sv text = args->text[0];
+    const kdb_sv from = args->text[1];
+    const kdb_sv to = args->text[2];
+    size_t pos = 0;
+    for (size_t at = find_from(text, 0, from); at != text.len; at = find_from(text, pos, from)) {
+        fill_repeated(kdb_sv_of(text.ptr + pos, at - pos), at - pos, out);
+        out += at - pos;
+        fill_repeated(to, to.len, out);
+        out += to.len;
+        pos = at + from.len;
+    }
+    fill_repeated(kdb_sv_of(text.ptr + pos, text.len - pos), text.len - pos, out);
+}
+
+/* ---- vectors ---- */
+
+typedef struct text_call {
+    const text_function *function;
+    size_t ncolumns;
+    void *data[COLUMNS_MAX];
+    uint64_t *validity[COLUMNS_MAX]; /* NULL: nothing is NULL */
+    size_t nrows;
+    size_t *sizes; /* of each row's value, or ROW_* */
+    size_t largest;
+} text_call;
+
+static bool is_count(const text_call *call, size_t column)
+{
+    return call->function->counts && column == COUNT_COLUMN;
+}
+
+static bool has_null(const text_call *call, size_t row)
+{
+    for (size_t c = 0; c < call->ncolumns; c++) {
+        if (call->validity[c] != NULL && !duckdb_validity_row_is_valid(call->validity[c], row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Constants come as vectors of one value many times, which then is made once. */
+static bool same_as_before(const text_call *call, size_t row)
+{
+    if (row == 0 || call->sizes[row - 1] == ROW_NULL) {
+        return false;
+    }
+    for (size_t c = 0; c < call->ncolumns; c++) {
+        const size_t width = is_count(call, c) ? sizeof(int64_t) : sizeof(duckdb_string_t);
+        const char *here = (const char *)call->data[c] + row * width;
+        if (memcmp(here, here - width, width) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_args(const text_call *call, size_t row, text_args *args)
+{
+    for (size_t c = 0; c < call->ncolumns; c++) {
+        if (is_count(call, c)) {
+            args->count = ((const int64_t *)call->data[c])[row];
+        } else {
+            duckdb_string_t *string = (duckdb_string_t *)call->data[c] + row;
+            args->text[c] = kdb_sv_of(duckdb_string_t_data(string), duckdb_string_t_length(*string));
+        }
+    }
+}
+
+/* What is wrong with the sizes, or NULL. */
+static const char *measure(text_call *call)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < call->nrows; i++) {
+        if (has_null(call, i)) {
+            call->sizes[i] = ROW_NULL;
+        } else if (same_as_before(call, i)) {
+            call->sizes[i] = ROW_SAME;
+        } else {
+            text_args args;
+            read_args(call, i, &args);
+            call->sizes[i] = call->function->size(&args);
+            if (call->sizes[i] == TOO_LARGE) {
+                return KDBI_VALUE_TOO_LARGE;
+            }
+            total += call->sizes[i];
+            if (total > VECTOR_MAX) {
+                return KDBI_VECTOR_TOO_LARGE;
+            }
+            call->largest = call->sizes[i] > call->largest ? call->sizes[i] : call->largest;
+        }
+    }
+    return NULL;
+}
+
+static void put_null(duckdb_vector output, size_t row)
+{
+    duckdb_vector_ensure_validity_writable(output);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+}
+
+static void make(const text_call *call, duckdb_vector output)
+{
+    duckdb_string_t *out = duckdb_vector_get_data(output);
+    char *value = kdb_alloc(call->largest + 1);
+    for (size_t i = 0; i < call->nrows; i++) {
+        const size_t size = call->sizes[i];
+        if (size == ROW_NULL) {
+            put_null(output, i);
+        } else if (size == ROW_SAME) {
+            out[i] = out[i - 1];
+        } else {
+            text_args args;
+            read_args(call, i, &args);
+            call->function->fill(&args, size, value);
+            duckdb_vector_assign_string_element_len(output, i, value, size);
+        }
+    }
+    kdb_free(value);
+}
+
+static void run(const text_function *function, duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    kdbi_turn_begin();
+    text_call call = {
+        .function = function,
+        .ncolumns = duckdb_data_chunk_get_column_count(input),
+        .nrows = duckdb_data_chunk_get_size(input),
+    };
+    KDB_ASSERT(call.ncolumns <= COLUMNS_MAX);
+    for (size_t c = 0; c < call.ncolumns; c++) {
+        const duckdb_vector column = duckdb_data_chunk_get_vector(input, c);
+        call.data[c] = duckdb_vector_get_data(column);
+        call.validity[c] = duckdb_vector_get_validity(column);
+    }
+    call.sizes = kdb_alloc_array(call.nrows + 1, sizeof(*call.sizes));
+    const char *fault = measure(&call);
+    if (fault == NULL) {
+        make(&call, output);
+    } else {
+        duckdb_scalar_function_set_error(info, fault);
+    }
+    kdb_free(call.sizes);
+    kdbi_turn_end();
+}
+
+void kdbi_text_repeat(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .counts = true, .size = repeat_size, .fill = repeat_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_lpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .counts = true, .size = pad_size, .fill = lpad_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_rpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .counts = true, .size = pad_size, .fill = rpad_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_replace(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .size = replace_size, .fill = replace_fill };
+    run(&function, info, input, output);
+}
