@@ -86,7 +86,8 @@ static bool push_within(kdb_queue *queue, void *item, size_t bound)
         add(queue, item);
     }
     if (taken && queue->waiting > 0) {
-        kdb_cond_signal(&queue->arrived); /* under the lock: once it is free the item may be done with, the queue gone */
+        kdb_cond_signal(
+            &queue->arrived); /* under the lock: once it is free the item may be done with, the queue gone */
     }
     kdb_mutex_unlock(&queue->lock);
     return taken;

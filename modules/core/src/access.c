@@ -5,11 +5,16 @@
 static const char *access_title(kdb_access_level level)
 {
     switch (level) {
-    case KDB_ACCESS_PUBLIC: return "Public";
-    case KDB_ACCESS_PRIVATE: return "Private";
-    case KDB_ACCESS_RESTRICTED: return "Restricted";
-    case KDB_ACCESS_DBA: return "Dba";
-    case KDB_ACCESS_UNSET: break;
+    case KDB_ACCESS_PUBLIC:
+        return "Public";
+    case KDB_ACCESS_PRIVATE:
+        return "Private";
+    case KDB_ACCESS_RESTRICTED:
+        return "Restricted";
+    case KDB_ACCESS_DBA:
+        return "Dba";
+    case KDB_ACCESS_UNSET:
+        break;
     }
     return "Private";
 }

@@ -5,17 +5,21 @@ static kdb_value call_function(const kdbi_cells *cells, kdb_default_kind kind)
 {
     char text[37];
     switch (kind) {
-    case KDB_DEFAULT_NOW: return kdb_value_timestamp(cells->exec->now_us);
-    case KDB_DEFAULT_SNOWFLAKE_ID: return kdb_value_bigint((int64_t)kdb_snowflake_next());
+    case KDB_DEFAULT_NOW:
+        return kdb_value_timestamp(cells->exec->now_us);
+    case KDB_DEFAULT_SNOWFLAKE_ID:
+        return kdb_value_bigint((int64_t)kdb_snowflake_next());
     case KDB_DEFAULT_UUID_V7:
         kdb_uuid_v7_text(text);
         return kdb_value_text(kdb_sv_dup(cells->arena, kdb_sv_cstr(text)));
     case KDB_DEFAULT_ULID:
         kdb_ulid_text(text);
         return kdb_value_text(kdb_sv_dup(cells->arena, kdb_sv_cstr(text)));
-    case KDB_DEFAULT_CURRENT_USER: return kdb_value_text(cells->exec->request->principal.user.text);
+    case KDB_DEFAULT_CURRENT_USER:
+        return kdb_value_text(cells->exec->request->principal.user.text);
     case KDB_DEFAULT_NONE:
-    case KDB_DEFAULT_LITERAL: break;
+    case KDB_DEFAULT_LITERAL:
+        break;
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }
@@ -29,11 +33,16 @@ kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column)
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column)
 {
     switch (cell->kind) {
-    case KDB_CELL_LITERAL: return cell->literal;
-    case KDB_CELL_PARAM: return cells->exec->request->params[cell->index - 1];
-    case KDB_CELL_FUNCTION: return call_function(cells, cell->function);
-    case KDB_CELL_EXPR: return kdb_vec_get(&cells->exprs->cols[cells->first_column + cell->index], cells->row);
-    case KDB_CELL_DEFAULT: break;
+    case KDB_CELL_LITERAL:
+        return cell->literal;
+    case KDB_CELL_PARAM:
+        return cells->exec->request->params[cell->index - 1];
+    case KDB_CELL_FUNCTION:
+        return call_function(cells, cell->function);
+    case KDB_CELL_EXPR:
+        return kdb_vec_get(&cells->exprs->cols[cells->first_column + cell->index], cells->row);
+    case KDB_CELL_DEFAULT:
+        break;
     }
     return kdbi_default_value(cells, column);
 }

@@ -191,8 +191,7 @@ void kdb_core_drain(kdb_core *core, int64_t grace_us)
     const int64_t deadline = kdb_monotonic_us() + grace_us;
     kdb_mutex_lock(&core->lock);
     core->draining = true;
-    while (core->live > 0 && kdb_cond_wait_until(&core->changed, &core->lock, deadline)) {
-    }
+    while (core->live > 0 && kdb_cond_wait_until(&core->changed, &core->lock, deadline)) {}
     for (kdb_exec *exec = core->first_live; exec != NULL; exec = exec->next_live) {
         cancel_live(core, exec);
     }
@@ -289,7 +288,8 @@ void kdb_core_close(kdb_core *core)
     stop_threads(core);
     kdb_err err;
     if (core->ceiling_open && kdb_seq_ceiling_settle(&core->ceiling, core->store, &err) != KDB_OK) {
-        kdb_log_warn("sequence ceiling not lowered err=%s", err.text); /* the next start runs ahead of the clock a little */
+        kdb_log_warn("sequence ceiling not lowered err=%s",
+                     err.text); /* the next start runs ahead of the clock a little */
     }
     kdbi_sequencer_free(core->sequencer);
     kdbi_row_locks_free(core->row_locks);

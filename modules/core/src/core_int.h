@@ -23,7 +23,7 @@ enum { KDBI_STRIPES = 4096 };
 typedef struct kdbi_lock_set {
     uint16_t *stripes; /* ascending, no duplicates */
     size_t count;
-    size_t held;       /* stripes[0..held) are ours */
+    size_t held; /* stripes[0..held) are ours */
     /* Called once all are held when acquire returned false; on the thread that released the last one. */
     void (*granted)(struct kdbi_lock_set *set);
     struct kdbi_lock_set *next_waiter;
@@ -64,10 +64,10 @@ KDB_NODISCARD kdb_status kdbi_access_check_system(kdb_role role, const kdb_syste
 
 /* What a scan slot reads: one of the two is set. */
 typedef struct kdbi_slot {
-    kdb_table *table;                /* a reference */
+    kdb_table *table; /* a reference */
     const kdb_system_table_def *def;
-    bool target;                     /* the table a DML statement writes */
-    int32_t position;                /* of its name in the statement */
+    bool target;      /* the table a DML statement writes */
+    int32_t position; /* of its name in the statement */
 } kdbi_slot;
 
 /* How a result column is turned from the engine's type into the one shown. */
@@ -85,18 +85,18 @@ typedef struct kdbi_bound_query {
 } kdbi_bound_query;
 
 struct kdbi_plan {
-    kdb_arena *arena;      /* text, statement */
-    kdb_sv key;            /* namespace, NUL, statement text */
+    kdb_arena *arena; /* text, statement */
+    kdb_sv key;       /* namespace, NUL, statement text */
     kdb_stmt *stmt;
-    bool internal;         /* our own text: system tables open to every role */
-    bool transient;        /* owned by its execution, never cached, without engine objects */
+    bool internal;  /* our own text: system tables open to every role */
+    bool transient; /* owned by its execution, never cached, without engine objects */
 
     kdb_arena *bind_arena; /* everything below; NULL: not bound */
     uint64_t epoch;        /* of the registry when bound or last found valid */
     kdb_sv ns;             /* of unqualified names */
     kdbi_slot *slots;
     size_t nslots;
-    kdb_table *target;     /* DML: a reference */
+    kdb_table *target; /* DML: a reference */
     int32_t target_position;
     kdbi_bound_query query;
 
@@ -124,13 +124,13 @@ typedef struct kdbi_run {
     kdb_core *core;
     const kdbi_plan *plan;
     const kdb_principal *principal;
-    kdb_snapshot *snapshot;      /* owned */
-    const kdb_value *params;     /* the user's, then the hidden ones */
+    kdb_snapshot *snapshot;  /* owned */
+    const kdb_value *params; /* the user's, then the hidden ones */
     size_t nparams;
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
     kdb_scan_source source;
-    kdb_engine_cursor *cursor;   /* owned */
+    kdb_engine_cursor *cursor; /* owned */
 } kdbi_run;
 
 /* Opens a snapshot and starts the plan's query. `run` is the caller's storage until _done. */
@@ -144,14 +144,14 @@ void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
 typedef struct kdbi_row_write {
     kdb_change_op op;
     kdb_sv key;
-    kdb_sv row;          /* encoded, stamped with its `_seq` at commit; empty: the row is removed (STREAM) */
-    kdb_sv old_row;      /* for change events */
-    uint64_t seq;        /* given at commit */
-    uint64_t old_seq;    /* of the version replaced; 0: none */
-    uint64_t read_seq;   /* UPDATE, DELETE: of the version the statement saw */
+    kdb_sv row;           /* encoded, stamped with its `_seq` at commit; empty: the row is removed (STREAM) */
+    kdb_sv old_row;       /* for change events */
+    uint64_t seq;         /* given at commit */
+    uint64_t old_seq;     /* of the version replaced; 0: none */
+    uint64_t read_seq;    /* UPDATE, DELETE: of the version the statement saw */
     const kdb_value *set; /* UPDATE: new values by SET position */
-    bool fresh;          /* key made by the server: cannot exist yet */
-    bool skip;           /* nothing to write after all */
+    bool fresh;           /* key made by the server: cannot exist yet */
+    bool skip;            /* nothing to write after all */
 } kdbi_row_write;
 
 struct kdbi_write {
@@ -160,9 +160,9 @@ struct kdbi_write {
     kdbi_lock_set locks;
     kdbi_seq_ticket ticket;
     kdb_core *core;
-    kdb_exec *exec;       /* NULL once answered */
-    kdb_arena *arena;     /* this and all it points to */
-    kdb_table *table;     /* a reference, entered for writing */
+    kdb_exec *exec;   /* NULL once answered */
+    kdb_arena *arena; /* this and all it points to */
+    kdb_table *table; /* a reference, entered for writing */
     bool entered;
     bool locked;
     kdb_user_id user;
@@ -171,11 +171,11 @@ struct kdbi_write {
     size_t nset;
     kdbi_row_write *rows;
     size_t nrows, cap;
-    size_t limit;         /* bytes of keys and rows the statement may write */
+    size_t limit; /* bytes of keys and rows the statement may write */
     size_t bytes;
-    uint64_t ceiling;     /* of `_seq`, that the batch carries; 0: none */
-    kdb_status status;    /* of the commit */
-    atomic_int owners;    /* the answer and the publication */
+    uint64_t ceiling;  /* of `_seq`, that the batch carries; 0: none */
+    kdb_status status; /* of the commit */
+    atomic_int owners; /* the answer and the publication */
     /* Continues the statement on a worker once the locks are held. */
     kdb_status (*locked_step)(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err);
 };
@@ -189,8 +189,8 @@ KDB_NODISCARD kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_ro
 KDB_NODISCARD kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_err *err);
 /* Locks the rows' keys, enters the table, then runs `step`, here or later on a worker (*pending). */
 KDB_NODISCARD kdb_status kdbi_write_lock(kdbi_write *write,
-                                         kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *),
-                                         bool *pending, kdb_err *err);
+                                         kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *), bool *pending,
+                                         kdb_err *err);
 /* Gives each row its `_seq` and hands the batch to the committer; the statement is then answered from there. With no
  * rows to write it is done at once (*pending stays false). */
 KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);
@@ -202,24 +202,24 @@ struct kdb_exec {
     kdb_core *core;
     kdb_request *request;
     kdb_arena *arena;
-    kdbi_worker *worker;      /* while on one */
+    kdbi_worker *worker; /* while on one */
     atomic_bool cancelled;
     kdb_sql_piece *pieces;
     size_t npieces;
-    size_t next;              /* the statement that runs */
-    bool started;             /* past the checks that come before the first statement */
+    size_t next;  /* the statement that runs */
+    bool started; /* past the checks that come before the first statement */
     kdb_sv ns;
-    kdb_stmt_kind kind;       /* of the statement that runs, as all below */
+    kdb_stmt_kind kind; /* of the statement that runs, as all below */
     int64_t started_us;
     int64_t deadline_us;
-    int64_t now_us;           /* NOW() of the statement that runs: one value, re-evaluation included */
-    kdbi_plan *plan;          /* transient plan of the statement that runs */
-    uint64_t affected[3];     /* INSERT, UPDATE, DELETE totals of a batch */
-    kdbi_write *write;        /* of the statement that runs */
+    int64_t now_us;       /* NOW() of the statement that runs: one value, re-evaluation included */
+    kdbi_plan *plan;      /* transient plan of the statement that runs */
+    uint64_t affected[3]; /* INSERT, UPDATE, DELETE totals of a batch */
+    kdbi_write *write;    /* of the statement that runs */
     /* What a worker does with the execution when it takes it from the queue. */
     void (*resume)(kdb_exec *exec);
     kdb_exec *prev_live, *next_live; /* guarded by core->lock */
-    kdb_auth_job *auth_job;   /* CREATE/ALTER USER */
+    kdb_auth_job *auth_job;          /* CREATE/ALTER USER */
     kdb_status auth_status;
     kdb_err auth_err;
 };
@@ -235,9 +235,9 @@ void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err);
 /* Reports a DML count: at once for a single statement, summed for a batch. */
 void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count);
 void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...) KDB_PRINTF(2, 3);
-kdb_sv kdbi_exec_text(const kdb_exec *exec); /* of the statement that runs */
+kdb_sv kdbi_exec_text(const kdb_exec *exec);                              /* of the statement that runs */
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* empty for SHARED */
-kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written); /* written, or the default namespace */
+kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written);                /* written, or the default namespace */
 
 /* Runs one statement: *pending when it goes on elsewhere. */
 typedef kdb_status (*kdbi_stmt_run)(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
@@ -268,10 +268,10 @@ kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kd
 /* Where cells find what they refer to. */
 typedef struct kdbi_cells {
     kdb_exec *exec;
-    kdb_arena *arena;        /* of generated texts */
-    const kdb_chunk *exprs;  /* EXPR cells: */
-    size_t row;              /* this row, */
-    size_t first_column;     /* from this column on */
+    kdb_arena *arena;       /* of generated texts */
+    const kdb_chunk *exprs; /* EXPR cells: */
+    size_t row;             /* this row, */
+    size_t first_column;    /* from this column on */
 } kdbi_cells;
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column);
 kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
@@ -307,22 +307,22 @@ void kdbi_core_retire(kdb_exec *exec, bool failed);
 struct kdbi_worker {
     kdb_core *core;
     kdb_thread thread;
-    kdb_engine_conn *conn;    /* the worker's */
-    kdbi_plan_cache *plans;   /* the worker's */
-    kdb_exec *running;        /* guarded by core->lock */
-    int64_t deadline_us;      /* guarded by core->lock; 0: none */
+    kdb_engine_conn *conn;  /* the worker's */
+    kdbi_plan_cache *plans; /* the worker's */
+    kdb_exec *running;      /* guarded by core->lock */
+    int64_t deadline_us;    /* guarded by core->lock; 0: none */
     atomic_size_t plans_cached;
 };
 
 struct kdb_core {
-    kdb_store *store;         /* fixed after open, as all but what is said */
+    kdb_store *store; /* fixed after open, as all but what is said */
     kdb_engine *engine;
     kdb_registry *registry;
     kdb_auth *auth;
     kdb_system *system;
     const kdb_options *options;
-    kdb_seq_ceiling ceiling;  /* atomic */
-    bool ceiling_open;        /* else nothing may be stored in its place */
+    kdb_seq_ceiling ceiling; /* atomic */
+    bool ceiling_open;       /* else nothing may be stored in its place */
     kdb_change_sink *sinks;
     size_t nsinks;
     int64_t timeout_us;
@@ -332,22 +332,22 @@ struct kdb_core {
     int64_t slow_us;
     int64_t node_id;
 
-    kdb_mutex ddl;            /* rank KDB_LOCK_DDL: one DDL statement at a time. A gate: held over its commit, so that
+    kdb_mutex ddl;    /* rank KDB_LOCK_DDL: one DDL statement at a time. A gate: held over its commit, so that
                                * what a statement checked is still so when it is stored */
-    kdb_queue *queue;         /* executions waiting for a worker */
+    kdb_queue *queue; /* executions waiting for a worker */
     kdbi_worker *workers;
     size_t nworkers;
     kdbi_row_locks *row_locks;
     kdbi_sequencer *sequencer;
 
-    kdb_mutex lock;           /* rank KDB_LOCK_WORKERS */
-    kdb_cond changed;         /* live fell to 0, a dropped table lost a writer, a request was
+    kdb_mutex lock;         /* rank KDB_LOCK_WORKERS */
+    kdb_cond changed;       /* live fell to 0, a dropped table lost a writer, a request was
                                * cancelled, or the watch must stop */
-    size_t live;              /* guarded by lock: requests submitted and not done */
-    bool draining;            /* guarded by lock */
-    bool stopping;            /* guarded by lock */
-    kdb_exec *first_live;     /* guarded by lock: all of them, for drain */
-    int64_t watch_wakes_us;   /* guarded by lock: when the watch looks again by itself */
+    size_t live;            /* guarded by lock: requests submitted and not done */
+    bool draining;          /* guarded by lock */
+    bool stopping;          /* guarded by lock */
+    kdb_exec *first_live;   /* guarded by lock: all of them, for drain */
+    int64_t watch_wakes_us; /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
     atomic_uint_fast64_t requests, failed, overloaded;
 };

@@ -295,8 +295,8 @@ static kdb_status bind_target(kdbi_worker *worker, kdbi_plan *plan, const kdb_ta
         return refuse_protected_write(plan, ns, name, err);
     }
     plan->target_position = name->position;
-    KDB_TRY(placed(kdb_registry_find_table(worker->core->registry, ns, name->name, &plan->target, err),
-                   name->position, err));
+    KDB_TRY(placed(kdb_registry_find_table(worker->core->registry, ns, name->name, &plan->target, err), name->position,
+                   err));
     return check_target(plan, principal->role, err);
 }
 
@@ -358,8 +358,10 @@ static bool is_transient(const kdb_stmt *stmt)
     switch (stmt->kind) {
     case KDB_STMT_QUERY:
     case KDB_STMT_UPDATE:
-    case KDB_STMT_DELETE: return false;
-    case KDB_STMT_INSERT: return stmt->as.insert.select == NULL && stmt->as.insert.exprs == NULL && stmt->nparams == 0;
+    case KDB_STMT_DELETE:
+        return false;
+    case KDB_STMT_INSERT:
+        return stmt->as.insert.select == NULL && stmt->as.insert.exprs == NULL && stmt->nparams == 0;
     case KDB_STMT_CREATE_NAMESPACE:
     case KDB_STMT_DROP_NAMESPACE:
     case KDB_STMT_USE_NAMESPACE:
@@ -373,7 +375,8 @@ static bool is_transient(const kdb_stmt *stmt)
     case KDB_STMT_CREATE_USER:
     case KDB_STMT_ALTER_USER:
     case KDB_STMT_DROP_USER:
-    case KDB_STMT_KIND_COUNT: break;
+    case KDB_STMT_KIND_COUNT:
+        break;
     }
     return true;
 }

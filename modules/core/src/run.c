@@ -43,8 +43,7 @@ static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const si
     if (slot == 0 && run->restrict_target != NULL) {
         spec.keys = *run->restrict_target;
     } else {
-        const kdb_user_id user =
-            table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : run->principal->user;
+        const kdb_user_id user = table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : run->principal->user;
         kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, s->arena, &spec.keys);
     }
     return kdb_table_scan_new(&spec, &s->table, err);
@@ -107,9 +106,12 @@ static void scan_close_local(void *self, void *opened, void *local)
 static kdb_value hidden_value(const kdbi_run *run, kdb_hidden_param param)
 {
     switch (param) {
-    case KDB_HIDDEN_NOW: return kdb_value_timestamp(run->now_us);
-    case KDB_HIDDEN_CURRENT_USER: return kdb_value_text(run->principal->user.text);
-    case KDB_HIDDEN_CURRENT_ROLE: return kdb_value_text(kdb_sv_cstr(kdb_role_name(run->principal->role)));
+    case KDB_HIDDEN_NOW:
+        return kdb_value_timestamp(run->now_us);
+    case KDB_HIDDEN_CURRENT_USER:
+        return kdb_value_text(run->principal->user.text);
+    case KDB_HIDDEN_CURRENT_ROLE:
+        return kdb_value_text(kdb_sv_cstr(kdb_role_name(run->principal->role)));
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }

@@ -40,8 +40,8 @@ static kdb_status map_set(setter *s, kdb_err *err)
         KDB_TRY(check_set_column(table, column, s->columns[i], err));
         for (size_t j = 0; j < i; j++) {
             if (s->columns[j] == s->columns[i]) {
-                return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL,
-                                   "Multiple assignments to column '%.*s'", KDB_SV_ARG(column->name));
+                return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL, "Multiple assignments to column '%.*s'",
+                                   KDB_SV_ARG(column->name));
             }
         }
     }
@@ -204,12 +204,16 @@ static kdb_status apply_rows(const setter *s, size_t from, kdb_sv *again, size_t
         row_state state = ROW_GONE;
         KDB_TRY(read_present(s->write, row, &old, &state, err));
         switch (state) {
-        case ROW_SAME: KDB_TRY(apply(s, row, &old, err)); break;
+        case ROW_SAME:
+            KDB_TRY(apply(s, row, &old, err));
+            break;
         case ROW_CHANGED:
             again[(*nagain)++] = row->key;
             row->skip = true;
             break;
-        case ROW_GONE: row->skip = true; break;
+        case ROW_GONE:
+            row->skip = true;
+            break;
         }
     }
     return KDB_OK;
@@ -245,19 +249,15 @@ static kdb_status evaluate_again(setter *s, kdb_sv *keys, size_t nkeys, kdb_err 
 
 static kdbi_cells cells_of(kdb_exec *exec, kdbi_write *write)
 {
-    return (kdbi_cells){
-        .exec = exec, .arena = write->arena, .first_column = COLUMN_FIRST_SET
-    };
+    return (kdbi_cells){ .exec = exec, .arena = write->arena, .first_column = COLUMN_FIRST_SET };
 }
 
 static kdb_status change_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     const kdb_change change = { .ncolumns = write->nset };
-    setter s = { .exec = exec,
-                 .write = write,
-                 .change = &change,
-                 .columns = write->set_columns,
-                 .cells = cells_of(exec, write) };
+    setter s = {
+        .exec = exec, .write = write, .change = &change, .columns = write->set_columns, .cells = cells_of(exec, write)
+    };
     s.values = KDB_ARENA_ARRAY(write->arena, kdb_value, write->table->schema->ncolumns);
     write->bytes = 0; /* so far it was what SET evaluated to; from here on it is rows */
     size_t nagain = 0;
@@ -273,10 +273,9 @@ static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, 
 {
     exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
     exec->write->op = op;
-    setter s = { .exec = exec,
-                 .write = exec->write,
-                 .change = &plan->stmt->as.change,
-                 .cells = cells_of(exec, exec->write) };
+    setter s = {
+        .exec = exec, .write = exec->write, .change = &plan->stmt->as.change, .cells = cells_of(exec, exec->write)
+    };
     KDB_TRY(map_set(&s, err));
     exec->write->set_columns = s.columns;
     exec->write->nset = s.change->ncolumns;

@@ -4,8 +4,7 @@
 
 #define ADMIN_NAMESPACES "Admin privileges (DBA or System role) required for namespace operations"
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
-#define ANONYMOUS                                                                                                      \
-    "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
+#define ANONYMOUS "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
 
 const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_QUERY] = { "SELECT", KDB_ROLE_ANONYMOUS, KDB_STMT_READS, "" },

@@ -8,9 +8,9 @@ typedef struct maker {
     const kdb_insert *insert;
     kdb_table *table;
     kdbi_write *write;
-    int32_t *source;       /* by table column: the position in the statement's columns, -1 when omitted */
-    kdb_value *values;     /* by table column: the row being made */
-    bool generated_key;    /* the one key column is filled by a function that never repeats */
+    int32_t *source;    /* by table column: the position in the statement's columns, -1 when omitted */
+    kdb_value *values;  /* by table column: the row being made */
+    bool generated_key; /* the one key column is filled by a function that never repeats */
     kdbi_cells cells;
 } maker;
 
@@ -50,8 +50,8 @@ static kdb_status map_listed(maker *m, kdb_err *err)
         uint32_t index = 0;
         KDB_TRY(kdbi_find_column(m->table, column, "insert into", &index, err));
         if (m->source[index] >= 0) {
-            return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL,
-                               "Column '%.*s' is specified more than once", KDB_SV_ARG(column->name));
+            return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL, "Column '%.*s' is specified more than once",
+                               KDB_SV_ARG(column->name));
         }
         m->source[index] = (int32_t)i;
     }
@@ -194,13 +194,17 @@ static bool key_is_generated(const maker *m)
     }
     const kdb_column *column = &m->table->schema->columns[m->table->key[0]];
     switch (column->default_kind) {
-    case KDB_DEFAULT_SNOWFLAKE_ID: return column->type.kind == KDB_TYPE_BIGINT;
-    case KDB_DEFAULT_UUID_V7: return column->type.kind == KDB_TYPE_TEXT || column->type.kind == KDB_TYPE_UUID;
-    case KDB_DEFAULT_ULID: return column->type.kind == KDB_TYPE_TEXT;
+    case KDB_DEFAULT_SNOWFLAKE_ID:
+        return column->type.kind == KDB_TYPE_BIGINT;
+    case KDB_DEFAULT_UUID_V7:
+        return column->type.kind == KDB_TYPE_TEXT || column->type.kind == KDB_TYPE_UUID;
+    case KDB_DEFAULT_ULID:
+        return column->type.kind == KDB_TYPE_TEXT;
     case KDB_DEFAULT_NONE:
     case KDB_DEFAULT_LITERAL:
     case KDB_DEFAULT_NOW:
-    case KDB_DEFAULT_CURRENT_USER: break;
+    case KDB_DEFAULT_CURRENT_USER:
+        break;
     }
     return false;
 }
@@ -274,8 +278,7 @@ static void key_text(const kdb_table *table, const kdbi_row_write *row, kdb_buf 
     for (size_t i = 0; i < table->nkey; i++) {
         const kdb_value value = kdb_row_get(table, &view, table->key[i]);
         kdb_buf_printf(text, "%s%.*s", i == 0 ? "" : ", ", KDB_SV_ARG(kdb_value_to_text(&value, arena)));
-        kdb_buf_printf(columns, "%s%.*s", i == 0 ? "" : ", ",
-                       KDB_SV_ARG(table->schema->columns[table->key[i]].name));
+        kdb_buf_printf(columns, "%s%.*s", i == 0 ? "" : ", ", KDB_SV_ARG(table->schema->columns[table->key[i]].name));
     }
 }
 
@@ -285,9 +288,8 @@ static kdb_status key_violation(const kdb_table *table, const kdbi_row_write *ro
     kdb_buf_init(&text, 256);
     kdb_buf_init(&columns, 256);
     key_text(table, row, &text, &columns);
-    const kdb_status status =
-        KDB_FAIL(err, KDB_CONSTRAINT, "Primary key violation: value '%.*s' %s column '%.*s'",
-                 KDB_SV_ARG(kdb_buf_sv(&text)), what, KDB_SV_ARG(kdb_buf_sv(&columns)));
+    const kdb_status status = KDB_FAIL(err, KDB_CONSTRAINT, "Primary key violation: value '%.*s' %s column '%.*s'",
+                                       KDB_SV_ARG(kdb_buf_sv(&text)), what, KDB_SV_ARG(kdb_buf_sv(&columns)));
     kdb_buf_done(&text);
     kdb_buf_done(&columns);
     return status;

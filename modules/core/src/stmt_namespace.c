@@ -80,8 +80,7 @@ static kdb_status drop_with_tables(kdb_exec *exec, kdb_sv ns, kdb_table **tables
 static kdb_status drop_namespace(kdb_exec *exec, const kdb_namespace_stmt *stmt, bool *missing, kdb_err *err)
 {
     kdb_registry *registry = exec->core->registry;
-    if (stmt->if_flag && !kdb_registry_has_namespace(registry, stmt->name) &&
-        !kdb_registry_is_protected(stmt->name)) {
+    if (stmt->if_flag && !kdb_registry_has_namespace(registry, stmt->name) && !kdb_registry_is_protected(stmt->name)) {
         *missing = true;
         return KDB_OK;
     }

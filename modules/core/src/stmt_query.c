@@ -53,8 +53,10 @@ static void convert_column(shown *s, size_t index, const kdb_vec *from, size_t n
     kdb_vec *to = &s->chunk.cols[index];
     *to = *from;
     switch (s->query->convert[index]) {
-    case KDBI_KEEP: return;
-    case KDBI_RETYPE: break;
+    case KDBI_KEEP:
+        return;
+    case KDBI_RETYPE:
+        break;
     case KDBI_WIDEN:
         widen(from, nrows, s->converted[index]);
         to->data = s->converted[index];

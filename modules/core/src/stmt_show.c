@@ -179,11 +179,9 @@ static const made_column stats_columns[] = {
 static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, uint64_t *out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(exec->core->store);
-    kdb_scan_spec spec = { .store = exec->core->store,
-                           .table = table,
-                           .snapshot = snapshot,
-                           .now_ms = kdb_now_ms(),
-                           .max_readers = 1 };
+    kdb_scan_spec spec = {
+        .store = exec->core->store, .table = table, .snapshot = snapshot, .now_ms = kdb_now_ms(), .max_readers = 1
+    };
     kdb_table_key_set(table, kdbi_exec_user(exec, table), NULL, 0, NULL, 0, exec->arena, &spec.keys);
     kdb_table_scan *scan = NULL;
     KDB_TRY(kdb_table_scan_new(&spec, &scan, err));

@@ -13,7 +13,9 @@ static kdb_status create_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv 
     static const kdb_auth_type types[] = { [KDB_USER_PASSWORD] = KDB_AUTH_PASSWORD,
                                            [KDB_USER_OAUTH] = KDB_AUTH_OAUTH,
                                            [KDB_USER_INTERNAL] = KDB_AUTH_INTERNAL };
-    kdb_user user = { .id = name_of(stmt), .auth_type = types[stmt->auth], .password_hash = hash, .email = stmt->email };
+    kdb_user user = {
+        .id = name_of(stmt), .auth_type = types[stmt->auth], .password_hash = hash, .email = stmt->email
+    };
     KDB_TRY(kdb_role_parse(stmt->role, &user.role, err));
     if (stmt->auth == KDB_USER_OAUTH) {
         user.auth_data = stmt->secret;
@@ -28,14 +30,18 @@ static kdb_status alter_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv h
     kdb_auth *auth = exec->core->auth;
     const kdb_principal *actor = &exec->request->principal;
     switch (stmt->change) {
-    case KDB_USER_SET_PASSWORD: KDB_TRY(kdb_auth_set_password(auth, actor, name_of(stmt), hash, err)); break;
+    case KDB_USER_SET_PASSWORD:
+        KDB_TRY(kdb_auth_set_password(auth, actor, name_of(stmt), hash, err));
+        break;
     case KDB_USER_SET_ROLE: {
         kdb_role role = KDB_ROLE_USER;
         KDB_TRY(kdb_role_parse(stmt->role, &role, err));
         KDB_TRY(kdb_auth_set_role(auth, actor, name_of(stmt), role, err));
         break;
     }
-    case KDB_USER_SET_EMAIL: KDB_TRY(kdb_auth_set_email(auth, actor, name_of(stmt), stmt->email, err)); break;
+    case KDB_USER_SET_EMAIL:
+        KDB_TRY(kdb_auth_set_email(auth, actor, name_of(stmt), stmt->email, err));
+        break;
     }
     kdbi_exec_message(exec, "User '%.*s' updated", KDB_SV_ARG(stmt->name));
     return KDB_OK;
@@ -93,9 +99,7 @@ static kdb_status start_hash(kdb_exec *exec, const kdb_user_stmt *stmt, bool *pe
 {
     hash_job *h = KDB_ARENA_NEW(exec->arena, hash_job);
     h->exec = exec;
-    h->job = (kdb_auth_job){
-        .kind = KDB_AUTH_HASH, .password = stmt->secret, .arena = exec->arena, .done = on_hashed
-    };
+    h->job = (kdb_auth_job){ .kind = KDB_AUTH_HASH, .password = stmt->secret, .arena = exec->arena, .done = on_hashed };
     exec->auth_job = &h->job;
     kdbi_worker *worker = exec->worker;
     kdbi_worker_leave(exec); /* once submitted, the execution goes on elsewhere */

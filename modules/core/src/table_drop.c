@@ -22,7 +22,8 @@ static void stage_cleanup_job(const kdb_exec *exec, const kdb_table *table, kdb_
         .type = KDB_SV("cleanup"),
         .status = KDB_SV("completed"),
         .parameters_json = kdb_sv_printf(
-            arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\",\"operation\":\"drop_table\",\"storage\":\"%.*s\"}",
+            arena,
+            "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\",\"operation\":\"drop_table\",\"storage\":\"%.*s\"}",
             KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), kdb_table_type_name(table->type),
             KDB_SV_ARG(table->storage_id)),
         .message = KDB_SV("Rows removed with the table"),

@@ -3,6 +3,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 
 typedef struct expectation {
@@ -12,10 +14,14 @@ typedef struct expectation {
 } expectation;
 
 static const expectation shared[] = {
-    { KDB_ACCESS_PUBLIC, KDBI_READ, KDB_ROLE_ANONYMOUS },   { KDB_ACCESS_PUBLIC, KDBI_WRITE, KDB_ROLE_SERVICE },
-    { KDB_ACCESS_PRIVATE, KDBI_READ, KDB_ROLE_SERVICE },    { KDB_ACCESS_PRIVATE, KDBI_WRITE, KDB_ROLE_SERVICE },
-    { KDB_ACCESS_RESTRICTED, KDBI_READ, KDB_ROLE_SERVICE }, { KDB_ACCESS_RESTRICTED, KDBI_WRITE, KDB_ROLE_SERVICE },
-    { KDB_ACCESS_DBA, KDBI_READ, KDB_ROLE_DBA },            { KDB_ACCESS_DBA, KDBI_WRITE, KDB_ROLE_DBA },
+    { KDB_ACCESS_PUBLIC, KDBI_READ, KDB_ROLE_ANONYMOUS },
+    { KDB_ACCESS_PUBLIC, KDBI_WRITE, KDB_ROLE_SERVICE },
+    { KDB_ACCESS_PRIVATE, KDBI_READ, KDB_ROLE_SERVICE },
+    { KDB_ACCESS_PRIVATE, KDBI_WRITE, KDB_ROLE_SERVICE },
+    { KDB_ACCESS_RESTRICTED, KDBI_READ, KDB_ROLE_SERVICE },
+    { KDB_ACCESS_RESTRICTED, KDBI_WRITE, KDB_ROLE_SERVICE },
+    { KDB_ACCESS_DBA, KDBI_READ, KDB_ROLE_DBA },
+    { KDB_ACCESS_DBA, KDBI_WRITE, KDB_ROLE_DBA },
 };
 
 static void shared_tables_follow_the_matrix(void **state)

@@ -4,9 +4,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* cmocka.h needs the headers above. */
+#include <cmocka.h>
 
 typedef struct seen_change {
     kdb_change_op op;
@@ -49,7 +51,8 @@ static int setup(void **state)
     const kdb_change_sink sink = { NULL, record };
     recorder.count = 0;
     fixture_open(&f, NULL, &sink, 1);
-    expect(&f, "root", "CREATE USER TABLE t (id BIGINT PRIMARY KEY, v INT)", "[0 Table default.t created successfully]\n");
+    expect(&f, "root", "CREATE USER TABLE t (id BIGINT PRIMARY KEY, v INT)",
+           "[0 Table default.t created successfully]\n");
     return 0;
 }
 
@@ -90,7 +93,8 @@ static void changes_come_in_order_whoever_writes(void **state)
         char sql[WIDTH][96];
         for (int i = 0; i < WIDTH; i++) {
             const int id = (round * WIDTH + i) * 3;
-            (void)snprintf(sql[i], sizeof(sql[i]), "INSERT INTO t VALUES (%d, 1), (%d, 2), (%d, 3)", id, id + 1, id + 2);
+            (void)snprintf(sql[i], sizeof(sql[i]), "INSERT INTO t VALUES (%d, 1), (%d, 2), (%d, 3)", id, id + 1,
+                           id + 2);
             all[i] = start(&f, users[i % 3], sql[i]);
         }
         for (int i = 0; i < WIDTH; i++) {
@@ -111,8 +115,9 @@ static void a_drained_core_refuses_and_answers_everything(void **state)
     (void)state;
     pending_request *all[64];
     for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) {
-        all[i] = start(&f, "ann", "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 1000000) AS a(i), "
-                                  "generate_series(1, 1000000) AS b(i)");
+        all[i] = start(&f, "ann",
+                       "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 1000000) AS a(i), "
+                       "generate_series(1, 1000000) AS b(i)");
     }
     kdb_core_drain(f.core, 0);
     for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) {
@@ -129,9 +134,12 @@ static void a_drained_core_refuses_and_answers_everything(void **state)
 static int setup_tight(void **state)
 {
     (void)state;
-    static const char *const settings[] = { "server.workers=1", "server.queue_length=2",
-                                            "execution.handler_timeout_seconds=1", "limits.default_query_limit=3",
-                                            "limits.max_statement_write_bytes=65536", NULL };
+    static const char *const settings[] = { "server.workers=1",
+                                            "server.queue_length=2",
+                                            "execution.handler_timeout_seconds=1",
+                                            "limits.default_query_limit=3",
+                                            "limits.max_statement_write_bytes=65536",
+                                            NULL };
     fixture_open(&f, settings, NULL, 0);
     return 0;
 }
@@ -142,8 +150,9 @@ static void a_full_queue_sheds_load(void **state)
     pending_request *all[16];
     size_t refused = 0;
     for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) {
-        all[i] = start(&f, "ann", "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 100000) AS a(i), "
-                                  "generate_series(1, 100) AS b(i)");
+        all[i] = start(&f, "ann",
+                       "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 100000) AS a(i), "
+                       "generate_series(1, 100) AS b(i)");
     }
     for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) {
         answer a = wait_for(all[i]);
@@ -161,13 +170,14 @@ static void limits_hold(void **state)
     expect(&f, "ann", "SELECT i FROM generate_series(1, 10) AS g(i)", "i\n1\n2\n3\n(truncated)\n");
     expect(&f, "ann", "SELECT i FROM generate_series(1, 3) AS g(i)", "i\n1\n2\n3\n");
     expect(&f, "ann", "SELECT i FROM generate_series(1, 10) AS g(i) LIMIT 5", "i\n1\n2\n3\n4\n5\n");
-    expect_failure(&f, "ann", "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 1000000) AS a(i), "
-                              "generate_series(1, 1000000) AS b(i)",
+    expect_failure(&f, "ann",
+                   "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 1000000) AS a(i), "
+                   "generate_series(1, 1000000) AS b(i)",
                    KDB_TIMEOUT, "Handler execution timeout: exceeded 1s");
     expect(&f, "root", "CREATE SHARED TABLE s (id BIGINT PRIMARY KEY, v TEXT)",
            "[0 Table default.s created successfully]\n");
-    expect_failure(&f, "root", "INSERT INTO s SELECT i, repeat('x', 1000) FROM generate_series(1, 100) AS g(i)", KDB_LIMIT,
-                   "limits.max_statement_write_bytes");
+    expect_failure(&f, "root", "INSERT INTO s SELECT i, repeat('x', 1000) FROM generate_series(1, 100) AS g(i)",
+                   KDB_LIMIT, "limits.max_statement_write_bytes");
     expect(&f, "root", "SELECT count(*) AS n FROM s", "n\n0\n");
     expect(&f, "root", "INSERT INTO s SELECT i, 'x' FROM generate_series(1, 30) AS g(i)", "[30 Inserted 30 row(s)]\n");
     expect_failure(&f, "root", "UPDATE s SET v = repeat('x', 10000) WHERE id > 0", KDB_LIMIT, "statement_write_bytes");

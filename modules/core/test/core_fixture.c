@@ -3,9 +3,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* cmocka.h needs the headers above. */
+#include <cmocka.h>
 
 struct pending_request {
     fixture *f;
@@ -24,11 +26,9 @@ static void open_stores(fixture *f)
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
                                             KDB_SV("{namespace}/{tableName}/{userId}") };
     assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
-    const kdb_auth_options auth = { .access_seconds = 3600,
-                                    .bcrypt_cost = 4,
-                                    .hash_threads = 1,
-                                    .hash_queue = 16,
-                                    .min_password = 8 };
+    const kdb_auth_options auth = {
+        .access_seconds = 3600, .bcrypt_cost = 4, .hash_threads = 1, .hash_queue = 16, .min_password = 8
+    };
     assert_int_equal(kdb_auth_open(f->store, &auth, &f->auth, &err), KDB_OK);
     f->system = kdb_system_new(f->store, f->registry, f->auth, f->options);
 }
@@ -40,15 +40,14 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
     kdb_log_setup(KDB_LOG_ERROR, KDB_LOG_COMPACT, 2);
     for (; settings != NULL && *settings != NULL; settings++) {
         const char *eq = strchr(*settings, '=');
-        assert_int_equal(kdb_options_set(f->options, kdb_sv_of(*settings, (size_t)(eq - *settings)),
-                                         kdb_sv_cstr(eq + 1), &err),
-                         KDB_OK);
+        assert_int_equal(
+            kdb_options_set(f->options, kdb_sv_of(*settings, (size_t)(eq - *settings)), kdb_sv_cstr(eq + 1), &err),
+            KDB_OK);
     }
     open_stores(f);
-    const kdb_engine_options engine = { .memory_limit = 512 << 20,
-                                        .threads = 2,
-                                        .allowed_directory = "/nonexistent",
-                                        .temp_directory = "/tmp" };
+    const kdb_engine_options engine = {
+        .memory_limit = 512 << 20, .threads = 2, .allowed_directory = "/nonexistent", .temp_directory = "/tmp"
+    };
     assert_int_equal(kdb_engine_open(&engine, &f->engine, &err), KDB_OK);
     const kdb_core_options core = { .store = f->store,
                                     .engine = f->engine,

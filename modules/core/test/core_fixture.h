@@ -20,9 +20,9 @@ void fixture_close(fixture *f);
 
 /* One request as it ended. */
 typedef struct answer {
-    char *text;        /* results as lines: `a|b`, rows, `[n message]`; or `! STATUS text` */
+    char *text; /* results as lines: `a|b`, rows, `[n message]`; or `! STATUS text` */
     kdb_status status;
-    uint64_t rows;     /* of the last result */
+    uint64_t rows; /* of the last result */
     uint32_t line, column;
 } answer;
 

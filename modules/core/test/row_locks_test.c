@@ -3,6 +3,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
+/* cmocka.h needs the headers above. */
 #include <cmocka.h>
 
 static size_t grants;

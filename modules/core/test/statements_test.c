@@ -3,9 +3,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* cmocka.h needs the headers above. */
+#include <cmocka.h>
 
 static int setup(void **state)
 {
@@ -13,8 +15,7 @@ static int setup(void **state)
     fixture_open(&f, NULL, NULL, 0);
     *state = &f;
     expect(&f, "root", "CREATE NAMESPACE app", "[0 Namespace 'app' created successfully]\n");
-    expect(&f, "root",
-           "CREATE USER TABLE app.notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL, stars INT DEFAULT 3)",
+    expect(&f, "root", "CREATE USER TABLE app.notes (id BIGINT PRIMARY KEY, body TEXT NOT NULL, stars INT DEFAULT 3)",
            "[0 Table app.notes created successfully]\n");
     return 0;
 }
@@ -280,10 +281,14 @@ static void untyped_parameters_take_the_type_of_their_value(void **state)
 static void an_untyped_null_is_a_value_too(void **state)
 {
     fixture *f = *state;
-    static const char *const queries[] = { "SELECT count($1) AS x", "SELECT ($1, 1) AS x", "SELECT $1::JSON -> 'a' AS x",
+    static const char *const queries[] = { "SELECT count($1) AS x",
+                                           "SELECT ($1, 1) AS x",
+                                           "SELECT $1::JSON -> 'a' AS x",
                                            "SELECT id FROM app.notes WHERE (id, stars) < ($1, 0)",
-                                           "SELECT id FROM app.notes WHERE (id, stars) IN (($1, 0))", "SELECT $1 AS x",
-                                           "SELECT coalesce($1, $1) AS x", "SELECT id FROM app.notes WHERE $1" };
+                                           "SELECT id FROM app.notes WHERE (id, stars) IN (($1, 0))",
+                                           "SELECT $1 AS x",
+                                           "SELECT coalesce($1, $1) AS x",
+                                           "SELECT id FROM app.notes WHERE $1" };
     const kdb_value null[] = { kdb_value_null(kdb_type_of(KDB_TYPE_NULL)) };
     for (size_t i = 0; i < KDB_ARRAY_LEN(queries); i++) {
         answer a = run_as(f, "ann", KDB_ROLE_USER, queries[i], null, 1);
@@ -295,7 +300,8 @@ static void an_untyped_null_is_a_value_too(void **state)
 static void now_has_one_value_in_a_statement(void **state)
 {
     fixture *f = *state;
-    expect(f, "root", "CREATE SHARED TABLE app.times (id INT PRIMARY KEY, a TIMESTAMP, b TIMESTAMP DEFAULT NOW(), c TIMESTAMP)",
+    expect(f, "root",
+           "CREATE SHARED TABLE app.times (id INT PRIMARY KEY, a TIMESTAMP, b TIMESTAMP DEFAULT NOW(), c TIMESTAMP)",
            "[0 Table app.times created successfully]\n");
     expect(f, "root", "INSERT INTO app.times (id, a, c) VALUES (1, NOW(), NOW() + INTERVAL '0 seconds')",
            "[1 Inserted 1 row(s)]\n");
@@ -320,8 +326,9 @@ static void arithmetic_errors_are_told(void **state)
 static void a_cancelled_query_ends(void **state)
 {
     fixture *f = *state;
-    pending_request *p = start(f, "ann", "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 1000000) AS a(i), "
-                                         "generate_series(1, 1000000) AS b(i)");
+    pending_request *p = start(f, "ann",
+                               "SELECT sum(a.i * b.i) AS s FROM generate_series(1, 1000000) AS a(i), "
+                               "generate_series(1, 1000000) AS b(i)");
     cancel(p);
     answer a = wait_for(p);
     assert_int_equal(a.status, KDB_CANCELLED);

@@ -75,8 +75,7 @@ bool kdbi_scan_wait_split(kdb_table_scan *scan)
 {
     const int64_t deadline = kdb_monotonic_us() + SPLIT_WAIT_US;
     kdb_mutex_lock(&scan->lock);
-    while (!scan->split && kdb_cond_wait_until(&scan->split_done, &scan->lock, deadline)) {
-    }
+    while (!scan->split && kdb_cond_wait_until(&scan->split_done, &scan->lock, deadline)) {}
     const bool split = scan->split;
     kdb_mutex_unlock(&scan->lock);
     return split;

@@ -49,7 +49,7 @@ typedef struct kdb_request {
     kdb_sv sql;
     const kdb_value *params; /* BOOLEAN, BIGINT, DOUBLE, TEXT or NULL */
     size_t nparams;
-    kdb_sv ns;               /* of unqualified names; empty: `default` */
+    kdb_sv ns; /* of unqualified names; empty: `default` */
     kdb_principal principal;
     kdb_reply reply;
 } kdb_request;
@@ -66,11 +66,11 @@ typedef enum kdb_change_op { KDB_CHANGE_INSERT, KDB_CHANGE_UPDATE, KDB_CHANGE_DE
 typedef struct kdb_row_change {
     kdb_change_op op;
     const kdb_table *table;
-    kdb_user_id user;  /* empty for SHARED */
+    kdb_user_id user; /* empty for SHARED */
     kdb_sv key;
-    uint64_t seq;      /* of this change */
-    kdb_sv new_row;    /* row bytes (tables.h); for DELETE the tombstone, empty for STREAM */
-    kdb_sv old_row;    /* empty for INSERT */
+    uint64_t seq;   /* of this change */
+    kdb_sv new_row; /* row bytes (tables.h); for DELETE the tombstone, empty for STREAM */
+    kdb_sv old_row; /* empty for INSERT */
 } kdb_row_change;
 
 /* Told of every committed change, per table in `_seq` order, on the committer; must not block. */
@@ -113,10 +113,10 @@ typedef enum kdb_stmt_flag {
     KDB_STMT_HASHES = 8 /* waits for a hashing thread */
 } kdb_stmt_flag;
 typedef struct kdb_stmt_def {
-    const char *name;     /* "CREATE TABLE" */
-    kdb_role min_role;    /* table rights are checked besides */
+    const char *name;  /* "CREATE TABLE" */
+    kdb_role min_role; /* table rights are checked besides */
     unsigned flags;
-    const char *denied;   /* message for a role below min_role */
+    const char *denied; /* message for a role below min_role */
 } kdb_stmt_def;
 extern const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT];
 
