@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < npieces; i++) {
         kdb_stmt *stmt = NULL;
         check(pieces[i].offset + pieces[i].text.len <= size, "piece outside the text", sql);
-        if (kdb_dialect_parse(pieces[i].text, arena, &stmt, &err) == KDB_OK) {
+        if (kdb_dialect_parse(pieces[i].text, NULL, arena, &stmt, &err) == KDB_OK) {
             bind_all(stmt, arena);
         }
     }

@@ -70,6 +70,8 @@ const kdb_status_def kdb_status_defs[KDB_STATUS_COUNT] = {
     [KDB_LIMIT] = { "LIMIT", EXECUTION_CODE, 400, "54000", "", true, false, NULL },
     [KDB_CANCELLED] = { "CANCELLED", EXECUTION_CODE, 400, "57014", "", true, true, NULL },
 
+    [KDB_WOULD_BLOCK] = { "WOULD_BLOCK", INTERNAL_CODE, 500, "XX000", "", false, true, INTERNAL_HIDDEN },
+
     [KDB_IO] = { "IO", INTERNAL_CODE, 500, "58030", "", false, false, INTERNAL_HIDDEN },
     [KDB_CORRUPT] = { "CORRUPT", INTERNAL_CODE, 500, "XX001", "", false, false, INTERNAL_HIDDEN },
     [KDB_INTERNAL] = { "INTERNAL", INTERNAL_CODE, 500, "XX000", "", false, false, INTERNAL_HIDDEN },

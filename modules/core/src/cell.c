@@ -41,6 +41,7 @@ kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const k
         return call_function(cells, cell->function);
     case KDB_CELL_EXPR:
         return kdb_vec_get(&cells->exprs->cols[cells->first_column + cell->index], cells->row);
+    case KDB_CELL_LIFTED: /* without a shape there is none */
     case KDB_CELL_DEFAULT:
         break;
     }

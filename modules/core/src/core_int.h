@@ -125,7 +125,7 @@ typedef struct kdbi_run {
     const kdbi_plan *plan;
     const kdb_principal *principal;
     kdb_snapshot *snapshot;  /* owned */
-    const kdb_value *params; /* the user's, then the hidden ones */
+    const kdb_value *params; /* the user's, then the bound query's extras */
     size_t nparams;
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */

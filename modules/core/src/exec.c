@@ -96,7 +96,7 @@ static kdb_sv shown_text(kdb_exec *exec, const kdb_sql_piece *piece)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdb_stmt *stmt = NULL;
-    if (kdb_dialect_parse(piece->text, arena, &stmt, NULL) != KDB_OK || stmt->has_secret) {
+    if (kdb_dialect_parse(piece->text, NULL, arena, &stmt, NULL) != KDB_OK || stmt->has_secret) {
         return (kdb_sv){ NULL, 0 };
     }
     return kdb_sv_dup(exec->arena, piece->text);

@@ -399,7 +399,7 @@ kdb_status kdbi_plan_get(kdbi_worker *worker, kdb_sv ns, kdb_sv text, bool inter
     *owned = false;
     if (plan == NULL) {
         kdb_stmt *stmt = NULL;
-        KDB_TRY(kdb_dialect_parse(kdb_sv_of(key.ptr + ns.len + 1, text.len), arena, &stmt, err));
+        KDB_TRY(kdb_dialect_parse(kdb_sv_of(key.ptr + ns.len + 1, text.len), NULL, arena, &stmt, err));
         plan = KDB_ARENA_NEW(arena, kdbi_plan);
         plan->arena = KDB_TAKE(arena);
         plan->key = key;

@@ -103,15 +103,17 @@ static void scan_close_local(void *self, void *opened, void *local)
     }
 }
 
-static kdb_value hidden_value(const kdbi_run *run, kdb_hidden_param param)
+static kdb_value extra_value(const kdbi_run *run, kdb_extra_kind kind)
 {
-    switch (param) {
-    case KDB_HIDDEN_NOW:
+    switch (kind) {
+    case KDB_EXTRA_NOW:
         return kdb_value_timestamp(run->now_us);
-    case KDB_HIDDEN_CURRENT_USER:
+    case KDB_EXTRA_CURRENT_USER:
         return kdb_value_text(run->principal->user.text);
-    case KDB_HIDDEN_CURRENT_ROLE:
+    case KDB_EXTRA_CURRENT_ROLE:
         return kdb_value_text(kdb_sv_cstr(kdb_role_name(run->principal->role)));
+    case KDB_EXTRA_LITERAL:
+        break;
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }
@@ -119,15 +121,15 @@ static kdb_value hidden_value(const kdbi_run *run, kdb_hidden_param param)
 static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *arena)
 {
     const kdb_bound *bound = run->plan->query.bound;
-    kdb_value *params = KDB_ARENA_ARRAY(arena, kdb_value, request->nparams + bound->nhidden + 1);
+    kdb_value *params = KDB_ARENA_ARRAY(arena, kdb_value, request->nparams + bound->nextras + 1);
     for (size_t i = 0; i < request->nparams; i++) {
         params[i] = request->params[i];
     }
-    for (size_t i = 0; i < bound->nhidden; i++) {
-        params[request->nparams + i] = hidden_value(run, bound->hidden[i]);
+    for (size_t i = 0; i < bound->nextras; i++) {
+        params[request->nparams + i] = extra_value(run, bound->extras[i].kind);
     }
     run->params = params;
-    run->nparams = request->nparams + bound->nhidden;
+    run->nparams = request->nparams + bound->nextras;
 }
 
 kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,

@@ -36,15 +36,15 @@ kdb_status kdbi_append_part(kdbi_binding *b, kdb_buf *out, kdb_buf *part)
     return KDB_OK;
 }
 
-void kdbi_emit_hidden(kdbi_binding *b, kdb_hidden_param param, kdb_buf *out)
+void kdbi_emit_extra(kdbi_binding *b, kdb_extra_kind kind, kdb_buf *out)
 {
     kdb_bound *bound = b->bound;
     size_t index = 0;
-    while (index < bound->nhidden && bound->hidden[index] != param) {
+    while (index < bound->nextras && bound->extras[index].kind != kind) {
         index++;
     }
-    if (index == bound->nhidden) {
-        bound->hidden[bound->nhidden++] = param;
+    if (index == bound->nextras) {
+        bound->extras[bound->nextras++] = (kdb_extra){ .kind = kind };
     }
     kdb_buf_printf(out, "$%zu", b->nparams + index + 1);
 }
@@ -162,7 +162,7 @@ kdb_status kdb_dialect_bind(const kdb_query *query, uint32_t nparams, const kdb_
     KDB_CLEANUP(kdb_buf_done) kdb_buf text = { .limit = KDBI_TEXT_MAX };
     kdbi_binding b = { .query = query, .binder = binder, .arena = arena, .err = err, .nparams = nparams };
     b.bound = KDB_ARENA_NEW(arena, kdb_bound);
-    b.bound->hidden = KDB_ARENA_ARRAY(arena, kdb_hidden_param, KDB_HIDDEN_CURRENT_ROLE + 1);
+    b.bound->extras = KDB_ARENA_ARRAY(arena, kdb_extra, KDB_EXTRA_LITERAL);
     b.param_used = KDB_ARENA_ARRAY(arena, bool, nparams + 1);
     KDB_TRY(emit_statement(&b, &text));
     KDB_TRY(finish(&b, &text));

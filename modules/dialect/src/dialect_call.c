@@ -15,7 +15,7 @@ static kdb_status wrong_arguments(const kdbi_expr *e, const PgQuery__FuncCall *c
 static void emit_now(const kdbi_expr *e, kdb_sv type, kdb_buf *out)
 {
     kdb_buf_append_lit(out, "CAST(");
-    kdbi_emit_hidden(e->b, KDB_HIDDEN_NOW, out);
+    kdbi_emit_extra(e->b, KDB_EXTRA_NOW, out);
     kdb_buf_append_lit(out, " AS TIMESTAMP)");
     if (type.len != 0) {
         kdb_buf_append_lit(out, "::");
@@ -23,10 +23,10 @@ static void emit_now(const kdbi_expr *e, kdb_sv type, kdb_buf *out)
     }
 }
 
-static void emit_session_text(const kdbi_expr *e, kdb_hidden_param param, kdb_buf *out)
+static void emit_session_text(const kdbi_expr *e, kdb_extra_kind param, kdb_buf *out)
 {
     kdb_buf_append_lit(out, "CAST(");
-    kdbi_emit_hidden(e->b, param, out);
+    kdbi_emit_extra(e->b, param, out);
     kdb_buf_append_lit(out, " AS VARCHAR)");
 }
 
@@ -53,7 +53,7 @@ static kdb_status call_current_user(const kdbi_expr *e, const PgQuery__FuncCall 
     if (call->n_args != 0) {
         return wrong_arguments(e, call, "current_user_id");
     }
-    emit_session_text(e, KDB_HIDDEN_CURRENT_USER, out);
+    emit_session_text(e, KDB_EXTRA_CURRENT_USER, out);
     return KDB_OK;
 }
 
@@ -78,10 +78,10 @@ kdb_status kdbi_emit_value_function(const kdbi_expr *e, const PgQuery__SQLValueF
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_USER:
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_USER:
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_SESSION_USER:
-        emit_session_text(e, KDB_HIDDEN_CURRENT_USER, out);
+        emit_session_text(e, KDB_EXTRA_CURRENT_USER, out);
         return KDB_OK;
     case PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_ROLE:
-        emit_session_text(e, KDB_HIDDEN_CURRENT_ROLE, out);
+        emit_session_text(e, KDB_EXTRA_CURRENT_ROLE, out);
         return KDB_OK;
     default:
         return KDBI_REFUSE(e->b, function->location, "this function is not supported");

@@ -230,8 +230,9 @@ static kdb_status parse_known(const stmt_words *row, kdbi_cursor *cur, kdb_stmt 
     return row->parse(cur, stmt);
 }
 
-kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_stmt **out, kdb_err *err)
+kdb_status kdb_dialect_parse(kdb_sv text, const kdb_shape *shape, kdb_arena *arena, kdb_stmt **out, kdb_err *err)
 {
+    (void)shape;
     kdb_stmt *stmt = KDB_ARENA_NEW(arena, kdb_stmt);
     stmt->text = text;
     kdbi_cursor cur = kdbi_cursor_at(text, arena, err);

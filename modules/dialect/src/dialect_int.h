@@ -273,8 +273,8 @@ enum { KDBI_COLUMNS_MAX = 4096 };
 /* Items of one FROM, and tables of one statement. */
 enum { KDBI_TABLES_MAX = 1000 };
 
-/* The hidden parameter's text, `$3`. */
-void kdbi_emit_hidden(kdbi_binding *b, kdb_hidden_param param, kdb_buf *out);
+/* The text of a parameter that the server adds, `$3`. */
+void kdbi_emit_extra(kdbi_binding *b, kdb_extra_kind kind, kdb_buf *out);
 /* Appends `part` and frees its bytes; refuses when either has reached its limit. */
 KDB_NODISCARD kdb_status kdbi_append_part(kdbi_binding *b, kdb_buf *out, kdb_buf *part);
 void kdbi_emit_name(kdb_sv name, kdb_buf *out);                                                        /* "name" */

@@ -117,6 +117,9 @@ static void add_cell(const kdb_cell *cell)
     case KDB_CELL_LITERAL:
         add_value(&cell->literal);
         return;
+    case KDB_CELL_LIFTED:
+        kdb_buf_printf(&text, "%s?%u", cell->negative ? "-" : "", cell->index);
+        return;
     case KDB_CELL_PARAM:
         kdb_buf_printf(&text, "$%u", cell->index);
         return;
@@ -254,7 +257,7 @@ const char *parsed(const char *sql)
     kdb_stmt *stmt = NULL;
     kdb_err err = { .position = -1 };
     text.len = 0;
-    if (kdb_dialect_parse(kdb_sv_cstr(sql), arena, &stmt, &err) != KDB_OK) {
+    if (kdb_dialect_parse(kdb_sv_cstr(sql), NULL, arena, &stmt, &err) != KDB_OK) {
         assert_null(stmt);
         return error_text(&err);
     }
@@ -286,7 +289,7 @@ static const kdb_bound *bind(const char *sql, const char **out_error)
     kdb_bound *out = NULL;
     kdb_bound *again = NULL;
     kdb_err err = { .position = -1 };
-    if (kdb_dialect_parse(kdb_sv_cstr(sql), arena, &stmt, &err) != KDB_OK) {
+    if (kdb_dialect_parse(kdb_sv_cstr(sql), NULL, arena, &stmt, &err) != KDB_OK) {
         *out_error = error_text(&err);
         return NULL;
     }
@@ -365,8 +368,8 @@ const char *facts(const char *sql)
     for (size_t i = 0; i < out->ntables; i++) {
         add_bound_table(out, i);
     }
-    for (size_t i = 0; i < out->nhidden; i++) {
-        kdb_buf_printf(&text, " hidden %s", hidden[out->hidden[i]]);
+    for (size_t i = 0; i < out->nextras; i++) {
+        kdb_buf_printf(&text, " hidden %s", hidden[out->extras[i].kind]);
     }
     kdb_buf_append_sv(&text, out->scan_order ? KDB_SV(" scan-order") : KDB_SV(""));
     kdb_buf_append_sv(&text, out->has_limit ? KDB_SV(" limit") : KDB_SV(""));

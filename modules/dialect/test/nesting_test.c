@@ -91,7 +91,7 @@ static bool accepts(kdb_sv sql, kdb_arena *arena)
     kdb_stmt *stmt = NULL;
     kdb_bound *out = NULL;
     kdb_err err = { .position = -1 };
-    if (kdb_dialect_parse(sql, arena, &stmt, &err) != KDB_OK) {
+    if (kdb_dialect_parse(sql, NULL, arena, &stmt, &err) != KDB_OK) {
         return false;
     }
     const kdb_query *query = stmt->kind == KDB_STMT_QUERY    ? stmt->as.query
@@ -144,9 +144,9 @@ static void text_that_is_no_text_is_refused(void **state)
     kdb_stmt *stmt = NULL;
     kdb_err err = { .position = -1 };
     const kdb_sv nul = { "SELECT '\0'", 10 };
-    assert_int_equal(kdb_dialect_parse(nul, test_arena(), &stmt, &err), KDB_INVALID_SQL);
-    assert_int_equal(kdb_dialect_parse(KDB_SV("SELECT '\xC3'"), test_arena(), &stmt, &err), KDB_INVALID_SQL);
-    assert_int_equal(kdb_dialect_parse(KDB_SV(""), test_arena(), &stmt, &err), KDB_INVALID_SQL);
+    assert_int_equal(kdb_dialect_parse(nul, NULL, test_arena(), &stmt, &err), KDB_INVALID_SQL);
+    assert_int_equal(kdb_dialect_parse(KDB_SV("SELECT '\xC3'"), NULL, test_arena(), &stmt, &err), KDB_INVALID_SQL);
+    assert_int_equal(kdb_dialect_parse(KDB_SV(""), NULL, test_arena(), &stmt, &err), KDB_INVALID_SQL);
     assert_null(stmt);
 }
 

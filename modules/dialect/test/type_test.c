@@ -65,7 +65,7 @@ static void names_of_64_bytes_are_kept_whole(void **state)
     kdb_stmt *stmt = NULL;
     kdb_bound *out = NULL;
     kdb_err err = { .position = -1 };
-    assert_int_equal(kdb_dialect_parse(sql, test_arena(), &stmt, &err), KDB_OK);
+    assert_int_equal(kdb_dialect_parse(sql, NULL, test_arena(), &stmt, &err), KDB_OK);
     if (kdb_dialect_bind(stmt->as.query, stmt->nparams, &binder, test_arena(), &out, &err) != KDB_OK) {
         fail_msg("%s", err.text);
     }

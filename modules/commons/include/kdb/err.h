@@ -42,8 +42,9 @@ typedef enum kdb_status {
     KDB_SCHEMA,
     KDB_PARAMETER,
     KDB_TIMEOUT,
-    KDB_LIMIT,     /* a size or count over its option */
-    KDB_CANCELLED, /* the client went away or the server stops */
+    KDB_LIMIT,       /* a size or count over its option */
+    KDB_CANCELLED,   /* the client went away or the server stops */
+    KDB_WOULD_BLOCK, /* a read limited to memory needs the disk; never reaches a client */
     /* server */
     KDB_IO,
     KDB_CORRUPT,

@@ -60,6 +60,18 @@ KDB_NODISCARD kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, k
  * committer goes on. Not after `done` has been called. Any thread. */
 void kdb_core_cancel(kdb_core *core, kdb_request *request);
 
+/* ---- lanes: short statements on the caller's own thread ---- */
+
+/* Runs statements that cannot wait for anything: reads and writes of few keys found by key, whose rows are in memory, with
+ * plans made before. One per net thread, used by that thread only. */
+typedef struct kdb_core_lane kdb_core_lane;
+kdb_core_lane *kdb_core_lane_new(kdb_core *core);
+void kdb_core_lane_free(kdb_core_lane *lane); /* before the core closes; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_core_lane, kdb_core_lane_free)
+/* True: the request was taken as by kdb_core_submit, `done` has been called on this thread before the return or will be
+ * later from another. False: nothing was called; submit it. */
+bool kdb_core_lane_run(kdb_core_lane *lane, kdb_request *request);
+
 /* ---- committed changes ---- */
 
 typedef enum kdb_change_op { KDB_CHANGE_INSERT, KDB_CHANGE_UPDATE, KDB_CHANGE_DELETE } kdb_change_op;

@@ -20,6 +20,24 @@ KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql
 /* Turns a byte offset into a line and a column (characters), both from 1. */
 void kdb_dialect_line_column(kdb_sv sql, size_t offset, uint32_t *line, uint32_t *column);
 
+/* ---- shapes: statements that differ in their literals only ---- */
+
+/* A literal that may be lifted out of the text: an integer, or a plain 'string'. */
+typedef struct kdb_shape_literal {
+    kdb_value value;  /* INT or BIGINT without its sign, as the engine types it; TEXT, unquoted */
+    int32_t position; /* of its first byte in the statement text */
+} kdb_shape_literal;
+/* One statement's text with its literals taken out. `key` is equal for texts that differ in the values (not the types)
+ * of their literals, in white space and in comments only. */
+typedef struct kdb_shape {
+    kdb_sv key;
+    kdb_shape_literal *literals; /* in text order */
+    size_t nliterals;
+} kdb_shape;
+/* False when the text is not worth it: not a SELECT, WITH, INSERT, UPDATE or DELETE, too long, or of too many literals. One
+ * pass over the tokens; never fails on text that does not parse. */
+bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out);
+
 /* ---- statements ---- */
 
 typedef enum kdb_stmt_kind {
@@ -111,6 +129,7 @@ typedef enum kdb_cell_kind {
     KDB_CELL_LITERAL,
     KDB_CELL_PARAM,    /* $n */
     KDB_CELL_DEFAULT,  /* the word DEFAULT */
+    KDB_CELL_LIFTED,   /* a literal that the shape took out: `index` into kdb_shape.literals, from 0 */
     KDB_CELL_FUNCTION, /* one of the calls a DEFAULT may be */
     KDB_CELL_EXPR      /* column `index` of the one row that kdb_insert.exprs selects */
 } kdb_cell_kind;
@@ -118,6 +137,7 @@ typedef struct kdb_cell {
     kdb_cell_kind kind;
     kdb_default_kind function;
     uint32_t index; /* PARAM: from 1; EXPR: from 0 */
+    bool negative;  /* LIFTED: the value's sign is turned */
     kdb_value literal;
 } kdb_cell;
 
@@ -171,6 +191,7 @@ typedef struct kdb_stmt {
     kdb_sv text;
     uint32_t nparams; /* highest $n */
     bool has_secret;  /* the text holds a password: never log or echo it */
+    bool *lifted;     /* by shape literal: used as a KDB_CELL_LIFTED cell and nowhere else; NULL without a shape */
     union {
         kdb_query *query;
         kdb_insert insert;
@@ -182,9 +203,87 @@ typedef struct kdb_stmt {
     } as;
 } kdb_stmt;
 
-/* Parses one statement. KDB_INVALID_SQL with the position for syntax errors, for statements KalamDB does not have
+/* Parses one statement. `shape` (of this text, or NULL) allows literals to be lifted: the statement and what is bound from it
+ * then serve every text of that shape whose other literals are the same. KDB_INVALID_SQL with the position for syntax errors, for statements KalamDB does not have
  * (named in the message, sql.md 24 rules 35 and 36) and for clauses it refuses. */
-KDB_NODISCARD kdb_status kdb_dialect_parse(kdb_sv text, kdb_arena *arena, kdb_stmt **out, kdb_err *err);
+KDB_NODISCARD kdb_status kdb_dialect_parse(kdb_sv text, const kdb_shape *shape, kdb_arena *arena, kdb_stmt **out,
+                                           kdb_err *err);
+
+/* ---- scalar expressions as trees: what expr.h compiles ---- */
+
+typedef enum kdb_node_kind {
+    KDB_NODE_LITERAL, /* value, typed as the engine types it */
+    KDB_NODE_PARAM,   /* param: from 1, an index into the execution's parameters (see kdb_bound.extras) */
+    KDB_NODE_COLUMN,  /* column: index into the bound table's columns; RETURNING and ON CONFLICT see kdb_row_exprs */
+    KDB_NODE_AND,     /* any number of args */
+    KDB_NODE_OR,
+    KDB_NODE_NOT,
+    KDB_NODE_IS_NULL,
+    KDB_NODE_IS_NOT_NULL,
+    KDB_NODE_IS_TRUE,
+    KDB_NODE_IS_NOT_TRUE,
+    KDB_NODE_IS_FALSE,
+    KDB_NODE_IS_NOT_FALSE,
+    KDB_NODE_EQ, /* comparisons: two args */
+    KDB_NODE_NE,
+    KDB_NODE_LT,
+    KDB_NODE_LE,
+    KDB_NODE_GT,
+    KDB_NODE_GE,
+    KDB_NODE_DISTINCT,
+    KDB_NODE_NOT_DISTINCT,
+    KDB_NODE_IN,      /* args[0] IN (args[1], ..); NOT IN is a NOT around it */
+    KDB_NODE_BETWEEN, /* args[0] BETWEEN args[1] AND args[2] */
+    KDB_NODE_LIKE,    /* text, pattern[, escape]; without an escape: backslash (rule 23) */
+    KDB_NODE_ILIKE,
+    KDB_NODE_ADD,
+    KDB_NODE_SUB,
+    KDB_NODE_MUL,
+    KDB_NODE_DIV, /* by zero: KDB_ARITHMETIC; of integers: an integer */
+    KDB_NODE_MOD,
+    KDB_NODE_NEG,
+    KDB_NODE_CONCAT, /* || */
+    KDB_NODE_CASE,   /* when, then, when, then, ..[, else]; CASE x WHEN y has become x = y */
+    KDB_NODE_COALESCE,
+    KDB_NODE_NULLIF,
+    KDB_NODE_GREATEST,
+    KDB_NODE_LEAST,
+    KDB_NODE_CAST, /* one arg, to `type` */
+    KDB_NODE_CALL  /* name, args; -> ->> ? are json_get_json, json_as_text, json_contains */
+} kdb_node_kind;
+
+/* An expression with its names resolved and its sugar taken off; means exactly what kdb_bound.sql says. */
+typedef struct kdb_node {
+    kdb_node_kind kind;
+    int32_t position; /* in the statement text, -1: not known */
+    kdb_type type;    /* CAST */
+    kdb_value value;  /* LITERAL; NULL of KDB_TYPE_NULL for NULL */
+    uint32_t param;   /* PARAM */
+    uint32_t column;  /* COLUMN */
+    kdb_sv name;      /* CALL: lower case, as in kdb_function_defs */
+    struct kdb_node **args;
+    size_t nargs;
+} kdb_node;
+
+typedef struct kdb_order_key {
+    kdb_node *expr;
+    bool descending;
+    bool nulls_first; /* what is written, or PostgreSQL's order: last ascending, first descending */
+} kdb_order_key;
+
+/* A statement that reads one table at most, row by row: no grouping, window, subquery, join, DISTINCT or set operation. For
+ * UPDATE and DELETE the targets are the EXPR cells (without `_key` and `_seq`). */
+typedef struct kdb_single {
+    kdb_node *where; /* NULL: none */
+    bool count;      /* the whole list is COUNT(*): no targets */
+    kdb_node **targets;
+    kdb_sv *names;
+    size_t ntargets;
+    kdb_order_key *order; /* as written; empty: see kdb_bound.scan_order */
+    size_t norder;
+    kdb_node *limit; /* LITERAL or PARAM, NULL: none (LIMIT NULL, LIMIT ALL too) */
+    kdb_node *offset;
+} kdb_single;
 
 /* ---- binding (design 6): the tenant wall's first half ---- */
 
@@ -206,7 +305,16 @@ typedef struct kdb_binder {
 } kdb_binder;
 
 /* Values the server supplies to an execution as parameters after the user's own. */
-typedef enum kdb_hidden_param { KDB_HIDDEN_NOW, KDB_HIDDEN_CURRENT_USER, KDB_HIDDEN_CURRENT_ROLE } kdb_hidden_param;
+typedef enum kdb_extra_kind {
+    KDB_EXTRA_NOW,
+    KDB_EXTRA_CURRENT_USER,
+    KDB_EXTRA_CURRENT_ROLE,
+    KDB_EXTRA_LITERAL
+} kdb_extra_kind;
+typedef struct kdb_extra {
+    kdb_extra_kind kind;
+    uint32_t literal; /* LITERAL: index into kdb_shape.literals: its value is the parameter's */
+} kdb_extra;
 
 typedef enum kdb_pred_op { KDB_PRED_EQ, KDB_PRED_LT, KDB_PRED_LE, KDB_PRED_GT, KDB_PRED_GE, KDB_PRED_IN } kdb_pred_op;
 typedef struct kdb_pred_operand {
@@ -241,8 +349,10 @@ typedef struct kdb_bound {
     kdb_sv sql;              /* engine SQL; hidden parameters are $(nparams+1).. */
     kdb_bound_table *tables; /* by slot */
     size_t ntables;
-    kdb_hidden_param *hidden;
-    size_t nhidden;
+    kdb_extra *extras; /* parameter nparams + 1 + i is extras[i] */
+    size_t nextras;
+    bool *lifted;              /* by shape literal: became an extra wherever it stands; NULL without a shape */
+    kdb_single *single;        /* NULL: only the engine can run it */
     kdb_bound_column *columns; /* NULL: lineage not known */
     size_t ncolumns;
     bool scan_order; /* result order is the order of the one scan: it must not be read in parallel */
