@@ -158,6 +158,7 @@ static void retire(kdbi_exchange *ex)
     }
     kdb_arena_reset(ex->arena);
     reset_pieces(ex);
+    ex->answered = false;
     ex->posted = ex->streaming = ex->finished = ex->broken = ex->gone = false;
     ex->outstanding = ex->body_bytes = 0;
     ex->request = (kdb_request){ .nparams = 0 };
@@ -240,6 +241,24 @@ void kdbi_exchange_take_back(kdbi_exchange *ex)
     move(ex, KDBI_EX_DECODING);
 }
 
+/* ---- work done here ---- */
+
+/* What this net thread works on itself, now. Another thread may have its hands on the same exchange: a statement that was
+ * begun here may end on the committer before the call that began it returns. */
+static _Thread_local const kdbi_exchange *here;
+
+void kdbi_exchange_begin_here(kdbi_exchange *ex)
+{
+    here = ex;
+}
+
+bool kdbi_exchange_end_here(kdbi_exchange *ex)
+{
+    KDB_ASSERT(here == ex);
+    here = NULL;
+    return ex->answered;
+}
+
 /* ---- the worker's side ---- */
 
 /* The message wakes the net thread; one that is under way already will do. The caller holds the lock, so that whoever
@@ -297,7 +316,7 @@ kdb_status kdbi_exchange_piece_full(kdbi_exchange *ex, kdb_err *err)
     if (limit != 0 && ex->body_bytes > limit) {
         return KDB_FAIL(err, KDB_LIMIT, "The result is larger than limits.max_result_bytes allows (%zu bytes)", limit);
     }
-    if (ex->body_bytes >= (size_t)KDBI_PIECES_HELD * KDBI_PIECE_BYTES) {
+    if (ex->body_bytes >= (size_t)KDBI_PIECES_HELD * KDBI_PIECE_BYTES && here != ex) {
         KDB_TRY(hand_over(ex, &next, err));
     }
     if (next == NULL) {
@@ -326,6 +345,10 @@ bool kdbi_exchange_rewind(kdbi_exchange *ex)
 
 void kdbi_exchange_finish(kdbi_exchange *ex, bool broken)
 {
+    if (here == ex) {
+        ex->answered = true;
+        return;
+    }
     kdb_mutex_lock(&ex->lock);
     ex->finished = true;
     ex->broken = broken;

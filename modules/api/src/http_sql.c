@@ -1,5 +1,6 @@
-/* http_sql.c - POST /v1/api/sql and POST /api/sql: the net thread decodes the body and hands the request to core; workers
- * (or the committer) encode the answer; the net thread sends it. */
+/* http_sql.c - POST /v1/api/sql and POST /api/sql: the net thread decodes the body and runs the statement itself where core's
+ * lane takes it, else hands the request to core; then workers (or the committer) encode the answer; the net thread sends
+ * it. */
 #include "net_int.h"
 
 /* ---- kdb_reply: called by the threads that run the statements ---- */
@@ -114,15 +115,26 @@ static kdb_status decode(kdbi_call *call, kdb_err *err)
     return KDB_OK;
 }
 
+/* Runs the request on this thread, or hands it to the workers. Its answer may come before the call returns. */
+static kdb_status start(kdbi_exchange *ex, kdb_err *err)
+{
+    if (kdb_core_lane_run(ex->loop->lane, &ex->request)) {
+        return KDB_OK;
+    }
+    return kdb_core_submit(ex->loop->api->core, &ex->request, err);
+}
+
 static kdb_status submit(kdbi_exchange *ex, const kdbi_reply_form *form, kdb_err *err)
 {
     ex->request.reply = (kdb_reply){ ex, on_rows_begin, on_rows, on_rows_end, on_message, on_done };
     kdbi_reply_init(&ex->reply, form, &ex->request.principal, kdbi_exchange_out(ex), ex->arena);
     form->open(&ex->reply);
-    kdbi_exchange_hand_out(ex, send_answer);
-    const kdb_status status = kdb_core_submit(ex->loop->api->core, &ex->request, err);
-    if (status != KDB_OK) {
-        kdbi_exchange_take_back(ex);
+    kdbi_exchange_begin_here(ex);
+    const kdb_status status = start(ex, err);
+    if (kdbi_exchange_end_here(ex)) {
+        send_answer(ex);
+    } else if (status == KDB_OK) {
+        kdbi_exchange_hand_out(ex, send_answer);
     }
     return status;
 }

@@ -70,6 +70,7 @@ struct kdbi_loop {
     h2o_linklist_t conns;
     h2o_timeout_entry_t sweep; /* once a second */
     bool accepting;            /* false: out of descriptors, until the next sweep */
+    kdb_core_lane *lane;       /* statements that this thread runs itself */
     kdbi_exchange *idle;       /* exchanges to use again */
     size_t nidle;
     size_t nbusy; /* exchanges in use */
@@ -167,6 +168,7 @@ struct kdbi_exchange {
     kdb_request request;
     kdb_auth_job job;
     kdb_err job_err; /* KDB_OK: the job succeeded */
+    bool answered;   /* finish was called by the net thread itself, between _begin_here and _end_here */
     /* Shared. */
     kdb_mutex lock; /* rank KDB_LOCK_REQUEST */
     kdb_cond changed;
@@ -183,9 +185,13 @@ struct kdbi_exchange {
 /* Net thread. The exchange ends when both H2O and the workers are through with it. */
 kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req);
 void kdbi_exchange_free(kdbi_exchange *ex);
-/* Before the work is handed to another thread, and when it was not taken. */
+/* When another thread has got the work, or right before; and when it was not taken. */
 void kdbi_exchange_hand_out(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex));
 void kdbi_exchange_take_back(kdbi_exchange *ex);
+/* Around a call that may do the work at once, on this thread, before anything was handed out. _end is true when finish has
+ * been called meanwhile, here: the answer is in `body`. Nothing is streamed between the two, as nobody here may wait. */
+void kdbi_exchange_begin_here(kdbi_exchange *ex);
+bool kdbi_exchange_end_here(kdbi_exchange *ex);
 /* Sends exchange->body, all of it, as the response. */
 void kdbi_exchange_send(kdbi_exchange *ex, int status);
 /* The client has closed its side. */

@@ -474,6 +474,7 @@ static void set_up(kdbi_loop *loop)
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->answers, on_answers);
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->notes, on_notes);
     h2o_linklist_init_anchor(&loop->conns);
+    loop->lane = kdb_core_lane_new(loop->api->core);
     loop->sweep.cb = on_sweep;
     h2o_timeout_link(loop->ctx.loop, &loop->ctx.one_sec_timeout, &loop->sweep);
     if (loop->index == 0) {
@@ -503,6 +504,7 @@ static void close_connections(kdbi_loop *loop)
 static void tear_down(kdbi_loop *loop)
 {
     close_connections(loop);
+    kdb_core_lane_free(loop->lane);
     while (loop->idle != NULL) {
         kdbi_exchange *ex = loop->idle;
         loop->idle = ex->next_idle;

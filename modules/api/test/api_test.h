@@ -32,7 +32,8 @@
     } while (0)
 
 /* ---- fake_core.c: kdb_core_submit and kin, for tests in place of core ----
- * The SQL text is a script of one word and its numbers:
+ * The SQL text is a script of one word and its numbers. Before it may stand how a lane takes it: `here` (answers on the net
+ * thread), `later` (leaves it to another), or `race` (the other one is about to answer when the lane's call returns):
  *   message        one result without rows             rows N        N rows of (BIGINT, TEXT)
  *   bulk N B       N rows with B bytes of text each    fail S        fails before running, status number S
  *   runfail S      fails as statement 1                late N B S    as bulk, then fails with status S
@@ -45,6 +46,7 @@ void fake_core_free(kdb_core *core);
 void fake_core_release(kdb_core *core);
 typedef struct fake_core_counts {
     size_t running, submitted, done, cancelled;
+    size_t in_lanes;        /* taken by a lane */
     size_t waits;           /* times that a thread is inside `wait` now */
     kdb_status failed_with; /* the last one; KDB_OK when it succeeded */
 } fake_core_counts;

@@ -3,6 +3,11 @@
 
 #include "api_test.h"
 
+/* How a lane takes a script: at once, by leaving it to a thread, or the same and then waiting until that has done it. */
+#define HERE "here "
+#define LATER "later "
+#define RACE "race "
+
 enum { THREADS = 3, QUEUE = 1024, PATIENCE_US = 10 * 1000000 };
 
 typedef struct runner {
@@ -149,11 +154,24 @@ static kdb_status play(runner *self, const kdb_request *request, const char *scr
     return KDB_OK;
 }
 
+/* The script behind the word that says how the lane takes it. */
+static kdb_sv without_lane(kdb_sv sql)
+{
+    static const char *const words[] = { HERE, LATER, RACE };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(words); i++) {
+        const kdb_sv word = kdb_sv_cstr(words[i]);
+        if (kdb_sv_has_prefix(sql, word)) {
+            return kdb_sv_of(sql.ptr + word.len, sql.len - word.len);
+        }
+    }
+    return sql;
+}
+
 static void run(runner *self, kdb_request *request)
 {
     kdb_core *core = self->core;
     char script[128];
-    (void)snprintf(script, sizeof script, "%.*s", KDB_SV_ARG(request->sql));
+    (void)snprintf(script, sizeof script, "%.*s", KDB_SV_ARG(without_lane(request->sql)));
     kdb_err err;
     kdb_failure failure = { .statement_text = request->sql };
     failure.status = play(self, request, script, &failure, &err);
@@ -205,6 +223,43 @@ kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
     }
     assert_true(kdb_queue_push(core->queue, request));
     return KDB_OK;
+}
+
+struct kdb_core_lane {
+    runner runner;
+    kdb_thread_role role; /* of the thread that made it */
+};
+
+kdb_core_lane *kdb_core_lane_new(kdb_core *core)
+{
+    kdb_core_lane *lane = KDB_NEW(kdb_core_lane);
+    lane->runner.core = core;
+    lane->role = kdb_thread_role_get();
+    return lane;
+}
+
+void kdb_core_lane_free(kdb_core_lane *lane)
+{
+    kdb_free(lane);
+}
+
+bool kdb_core_lane_run(kdb_core_lane *lane, kdb_request *request)
+{
+    kdb_core *core = lane->runner.core;
+    const bool here = kdb_sv_has_prefix(request->sql, KDB_SV(HERE));
+    const bool race = kdb_sv_has_prefix(request->sql, KDB_SV(RACE));
+    assert_int_equal(lane->role, KDB_THREAD_NET);
+    if (!here && !race && !kdb_sv_has_prefix(request->sql, KDB_SV(LATER))) {
+        return false;
+    }
+    change(core, &core->counts.in_lanes, 1);
+    if (here) {
+        run(&lane->runner, request);
+        return true;
+    }
+    const size_t before = fake_core_count(core).done;
+    assert_true(kdb_queue_push(core->queue, request));
+    return !race || core_reaches(core, done, before + 1);
 }
 
 void kdb_core_cancel(kdb_core *core, kdb_request *request)
