@@ -67,15 +67,6 @@ static const kdbi_reader_plan *plan_of(kdb_table_reader *reader, kdb_sv row)
     return *plan;
 }
 
-static bool is_visible(const kdb_table_scan *scan, kdb_sv key, kdb_sv row)
-{
-    if (((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0 && !scan->spec.sees_deleted) {
-        return false;
-    }
-    return scan->spec.table->type != KDB_TABLE_STREAM || key.len < KDBI_STREAM_TAIL ||
-           kdbi_key_i64_get(key.ptr + key.len - KDBI_STREAM_TAIL) >= scan->oldest_ms;
-}
-
 /* Adds the row to the chunk if the statement may see it. */
 static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv row, kdb_chunk *chunk, kdb_err *err)
 {
@@ -83,7 +74,8 @@ static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv r
     if (KDB_UNLIKELY(plan == NULL || !kdbi_row_is_sound(&plan->layout, row))) {
         return damaged(reader->scan->spec.table, err);
     }
-    if (!is_visible(reader->scan, key, row)) {
+    const kdb_scan_spec *spec = &reader->scan->spec;
+    if (!kdbi_row_is_visible(spec->table, spec->sees_deleted, reader->scan->oldest_ms, key, row)) {
         return KDB_OK;
     }
     KDB_TRY(kdbi_reader_plan_fill(plan, reader->scan->spec.nprojection, key, row, chunk, chunk->nrows, reader->scratch,

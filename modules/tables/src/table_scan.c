@@ -22,8 +22,7 @@ const kdb_field *kdb_table_fields(const kdb_table *table, kdb_arena *arena, size
     return fields;
 }
 
-/* Moves a STREAM range's start past the rows that the TTL hides, when the range is one user's. */
-static kdb_sv raise_to_ttl(kdb_sv from, kdb_sv to, int64_t oldest_ms, kdb_arena *arena)
+kdb_sv kdbi_raise_to_ttl(kdb_sv from, kdb_sv to, int64_t oldest_ms, kdb_arena *arena)
 {
     const size_t user_len = kdbi_key_bytes_length(from);
     if (user_len == 0 || oldest_ms < 0) {
@@ -81,13 +80,13 @@ bool kdbi_scan_wait_split(kdb_table_scan *scan)
     return split;
 }
 
-static int64_t oldest_visible(const kdb_scan_spec *spec)
+int64_t kdbi_oldest_visible(const kdb_table *table, int64_t now_ms)
 {
     int64_t ttl_ms = 0;
-    if (spec->table->type != KDB_TABLE_STREAM || __builtin_mul_overflow(spec->table->ttl_seconds, 1000, &ttl_ms)) {
+    if (table->type != KDB_TABLE_STREAM || __builtin_mul_overflow(table->ttl_seconds, 1000, &ttl_ms)) {
         return INT64_MIN;
     }
-    return spec->now_ms - ttl_ms + 1;
+    return now_ms - ttl_ms + 1;
 }
 
 kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err)
@@ -100,10 +99,10 @@ kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, k
     scan->spec = *spec;
     scan->partition = kdb_table_partition(spec->table);
     scan->arena = kdb_arena_new(0);
-    scan->oldest_ms = oldest_visible(spec);
+    scan->oldest_ms = kdbi_oldest_visible(spec->table, spec->now_ms);
     scan->from = spec->keys.from;
     if (!spec->keys.points && spec->table->type == KDB_TABLE_STREAM) {
-        scan->from = raise_to_ttl(spec->keys.from, spec->keys.to, scan->oldest_ms, scan->arena);
+        scan->from = kdbi_raise_to_ttl(spec->keys.from, spec->keys.to, scan->oldest_ms, scan->arena);
     }
     kdb_mutex_init(&scan->lock, KDB_LOCK_SCAN);
     kdb_cond_init(&scan->split_done);

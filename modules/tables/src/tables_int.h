@@ -144,6 +144,21 @@ void kdbi_scan_split(kdb_table_scan *scan, kdb_sv rest);
 /* Waits a little for the split. False: it has not come, so there is nothing to do for now. */
 bool kdbi_scan_wait_split(kdb_table_scan *scan);
 
+/* STREAM: the time before which rows are not seen; INT64_MIN for other tables. */
+int64_t kdbi_oldest_visible(const kdb_table *table, int64_t now_ms);
+/* Moves a STREAM range's start past the rows that the TTL hides, when the range is one user's. */
+kdb_sv kdbi_raise_to_ttl(kdb_sv from, kdb_sv to, int64_t oldest_ms, kdb_arena *arena);
+/* Whether a statement may see the row, which is at least a header long. */
+static inline bool kdbi_row_is_visible(const kdb_table *table, bool sees_deleted, int64_t oldest_ms, kdb_sv key,
+                                       kdb_sv row)
+{
+    if (((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0 && !sees_deleted) {
+        return false;
+    }
+    return table->type != KDB_TABLE_STREAM || key.len < KDBI_STREAM_TAIL ||
+           kdbi_key_i64_get(key.ptr + key.len - KDBI_STREAM_TAIL) >= oldest_ms;
+}
+
 /* How a cell of the projection is read from a row of one schema version. */
 typedef enum kdbi_cell_op {
     KDBI_CELL_ABSENT, /* the version lacks the column: NULL */

@@ -145,6 +145,41 @@ static void assert_cells(const kdb_chunk *chunk, size_t at, const written_row *r
     }
 }
 
+/* A walk of the same keys meets the same rows, either way. */
+static void assert_walk(const kdb_walk_spec *spec, const kdb_scan_spec *cells, const written_row *const *want,
+                        size_t nwant)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_row_walk_donep) kdb_row_walk *walk = NULL;
+    kdb_err err;
+    bool more = false;
+    assert_int_equal(kdb_row_walk_new(spec, arena, &walk, &err), KDB_OK);
+    for (size_t i = 0; i < nwant; i++) {
+        const written_row *row = want[spec->descending ? nwant - 1 - i : i];
+        assert_int_equal(kdb_row_walk_next(walk, &more, &err), KDB_OK);
+        assert_true(more);
+        for (size_t c = 0; c < cells->nprojection; c++) {
+            const kdb_value got = kdb_row_walk_value(walk, (uint32_t)cells->projection[c]);
+            const kdb_value value = field_value(row, cells->projection[c]);
+            assert_true(kdb_value_same(&got, &value));
+        }
+    }
+    assert_int_equal(kdb_row_walk_next(walk, &more, &err), KDB_OK);
+    assert_false(more);
+}
+
+static void assert_walks(const world *w, const kdb_scan_spec *spec, const written_row *const *want, size_t nwant)
+{
+    kdb_walk_spec walk = { .store = w->store,
+                           .table = w->table,
+                           .snapshot = spec->snapshot,
+                           .keys = spec->keys,
+                           .sees_deleted = spec->sees_deleted };
+    assert_walk(&walk, spec, want, nwant);
+    walk.descending = true;
+    assert_walk(&walk, spec, want, nwant);
+}
+
 static void assert_scan(const world *w, const kdb_scan_spec *spec)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
@@ -154,6 +189,7 @@ static void assert_scan(const world *w, const kdb_scan_spec *spec)
     const size_t nwant = expected(w, spec, want);
     size_t got = 0;
     kdb_err err;
+    assert_walks(w, spec, want, nwant);
     assert_int_equal(kdb_table_scan_new(spec, &scan, &err), KDB_OK);
     assert_int_equal(kdb_table_scan_readers(scan), 1);
     assert_int_equal(kdb_table_reader_new(scan, &reader, &err), KDB_OK);
@@ -253,6 +289,31 @@ static void key_sets_narrow_the_scan(void **state)
             assert_int_equal(spec.keys.points, preds[i].op == KDB_PRED_EQ || preds[i].op == KDB_PRED_IN);
             assert_scan(w, &spec);
         }
+    }
+}
+
+static int compare_seqs(const void *a, const void *b)
+{
+    const uint64_t left = (*(const written_row *const *)a)->seq;
+    const uint64_t right = (*(const written_row *const *)b)->seq;
+    return (left > right) - (left < right);
+}
+
+static void the_seq_index_orders_a_walk(void **state)
+{
+    (void)state;
+    static const size_t projection[] = { SEQ, KEY, 3 };
+    KDB_CLEANUP(world_freep) world *w = world_new(NROWS, NUSERS);
+    const written_row **want = KDB_ARENA_ARRAY(w->arena, const written_row *, w->nrows);
+    for (size_t u = 0; u < NUSERS; u++) {
+        kdb_scan_spec spec = spec_of(w, projection, 3);
+        kdb_row_user_range(w->table, (kdb_user_id){ user_ids[u] }, w->arena, &spec.keys.from, &spec.keys.to);
+        const size_t count = expected(w, &spec, want);
+        qsort((void *)want, count, sizeof(*want), compare_seqs);
+        kdb_walk_spec walk = {
+            .store = w->store, .table = w->table, .by_seq = true, .user = { user_ids[u] }, .descending = u % 2 == 0
+        };
+        assert_walk(&walk, &spec, want, count);
     }
 }
 
@@ -580,6 +641,7 @@ int main(void)
         cmocka_unit_test(any_projection_gives_the_rows),
         cmocka_unit_test(each_user_sees_their_rows_only),
         cmocka_unit_test(key_sets_narrow_the_scan),
+        cmocka_unit_test(the_seq_index_orders_a_walk),
         cmocka_unit_test(a_scan_reads_its_snapshot),
         cmocka_unit_test(several_readers_give_each_row_once),
         cmocka_unit_test(an_empty_projection_counts),

@@ -130,4 +130,30 @@ KDB_DEFINE_CLEANUP(kdb_table_reader, kdb_table_reader_free)
 /* Fills up to KDB_CHUNK_ROWS rows; nrows 0 when no part of the scan is left. chunk->cols follow the projection. */
 KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err);
 
+/* ---- walks: rows one at a time in either order, for the native executor; one thread ---- */
+
+typedef struct kdb_row_walk kdb_row_walk;
+typedef struct kdb_walk_spec {
+    kdb_store *store; /* borrowed until the walk is freed, as all below */
+    const kdb_table *table;
+    const kdb_snapshot *snapshot; /* NULL: the latest state, row by row; for single keys */
+    kdb_key_set keys;
+    bool by_seq; /* in `_seq` order by the index instead: every row of `user`, `keys` is not looked at. Not STREAM */
+    kdb_user_id user; /* by_seq */
+    bool descending;
+    bool sees_deleted;
+    bool whole;     /* all rows are likely to be wanted: read ahead, leave the block cache alone */
+    int64_t now_ms; /* STREAM: rows older than the TTL are not seen */
+} kdb_walk_spec;
+/* In `arena`, but for what _done gives back. */
+KDB_NODISCARD kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out,
+                                          kdb_err *err);
+void kdb_row_walk_done(kdb_row_walk *walk); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_row_walk, kdb_row_walk_done)
+/* Moves to the next row that the statement may see; *out_more false at the end. */
+KDB_NODISCARD kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err);
+/* One of the row's kdb_table_fields (or `_key` after them), in that field's type; borrowed until the next move. A damaged
+ * value reads as NULL and fails the next move. */
+kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field);
+
 #endif

@@ -1,0 +1,287 @@
+/* row_walk.c - rows one at a time, in key order or by the seq index, either way. A row's bytes are checked whole when the
+ * walk comes to it; its columns are decoded when asked for, by a plan per schema version. Where a scan (table_scan.c) feeds
+ * an engine that wants columns by the thousand, a walk serves statements that want few rows and may stop early. */
+#include "tables_int.h"
+
+/* Keys looked up by one call, when there are many. */
+enum { WALK_BATCH = 64 };
+
+struct kdb_row_walk {
+    kdb_walk_spec spec;
+    kdb_arena *arena;   /* the caller's */
+    kdb_arena *scratch; /* rows looked up and converted values: reset by each move (points: by each batch) */
+    kdb_partition partition;
+    int64_t oldest_ms;
+    const kdb_field *fields;
+    size_t nfields;
+    size_t *projection;       /* all of fields and `_key` */
+    kdbi_reader_plan **plans; /* by schema version - 1; NULL until such a row comes by */
+    kdb_iter *iter;           /* of a range or of the seq index */
+    size_t point;             /* the next key to look up */
+    bool started;
+    kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
+    bool *batch_found;
+    size_t batch_at, batch_len;
+    kdb_sv user_part; /* by_seq: what the row keys begin with */
+    kdb_status failed;
+    kdb_err failure;
+    /* the row the walk is at */
+    kdb_sv key;
+    kdb_sv row;
+    const kdbi_reader_plan *plan;
+};
+
+static void choose_partition(kdb_row_walk *walk)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    walk->partition = kdb_table_partition(spec->table);
+    if (spec->by_seq) {
+        kdb_sv end;
+        kdb_row_user_range(spec->table, spec->user, walk->arena, &walk->user_part, &end);
+        walk->spec.keys = (kdb_key_set){ .from = walk->user_part, .to = end };
+    } else if (!spec->keys.points && spec->table->type == KDB_TABLE_STREAM) {
+        walk->spec.keys.from = kdbi_raise_to_ttl(spec->keys.from, spec->keys.to, walk->oldest_ms, walk->arena);
+    }
+}
+
+kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out, kdb_err *err)
+{
+    if (atomic_load_explicit(&spec->table->dropped, memory_order_acquire)) {
+        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
+                        KDB_SV_ARG(spec->table->name), KDB_SV_ARG(spec->table->ns));
+    }
+    kdb_row_walk *walk = KDB_ARENA_NEW(arena, kdb_row_walk);
+    walk->spec = *spec;
+    walk->arena = arena;
+    walk->scratch = kdb_arena_new(0);
+    walk->oldest_ms = kdbi_oldest_visible(spec->table, spec->now_ms);
+    walk->fields = kdb_table_fields(spec->table, arena, &walk->nfields);
+    walk->plans = KDB_ARENA_ARRAY(arena, kdbi_reader_plan *, spec->table->nversions);
+    walk->projection = KDB_ARENA_ARRAY(arena, size_t, walk->nfields + 1);
+    for (size_t i = 0; i <= walk->nfields; i++) {
+        walk->projection[i] = i;
+    }
+    choose_partition(walk);
+    *out = walk;
+    return KDB_OK;
+}
+
+void kdb_row_walk_done(kdb_row_walk *walk)
+{
+    if (walk == NULL) {
+        return;
+    }
+    kdb_iter_free(walk->iter);
+    kdb_arena_free(walk->scratch);
+    walk->iter = NULL;
+    walk->scratch = NULL;
+}
+
+static kdb_status damaged(const kdb_table *table, kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_CORRUPT, "table %.*s.%.*s holds a row that was never written", KDB_SV_ARG(table->ns),
+                    KDB_SV_ARG(table->name));
+}
+
+static const kdbi_reader_plan *plan_of(kdb_row_walk *walk, kdb_sv row)
+{
+    const kdb_table *table = walk->spec.table;
+    const uint32_t version = kdbi_row_header_version(row);
+    if (KDB_UNLIKELY(version == 0 || version > table->nversions)) {
+        return NULL;
+    }
+    kdbi_reader_plan **plan = &walk->plans[version - 1];
+    if (KDB_UNLIKELY(*plan == NULL)) {
+        const kdb_scan_spec all = { .table = table, .projection = walk->projection, .nprojection = walk->nfields + 1 };
+        *plan = kdbi_reader_plan_new(&all, &table->versions[version - 1], walk->arena);
+    }
+    return *plan;
+}
+
+/* Makes it the row the walk is at, if the statement may see it. */
+static kdb_status arrive(kdb_row_walk *walk, kdb_sv key, kdb_sv row, bool *out_seen, kdb_err *err)
+{
+    walk->plan = plan_of(walk, row);
+    if (KDB_UNLIKELY(walk->plan == NULL || !kdbi_row_is_sound(&walk->plan->layout, row))) {
+        return damaged(walk->spec.table, err);
+    }
+    *out_seen = kdbi_row_is_visible(walk->spec.table, walk->spec.sees_deleted, walk->oldest_ms, key, row);
+    walk->key = key;
+    walk->row = row;
+    return KDB_OK;
+}
+
+/* ---- points ---- */
+
+static kdb_sv key_at(const kdb_row_walk *walk, size_t index)
+{
+    const kdb_key_set *keys = &walk->spec.keys;
+    return keys->keys[walk->spec.descending ? keys->nkeys - 1 - index : index];
+}
+
+static kdb_status look_up_one(kdb_row_walk *walk, kdb_err *err)
+{
+    walk->batch_keys[0] = key_at(walk, walk->point);
+    kdb_status status = kdb_store_get(walk->spec.store, walk->spec.snapshot, walk->partition, walk->batch_keys[0],
+                                      walk->scratch, &walk->batch_rows[0], err);
+    walk->batch_found[0] = status == KDB_OK;
+    return status == KDB_NOT_FOUND ? KDB_OK : status;
+}
+
+static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
+{
+    const size_t left = walk->spec.keys.nkeys - walk->point;
+    const size_t count = left < WALK_BATCH ? left : WALK_BATCH;
+    if (walk->batch_keys == NULL) {
+        walk->batch_keys = KDB_ARENA_ARRAY(walk->arena, kdb_sv, count);
+        walk->batch_rows = KDB_ARENA_ARRAY(walk->arena, kdb_sv, count);
+        walk->batch_found = KDB_ARENA_ARRAY(walk->arena, bool, count);
+    }
+    kdb_arena_reset(walk->scratch);
+    if (count == 1) {
+        KDB_TRY(look_up_one(walk, err));
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            walk->batch_keys[i] = key_at(walk, walk->point + i);
+        }
+        KDB_TRY(kdb_store_multi_get(walk->spec.store, walk->spec.snapshot, walk->partition, walk->batch_keys, count,
+                                    walk->scratch, walk->batch_found, walk->batch_rows, err));
+    }
+    walk->point += count;
+    walk->batch_at = 0;
+    walk->batch_len = count;
+    return KDB_OK;
+}
+
+static kdb_status next_point(kdb_row_walk *walk, bool *out_more, kdb_err *err)
+{
+    for (;;) {
+        for (; walk->batch_at < walk->batch_len; walk->batch_at++) {
+            const size_t at = walk->batch_at;
+            bool seen = false;
+            if (walk->batch_found[at]) {
+                KDB_TRY(arrive(walk, walk->batch_keys[at], walk->batch_rows[at], &seen, err));
+            }
+            if (seen) {
+                walk->batch_at++;
+                *out_more = true;
+                return KDB_OK;
+            }
+        }
+        if (walk->point == walk->spec.keys.nkeys) {
+            *out_more = false;
+            return KDB_OK;
+        }
+        KDB_TRY(look_up(walk, err));
+    }
+}
+
+/* ---- ranges, and the seq index ---- */
+
+static void open_iter(kdb_row_walk *walk)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    const kdb_iter_range range = {
+        .from = spec->keys.from, .to = spec->keys.to, .descending = spec->descending, .scan = spec->whole
+    };
+    const kdb_partition part = spec->by_seq ? kdb_table_seq_partition(spec->table) : walk->partition;
+    walk->iter = kdb_iter_new(spec->store, spec->snapshot, part, range);
+}
+
+/* The row that the index entry leads to. Index and row are of one snapshot, so an entry without its row is damage. */
+static kdb_status follow_entry(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
+{
+    const kdb_sv rest = kdb_iter_value(walk->iter);
+    kdb_arena_reset(walk->scratch);
+    char *key = kdb_arena_alloc_raw(walk->scratch, walk->user_part.len + rest.len);
+    if (walk->user_part.len != 0) {
+        memcpy(key, walk->user_part.ptr, walk->user_part.len);
+    }
+    if (rest.len != 0) {
+        memcpy(key + walk->user_part.len, rest.ptr, rest.len);
+    }
+    const kdb_sv whole = { key, walk->user_part.len + rest.len };
+    kdb_sv row;
+    const kdb_status status =
+        kdb_store_get(walk->spec.store, walk->spec.snapshot, walk->partition, whole, walk->scratch, &row, err);
+    if (status == KDB_NOT_FOUND) {
+        return damaged(walk->spec.table, err);
+    }
+    KDB_TRY(status);
+    return arrive(walk, whole, row, out_seen, err);
+}
+
+static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err)
+{
+    bool seen = false;
+    kdb_arena_reset(walk->scratch);
+    if (walk->iter == NULL) {
+        open_iter(walk);
+    } else {
+        kdb_iter_next(walk->iter);
+    }
+    for (; kdb_iter_valid(walk->iter); kdb_iter_next(walk->iter)) {
+        KDB_TRY(walk->spec.by_seq ? follow_entry(walk, &seen, err)
+                                  : arrive(walk, kdb_iter_key(walk->iter), kdb_iter_value(walk->iter), &seen, err));
+        if (seen) {
+            break;
+        }
+    }
+    *out_more = seen;
+    return seen ? KDB_OK : kdb_iter_status(walk->iter, err);
+}
+
+kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err)
+{
+    if (KDB_UNLIKELY(walk->failed != KDB_OK)) {
+        return KDB_FAIL(err, walk->failed, "%s", walk->failure.text);
+    }
+    if (walk->spec.keys.points) {
+        return next_point(walk, out_more, err);
+    }
+    return next_in_range(walk, out_more, err);
+}
+
+/* ---- values ---- */
+
+static kdb_value stored_value(kdb_row_walk *walk, const kdbi_cell *cell, kdb_type type)
+{
+    kdb_value value = kdbi_row_stored(&walk->plan->layout, walk->row.ptr, cell->stored, &cell->slot);
+    if (cell->op != KDBI_CELL_CONVERT && cell->op != KDBI_CELL_FLOATS) {
+        return value;
+    }
+    const kdb_status status = kdbi_row_to_latest(cell->latest, &value, walk->scratch, &walk->failure);
+    if (status != KDB_OK) {
+        walk->failed = status;
+        return kdb_value_null(type);
+    }
+    return value;
+}
+
+kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
+{
+    KDB_DASSERT(field <= walk->nfields);
+    const kdbi_cell *cell = &walk->plan->cells[field];
+    const kdb_type type = walk->fields[field].type;
+    switch (cell->op) {
+    case KDBI_CELL_ABSENT:
+        return kdb_value_null(type);
+    case KDBI_CELL_SEQ:
+        return kdb_value_bigint((int64_t)kdb_get_le64(walk->row.ptr + KDBI_ROW_SEQ_AT));
+    case KDBI_CELL_DELETED:
+        return kdb_value_bool(((uint8_t)walk->row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0);
+    case KDBI_CELL_KEY:
+        return (kdb_value){ .type = type, .as.bytes = walk->key };
+    case KDBI_CELL_FIXED_1:
+    case KDBI_CELL_FIXED_2:
+    case KDBI_CELL_FIXED_4:
+    case KDBI_CELL_FIXED_8:
+    case KDBI_CELL_I128:
+    case KDBI_CELL_UUID:
+    case KDBI_CELL_BYTES:
+    case KDBI_CELL_FLOATS:
+    case KDBI_CELL_CONVERT:
+        break;
+    }
+    return stored_value(walk, cell, type);
+}
