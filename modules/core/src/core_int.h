@@ -191,6 +191,11 @@ KDB_NODISCARD kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_
 KDB_NODISCARD kdb_status kdbi_write_lock(kdbi_write *write,
                                          kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *), bool *pending,
                                          kdb_err *err);
+enum { KDBI_PRESENT_ROWS = 64 };
+/* What lies under the keys of the next rows from `from` on, with the locks held: stored[i] of rows[from + i], empty where
+ * nothing does and for fresh rows. *count says how many rows it is; 0 at the end. In write->arena. */
+KDB_NODISCARD kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS],
+                                            size_t *count, kdb_err *err);
 /* Gives each row its `_seq` and hands the batch to the committer; the statement is then answered from there. With no
  * rows to write it is done at once (*pending stays false). */
 KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);

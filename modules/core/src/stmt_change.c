@@ -177,17 +177,13 @@ static kdb_status apply(const setter *s, kdbi_row_write *row, const kdb_row *old
 
 typedef enum row_state { ROW_SAME, ROW_CHANGED, ROW_GONE } row_state;
 
-static kdb_status read_present(kdbi_write *write, const kdbi_row_write *row, kdb_row *old, row_state *state,
-                               kdb_err *err)
+static kdb_status state_of(const kdbi_write *write, const kdbi_row_write *row, kdb_sv stored, kdb_row *old,
+                           row_state *state, kdb_err *err)
 {
-    kdb_sv stored = { NULL, 0 };
     *state = ROW_GONE;
-    const kdb_status status = kdb_store_get(write->core->store, NULL, kdb_table_partition(write->table), row->key,
-                                            write->arena, &stored, err);
-    if (status == KDB_NOT_FOUND) {
+    if (stored.len == 0) {
         return KDB_OK;
     }
-    KDB_TRY(status);
     KDB_TRY(kdb_row_open(write->table, stored, old, err));
     if (!old->deleted) {
         *state = old->seq == row->read_seq ? ROW_SAME : ROW_CHANGED;
@@ -195,25 +191,39 @@ static kdb_status read_present(kdbi_write *write, const kdbi_row_write *row, kdb
     return KDB_OK;
 }
 
-/* Applies rows[from..) against their present versions; keys of rows changed meanwhile go to `again`. */
-static kdb_status apply_rows(const setter *s, size_t from, kdb_sv *again, size_t *nagain, kdb_err *err)
+/* Keys of rows that changed since they were read, to be evaluated again. */
+typedef struct again_list {
+    kdb_sv *keys; /* room for all rows */
+    size_t count;
+} again_list;
+
+static kdb_status apply_row(const setter *s, kdbi_row_write *row, kdb_sv stored, again_list *again, kdb_err *err)
 {
-    for (size_t i = from; i < s->write->nrows; i++) {
-        kdbi_row_write *row = &s->write->rows[i];
-        kdb_row old;
-        row_state state = ROW_GONE;
-        KDB_TRY(read_present(s->write, row, &old, &state, err));
-        switch (state) {
-        case ROW_SAME:
-            KDB_TRY(apply(s, row, &old, err));
-            break;
-        case ROW_CHANGED:
-            again[(*nagain)++] = row->key;
-            row->skip = true;
-            break;
-        case ROW_GONE:
-            row->skip = true;
-            break;
+    kdb_row old;
+    row_state state = ROW_GONE;
+    KDB_TRY(state_of(s->write, row, stored, &old, &state, err));
+    switch (state) {
+    case ROW_SAME:
+        return apply(s, row, &old, err);
+    case ROW_CHANGED:
+        again->keys[again->count++] = row->key;
+        break;
+    case ROW_GONE:
+        break;
+    }
+    row->skip = true;
+    return KDB_OK;
+}
+
+/* Applies rows[from..) against their present versions. */
+static kdb_status apply_rows(const setter *s, size_t from, again_list *again, kdb_err *err)
+{
+    kdb_sv stored[KDBI_PRESENT_ROWS];
+    size_t count = 0;
+    for (; from < s->write->nrows; from += count) {
+        KDB_TRY(kdbi_write_present(s->write, from, stored, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            KDB_TRY(apply_row(s, &s->write->rows[from + i], stored[i], again, err));
         }
     }
     return KDB_OK;
@@ -225,7 +235,7 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /* The locks are held, so what the SELECT sees of these keys now is what will be replaced. */
-static kdb_status evaluate_again(setter *s, kdb_sv *keys, size_t nkeys, kdb_err *err)
+static kdb_status evaluate_again(setter *s, again_list *again, kdb_err *err)
 {
     kdbi_plan *plan = NULL;
     bool owned = false;
@@ -236,14 +246,14 @@ static kdb_status evaluate_again(setter *s, kdb_sv *keys, size_t nkeys, kdb_err 
         return KDB_FAIL(err, KDB_CONFLICT, "Table '%.*s.%.*s' was replaced while the statement ran",
                         KDB_SV_ARG(s->write->table->ns), KDB_SV_ARG(s->write->table->name));
     }
-    qsort(keys, nkeys, sizeof(*keys), compare_keys);
-    const kdb_key_set only = { .points = true, .keys = keys, .nkeys = nkeys };
+    qsort(again->keys, again->count, sizeof(*again->keys), compare_keys);
+    const kdb_key_set only = { .points = true, .keys = again->keys, .nkeys = again->count };
     const size_t from = s->write->nrows;
     s->change = &plan->stmt->as.change;
     KDB_TRY(evaluate(s, plan, &only, err));
-    size_t nagain = 0;
-    KDB_TRY(apply_rows(s, from, keys, &nagain, err));
-    KDB_ASSERT(nagain == 0);
+    again->count = 0;
+    KDB_TRY(apply_rows(s, from, again, err));
+    KDB_ASSERT(again->count == 0);
     return KDB_OK;
 }
 
@@ -260,11 +270,10 @@ static kdb_status change_locked(kdb_exec *exec, kdbi_write *write, bool *pending
     };
     s.values = KDB_ARENA_ARRAY(write->arena, kdb_value, write->table->schema->ncolumns);
     write->bytes = 0; /* so far it was what SET evaluated to; from here on it is rows */
-    size_t nagain = 0;
-    kdb_sv *again = KDB_ARENA_ARRAY(write->arena, kdb_sv, write->nrows + 1);
-    KDB_TRY(apply_rows(&s, 0, again, &nagain, err));
-    if (nagain > 0) {
-        KDB_TRY(evaluate_again(&s, again, nagain, err));
+    again_list again = { .keys = KDB_ARENA_ARRAY(write->arena, kdb_sv, write->nrows + 1) };
+    KDB_TRY(apply_rows(&s, 0, &again, err));
+    if (again.count > 0) {
+        KDB_TRY(evaluate_again(&s, &again, err));
     }
     return kdbi_write_commit(write, pending, err);
 }

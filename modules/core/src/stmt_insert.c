@@ -323,23 +323,25 @@ static kdb_status check_absent(kdbi_write *write, kdbi_row_write *row, kdb_sv st
 }
 
 /* With the locks held: no row of these keys may be there. */
+static kdb_status check_all_absent(kdbi_write *write, kdb_err *err)
+{
+    kdb_sv stored[KDBI_PRESENT_ROWS];
+    size_t count = 0;
+    for (size_t from = 0; from < write->nrows; from += count) {
+        KDB_TRY(kdbi_write_present(write, from, stored, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            if (stored[i].len != 0) {
+                KDB_TRY(check_absent(write, &write->rows[from + i], stored[i], err));
+            }
+        }
+    }
+    return KDB_OK;
+}
+
 static kdb_status insert_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     (void)exec;
-    const kdb_partition part = kdb_table_partition(write->table);
-    for (size_t i = 0; i < write->nrows; i++) {
-        kdbi_row_write *row = &write->rows[i];
-        if (row->fresh) {
-            continue;
-        }
-        kdb_sv stored = { NULL, 0 };
-        const kdb_status status = kdb_store_get(write->core->store, NULL, part, row->key, write->arena, &stored, err);
-        if (status == KDB_NOT_FOUND) {
-            continue;
-        }
-        KDB_TRY(status);
-        KDB_TRY(check_absent(write, row, stored, err));
-    }
+    KDB_TRY(check_all_absent(write, err));
     return kdbi_write_commit(write, pending, err);
 }
 

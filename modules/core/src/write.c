@@ -172,6 +172,44 @@ kdb_status kdbi_write_lock(kdbi_write *write, kdb_status (*step)(kdb_exec *, kdb
     return run_locked(exec, write, pending, err);
 }
 
+/* ---- what is there ---- */
+
+static kdb_status present_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb_err *err)
+{
+    const kdb_status status =
+        kdb_store_get(write->core->store, NULL, kdb_table_partition(write->table), key, write->arena, stored, err);
+    return status == KDB_NOT_FOUND ? KDB_OK : status;
+}
+
+kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS], size_t *count,
+                              kdb_err *err)
+{
+    kdb_sv keys[KDBI_PRESENT_ROWS];
+    kdb_sv values[KDBI_PRESENT_ROWS];
+    bool found[KDBI_PRESENT_ROWS];
+    size_t at[KDBI_PRESENT_ROWS];
+    size_t nkeys = 0;
+    size_t i = 0;
+    for (; i < KDBI_PRESENT_ROWS && from + i < write->nrows; i++) {
+        const kdbi_row_write *row = &write->rows[from + i];
+        stored[i] = (kdb_sv){ NULL, 0 };
+        if (!row->fresh) {
+            at[nkeys] = i;
+            keys[nkeys++] = row->key;
+        }
+    }
+    *count = i;
+    if (nkeys < 2) {
+        return nkeys == 0 ? KDB_OK : present_one(write, keys[0], &stored[at[0]], err);
+    }
+    KDB_TRY(kdb_store_multi_get(write->core->store, NULL, kdb_table_partition(write->table), keys, nkeys, write->arena,
+                                found, values, err));
+    for (i = 0; i < nkeys; i++) {
+        stored[at[i]] = values[i];
+    }
+    return KDB_OK;
+}
+
 /* ---- commit ---- */
 
 static void publish(kdbi_write *write)
