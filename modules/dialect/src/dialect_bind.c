@@ -36,7 +36,7 @@ kdb_status kdbi_append_part(kdbi_binding *b, kdb_buf *out, kdb_buf *part)
     return KDB_OK;
 }
 
-void kdbi_emit_extra(kdbi_binding *b, kdb_extra_kind kind, kdb_buf *out)
+uint32_t kdbi_extra_param(kdbi_binding *b, kdb_extra_kind kind)
 {
     kdb_bound *bound = b->bound;
     size_t index = 0;
@@ -46,7 +46,12 @@ void kdbi_emit_extra(kdbi_binding *b, kdb_extra_kind kind, kdb_buf *out)
     if (index == bound->nextras) {
         bound->extras[bound->nextras++] = (kdb_extra){ .kind = kind };
     }
-    kdb_buf_printf(out, "$%zu", b->nparams + index + 1);
+    return b->nparams + (uint32_t)index + 1;
+}
+
+void kdbi_emit_extra(kdbi_binding *b, kdb_extra_kind kind, kdb_buf *out)
+{
+    kdb_buf_printf(out, "$%u", kdbi_extra_param(b, kind));
 }
 
 /* ---- UPDATE and DELETE ---- */
@@ -89,7 +94,9 @@ static kdb_status emit_change(kdbi_binding *b, const PgQuery__SelectStmt *select
     emit_key_columns(scope.relations[0], select->n_from_clause > 1, out);
     KDB_TRY(emit_set_values(&e, select, out));
     KDB_TRY(kdbi_append_part(b, out, &from));
-    return kdbi_emit_where(&e, select, out);
+    KDB_TRY(kdbi_emit_where(&e, select, out));
+    kdbi_single_of_change(b, &context, &scope, select);
+    return KDB_OK;
 }
 
 /* ---- the whole ---- */

@@ -332,40 +332,32 @@ static kdb_status emit_sub_link(const kdbi_expr *e, const PgQuery__Node *node, k
 
 /* ---- casts ---- */
 
-static kdb_status emit_boolean_value(const kdb_value *value, kdb_buf *out)
+bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out)
 {
-    kdb_buf_append_sv(out, value->as.b ? KDB_SV("TRUE") : KDB_SV("FALSE"));
-    return KDB_OK;
+    if (!kdbi_literal_value(node, e->b->arena, out) || out->is_null) {
+        return false;
+    }
+    const kdb_type_kind kind = out->type.kind;
+    return kind == KDB_TYPE_BOOLEAN || kind == KDB_TYPE_TIMESTAMP || kind == KDB_TYPE_DATETIME ||
+           kind == KDB_TYPE_BYTES;
 }
 
-/* Literals that the engine would read otherwise than sql.md 4 says: text as BOOLEAN, BYTES and times with an offset.
- * *out_done is false for all others. */
-static kdb_status emit_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out, bool *out_done)
+static void emit_typed_value(const kdbi_expr *e, const kdb_value *value, kdb_buf *out)
 {
-    kdb_value value;
-    *out_done = false;
-    if (!kdbi_literal_value(node, e->b->arena, &value) || value.is_null) {
-        return KDB_OK;
+    if (value->type.kind == KDB_TYPE_BOOLEAN) {
+        kdb_buf_append_sv(out, value->as.b ? KDB_SV("TRUE") : KDB_SV("FALSE"));
+        return;
     }
-    *out_done = true;
-    if (value.type.kind == KDB_TYPE_BOOLEAN) {
-        return emit_boolean_value(&value, out);
-    }
-    if (value.type.kind == KDB_TYPE_TIMESTAMP || value.type.kind == KDB_TYPE_DATETIME) {
-        const kdb_sv text = kdb_value_to_text(&value, e->b->arena);
-        kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(text));
-        return KDB_OK;
-    }
-    if (value.type.kind == KDB_TYPE_BYTES) {
+    if (value->type.kind == KDB_TYPE_BYTES) {
         kdb_buf_append_lit(out, "CAST('");
-        for (size_t i = 0; i < value.as.bytes.len; i++) {
-            kdb_buf_printf(out, "\\x%02X", (unsigned char)value.as.bytes.ptr[i]);
+        for (size_t i = 0; i < value->as.bytes.len; i++) {
+            kdb_buf_printf(out, "\\x%02X", (unsigned char)value->as.bytes.ptr[i]);
         }
         kdb_buf_append_lit(out, "' AS BLOB)");
-        return KDB_OK;
+        return;
     }
-    *out_done = false;
-    return KDB_OK;
+    const kdb_sv text = kdb_value_to_text(value, e->b->arena);
+    kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(text));
 }
 
 /* INTERVAL '1' DAY: the unit is a bit in the type's parameter, as PostgreSQL numbers them. */
@@ -417,7 +409,7 @@ static bool is_zoned(const PgQuery__TypeName *type)
 static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
 {
     const PgQuery__TypeCast *cast = node->type_cast;
-    bool done = false;
+    kdb_value value;
     kdb_type type;
     if (cast->type_name == NULL) {
         return KDBI_REFUSE(e->b, cast->location, "this cast is not supported");
@@ -425,8 +417,8 @@ static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
     if (is_interval_with_fields(cast->type_name)) {
         return emit_interval(e, cast, out);
     }
-    KDB_TRY(emit_typed_literal(e, node, out, &done));
-    if (done) {
+    if (kdbi_typed_literal(e, node, &value)) {
+        emit_typed_value(e, &value, out);
         return KDB_OK;
     }
     const bool zoned = is_zoned(cast->type_name); /* offsets in the text count */

@@ -135,6 +135,8 @@ KDB_NODISCARD kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv te
                                         kdb_err *err);
 /* What a cast names, without appending; false when it is not a plain column type. */
 bool kdbi_cast_type(const PgQuery__TypeName *name, kdb_type *out);
+/* What a value is to the engine after kdbi_emit_type's cast; false for intervals, arrays and times with a zone. */
+bool kdbi_engine_cast(const PgQuery__TypeName *name, kdb_sv text, kdb_type *out);
 
 /* ---- dialect_default.c ---- */
 
@@ -273,7 +275,9 @@ enum { KDBI_COLUMNS_MAX = 4096 };
 /* Items of one FROM, and tables of one statement. */
 enum { KDBI_TABLES_MAX = 1000 };
 
-/* The text of a parameter that the server adds, `$3`. */
+/* The number of a parameter that the server adds, the same one for all its uses. */
+uint32_t kdbi_extra_param(kdbi_binding *b, kdb_extra_kind kind);
+/* Its text, `$3`. */
 void kdbi_emit_extra(kdbi_binding *b, kdb_extra_kind kind, kdb_buf *out);
 /* Appends `part` and frees its bytes; refuses when either has reached its limit. */
 KDB_NODISCARD kdb_status kdbi_append_part(kdbi_binding *b, kdb_buf *out, kdb_buf *part);
@@ -362,8 +366,16 @@ KDB_NODISCARD kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const
 /* Number literals, and arithmetic on nothing else. */
 bool kdbi_is_constant(const PgQuery__Node *node);
 
+/* A literal, or a cast of one, that is BOOLEAN, BYTES or a time by sql.md 4, where the engine would read it otherwise. */
+bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out);
+
 /* dialect_operator.c */
 KDB_NODISCARD kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out);
+/* Whether `node`, compared with `other`, is a text literal that means a time: `other` is a TIMESTAMP or DATETIME column. */
+KDB_NODISCARD kdb_status kdbi_instant_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other,
+                                           kdb_value *out, bool *out_instant);
+/* The grammar's own function around a pattern, with the ESCAPE given as second argument; NULL for a plain pattern. */
+const PgQuery__FuncCall *kdbi_pattern_call(const PgQuery__Node *node, const char *function);
 /* The engine's text for a comparison that ANY and ALL may take; NULL for other operators. */
 const char *kdbi_comparison(PgQuery__Node *const *names, size_t nnames);
 
@@ -375,9 +387,9 @@ KDB_NODISCARD kdb_status kdbi_emit_value_function(const kdbi_expr *e, const PgQu
 KDB_NODISCARD kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out,
                                               kdb_sv *out_name);
 
-/* dialect_json.c: a call of json_get and kin, or of `->`, `->>` and `?`: `name` is the function's. */
 KDB_NODISCARD kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, const PgQuery__Node *right,
                                             const char *name, int32_t location, kdb_buf *out);
+/* dialect_json.c: a call of json_get and kin, or of `->`, `->>` and `?`: `name` is the function's. */
 KDB_NODISCARD kdb_status kdbi_emit_json(const kdbi_expr *e, const char *name, PgQuery__Node *const *args, size_t nargs,
                                         int32_t position, kdb_buf *out);
 
@@ -391,6 +403,40 @@ const kdb_function_def *kdbi_find_function(kdb_sv name);
 
 /* dialect_preds.c: what the conjuncts of a WHERE say about single tables of `scope`. */
 void kdbi_collect_preds(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *where);
+
+/* ---- trees: what the emitters of the same names write, as kdb_node; NULL when there is none ---- */
+
+/* dialect_tree.c */
+kdb_node *kdbi_node_new(const kdbi_expr *e, kdb_node_kind kind, int32_t position, size_t nargs);
+kdb_node *kdbi_node_literal(const kdbi_expr *e, kdb_value value, int32_t position);
+/* These pass a NULL argument on. */
+kdb_node *kdbi_node_unary(const kdbi_expr *e, kdb_node_kind kind, kdb_node *arg);
+kdb_node *kdbi_node_binary(const kdbi_expr *e, kdb_node_kind kind, kdb_node *left, kdb_node *right);
+kdb_node *kdbi_node_cast(const kdbi_expr *e, kdb_node *arg, kdb_type type);
+kdb_node *kdbi_node_list(const kdbi_expr *e, kdb_node_kind kind, int32_t position, PgQuery__Node *const *args,
+                         size_t nargs);
+kdb_node *kdbi_tree(const kdbi_expr *e, const PgQuery__Node *node);
+kdb_node *kdbi_tree_number(const kdbi_expr *e, kdb_value value, int32_t position);
+/* A column of the only table. */
+kdb_node *kdbi_tree_found(const kdbi_expr *e, const kdbi_relation *relation, uint32_t column, int32_t position);
+/* A parameter that the server adds, cast to `type` as in the text. */
+kdb_node *kdbi_tree_extra(const kdbi_expr *e, kdb_extra_kind kind, kdb_type type, int32_t position);
+
+/* dialect_tree_operator.c */
+kdb_node *kdbi_tree_a_expr(const kdbi_expr *e, const PgQuery__Node *node);
+kdb_node *kdbi_tree_division(const kdbi_expr *e, kdb_node_kind kind, const PgQuery__Node *left,
+                             const PgQuery__Node *right);
+
+/* dialect_tree_call.c */
+kdb_node *kdbi_tree_call(const kdbi_expr *e, const PgQuery__FuncCall *call);
+kdb_node *kdbi_tree_value_function(const kdbi_expr *e, const PgQuery__SQLValueFunction *function);
+kdb_node *kdbi_tree_json(const kdbi_expr *e, kdb_sv name, PgQuery__Node *const *args, size_t nargs, int32_t position);
+
+/* dialect_single.c: sets bound->single when the statement, whose text has been written, is one. */
+void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                           const PgQuery__SelectStmt *select);
+void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                           const PgQuery__SelectStmt *select);
 
 /* dialect_title.c: what to call an expression at `location`: the text the user wrote. */
 kdb_sv kdbi_title(kdb_sv text, int32_t location, const PgQuery__Node *node, kdb_arena *arena);

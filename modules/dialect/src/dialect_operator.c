@@ -109,19 +109,28 @@ static kdb_status is_instant(const kdbi_expr *e, const PgQuery__Node *node, bool
     return KDB_OK;
 }
 
+kdb_status kdbi_instant_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_value *out,
+                             bool *out_instant)
+{
+    const char *text = literal_text(node);
+    int64_t us = 0;
+    *out_instant = false;
+    if (text == NULL || kdb_timestamp_parse(kdb_sv_cstr(text), &us, NULL) != KDB_OK) {
+        return KDB_OK;
+    }
+    *out = kdb_value_timestamp(us);
+    return is_instant(e, other, out_instant);
+}
+
 /* One side of a comparison with `other`. A time with an offset is made UTC here: the engine would drop the offset. */
 static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
 {
-    const char *text = literal_text(node);
+    kdb_value value;
     bool instant = false;
-    int64_t us = 0;
-    if (text != NULL) {
-        KDB_TRY(is_instant(e, other, &instant));
-    }
-    if (!instant || kdb_timestamp_parse(kdb_sv_cstr(text), &us, NULL) != KDB_OK) {
+    KDB_TRY(kdbi_instant_side(e, node, other, &value, &instant));
+    if (!instant) {
         return kdbi_emit_expr(e, node, out);
     }
-    const kdb_value value = kdb_value_timestamp(us);
     const kdb_sv utc = kdb_value_to_text(&value, e->b->arena);
     kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(utc));
     return KDB_OK;
@@ -285,8 +294,7 @@ static kdb_status emit_op(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
 
 /* ---- LIKE, SIMILAR TO ---- */
 
-/* The grammar's own function around a pattern, with the ESCAPE given as second argument; NULL for a plain pattern. */
-static const PgQuery__FuncCall *pattern_call(const PgQuery__Node *node, const char *function)
+const PgQuery__FuncCall *kdbi_pattern_call(const PgQuery__Node *node, const char *function)
 {
     if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_FUNC_CALL || node->func_call->n_funcname != 2) {
         return NULL;
@@ -306,7 +314,7 @@ static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     if (name == NULL) {
         return refuse(e, expr, NULL);
     }
-    const PgQuery__FuncCall *call = pattern_call(expr->rexpr, "like_escape");
+    const PgQuery__FuncCall *call = kdbi_pattern_call(expr->rexpr, "like_escape");
     const PgQuery__Node *pattern = call == NULL ? expr->rexpr : call->args[0];
     const char *text = literal_text(pattern);
     kdb_buf_append_byte(out, '(');
@@ -353,7 +361,7 @@ static kdb_sv similar_regex(kdb_arena *arena, const char *pattern, char escape)
 static kdb_status emit_similar(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
 {
     const char *name = operator_name(expr->name, expr->n_name);
-    const PgQuery__FuncCall *call = pattern_call(expr->rexpr, "similar_to_escape");
+    const PgQuery__FuncCall *call = kdbi_pattern_call(expr->rexpr, "similar_to_escape");
     const char *pattern = call == NULL ? NULL : literal_text(call->args[0]);
     const char *escape = call == NULL || call->n_args == 1 ? "\\" : literal_text(call->args[1]);
     if (name == NULL || pattern == NULL || escape == NULL || strlen(escape) > 1) {

@@ -376,6 +376,9 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
         b->bound->has_limit = select->limit_count != NULL && !is_null_const(select->limit_count);
     }
     KDB_TRY(emit_limit(b, &inner, select, out));
+    if (select == b->query->select) {
+        kdbi_single_of_select(b, &inner, &scope, select);
+    }
     *results = scope.results;
     return KDB_OK;
 }

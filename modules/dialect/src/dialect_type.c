@@ -367,3 +367,14 @@ kdb_status kdbi_emit_type(const PgQuery__TypeName *name, kdb_sv text, kdb_buf *o
     *out_type = name->n_array_bounds == 0 ? type : kdb_type_of(KDB_TYPE_NULL);
     return KDB_OK;
 }
+
+bool kdbi_engine_cast(const PgQuery__TypeName *name, kdb_sv text, kdb_type *out)
+{
+    if (name == NULL || is_word(name, "interval") || is_word(name, "timestamptz") || !kdbi_cast_type(name, out)) {
+        return false;
+    }
+    if (out->kind == KDB_TYPE_DOUBLE && written_float(name, text)) {
+        *out = kdb_type_of(KDB_TYPE_FLOAT);
+    }
+    return true;
+}

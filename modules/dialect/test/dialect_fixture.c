@@ -317,13 +317,29 @@ const char *bound(const char *sql)
     return out == NULL ? error : kdb_sv_dup_cstr(arena, out->sql);
 }
 
-static void add_pred(const kdb_bound_table *table, const kdb_pred *pred)
+static const fake_table *find_fake(const kdb_bound_table *table)
 {
-    static const char *const ops[] = { "=", "<", "<=", ">", ">=", "in" };
     const fake_table *fake = NULL;
     for (size_t i = 0; i < KDB_ARRAY_LEN(fake_tables); i++) {
         fake = strcmp(table->handle, fake_tables[i].name) == 0 ? &fake_tables[i] : fake;
     }
+    return fake;
+}
+
+static bool is_scalar(kdb_sv name)
+{
+    for (size_t i = 0; i < kdb_function_defs_count; i++) {
+        if (kdb_sv_eq(name, kdb_sv_cstr(kdb_function_defs[i].name))) {
+            return kdb_function_defs[i].kind == KDB_FUNCTION_SCALAR;
+        }
+    }
+    return false;
+}
+
+static void add_pred(const kdb_bound_table *table, const kdb_pred *pred)
+{
+    static const char *const ops[] = { "=", "<", "<=", ">", ">=", "in" };
+    const fake_table *fake = find_fake(table);
     kdb_buf_printf(&text, " %.*s %s", KDB_SV_ARG(fake->table.columns[pred->column].name), ops[pred->op]);
     for (size_t i = 0; i < pred->noperands; i++) {
         kdb_buf_append_byte(&text, ' ');
@@ -373,6 +389,132 @@ const char *facts(const char *sql)
     }
     kdb_buf_append_sv(&text, out->scan_order ? KDB_SV(" scan-order") : KDB_SV(""));
     kdb_buf_append_sv(&text, out->has_limit ? KDB_SV(" limit") : KDB_SV(""));
+    return take_text();
+}
+
+/* ---- trees ---- */
+
+static const char *const node_words[] = {
+    [KDB_NODE_AND] = "and",
+    [KDB_NODE_OR] = "or",
+    [KDB_NODE_NOT] = "not",
+    [KDB_NODE_IS_NULL] = "is-null",
+    [KDB_NODE_IS_NOT_NULL] = "is-not-null",
+    [KDB_NODE_IS_TRUE] = "is-true",
+    [KDB_NODE_IS_NOT_TRUE] = "is-not-true",
+    [KDB_NODE_IS_FALSE] = "is-false",
+    [KDB_NODE_IS_NOT_FALSE] = "is-not-false",
+    [KDB_NODE_EQ] = "=",
+    [KDB_NODE_NE] = "<>",
+    [KDB_NODE_LT] = "<",
+    [KDB_NODE_LE] = "<=",
+    [KDB_NODE_GT] = ">",
+    [KDB_NODE_GE] = ">=",
+    [KDB_NODE_DISTINCT] = "distinct",
+    [KDB_NODE_NOT_DISTINCT] = "not-distinct",
+    [KDB_NODE_IN] = "in",
+    [KDB_NODE_BETWEEN] = "between",
+    [KDB_NODE_LIKE] = "like",
+    [KDB_NODE_ILIKE] = "ilike",
+    [KDB_NODE_ADD] = "+",
+    [KDB_NODE_SUB] = "-",
+    [KDB_NODE_MUL] = "*",
+    [KDB_NODE_DIV] = "/",
+    [KDB_NODE_MOD] = "%",
+    [KDB_NODE_NEG] = "neg",
+    [KDB_NODE_CONCAT] = "||",
+    [KDB_NODE_CASE] = "case",
+    [KDB_NODE_COALESCE] = "coalesce",
+    [KDB_NODE_NULLIF] = "nullif",
+    [KDB_NODE_GREATEST] = "greatest",
+    [KDB_NODE_LEAST] = "least",
+    [KDB_NODE_CAST] = "cast",
+};
+
+/* 5:INT, 'x', true, NULL */
+static void add_literal(const kdb_value *value)
+{
+    const kdb_sv shown = kdb_value_to_text(value, arena);
+    if (value->is_null) {
+        kdb_buf_append_lit(&text, "NULL");
+    } else if (value->type.kind == KDB_TYPE_TEXT) {
+        kdb_buf_printf(&text, "'%.*s'", KDB_SV_ARG(shown));
+    } else if (value->type.kind == KDB_TYPE_BOOLEAN) {
+        kdb_buf_append_sv(&text, shown);
+    } else {
+        kdb_buf_printf(&text, "%.*s:%.*s", KDB_SV_ARG(shown), KDB_SV_ARG(kdb_type_sql_text(value->type, arena)));
+    }
+}
+
+static void add_node(const kdb_bound *of, const kdb_node *node)
+{
+    switch (node->kind) {
+    case KDB_NODE_LITERAL:
+        add_literal(&node->value);
+        return;
+    case KDB_NODE_PARAM:
+        kdb_buf_printf(&text, "$%u", node->param);
+        return;
+    case KDB_NODE_COLUMN:
+        kdb_buf_append_sv(&text, find_fake(&of->tables[0])->table.columns[node->column].name);
+        return;
+    case KDB_NODE_CALL:
+        assert_true(is_scalar(node->name));
+        kdb_buf_printf(&text, "(%.*s", KDB_SV_ARG(node->name));
+        break;
+    default:
+        kdb_buf_printf(&text, "(%s", node_words[node->kind]);
+    }
+    for (size_t i = 0; i < node->nargs; i++) {
+        kdb_buf_append_byte(&text, ' ');
+        add_node(of, node->args[i]);
+    }
+    if (node->kind == KDB_NODE_CAST) {
+        kdb_buf_printf(&text, " %.*s", KDB_SV_ARG(kdb_type_sql_text(node->type, arena)));
+    }
+    kdb_buf_append_byte(&text, ')');
+}
+
+static void add_clause(const char *word, const kdb_bound *of, const kdb_node *node)
+{
+    if (node != NULL) {
+        kdb_buf_printf(&text, " %s ", word);
+        add_node(of, node);
+    }
+}
+
+static void add_single(const kdb_bound *of, const kdb_single *single)
+{
+    if (single->count) {
+        kdb_buf_printf(&text, "[%.*s: count]", KDB_SV_ARG(single->names[0]));
+    }
+    for (size_t i = 0; i < single->ntargets; i++) {
+        kdb_buf_append_byte(&text, '[');
+        if (single->names[i].len != 0) {
+            kdb_buf_printf(&text, "%.*s: ", KDB_SV_ARG(single->names[i]));
+        }
+        add_node(of, single->targets[i]);
+        kdb_buf_append_byte(&text, ']');
+    }
+    add_clause("where", of, single->where);
+    for (size_t i = 0; i < single->norder; i++) {
+        add_clause("order", of, single->order[i].expr);
+        kdb_buf_append_sv(&text, single->order[i].descending ? KDB_SV(" desc") : KDB_SV(""));
+        kdb_buf_append_sv(&text, single->order[i].nulls_first ? KDB_SV(" nulls-first") : KDB_SV(""));
+    }
+    add_clause("limit", of, single->limit);
+    add_clause("offset", of, single->offset);
+}
+
+const char *single(const char *sql)
+{
+    const char *error = NULL;
+    const kdb_bound *out = bind(sql, &error);
+    if (out == NULL || out->single == NULL) {
+        return out == NULL ? error : "none";
+    }
+    text.len = 0;
+    add_single(out, out->single);
     return take_text();
 }
 

@@ -26,6 +26,8 @@ const char *parsed(const char *sql);
 const char *bound(const char *sql);
 /* What is told beside the engine SQL: columns, conditions, flags. */
 const char *facts(const char *sql);
+/* kdb_bound.single, its trees as (operator argument ..); "none" when there is none. */
+const char *single(const char *sql);
 
 typedef struct text_case {
     const char *sql;

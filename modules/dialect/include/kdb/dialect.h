@@ -277,9 +277,9 @@ typedef struct kdb_single {
     kdb_node *where; /* NULL: none */
     bool count;      /* the whole list is COUNT(*): no targets */
     kdb_node **targets;
-    kdb_sv *names;
+    kdb_sv *names; /* what the engine's text calls the targets, empty where nobody sees them; of a count: one */
     size_t ntargets;
-    kdb_order_key *order; /* as written; empty: see kdb_bound.scan_order */
+    kdb_order_key *order; /* as written; `_seq` where the table is ordered by it; empty: see kdb_bound.scan_order */
     size_t norder;
     kdb_node *limit; /* LITERAL or PARAM, NULL: none (LIMIT NULL, LIMIT ALL too) */
     kdb_node *offset;
