@@ -165,21 +165,27 @@ static void run_route(kdbi_call *call, const kdb_route_def *route)
 
 /* H2O takes the first of several lengths, and chunks before a length, where a proxy in front may do otherwise and see the
  * requests end elsewhere. It keeps those headers to itself; in the bytes as they came, names are in lower case already. */
+static bool says_length(const char *line, size_t len)
+{
+    static const kdb_sv names[] = { { "content-length:", 15 }, { "transfer-encoding:", 18 } };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(names); i++) {
+        if (*line == *names[i].ptr && kdb_sv_has_prefix(kdb_sv_of(line, len), names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_two_lengths(h2o_req_t *req)
 {
-    static const char *const names[] = { "\ncontent-length:", "\ntransfer-encoding:" };
     if (req->entity.base == NULL) {
         return false;
     }
-    const char *head = kdbi_conn_of(req)->sock->input->bytes;
+    const char *at = kdbi_conn_of(req)->sock->input->bytes;
+    const char *end = req->entity.base;
     size_t found = 0;
-    for (size_t i = 0; i < KDB_ARRAY_LEN(names); i++) {
-        const size_t len = strlen(names[i]);
-        const char *at = head;
-        while ((at = memmem(at, (size_t)(req->entity.base - at), names[i], len)) != NULL) {
-            found++;
-            at += len;
-        }
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL && ++at < end) {
+        found += says_length(at, (size_t)(end - at));
     }
     return found > 1;
 }

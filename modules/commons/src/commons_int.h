@@ -2,6 +2,7 @@
 #ifndef KDB_COMMONS_INT_H
 #define KDB_COMMONS_INT_H
 
+#include "kdb/json.h"
 #include "kdb/option.h"
 #include "kdb/value.h"
 
@@ -12,6 +13,9 @@ void kdbi_commons_out_of_memory(size_t size) __attribute__((noreturn, cold));
 size_t kdbi_utf8_sequence(const unsigned char *bytes, size_t len);
 /* The longest prefix of `text` that is at most `max` bytes and ends at a character boundary. */
 kdb_sv kdbi_utf8_cut(kdb_sv text, size_t max);
+
+/* Reads JSON as clients usually write it. NULL for anything else, malformed or not. */
+kdb_json *kdbi_json_read_plain(kdb_sv text, kdb_arena *arena);
 
 /* Decimal digits of `value` into `out` (20 bytes at least); returns their number. */
 size_t kdbi_format_u64(uint64_t value, char *out);

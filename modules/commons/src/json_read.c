@@ -1,6 +1,6 @@
-/* json_read.c - JSON text to a small tree in an arena. jansson parses, but one scan of our own goes first: jansson recurses
- * deeper than we allow, takes some 50 bytes of heap for each byte of "[[],[],..", and refuses integers that 64 bits do
- * not hold, which are doubles here. */
+/* json_read.c - JSON text to a small tree in an arena. What json_plain.c leaves, jansson parses, after one scan of our own:
+ * jansson recurses deeper than we allow, takes some 50 bytes of heap for each byte of "[[],[],..", and refuses integers
+ * that 64 bits do not hold, which are doubles here. */
 #include <jansson.h>
 
 #include "commons_int.h"
@@ -243,6 +243,11 @@ static kdb_status parse_scanned(kdb_sv text, kdb_arena *arena, kdb_json **out, k
 
 kdb_status kdb_json_parse(kdb_sv text, kdb_arena *arena, kdb_json **out, kdb_err *err)
 {
+    kdb_json *plain = kdbi_json_read_plain(text, arena);
+    if (plain != NULL) {
+        *out = plain;
+        return KDB_OK;
+    }
     scan s = { .text = text, .line = 1 };
     kdb_buf_init(&s.patched, 0);
     kdb_status status = scan_text(&s, err);

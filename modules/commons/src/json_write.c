@@ -202,6 +202,8 @@ void kdb_json_put_type(kdb_buf *buf, kdb_type type)
     } else if (type.kind == KDB_TYPE_EMBEDDING) {
         kdb_buf_printf(buf, "{\"%s\":%u}", name, type.dim);
     } else {
-        kdb_buf_printf(buf, "\"%s\"", name);
+        kdb_buf_append_byte(buf, '"');
+        kdb_buf_append_sv(buf, kdb_sv_cstr(name));
+        kdb_buf_append_byte(buf, '"');
     }
 }

@@ -1,4 +1,4 @@
-/* json.h - JSON in: a small tree in an arena (jansson parses). JSON out: appended to a kdb_buf. Any thread. */
+/* json.h - JSON in: a small tree in an arena (jansson parses what is not plain). JSON out: appended to a kdb_buf. Any thread. */
 #ifndef KDB_JSON_H
 #define KDB_JSON_H
 
