@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "kdb/core.h"
+#include "kdb/expr.h"
 #include "kdb/tables.h"
 
 typedef struct kdb_exec kdb_exec;
@@ -12,6 +13,7 @@ typedef struct kdbi_worker kdbi_worker;
 typedef struct kdbi_plan kdbi_plan;
 typedef struct kdbi_plan_cache kdbi_plan_cache;
 typedef struct kdbi_write kdbi_write;
+typedef struct kdbi_run kdbi_run;
 typedef struct kdbi_row_locks kdbi_row_locks;
 typedef struct kdbi_sequencer kdbi_sequencer;
 
@@ -60,6 +62,32 @@ KDB_NODISCARD kdb_status kdbi_access_check_table(kdb_role role, const kdb_table 
                                                  kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_access_check_system(kdb_role role, const kdb_system_table_def *def, kdb_err *err);
 
+/* ---- result.c: the columns of a result ---- */
+
+/* How a result column is turned from the type it is computed in into the one shown. */
+typedef enum kdbi_convert { KDBI_KEEP, KDBI_RETYPE, KDBI_WIDEN, KDBI_DECIMAL_TO_DOUBLE } kdbi_convert;
+
+typedef struct kdbi_result {
+    kdb_result_column *columns;
+    kdbi_convert *convert;
+    size_t ncolumns;
+} kdbi_result;
+
+/* Fills result->columns and convert from what computes them: `computed[i]` is column i's name and type there. Room for
+ * them is made in `arena` when there is none yet. */
+void kdbi_result_describe(const kdbi_plan *plan, const kdb_field *computed, size_t ncolumns, kdb_arena *arena,
+                          kdbi_result *result);
+
+/* A chunk as it is shown: a result's columns, some of them converted. */
+typedef struct kdbi_shown {
+    const kdbi_result *result;
+    kdb_chunk chunk;
+    void **converted; /* by column: room for KDB_CHUNK_ROWS values of 8 bytes, where there is a conversion */
+} kdbi_shown;
+void kdbi_shown_init(kdbi_shown *shown, const kdbi_result *result, kdb_arena *arena);
+/* The first `nrows` of `from`; borrowed until the next call. */
+const kdb_chunk *kdbi_shown_convert(kdbi_shown *shown, const kdb_chunk *from, size_t nrows);
+
 /* ---- plan.c, plan_cache.c: parsed and bound statements; a plan belongs to one worker unless transient ---- */
 
 /* What a scan slot reads: one of the two is set. */
@@ -70,23 +98,24 @@ typedef struct kdbi_slot {
     int32_t position; /* of its name in the statement */
 } kdbi_slot;
 
-/* How a result column is turned from the engine's type into the one shown. */
-typedef enum kdbi_convert { KDBI_KEEP, KDBI_RETYPE, KDBI_WIDEN, KDBI_DECIMAL_TO_DOUBLE } kdbi_convert;
+typedef struct kdbi_native kdbi_native;
 
-/* A statement's SELECT (a query, INSERT's select or expressions, UPDATE's or DELETE's rows) bound and prepared. */
+/* A statement's SELECT (a query, INSERT's select or expressions, UPDATE's or DELETE's rows), bound; and what has been made
+ * of it so far to run it. */
 typedef struct kdbi_bound_query {
     kdb_bound *bound;
-    kdb_engine_plan *engine_plan;
+    kdbi_native *native;          /* compiled for the parameter types of the last execution, or NULL */
+    bool native_exact;            /* and means what the engine would; else only the engine runs it */
+    kdb_engine_plan *engine_plan; /* prepared when first needed, or NULL */
     kdb_scan_table *scan_tables;
-    kdb_result_column *columns;
-    kdbi_convert *convert;
-    size_t ncolumns;
-    bool late; /* the engine knows the columns only once parameters have values: described at each execution */
+    kdbi_result result; /* of the engine */
+    bool late;          /* the engine knows the columns only once parameters have values: described at each execution */
 } kdbi_bound_query;
 
 struct kdbi_plan {
-    kdb_arena *arena; /* text, statement */
-    kdb_sv key;       /* namespace, NUL, statement text */
+    kdb_arena *arena; /* text, shape, statement */
+    kdb_sv key;       /* namespace, NUL, the shape's key or the statement text */
+    kdb_shape *shape; /* of the text it was made from; NULL: the key is the text */
     kdb_stmt *stmt;
     bool internal;  /* our own text: system tables open to every role */
     bool transient; /* owned by its execution, never cached, without engine objects */
@@ -101,43 +130,85 @@ struct kdbi_plan {
     kdbi_bound_query query;
 
     kdbi_plan *newer, *older; /* the cache's order of use */
+    kdbi_plan *next_like;     /* the next of the same key, which differs in literals that are not lifted */
 };
 
-/* The cached or a new plan for `text` under `ns`. *owned says that the caller frees it (transient). */
-KDB_NODISCARD kdb_status kdbi_plan_get(kdbi_worker *worker, kdb_sv ns, kdb_sv text, bool internal, kdbi_plan **out,
-                                       bool *owned, kdb_err *err);
+/* What plans are looked up by. */
+typedef struct kdbi_plan_text {
+    kdb_sv ns; /* of unqualified names */
+    kdb_sv text;
+    const kdb_shape *shape; /* of the text, or NULL */
+    bool internal;          /* our own text */
+} kdbi_plan_text;
+
+/* The cached or a new plan. *owned says that the caller frees it (transient). */
+KDB_NODISCARD kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_plan **out, bool *owned,
+                                       kdb_err *err);
+/* True when every literal of `shape` that the plan took as it was is the same in its own text. */
+bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape);
 void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL is fine */
 /* Makes the plan's binding valid for the present catalog and checks the rights of `principal` on every table. */
 KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal,
                                         kdb_err *err);
+/* Prepares the bound query in the worker's engine connection, if it is not yet. */
+KDB_NODISCARD kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err);
 /* Describes the result columns of a `late` query; after each of its executions has started. */
 void kdbi_plan_describe(kdbi_plan *plan);
 kdbi_plan_cache *kdbi_plan_cache_new(size_t capacity);
 void kdbi_plan_cache_free(kdbi_plan_cache *cache);
-kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key);
+/* The plan of that key that serves the shape (NULL: any). */
+kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key, const kdb_shape *shape);
 void kdbi_plan_cache_put(kdbi_plan_cache *cache, kdbi_plan *plan /* taken */);
 size_t kdbi_plan_cache_count(const kdbi_plan_cache *cache);
 
+/* ---- native.c: statements over one table, without the engine ---- */
+
+/* The plan's query compiled for these parameters' types; NULL when only the engine can run it. Kept with the plan. */
+const kdbi_native *kdbi_native_get(kdbi_plan *plan, const kdb_value *params, size_t nparams);
+void kdbi_native_free(kdbi_native *native); /* NULL is fine */
+const kdbi_result *kdbi_native_result(const kdbi_native *native);
+/* Why a query runs in the engine, in a few words for EXPLAIN; after kdbi_native_get said NULL. */
+const char *kdbi_native_refusal(const kdbi_plan *plan);
+
+typedef struct kdbi_native_run kdbi_native_run;
+/* Starts an execution. *out stays NULL when this execution has to go to the engine after all (a LIMIT that is no count,
+ * more rows to sort than memory is given to). */
+KDB_NODISCARD kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_native_run **out,
+                                           kdb_err *err);
+/* The next rows, borrowed until the next call; nrows 0 at the end. */
+KDB_NODISCARD kdb_status kdbi_native_fetch(kdbi_native_run *run, const kdb_chunk **out, kdb_err *err);
+void kdbi_native_run_free(kdbi_native_run *run); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
+
 /* ---- run.c: one execution of a bound query ---- */
 
-typedef struct kdbi_run {
+struct kdbi_run {
     kdb_core *core;
+    kdb_exec *exec;
     const kdbi_plan *plan;
     const kdb_principal *principal;
-    kdb_snapshot *snapshot;  /* owned */
-    const kdb_value *params; /* the user's, then the bound query's extras */
+    const kdbi_result *result; /* what fetch gives */
+    kdb_snapshot *snapshot;    /* owned; NULL: none was needed */
+    const kdb_value *params;   /* the user's, then the bound query's extras */
     size_t nparams;
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
     kdb_scan_source source;
-    kdb_engine_cursor *cursor; /* owned */
-} kdbi_run;
+    kdb_engine_cursor *cursor; /* owned; NULL: it runs natively */
+    kdbi_native_run *native;   /* owned */
+};
 
 /* Opens a snapshot and starts the plan's query. `run` is the caller's storage until _done. */
 KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan,
                                         const kdb_key_set *restrict_target, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err);
 void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
+/* The keys that slot `slot` has to read. */
+void kdbi_run_keys(const kdbi_run *run, size_t slot, kdb_arena *arena, kdb_key_set *out);
+/* One snapshot serves all that an execution reads. */
+const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run);
+/* KDB_CANCELLED or KDB_TIMEOUT once the statement has to stop. */
+KDB_NODISCARD kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err);
 
 /* ---- write.c: the rows one statement changes, from evaluation to publication ---- */
 
@@ -217,7 +288,10 @@ struct kdb_exec {
     kdb_stmt_kind kind; /* of the statement that runs, as all below */
     int64_t started_us;
     int64_t deadline_us;
-    int64_t now_us;       /* NOW() of the statement that runs: one value, re-evaluation included */
+    int64_t now_us; /* NOW() of the statement that runs: one value, re-evaluation included */
+    size_t shaped;  /* 1 + index of the statement that `shape` is of; 0: none yet */
+    bool has_shape;
+    kdb_shape shape;
     kdbi_plan *plan;      /* transient plan of the statement that runs */
     uint64_t affected[3]; /* INSERT, UPDATE, DELETE totals of a batch */
     kdbi_write *write;    /* of the statement that runs */
@@ -243,6 +317,8 @@ void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...) KDB_PRINTF(2, 3);
 kdb_sv kdbi_exec_text(const kdb_exec *exec);                              /* of the statement that runs */
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* empty for SHARED */
 kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written);                /* written, or the default namespace */
+/* What the statement that runs is looked up by; takes its shape on first use. */
+kdbi_plan_text kdbi_exec_plan_text(kdb_exec *exec);
 
 /* Runs one statement: *pending when it goes on elsewhere. */
 typedef kdb_status (*kdbi_stmt_run)(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
@@ -280,6 +356,8 @@ typedef struct kdbi_cells {
 } kdbi_cells;
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column);
 kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
+/* The value with its bytes and floats copied into `arena`. */
+kdb_value kdbi_value_keep(const kdb_value *value, kdb_arena *arena);
 
 /* ---- table_drop.c: with the DDL gate held ---- */
 

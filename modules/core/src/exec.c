@@ -15,6 +15,28 @@ kdb_sv kdbi_exec_text(const kdb_exec *exec)
     return exec->pieces[exec->next].text;
 }
 
+kdbi_plan_text kdbi_exec_plan_text(kdb_exec *exec)
+{
+    kdbi_plan_text text = { .ns = exec->ns, .text = kdbi_exec_text(exec) };
+    if (exec->shaped != exec->next + 1) {
+        exec->shaped = exec->next + 1;
+        exec->has_shape = kdb_dialect_shape(text.text, exec->arena, &exec->shape);
+    }
+    text.shape = exec->has_shape ? &exec->shape : NULL;
+    return text;
+}
+
+kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err)
+{
+    if (atomic_load_explicit(&exec->cancelled, memory_order_relaxed)) {
+        return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
+    }
+    if (kdb_monotonic_us() >= exec->deadline_us) {
+        return KDB_FAIL(err, KDB_TIMEOUT, "The statement took too long");
+    }
+    return KDB_OK;
+}
+
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table)
 {
     return table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : exec->request->principal.user;
@@ -173,7 +195,8 @@ static kdb_status take_plan(kdb_exec *exec, kdbi_plan **out, kdb_err *err)
         return KDB_OK;
     }
     bool owned = false;
-    KDB_TRY(kdbi_plan_get(exec->worker, exec->ns, kdbi_exec_text(exec), false, out, &owned, err));
+    const kdbi_plan_text text = kdbi_exec_plan_text(exec);
+    KDB_TRY(kdbi_plan_get(exec->worker, &text, out, &owned, err));
     exec->plan = owned ? *out : NULL;
     return KDB_OK;
 }

@@ -134,94 +134,11 @@ static kdb_status resolve(void *self, const kdb_table_name *name, bool dml_targe
     return resolve_system(r, ns, name, out, err);
 }
 
-/* ---- result columns: the reference's types and flags over the engine's ---- */
-
-static kdb_type field_type(const kdbi_slot *slot, uint32_t column, bool *key, bool *not_null)
-{
-    *key = false;
-    if (slot->def != NULL) {
-        *key = slot->def->columns[column].key;
-        *not_null = slot->def->columns[column].not_null;
-        return kdb_type_of(slot->def->columns[column].kind);
-    }
-    const kdb_schema *schema = slot->table->schema;
-    if (column >= schema->ncolumns) { /* `_seq`, `_deleted` */
-        *not_null = true;
-        return kdb_type_of(column == schema->ncolumns ? KDB_TYPE_BIGINT : KDB_TYPE_BOOLEAN);
-    }
-    for (size_t i = 0; i < slot->table->nkey; i++) {
-        *key = *key || slot->table->key[i] == column;
-    }
-    *not_null = schema->columns[column].not_null;
-    return schema->columns[column].type;
-}
-
-static kdbi_convert constant_conversion(kdb_result_column *column)
-{
-    switch (kdb_type_layout(column->type)) {
-    case KDB_LAYOUT_I16:
-    case KDB_LAYOUT_I32:
-        if (column->type.kind == KDB_TYPE_DATE) {
-            return KDBI_KEEP;
-        }
-        column->type = kdb_type_of(KDB_TYPE_BIGINT);
-        return KDBI_WIDEN;
-    case KDB_LAYOUT_I128:
-        column->type = kdb_type_of(KDB_TYPE_DOUBLE);
-        return KDBI_DECIMAL_TO_DOUBLE;
-    case KDB_LAYOUT_NONE:
-    case KDB_LAYOUT_BOOL:
-    case KDB_LAYOUT_I64:
-    case KDB_LAYOUT_F32:
-    case KDB_LAYOUT_F64:
-    case KDB_LAYOUT_BYTES:
-    case KDB_LAYOUT_UUID:
-    case KDB_LAYOUT_F32S:
-        break;
-    }
-    return KDBI_KEEP;
-}
-
-static kdbi_convert shown_column(const kdbi_plan *plan, const kdb_bound_column *from, kdb_result_column *column)
-{
-    if (from->slot < 0) {
-        return from->constant ? constant_conversion(column) : KDBI_KEEP;
-    }
-    const kdb_type type = field_type(&plan->slots[from->slot], from->column, &column->key, &column->not_null);
-    if (kdb_type_eq(type, column->type) || kdb_type_layout(type) != kdb_type_layout(column->type)) {
-        return KDBI_KEEP;
-    }
-    column->type = type; /* JSON, FILE and DATETIME, which the engine takes for text and timestamps */
-    return KDBI_RETYPE;
-}
-
-static void reserve_columns(kdbi_plan *plan)
-{
-    kdbi_bound_query *query = &plan->query;
-    const size_t ncolumns = kdb_engine_plan_ncolumns(query->engine_plan);
-    if (ncolumns > query->ncolumns || query->columns == NULL) { /* once: a statement's number of columns stays */
-        query->columns = KDB_ARENA_ARRAY(plan->bind_arena, kdb_result_column, ncolumns + 1);
-        query->convert = KDB_ARENA_ARRAY(plan->bind_arena, kdbi_convert, ncolumns + 1);
-    }
-    query->ncolumns = ncolumns;
-}
-
-void kdbi_plan_describe(kdbi_plan *plan)
-{
-    kdbi_bound_query *query = &plan->query;
-    reserve_columns(plan);
-    const bool lineage = query->bound->columns != NULL && query->bound->ncolumns == query->ncolumns;
-    for (size_t i = 0; i < query->ncolumns; i++) {
-        const kdb_engine_column *from = kdb_engine_plan_column(query->engine_plan, i);
-        query->columns[i] = (kdb_result_column){ .name = from->name, .type = from->type };
-        query->convert[i] = lineage ? shown_column(plan, &query->bound->columns[i], &query->columns[i]) : KDBI_KEEP;
-    }
-}
-
 /* ---- binding ---- */
 
 static void unbind(kdbi_plan *plan)
 {
+    kdbi_native_free(plan->query.native);
     kdb_engine_plan_free(plan->query.engine_plan);
     for (size_t i = 0; i < plan->nslots; i++) {
         kdb_table_unref(plan->slots[i].table);
@@ -278,12 +195,33 @@ static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_que
     const kdb_status status =
         kdb_dialect_bind(query, plan->stmt->nparams, &binder, plan->bind_arena, &plan->query.bound, err);
     adopt_slots(plan, &r, status == KDB_OK ? plan->query.bound : NULL);
-    KDB_TRY(status);
+    return status;
+}
+
+void kdbi_plan_describe(kdbi_plan *plan)
+{
+    kdbi_bound_query *query = &plan->query;
+    const size_t ncolumns = kdb_engine_plan_ncolumns(query->engine_plan);
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_field *computed = KDB_ARENA_ARRAY(arena, kdb_field, ncolumns);
+    for (size_t i = 0; i < ncolumns; i++) {
+        const kdb_engine_column *from = kdb_engine_plan_column(query->engine_plan, i);
+        computed[i] = (kdb_field){ from->name, from->type };
+    }
+    kdbi_result_describe(plan, computed, ncolumns, plan->bind_arena, &query->result);
+}
+
+kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err)
+{
+    kdbi_bound_query *query = &plan->query;
+    if (query->engine_plan != NULL) {
+        return KDB_OK;
+    }
     describe_scans(plan);
-    KDB_TRY(kdb_engine_prepare(worker->conn, plan->query.bound->sql, plan->query.scan_tables, plan->nslots,
-                               &plan->query.engine_plan, err));
+    KDB_TRY(kdb_engine_prepare(worker->conn, query->bound->sql, query->scan_tables, plan->nslots, &query->engine_plan,
+                               err));
     kdbi_plan_describe(plan);
-    plan->query.late = plan->query.ncolumns == 0;
+    query->late = query->result.ncolumns == 0;
     return KDB_OK;
 }
 
@@ -352,61 +290,85 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
 
 /* ---- plans ---- */
 
-/* Texts with their values written in come once each and would only push useful plans out of the cache. */
-static bool is_transient(const kdb_stmt *stmt)
+static kdb_sv plan_key(kdb_arena *arena, const kdbi_plan_text *text)
 {
-    switch (stmt->kind) {
-    case KDB_STMT_QUERY:
-    case KDB_STMT_UPDATE:
-    case KDB_STMT_DELETE:
-        return false;
-    case KDB_STMT_INSERT:
-        return stmt->as.insert.select == NULL && stmt->as.insert.exprs == NULL && stmt->nparams == 0;
-    case KDB_STMT_CREATE_NAMESPACE:
-    case KDB_STMT_DROP_NAMESPACE:
-    case KDB_STMT_USE_NAMESPACE:
-    case KDB_STMT_SHOW_NAMESPACES:
-    case KDB_STMT_CREATE_TABLE:
-    case KDB_STMT_DROP_TABLE:
-    case KDB_STMT_SHOW_TABLES:
-    case KDB_STMT_DESCRIBE_TABLE:
-    case KDB_STMT_SHOW_STATS:
-    case KDB_STMT_SHOW_STORAGES:
-    case KDB_STMT_CREATE_USER:
-    case KDB_STMT_ALTER_USER:
-    case KDB_STMT_DROP_USER:
-    case KDB_STMT_KIND_COUNT:
-        break;
+    const kdb_sv body = text->shape != NULL ? text->shape->key : text->text;
+    char *key = kdb_arena_alloc_raw(arena, text->ns.len + body.len + 1);
+    memcpy(key, text->ns.ptr, text->ns.len);
+    key[text->ns.len] = (char)((text->internal ? 1 : 0) | (text->shape != NULL ? 2 : 0)); /* names hold no such byte */
+    memcpy(key + text->ns.len + 1, body.ptr, body.len);
+    return kdb_sv_of(key, text->ns.len + body.len + 1);
+}
+
+static kdb_shape *keep_shape(const kdb_shape *shape, kdb_sv key, kdb_arena *arena)
+{
+    kdb_shape *kept = KDB_ARENA_NEW(arena, kdb_shape);
+    *kept = *shape;
+    kept->key = key;
+    kept->literals = KDB_ARENA_ARRAY(arena, kdb_shape_literal, shape->nliterals);
+    for (size_t i = 0; i < shape->nliterals; i++) {
+        kept->literals[i] = shape->literals[i];
+        if (shape->literals[i].value.type.kind == KDB_TYPE_TEXT) {
+            kept->literals[i].value.as.bytes = kdb_sv_dup(arena, shape->literals[i].value.as.bytes);
+        }
+    }
+    return kept;
+}
+
+bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape)
+{
+    const bool *in_cells = plan->stmt->lifted;
+    const bool *in_query = plan->query.bound == NULL ? NULL : plan->query.bound->lifted;
+    for (size_t i = 0; i < shape->nliterals; i++) {
+        const bool lifted = (in_cells != NULL && in_cells[i]) || (in_query != NULL && in_query[i]);
+        if (!lifted && !kdb_value_same(&plan->shape->literals[i].value, &shape->literals[i].value)) {
+            return false;
+        }
     }
     return true;
 }
 
-static kdb_sv plan_key(kdb_arena *arena, kdb_sv ns, kdb_sv text, bool internal)
+/* Rows written out in numbers and strings come once each: caching their plans would only push useful ones out. Where all of
+ * the values are lifted, the plan serves every such text. */
+static bool is_transient(const kdb_stmt *stmt, const kdb_shape *shape)
 {
-    char *key = kdb_arena_alloc_raw(arena, ns.len + text.len + 1);
-    memcpy(key, ns.ptr, ns.len);
-    key[ns.len] = internal ? 1 : 0; /* names hold neither byte */
-    memcpy(key + ns.len + 1, text.ptr, text.len);
-    return kdb_sv_of(key, ns.len + text.len + 1);
+    if ((kdb_stmt_defs[stmt->kind].flags & KDB_STMT_PLANNED) == 0) {
+        return true;
+    }
+    if (stmt->kind != KDB_STMT_INSERT || stmt->as.insert.select != NULL || stmt->as.insert.exprs != NULL ||
+        stmt->nparams != 0) {
+        return false;
+    }
+    for (size_t i = 0; shape != NULL && i < shape->nliterals; i++) {
+        if (stmt->lifted == NULL || !stmt->lifted[i]) {
+            return true;
+        }
+    }
+    return shape == NULL;
 }
 
-kdb_status kdbi_plan_get(kdbi_worker *worker, kdb_sv ns, kdb_sv text, bool internal, kdbi_plan **out, bool *owned,
-                         kdb_err *err)
+static kdb_status plan_new(const kdbi_plan_text *text, kdbi_plan **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    const kdb_sv key = plan_key(arena, ns, text, internal);
-    kdbi_plan *plan = kdbi_plan_cache_lookup(worker->plans, key);
+    kdbi_plan *plan = KDB_ARENA_NEW(arena, kdbi_plan);
+    plan->key = plan_key(arena, text);
+    plan->ns = kdb_sv_of(plan->key.ptr, text->ns.len);
+    plan->internal = text->internal;
+    plan->shape = text->shape == NULL ? NULL : keep_shape(text->shape, plan->key, arena);
+    KDB_TRY(kdb_dialect_parse(kdb_sv_dup(arena, text->text), plan->shape, arena, &plan->stmt, err));
+    plan->transient = is_transient(plan->stmt, plan->shape);
+    plan->arena = KDB_TAKE(arena);
+    *out = plan;
+    return KDB_OK;
+}
+
+kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_plan **out, bool *owned, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdbi_plan *plan = kdbi_plan_cache_lookup(worker->plans, plan_key(arena, text), text->shape);
     *owned = false;
     if (plan == NULL) {
-        kdb_stmt *stmt = NULL;
-        KDB_TRY(kdb_dialect_parse(kdb_sv_of(key.ptr + ns.len + 1, text.len), NULL, arena, &stmt, err));
-        plan = KDB_ARENA_NEW(arena, kdbi_plan);
-        plan->arena = KDB_TAKE(arena);
-        plan->key = key;
-        plan->ns = kdb_sv_of(key.ptr, ns.len);
-        plan->stmt = stmt;
-        plan->internal = internal;
-        plan->transient = is_transient(stmt);
+        KDB_TRY(plan_new(text, &plan, err));
         *owned = plan->transient;
         if (!plan->transient) {
             kdbi_plan_cache_put(worker->plans, plan);

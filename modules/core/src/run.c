@@ -1,5 +1,5 @@
-/* run.c - one execution of a bound query: a snapshot of the store, the parameters with the values the server adds, and
- * the scans that feed the engine. Everything a scan needs of the session hangs off the run, so one prepared plan serves
+/* run.c - one execution of a bound query, natively where that is exact and in the engine else: a snapshot of the store, the
+ * parameters with the values the server adds, and the scans that feed the engine. Everything a scan needs of the session hangs off the run, so one prepared plan serves
  * every user: the user's rows are chosen here, when the scan opens. */
 #include "core_int.h"
 
@@ -26,6 +26,26 @@ static void scan_closep(scan **s)
     }
 }
 
+void kdbi_run_keys(const kdbi_run *run, size_t slot, kdb_arena *arena, kdb_key_set *out)
+{
+    if (slot == 0 && run->restrict_target != NULL) {
+        *out = *run->restrict_target;
+        return;
+    }
+    const kdb_table *table = run->plan->slots[slot].table;
+    const kdb_bound_table *from = &run->plan->query.bound->tables[slot];
+    const kdb_user_id user = table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : run->principal->user;
+    kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, arena, out);
+}
+
+const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run)
+{
+    if (run->snapshot == NULL) {
+        run->snapshot = kdb_snapshot_new(run->core->store);
+    }
+    return run->snapshot;
+}
+
 static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const size_t *projection, size_t nprojection,
                              kdb_err *err)
 {
@@ -40,12 +60,7 @@ static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const si
                            .projection = projection,
                            .nprojection = nprojection,
                            .max_readers = bound->scan_order ? 1 : run->core->scan_threads };
-    if (slot == 0 && run->restrict_target != NULL) {
-        spec.keys = *run->restrict_target;
-    } else {
-        const kdb_user_id user = table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : run->principal->user;
-        kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, s->arena, &spec.keys);
-    }
+    kdbi_run_keys(run, slot, s->arena, &spec.keys);
     return kdb_table_scan_new(&spec, &s->table, err);
 }
 
@@ -103,9 +118,9 @@ static void scan_close_local(void *self, void *opened, void *local)
     }
 }
 
-static kdb_value extra_value(const kdbi_run *run, kdb_extra_kind kind)
+static kdb_value extra_value(const kdbi_run *run, const kdb_extra *extra)
 {
-    switch (kind) {
+    switch (extra->kind) {
     case KDB_EXTRA_NOW:
         return kdb_value_timestamp(run->now_us);
     case KDB_EXTRA_CURRENT_USER:
@@ -113,7 +128,8 @@ static kdb_value extra_value(const kdbi_run *run, kdb_extra_kind kind)
     case KDB_EXTRA_CURRENT_ROLE:
         return kdb_value_text(kdb_sv_cstr(kdb_role_name(run->principal->role)));
     case KDB_EXTRA_LITERAL:
-        break;
+        KDB_ASSERT(extra->literal < run->exec->shape.nliterals);
+        return run->exec->shape.literals[extra->literal].value;
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }
@@ -126,28 +142,28 @@ static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *ar
         params[i] = request->params[i];
     }
     for (size_t i = 0; i < bound->nextras; i++) {
-        params[request->nparams + i] = extra_value(run, bound->extras[i].kind);
+        params[request->nparams + i] = extra_value(run, &bound->extras[i]);
     }
     run->params = params;
     run->nparams = request->nparams + bound->nextras;
 }
 
-kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
-                          kdb_err *err)
+static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
 {
-    *run = (kdbi_run){ .core = exec->core,
-                       .plan = plan,
-                       .principal = &exec->request->principal,
-                       .snapshot = kdb_snapshot_new(exec->core->store),
-                       .now_us = exec->now_us,
-                       .restrict_target = restrict_target };
-    run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
-    if (plan->internal) {
-        const kdb_request none = { .nparams = 0 };
-        fill_params(run, &none, exec->arena);
-    } else {
-        fill_params(run, exec->request, exec->arena);
+    const kdbi_native *native = kdbi_native_get(plan, run->params, run->nparams);
+    if (native == NULL) {
+        return KDB_OK;
     }
+    run->result = kdbi_native_result(native);
+    return kdbi_native_start(native, run, &run->native, err);
+}
+
+static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_prepare(run->exec->worker, plan, err));
+    (void)kdbi_run_snapshot(run);
+    run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
+    run->result = &plan->query.result;
     KDB_TRY(kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err));
     if (plan->query.late) {
         kdbi_plan_describe(plan);
@@ -155,13 +171,33 @@ kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const 
     return KDB_OK;
 }
 
+kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
+                          kdb_err *err)
+{
+    *run = (kdbi_run){ .core = exec->core,
+                       .exec = exec,
+                       .plan = plan,
+                       .principal = &exec->request->principal,
+                       .now_us = exec->now_us,
+                       .restrict_target = restrict_target };
+    if (plan->internal) {
+        const kdb_request none = { .nparams = 0 };
+        fill_params(run, &none, exec->arena);
+    } else {
+        fill_params(run, exec->request, exec->arena);
+    }
+    KDB_TRY(start_native(run, plan, err));
+    return run->native != NULL ? KDB_OK : start_engine(run, plan, err);
+}
+
 kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err)
 {
-    return kdb_engine_fetch(run->cursor, out, err);
+    return run->native != NULL ? kdbi_native_fetch(run->native, out, err) : kdb_engine_fetch(run->cursor, out, err);
 }
 
 void kdbi_run_done(kdbi_run *run)
 {
+    kdbi_native_run_free(run->native);
     kdb_engine_cursor_free(run->cursor);
     kdb_snapshot_free(run->snapshot);
     *run = (kdbi_run){ 0 };

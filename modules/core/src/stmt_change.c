@@ -50,23 +50,6 @@ static kdb_status map_set(setter *s, kdb_err *err)
 
 /* ---- evaluation: which rows, and what they become ---- */
 
-/* What outlives the chunk; text that coerce borrowed is copied. */
-static kdb_value keep_value(const kdb_value *value, kdb_arena *arena)
-{
-    kdb_value kept = *value;
-    if (value->is_null) {
-        return kept;
-    }
-    if (kdb_type_layout(value->type) == KDB_LAYOUT_BYTES) {
-        kept.as.bytes = kdb_sv_dup(arena, value->as.bytes);
-    } else if (kdb_type_layout(value->type) == KDB_LAYOUT_F32S) {
-        float *copy = KDB_ARENA_ARRAY(arena, float, value->type.dim);
-        memcpy(copy, value->as.f32s, value->type.dim * sizeof(*copy));
-        kept.as.f32s = copy;
-    }
-    return kept;
-}
-
 static size_t kept_bytes(const kdb_value *value)
 {
     if (value->is_null) {
@@ -99,7 +82,7 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
                             "NOT NULL constraint violation: column '%.*s' cannot be NULL (row %zu)",
                             KDB_SV_ARG(column->name), s->write->nrows + 1);
         }
-        set[i] = keep_value(&coerced, arena);
+        set[i] = kdbi_value_keep(&coerced, arena);
         KDB_TRY(kdbi_write_charge(s->write, kept_bytes(&set[i]), err));
     }
     *out = set;
@@ -239,7 +222,8 @@ static kdb_status evaluate_again(setter *s, again_list *again, kdb_err *err)
 {
     kdbi_plan *plan = NULL;
     bool owned = false;
-    KDB_TRY(kdbi_plan_get(s->exec->worker, s->exec->ns, kdbi_exec_text(s->exec), false, &plan, &owned, err));
+    const kdbi_plan_text text = kdbi_exec_plan_text(s->exec);
+    KDB_TRY(kdbi_plan_get(s->exec->worker, &text, &plan, &owned, err));
     KDB_ASSERT(!owned);
     KDB_TRY(kdbi_plan_bind(s->exec->worker, plan, &s->exec->request->principal, err));
     if (plan->target != s->write->table) {

@@ -253,7 +253,7 @@ static kdb_status make_selected(maker *m, kdbi_plan *plan, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
-    KDB_TRY(start_rows(m, plan->query.ncolumns, err)); /* now that the columns are known for sure */
+    KDB_TRY(start_rows(m, run.result->ncolumns, err)); /* now that the columns are known for sure */
     for (;;) {
         const kdb_chunk *chunk = NULL;
         KDB_TRY(kdbi_run_fetch(&run, &chunk, err));

@@ -122,7 +122,8 @@ typedef enum kdb_stmt_flag {
     KDB_STMT_READS = 1,
     KDB_STMT_WRITES = 2,
     KDB_STMT_DDL = 4,
-    KDB_STMT_HASHES = 8 /* waits for a hashing thread */
+    KDB_STMT_HASHES = 8,  /* waits for a hashing thread */
+    KDB_STMT_PLANNED = 16 /* bound, compiled, and kept for the next time */
 } kdb_stmt_flag;
 typedef struct kdb_stmt_def {
     const char *name;  /* "CREATE TABLE" */

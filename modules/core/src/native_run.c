@@ -1,0 +1,354 @@
+/* native_run.c - one execution of a natively compiled query: walks the keys, filters, computes, skips, counts or sorts, and
+ * hands out chunks. Rows are looked at one by one, so a LIMIT ends the walk and memory holds one chunk at most. */
+#include "native_int.h"
+
+enum {
+    FIRST_CHUNK_ROWS = 64,    /* most results are short */
+    TOP_ROWS_MAX = 10000,     /* rows kept sorted; more are the engine's */
+    TOP_BYTES_MAX = 64 << 20, /* and what they may take */
+    CHECK_EVERY_ROWS = 512,   /* between looks at the clock */
+    CHUNK_BYTES_MAX = 4 << 20 /* rows of this many bytes end a chunk early */
+};
+
+struct kdbi_native_run {
+    const kdbi_native *native;
+    kdbi_run *run;
+    kdb_arena *arena;   /* this, the constants, the keys */
+    kdb_arena *scratch; /* of one row's evaluation */
+    kdb_arena *rows;    /* of the chunk handed out last */
+    kdb_row_walk *walk; /* NULL: no table */
+    kdb_expr_row row;
+    const kdb_expr_consts *where;
+    const kdb_expr_consts **targets; /* by target; NULL for columns */
+    const kdb_expr_consts **sort;
+    uint64_t skip; /* rows of OFFSET still to pass over */
+    uint64_t left; /* rows LIMIT still allows */
+    size_t chunk_rows;
+    uint64_t walked;
+    bool ended;
+    kdbi_top *top;
+    size_t top_at;
+};
+
+/* ---- start ---- */
+
+static kdb_value column_of(void *walk, uint32_t column)
+{
+    return kdb_row_walk_value(walk, column);
+}
+
+/* A count of LIMIT or OFFSET; false for what is none. */
+static bool read_count(const kdbi_run *run, const kdb_node *node, uint64_t none, uint64_t *out)
+{
+    if (node == NULL) {
+        *out = none;
+        return true;
+    }
+    const kdb_value *value = node->kind == KDB_NODE_PARAM ? &run->params[node->param - 1] : &node->value;
+    if (node->kind != KDB_NODE_PARAM && node->kind != KDB_NODE_LITERAL) {
+        return false;
+    }
+    if (value->is_null) {
+        *out = none;
+        return true;
+    }
+    const bool small = value->type.kind == KDB_TYPE_INT;
+    if (!small && value->type.kind != KDB_TYPE_BIGINT) {
+        return false;
+    }
+    const int64_t count = small ? value->as.i32 : value->as.i64;
+    *out = (uint64_t)count;
+    return count >= 0;
+}
+
+static kdb_status bind_constants(kdbi_native_run *r, kdb_err *err)
+{
+    const kdbi_native *native = r->native;
+    const kdb_value *params = r->run->params;
+    if (native->where != NULL) {
+        KDB_TRY(kdb_expr_bind(native->where, params, native->nparams, r->arena, &r->where, err));
+    }
+    r->targets = KDB_ARENA_ARRAY(r->arena, const kdb_expr_consts *, native->ntargets + 1);
+    for (size_t i = 0; i < native->ntargets; i++) {
+        if (native->targets[i].expr != NULL) {
+            KDB_TRY(kdb_expr_bind(native->targets[i].expr, params, native->nparams, r->arena, &r->targets[i], err));
+        }
+    }
+    r->sort = KDB_ARENA_ARRAY(r->arena, const kdb_expr_consts *, native->nsort + 1);
+    for (size_t i = 0; i < native->nsort; i++) {
+        KDB_TRY(kdb_expr_bind(native->sort[i], params, native->nparams, r->arena, &r->sort[i], err));
+    }
+    return KDB_OK;
+}
+
+/* A single get and a walk along one iterator see one instant by themselves. */
+static bool needs_snapshot(const kdb_walk_spec *spec)
+{
+    return spec->by_seq || (spec->keys.points && spec->keys.nkeys > 1);
+}
+
+static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
+{
+    const kdbi_native *native = r->native;
+    kdbi_run *run = r->run;
+    kdb_walk_spec spec = { .store = run->core->store,
+                           .table = native->table,
+                           .by_seq = native->order == KDBI_ORDER_SEQ_UP || native->order == KDBI_ORDER_SEQ_DOWN,
+                           .descending = native->order == KDBI_ORDER_KEY_DOWN || native->order == KDBI_ORDER_SEQ_DOWN,
+                           .sees_deleted = native->sees_deleted,
+                           .whole = r->left == UINT64_MAX || r->top != NULL,
+                           .now_ms = run->now_us / 1000 };
+    if (spec.by_seq) {
+        spec.user = kdbi_exec_user(run->exec, native->table);
+    } else {
+        kdbi_run_keys(run, 0, r->arena, &spec.keys);
+    }
+    if (needs_snapshot(&spec)) {
+        spec.snapshot = kdbi_run_snapshot(run);
+    }
+    r->chunk_rows = FIRST_CHUNK_ROWS;
+    KDB_TRY(kdb_row_walk_new(&spec, r->arena, &r->walk, err));
+    r->row = (kdb_expr_row){ r->walk, column_of };
+    return KDB_OK;
+}
+
+/* False: the engine has to run it. */
+static bool plan_counts(kdbi_native_run *r)
+{
+    if (!read_count(r->run, r->native->limit, UINT64_MAX, &r->left) ||
+        !read_count(r->run, r->native->offset, 0, &r->skip)) {
+        return false;
+    }
+    if (r->native->order != KDBI_ORDER_SORT) {
+        return true;
+    }
+    if (r->left > TOP_ROWS_MAX || r->skip > TOP_ROWS_MAX - r->left) {
+        return false;
+    }
+    r->top = kdbi_top_new(r->native, (size_t)(r->left + r->skip));
+    return true;
+}
+
+static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err);
+
+kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_native_run **out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdbi_native_run_freep) kdbi_native_run *r = KDB_ARENA_NEW(arena, kdbi_native_run);
+    r->arena = KDB_TAKE(arena);
+    r->native = native;
+    r->run = run;
+    r->scratch = kdb_arena_new(0);
+    r->rows = kdb_arena_new(0);
+    if (!plan_counts(r)) {
+        return KDB_OK;
+    }
+    KDB_TRY(bind_constants(r, err));
+    if (native->table != NULL) {
+        KDB_TRY(open_walk(r, err));
+    }
+    bool too_large = false;
+    if (r->top != NULL) {
+        KDB_TRY(fill_top(r, &too_large, err));
+    }
+    *out = too_large ? NULL : KDB_TAKE(r);
+    return KDB_OK;
+}
+
+void kdbi_native_run_free(kdbi_native_run *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    kdbi_top_free(r->top);
+    kdb_row_walk_done(r->walk);
+    kdb_arena_free(r->scratch);
+    kdb_arena_free(r->rows);
+    kdb_arena_free(r->arena);
+}
+
+/* ---- rows ---- */
+
+/* Moves to the next row that meets the WHERE. */
+static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
+{
+    for (;;) {
+        if (++r->walked % CHECK_EVERY_ROWS == 0) {
+            KDB_TRY(kdbi_exec_check_running(r->run->exec, err));
+        }
+        if (r->walk != NULL) {
+            KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
+        } else {
+            *out_more = r->walked == 1; /* no FROM: one row */
+        }
+        kdb_arena_reset(r->scratch);
+        bool match = true;
+        if (*out_more && r->native->where != NULL) {
+            KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->scratch, &match, err));
+        }
+        if (match) {
+            return KDB_OK;
+        }
+    }
+}
+
+static kdb_status target_value(kdbi_native_run *r, size_t index, kdb_value *out, kdb_err *err)
+{
+    const kdbi_native_target *target = &r->native->targets[index];
+    if (target->expr == NULL) {
+        *out = kdb_row_walk_value(r->walk, (uint32_t)target->field);
+        return KDB_OK;
+    }
+    return kdb_expr_eval(target->expr, r->targets[index], &r->row, r->scratch, out, err);
+}
+
+static size_t value_bytes(const kdb_value *value)
+{
+    return !value->is_null && kdb_type_layout(value->type) == KDB_LAYOUT_BYTES ? value->as.bytes.len : 0;
+}
+
+static kdb_chunk *new_chunk(kdbi_native_run *r, size_t rows)
+{
+    kdb_arena_reset(r->rows);
+    kdb_type *types = KDB_ARENA_ARRAY(r->rows, kdb_type, r->native->ntargets + 1);
+    for (size_t i = 0; i < r->native->ntargets; i++) {
+        types[i] = r->native->targets[i].type;
+    }
+    return kdb_chunk_new_sized(r->rows, types, r->native->ntargets, rows);
+}
+
+/* ---- COUNT(*) ---- */
+
+static kdb_status count_rows(kdbi_native_run *r, kdb_chunk *chunk, kdb_err *err)
+{
+    int64_t count = 0;
+    for (bool more = true;; count++) {
+        KDB_TRY(next_match(r, &more, err));
+        if (!more) {
+            break;
+        }
+    }
+    r->ended = true;
+    if (r->skip == 0 && r->left > 0) {
+        const kdb_value value = kdb_value_bigint(count);
+        kdb_vec_put(&chunk->cols[0], chunk->nrows++, &value);
+    }
+    return KDB_OK;
+}
+
+/* ---- sorted rows ---- */
+
+static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cells, kdb_err *err)
+{
+    for (size_t i = 0; i < r->native->nsort; i++) {
+        KDB_TRY(kdb_expr_eval(r->native->sort[i], r->sort[i], &r->row, r->scratch, &sort[i], err));
+    }
+    /* What the row shows is computed for all rows, as errors in it are the statement's whatever its place. */
+    for (size_t i = 0; i < r->native->ntargets; i++) {
+        if (r->native->targets[i].expr != NULL) {
+            KDB_TRY(target_value(r, i, &cells[i], err));
+        }
+    }
+    if (!kdbi_top_wants(r->top, sort)) {
+        return KDB_OK;
+    }
+    for (size_t i = 0; i < r->native->ntargets; i++) {
+        if (r->native->targets[i].expr == NULL) {
+            KDB_TRY(target_value(r, i, &cells[i], err));
+        }
+    }
+    kdbi_top_put(r->top, sort, cells);
+    return KDB_OK;
+}
+
+static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err)
+{
+    kdb_value *sort = KDB_ARENA_ARRAY(r->arena, kdb_value, r->native->nsort + 1);
+    kdb_value *cells = KDB_ARENA_ARRAY(r->arena, kdb_value, r->native->ntargets + 1);
+    for (bool more = true;;) {
+        KDB_TRY(next_match(r, &more, err));
+        if (!more) {
+            break;
+        }
+        KDB_TRY(offer_row(r, sort, cells, err));
+        if (kdbi_top_bytes(r->top) > TOP_BYTES_MAX) {
+            *out_too_large = true;
+            return KDB_OK;
+        }
+    }
+    kdbi_top_finish(r->top);
+    r->top_at = (size_t)r->skip;
+    return KDB_OK;
+}
+
+static void put_sorted(kdbi_native_run *r, kdb_chunk *chunk, size_t rows)
+{
+    while (chunk->nrows < rows) {
+        const kdb_value *cells = kdbi_top_row(r->top, r->top_at);
+        if (cells == NULL) {
+            r->ended = true;
+            return;
+        }
+        for (size_t i = 0; i < r->native->ntargets; i++) {
+            kdb_vec_put(&chunk->cols[i], chunk->nrows, &cells[i]);
+        }
+        chunk->nrows++;
+        r->top_at++;
+    }
+}
+
+/* ---- rows as they come ---- */
+
+static kdb_status put_row(kdbi_native_run *r, kdb_chunk *chunk, size_t *bytes, kdb_err *err)
+{
+    for (size_t i = 0; i < r->native->ntargets; i++) {
+        kdb_value value;
+        KDB_TRY(target_value(r, i, &value, err));
+        kdb_vec_put(&chunk->cols[i], chunk->nrows, &value);
+        *bytes += value_bytes(&value);
+    }
+    chunk->nrows++;
+    return KDB_OK;
+}
+
+static kdb_status put_rows(kdbi_native_run *r, kdb_chunk *chunk, size_t rows, kdb_err *err)
+{
+    size_t bytes = 0;
+    while (chunk->nrows < rows && bytes < CHUNK_BYTES_MAX) {
+        bool more = r->left > 0;
+        if (more) {
+            KDB_TRY(next_match(r, &more, err));
+        }
+        if (!more) {
+            r->ended = true;
+            return KDB_OK;
+        }
+        if (r->skip > 0) {
+            r->skip--;
+            continue;
+        }
+        KDB_TRY(put_row(r, chunk, &bytes, err));
+        r->left--;
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_native_fetch(kdbi_native_run *r, const kdb_chunk **out, kdb_err *err)
+{
+    size_t rows = r->native->count || r->native->table == NULL ? 1 : r->chunk_rows;
+    rows = r->left < rows && r->left > 0 ? (size_t)r->left : rows;
+    kdb_chunk *chunk = new_chunk(r, rows);
+    *out = chunk;
+    r->chunk_rows = r->chunk_rows * 4 < KDB_CHUNK_ROWS ? r->chunk_rows * 4 : KDB_CHUNK_ROWS;
+    if (r->ended) {
+        return KDB_OK;
+    }
+    if (r->native->count) {
+        return count_rows(r, chunk, err);
+    }
+    if (r->top != NULL) {
+        put_sorted(r, chunk, rows);
+        return KDB_OK;
+    }
+    return put_rows(r, chunk, rows, err);
+}

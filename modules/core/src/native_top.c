@@ -1,0 +1,163 @@
+/* native_top.c - the first rows of a sorted result: a heap whose root is the last of them, so that most rows are turned away
+ * by one comparison. Values are copied; the arena they lie in is made anew when rows that lost their place fill it. */
+#include <stdlib.h>
+
+#include "native_int.h"
+
+enum { WASTE_MIN_BYTES = 1 << 20 };
+
+typedef struct entry {
+    kdb_value *sort;
+    kdb_value *cells;
+} entry;
+
+struct kdbi_top {
+    const kdbi_native *native;
+    kdb_arena *arena;  /* values of the entries, dead ones too */
+    size_t live_bytes; /* of the arena after it was last made anew */
+    entry *entries;
+    size_t count, capacity, allocated;
+};
+
+/* Where `a` stands against `b` in the result: < 0 before it. */
+static int compare_keys(const kdbi_native *native, const kdb_value *a, const kdb_value *b)
+{
+    for (size_t i = 0; i < native->nsort; i++) {
+        if (a[i].is_null || b[i].is_null) {
+            if (a[i].is_null && b[i].is_null) {
+                continue;
+            }
+            return a[i].is_null == native->sort_nulls_first[i] ? -1 : 1;
+        }
+        const int order = kdb_expr_compare(&a[i], &b[i]);
+        if (order != 0) {
+            return native->sort_down[i] ? -order : order;
+        }
+    }
+    return 0;
+}
+
+kdbi_top *kdbi_top_new(const kdbi_native *native, size_t capacity)
+{
+    kdbi_top *top = KDB_NEW(kdbi_top);
+    top->native = native;
+    top->capacity = capacity;
+    top->arena = kdb_arena_new(0);
+    return top;
+}
+
+void kdbi_top_free(kdbi_top *top)
+{
+    if (top == NULL) {
+        return;
+    }
+    kdb_free(top->entries);
+    kdb_arena_free(top->arena);
+    kdb_free(top);
+}
+
+size_t kdbi_top_bytes(const kdbi_top *top)
+{
+    return kdb_arena_used(top->arena);
+}
+
+bool kdbi_top_wants(const kdbi_top *top, const kdb_value *sort)
+{
+    return top->count < top->capacity || (top->count > 0 && compare_keys(top->native, sort, top->entries[0].sort) < 0);
+}
+
+static kdb_value *copy_values(kdb_arena *arena, const kdb_value *values, size_t count)
+{
+    kdb_value *copy = KDB_ARENA_ARRAY(arena, kdb_value, count);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = kdbi_value_keep(&values[i], arena);
+    }
+    return copy;
+}
+
+static entry copy_entry(const kdbi_top *top, kdb_arena *arena, const kdb_value *sort, const kdb_value *cells)
+{
+    return (entry){ copy_values(arena, sort, top->native->nsort), copy_values(arena, cells, top->native->ntargets) };
+}
+
+/* Copies what is alive into a new arena when most of the old one is not. */
+static void sweep(kdbi_top *top)
+{
+    const size_t used = kdb_arena_used(top->arena);
+    if (used < WASTE_MIN_BYTES || used < 4 * top->live_bytes) {
+        return;
+    }
+    kdb_arena *fresh = kdb_arena_new(0);
+    for (size_t i = 0; i < top->count; i++) {
+        top->entries[i] = copy_entry(top, fresh, top->entries[i].sort, top->entries[i].cells);
+    }
+    kdb_arena_free(top->arena);
+    top->arena = fresh;
+    top->live_bytes = kdb_arena_used(fresh);
+}
+
+static bool is_after(const kdbi_top *top, const entry *a, const entry *b)
+{
+    return compare_keys(top->native, a->sort, b->sort) > 0;
+}
+
+static void swap(entry *a, entry *b)
+{
+    const entry kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void rise(kdbi_top *top, size_t at)
+{
+    while (at > 0 && is_after(top, &top->entries[at], &top->entries[(at - 1) / 2])) {
+        swap(&top->entries[at], &top->entries[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+}
+
+/* Among the first `count` entries. */
+static void sink(kdbi_top *top, size_t at, size_t count)
+{
+    for (;;) {
+        size_t last = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++) {
+            last = is_after(top, &top->entries[child], &top->entries[last]) ? child : last;
+        }
+        if (last == at) {
+            return;
+        }
+        swap(&top->entries[at], &top->entries[last]);
+        at = last;
+    }
+}
+
+void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells)
+{
+    if (top->count == top->capacity) {
+        sweep(top);
+        top->entries[0] = copy_entry(top, top->arena, sort, cells);
+        sink(top, 0, top->count);
+        return;
+    }
+    if (top->count == top->allocated) {
+        top->allocated = top->allocated == 0 ? 32 : top->allocated * 2;
+        top->entries = kdb_realloc(top->entries, top->allocated * sizeof(entry));
+    }
+    top->entries[top->count] = copy_entry(top, top->arena, sort, cells);
+    rise(top, top->count++);
+}
+
+/* Heap sort: the root is the last of what is not in place yet. */
+void kdbi_top_finish(kdbi_top *top)
+{
+    for (size_t left = top->count; left > 1; left--) {
+        swap(&top->entries[0], &top->entries[left - 1]);
+        sink(top, 0, left - 1);
+    }
+}
+
+const kdb_value *kdbi_top_row(const kdbi_top *top, size_t index)
+{
+    return index < top->count ? top->entries[index].cells : NULL;
+}
