@@ -1,6 +1,7 @@
 /* table_reader.c - one thread's part of a scan: walks the parts it takes, drops rows that the statement must not see,
  * and decodes the projected columns of the rest straight into the chunk. A row's bytes are borrowed from the iterator
- * and checked whole before any of them is used, so a damaged row is an error and never a wild read. */
+ * and checked whole before any of them is used, so a damaged row is an error and never a wild read. A transaction's own
+ * rows are merged in by key, part by part. */
 #include "tables_int.h"
 
 /* Keys looked up by one call: enough to be worth a call, few enough that large rows stay within the arena's first
@@ -11,13 +12,15 @@ enum { HEAD_CHUNKS = 8 };
 
 struct kdb_table_reader {
     kdb_table_scan *scan;
-    kdb_arena *arena;         /* plans; lives as long as the reader */
-    kdb_arena *scratch;       /* rows looked up and converted cells: reset by each call of next */
-    kdbi_reader_plan **plans; /* by schema version - 1; NULL until such a row comes by */
-    kdb_iter *iter;           /* of the part being walked */
-    size_t head_chunks;       /* of the range's head, read so far; 0: reads parts */
-    bool has_points;          /* took the points of the scan */
-    size_t point;             /* the next key of it */
+    kdb_arena *arena;           /* plans; lives as long as the reader */
+    kdb_arena *scratch;         /* rows looked up and converted cells: reset by each call of next */
+    kdbi_reader_plan **plans;   /* by schema version - 1; NULL until such a row comes by */
+    kdb_iter *iter;             /* of the part being walked */
+    const kdb_overlay_row *own; /* the overlay's next row of that part */
+    kdb_sv part_end;            /* of that part; empty: the partition's */
+    size_t head_chunks;         /* of the range's head, read so far; 0: reads parts */
+    bool has_points;            /* took the points of the scan */
+    size_t point;               /* the next key of it */
 };
 
 kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err)
@@ -92,11 +95,45 @@ static bool take_start(kdb_table_scan *scan)
 
 /* ---- ranges ---- */
 
+static void set_own(kdb_table_reader *reader, const kdb_overlay_row *own)
+{
+    const bool inside = own != NULL && (reader->part_end.len == 0 || kdb_sv_cmp(own->key, reader->part_end) < 0);
+    reader->own = inside ? own : NULL;
+}
+
+static bool part_is_through(const kdb_table_reader *reader)
+{
+    return !kdb_iter_valid(reader->iter) && reader->own == NULL;
+}
+
+/* True when the overlay's row comes next; what it replaces is passed over. */
+static bool own_is_next(kdb_table_reader *reader)
+{
+    if (reader->own == NULL || !kdb_iter_valid(reader->iter)) {
+        return reader->own != NULL;
+    }
+    const int order = kdb_sv_cmp(reader->own->key, kdb_iter_key(reader->iter));
+    if (order == 0) {
+        kdb_iter_next(reader->iter);
+    }
+    return order <= 0;
+}
+
+/* The key that comes next in a part that is not through. */
+static kdb_sv next_key(kdb_table_reader *reader)
+{
+    return own_is_next(reader) ? reader->own->key : kdb_iter_key(reader->iter);
+}
+
 static void open_range(kdb_table_reader *reader, kdb_sv from, kdb_sv to)
 {
     const kdb_table_scan *scan = reader->scan;
     const kdb_iter_range range = { .from = from, .to = to, .scan = true };
     reader->iter = kdb_iter_new(scan->spec.store, scan->spec.snapshot, scan->partition, range);
+    if (scan->spec.overlay != NULL) {
+        reader->part_end = to;
+        set_own(reader, kdb_overlay_from(scan->spec.overlay, from));
+    }
 }
 
 /* Opens the head of the range, or the next part; false when there is none. */
@@ -123,13 +160,14 @@ static bool open_part(kdb_table_reader *reader)
 static void share_rest(kdb_table_reader *reader)
 {
     if (reader->head_chunks == 0 || reader->scan->spec.max_readers < 2 || reader->head_chunks++ < HEAD_CHUNKS ||
-        !kdb_iter_valid(reader->iter)) {
+        part_is_through(reader)) {
         return;
     }
     reader->head_chunks = 0;
-    kdbi_scan_split(reader->scan, kdb_iter_key(reader->iter));
+    kdbi_scan_split(reader->scan, next_key(reader));
     kdb_iter_free(reader->iter);
     reader->iter = NULL;
+    reader->own = NULL;
 }
 
 /* Ends a part that is through: the read error, if that is why. */
@@ -145,6 +183,29 @@ static kdb_status close_part(kdb_table_reader *reader, kdb_err *err)
     return status;
 }
 
+static kdb_status fill_from_store(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    for (; chunk->nrows < KDB_CHUNK_ROWS && kdb_iter_valid(reader->iter); kdb_iter_next(reader->iter)) {
+        KDB_TRY(take_row(reader, kdb_iter_key(reader->iter), kdb_iter_value(reader->iter), chunk, err));
+    }
+    return KDB_OK;
+}
+
+/* Rows of the store and of the overlay, by key. */
+static kdb_status fill_merged(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    while (chunk->nrows < KDB_CHUNK_ROWS && !part_is_through(reader)) {
+        if (own_is_next(reader)) {
+            KDB_TRY(take_row(reader, reader->own->key, reader->own->row, chunk, err));
+            set_own(reader, kdb_overlay_next(reader->own));
+        } else {
+            KDB_TRY(take_row(reader, kdb_iter_key(reader->iter), kdb_iter_value(reader->iter), chunk, err));
+            kdb_iter_next(reader->iter);
+        }
+    }
+    return KDB_OK;
+}
+
 static kdb_status fill_from_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
     share_rest(reader);
@@ -152,10 +213,8 @@ static kdb_status fill_from_range(kdb_table_reader *reader, kdb_chunk *chunk, kd
         if (reader->iter == NULL && !open_part(reader)) {
             return KDB_OK;
         }
-        for (; chunk->nrows < KDB_CHUNK_ROWS && kdb_iter_valid(reader->iter); kdb_iter_next(reader->iter)) {
-            KDB_TRY(take_row(reader, kdb_iter_key(reader->iter), kdb_iter_value(reader->iter), chunk, err));
-        }
-        if (!kdb_iter_valid(reader->iter)) {
+        KDB_TRY(reader->own == NULL ? fill_from_store(reader, chunk, err) : fill_merged(reader, chunk, err));
+        if (part_is_through(reader)) {
             KDB_TRY(close_part(reader, err));
         }
     }
@@ -177,7 +236,10 @@ static kdb_status fill_from_batch(kdb_table_reader *reader, kdb_chunk *chunk, kd
     KDB_TRY(kdb_store_multi_get(spec->store, spec->snapshot, reader->scan->partition, keys, count, reader->scratch,
                                 found, rows, err));
     for (size_t i = 0; i < count; i++) {
-        if (found[i]) {
+        const kdb_overlay_row *own = spec->overlay == NULL ? NULL : kdb_overlay_find(spec->overlay, keys[i]);
+        if (own != NULL) {
+            KDB_TRY(take_row(reader, keys[i], own->row, chunk, err));
+        } else if (found[i]) {
             KDB_TRY(take_row(reader, keys[i], rows[i], chunk, err));
         }
     }
@@ -211,7 +273,7 @@ static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, k
     if (!reader->has_points) {
         return KDB_OK;
     }
-    if (reader->scan->spec.keys.nkeys == 1 && reader->point == 0) {
+    if (reader->scan->spec.keys.nkeys == 1 && reader->point == 0 && reader->scan->spec.overlay == NULL) {
         return fill_from_key(reader, chunk, err);
     }
     while (chunk->nrows < KDB_CHUNK_ROWS && reader->point < reader->scan->spec.keys.nkeys) {

@@ -37,6 +37,7 @@ typedef struct world {
     kdb_table *table;
     written_row *rows; /* ascending by key */
     size_t nrows;
+    kdb_overlay *overlay; /* part of the rows, when a test lays one */
 } world;
 
 static int compare_rows(const void *a, const void *b)
@@ -107,9 +108,12 @@ static kdb_chunk *new_chunk(const kdb_table *table, const size_t *projection, si
 
 static kdb_scan_spec spec_of(const world *w, const size_t *projection, size_t nprojection)
 {
-    return (kdb_scan_spec){
-        .store = w->store, .table = w->table, .projection = projection, .nprojection = nprojection, .max_readers = 1
-    };
+    return (kdb_scan_spec){ .store = w->store,
+                            .table = w->table,
+                            .overlay = w->overlay,
+                            .projection = projection,
+                            .nprojection = nprojection,
+                            .max_readers = 1 };
 }
 
 /* The rows that a scan should give, in order. */
@@ -419,6 +423,90 @@ static void several_readers_give_each_row_once(void **state)
     assert_int_equal(assert_parallel(w, &spec), 1);
 }
 
+/* ---- overlays ---- */
+
+/* Puts the row where the overlay is, and something else, or nothing, where the store is. */
+static void move_to_overlay(world *w, written_row *row, fixture_random *random, kdb_batch *batch)
+{
+    kdb_overlay_row *own = kdb_overlay_add(w->overlay, row->key);
+    written_row older = *row;
+    older.values[2] = kdb_value_double(-1);
+    older.seq = 0;
+    older.deleted = fixture_below(random, 4) == 0;
+    switch (fixture_below(random, 4)) {
+    case 0: /* undone: the store's row counts */
+        return;
+    case 1: /* not in the store */
+        kdb_batch_delete(batch, kdb_table_partition(w->table), row->key);
+        break;
+    case 2:
+        row->deleted = true;
+        write_row(w, &older, batch);
+        break;
+    default:
+        write_row(w, &older, batch);
+        break;
+    }
+    assert_int_equal(kdb_row_encode(w->table, row->values, row->seq, row->deleted, w->arena, &own->row, NULL), KDB_OK);
+}
+
+/* Every `one_in`th row or so. */
+static void lay_overlay(world *w, uint64_t one_in)
+{
+    fixture_random random = { 34 };
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    w->overlay = kdb_overlay_new(w->arena);
+    for (size_t i = 0; i < w->nrows; i++) {
+        if (fixture_below(&random, one_in) == 0) {
+            move_to_overlay(w, &w->rows[i], &random, batch);
+        }
+    }
+    fixture_commit(w->store, batch);
+}
+
+static void overlay_rows_replace_hide_and_join(void **state)
+{
+    (void)state;
+    static const size_t projection[] = { 1, 2, SEQ, DELETED, KEY, 7, 0 };
+    static const uint64_t shares[] = { 1, 3, 100 };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(shares); i++) {
+        KDB_CLEANUP(world_freep) world *w = world_new(NROWS, NUSERS);
+        lay_overlay(w, shares[i]);
+        kdb_scan_spec spec = spec_of(w, projection, KDB_ARRAY_LEN(projection));
+        for (size_t u = 0; u <= NUSERS; u++) {
+            assert_scan(w, &spec); /* first the whole table, then one user's part after the other */
+            spec.sees_deleted = !spec.sees_deleted;
+            kdb_row_user_range(w->table, (kdb_user_id){ user_ids[u % NUSERS] }, w->arena, &spec.keys.from,
+                               &spec.keys.to);
+        }
+        kdb_sv *keys = KDB_ARENA_ARRAY(w->arena, kdb_sv, NROWS);
+        for (size_t k = 0; k < NROWS; k++) {
+            keys[k] = w->rows[k].key;
+        }
+        for (size_t n = 1; n <= NROWS; n += 1 + n * 2) {
+            spec.keys = (kdb_key_set){ .points = true, .keys = keys + (NROWS - n) / 2, .nkeys = n };
+            assert_scan(w, &spec);
+        }
+    }
+}
+
+static void several_readers_merge_the_overlay_once(void **state)
+{
+    (void)state;
+    static const size_t projection[] = { SEQ };
+    static const uint64_t shares[] = { 1, 4 };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(shares); i++) {
+        KDB_CLEANUP(world_freep) world *w = world_new(MANY_ROWS, 1);
+        lay_overlay(w, shares[i]);
+        kdb_scan_spec spec = spec_of(w, projection, 1);
+        spec.max_readers = READERS;
+        assert_int_equal(assert_parallel(w, &spec), READERS);
+        spec.sees_deleted = true;
+        kdb_row_user_range(w->table, (kdb_user_id){ user_ids[0] }, w->arena, &spec.keys.from, &spec.keys.to);
+        assert_int_equal(assert_parallel(w, &spec), READERS);
+    }
+}
+
 /* ---- counting ---- */
 
 static void an_empty_projection_counts(void **state)
@@ -644,6 +732,8 @@ int main(void)
         cmocka_unit_test(the_seq_index_orders_a_walk),
         cmocka_unit_test(a_scan_reads_its_snapshot),
         cmocka_unit_test(several_readers_give_each_row_once),
+        cmocka_unit_test(overlay_rows_replace_hide_and_join),
+        cmocka_unit_test(several_readers_merge_the_overlay_once),
         cmocka_unit_test(an_empty_projection_counts),
         cmocka_unit_test(expired_stream_rows_are_not_seen),
         cmocka_unit_test(the_seq_index_follows_the_row),

@@ -105,12 +105,38 @@ typedef struct kdb_key_set {
 void kdb_table_key_set(const kdb_table *table, kdb_user_id user, const kdb_pred *preds, size_t npreds,
                        const kdb_value *params, size_t nparams, kdb_arena *arena, kdb_key_set *out);
 
+/* ---- overlays: a transaction's own rows of one table, laid over what its snapshot holds ----
+ * Ordered by key. One thread changes an overlay; while nobody does, any number may read it. */
+
+typedef struct kdb_overlay kdb_overlay;
+/* One key the transaction has written. */
+typedef struct kdb_overlay_row {
+    kdb_sv key;
+    kdb_sv row; /* the bytes that count now, a tombstone included; empty: nothing any more, readers pass it over */
+    uint64_t base_seq; /* `_seq` of the committed version under it; 0: none */
+    bool base_live;    /* that version is a row, not a tombstone */
+    bool fresh;        /* the server made the key: nobody else can have written it */
+} kdb_overlay_row;
+
+kdb_overlay *kdb_overlay_new(kdb_arena *arena);
+/* The key's row, added without bytes when the transaction has not written it before: the caller then says what is under
+ * it. */
+kdb_overlay_row *kdb_overlay_add(kdb_overlay *overlay, kdb_sv key);
+/* As readers see it: NULL when the transaction leaves the key as it was. What comes back may be a tombstone. */
+const kdb_overlay_row *kdb_overlay_find(const kdb_overlay *overlay, kdb_sv key);
+/* Walks either way; each returns NULL at the end and passes over rows without bytes. An empty `key`: the first row of
+ * all, and the last. */
+const kdb_overlay_row *kdb_overlay_from(const kdb_overlay *overlay, kdb_sv key);   /* at `key` or after it */
+const kdb_overlay_row *kdb_overlay_before(const kdb_overlay *overlay, kdb_sv key); /* by descent: not free */
+const kdb_overlay_row *kdb_overlay_next(const kdb_overlay_row *row);
+
 typedef struct kdb_table_scan kdb_table_scan;
 typedef struct kdb_table_reader kdb_table_reader; /* one thread's part of a scan */
 typedef struct kdb_scan_spec {
     kdb_store *store;
     const kdb_table *table; /* borrowed until the scan is freed, as all below */
     const kdb_snapshot *snapshot;
+    const kdb_overlay *overlay; /* its rows replace and hide the snapshot's; NULL: none */
     kdb_key_set keys;
     bool sees_deleted;
     int64_t now_ms;           /* STREAM: rows older than the TTL are not seen */
