@@ -3,6 +3,8 @@
  * an engine that wants columns by the thousand, a walk serves statements that want few rows and may stop early. */
 #include "tables_int.h"
 
+#include <stdlib.h>
+
 /* Keys looked up by one call, when there are many. */
 enum { WALK_BATCH = 64 };
 
@@ -22,7 +24,10 @@ struct kdb_row_walk {
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
     bool *batch_found;
     size_t batch_at, batch_len;
-    kdb_sv user_part; /* by_seq: what the row keys begin with */
+    kdb_sv user_part;                   /* by_seq: what the row keys begin with */
+    const kdb_overlay_row *own;         /* the overlay's next row */
+    const kdb_overlay_row **own_by_seq; /* by_seq: the overlay's rows in the order of the walk, ended by NULL */
+    bool at_own;                        /* the walk is at an overlay's row */
     kdb_status failed;
     kdb_err failure;
     /* the row the walk is at */
@@ -128,6 +133,18 @@ static kdb_status look_up_one(kdb_row_walk *walk, kdb_err *err)
     return status == KDB_NOT_FOUND ? KDB_OK : status;
 }
 
+/* The overlay's rows take the place of those looked up. */
+static void prefer_own(kdb_row_walk *walk, size_t count)
+{
+    for (size_t i = 0; walk->spec.overlay != NULL && i < count; i++) {
+        const kdb_overlay_row *own = kdb_overlay_find(walk->spec.overlay, walk->batch_keys[i]);
+        if (own != NULL) {
+            walk->batch_found[i] = true;
+            walk->batch_rows[i] = own->row;
+        }
+    }
+}
+
 static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
 {
     const size_t left = walk->spec.keys.nkeys - walk->point;
@@ -147,6 +164,7 @@ static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
         KDB_TRY(kdb_store_multi_get(walk->spec.store, walk->spec.snapshot, walk->partition, walk->batch_keys, count,
                                     walk->scratch, walk->batch_found, walk->batch_rows, err));
     }
+    prefer_own(walk, count);
     walk->point += count;
     walk->batch_at = 0;
     walk->batch_len = count;
@@ -211,24 +229,127 @@ static kdb_status follow_entry(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
     return arrive(walk, whole, row, out_seen, err);
 }
 
-static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err)
+/* ---- a transaction's own rows among the others ---- */
+
+static int by_seq(const void *a, const void *b)
 {
-    bool seen = false;
-    kdb_arena_reset(walk->scratch);
+    const kdb_overlay_row *const *left = a, *const *right = b;
+    const uint64_t x = kdb_get_le64((*left)->row.ptr + KDBI_ROW_SEQ_AT);
+    const uint64_t y = kdb_get_le64((*right)->row.ptr + KDBI_ROW_SEQ_AT);
+    return x < y ? -1 : x > y;
+}
+
+static int by_seq_descending(const void *a, const void *b)
+{
+    return by_seq(b, a);
+}
+
+static bool own_in_range(const kdb_row_walk *walk, const kdb_overlay_row *own)
+{
+    const kdb_key_set *keys = &walk->spec.keys;
+    return own != NULL && kdb_sv_cmp(own->key, keys->from) >= 0 &&
+           (keys->to.len == 0 || kdb_sv_cmp(own->key, keys->to) < 0);
+}
+
+/* The index knows nothing of them: they are sorted here. */
+static void sort_own(kdb_row_walk *walk)
+{
+    const kdb_overlay_row *first = kdb_overlay_from(walk->spec.overlay, walk->spec.keys.from);
+    size_t count = 0;
+    for (const kdb_overlay_row *own = first; own_in_range(walk, own); own = kdb_overlay_next(own)) {
+        count++;
+    }
+    walk->own_by_seq = KDB_ARENA_ARRAY(walk->arena, const kdb_overlay_row *, count + 1);
+    count = 0;
+    for (const kdb_overlay_row *own = first; own_in_range(walk, own); own = kdb_overlay_next(own)) {
+        walk->own_by_seq[count++] = own;
+    }
+    qsort(walk->own_by_seq, count, sizeof(*walk->own_by_seq), walk->spec.descending ? by_seq_descending : by_seq);
+}
+
+static const kdb_overlay_row *first_own(kdb_row_walk *walk)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    if (spec->overlay == NULL) {
+        return NULL;
+    }
+    if (spec->by_seq) {
+        sort_own(walk);
+        return *walk->own_by_seq;
+    }
+    const kdb_overlay_row *own = spec->descending ? kdb_overlay_before(spec->overlay, spec->keys.to)
+                                                  : kdb_overlay_from(spec->overlay, spec->keys.from);
+    return own_in_range(walk, own) ? own : NULL;
+}
+
+static const kdb_overlay_row *next_own(kdb_row_walk *walk)
+{
+    if (walk->spec.by_seq) {
+        return *++walk->own_by_seq;
+    }
+    const kdb_overlay_row *own =
+        walk->spec.descending ? kdb_overlay_before(walk->spec.overlay, walk->own->key) : kdb_overlay_next(walk->own);
+    return own_in_range(walk, own) ? own : NULL;
+}
+
+/* True when the overlay's row comes next; what it replaces is passed over. By `_seq`, own rows are the latest. */
+static bool own_is_next(kdb_row_walk *walk)
+{
+    if (walk->own == NULL || !kdb_iter_valid(walk->iter)) {
+        return walk->own != NULL;
+    }
+    if (walk->spec.by_seq) {
+        return walk->spec.descending;
+    }
+    const int order = kdb_sv_cmp(walk->own->key, kdb_iter_key(walk->iter));
+    if (order == 0) {
+        kdb_iter_next(walk->iter);
+    }
+    return walk->spec.descending ? order >= 0 : order <= 0;
+}
+
+static void move_on(kdb_row_walk *walk)
+{
     if (walk->iter == NULL) {
         open_iter(walk);
+        walk->own = first_own(walk);
+    } else if (walk->at_own) {
+        walk->own = next_own(walk);
     } else {
         kdb_iter_next(walk->iter);
     }
-    for (; kdb_iter_valid(walk->iter); kdb_iter_next(walk->iter)) {
-        KDB_TRY(walk->spec.by_seq ? follow_entry(walk, &seen, err)
-                                  : arrive(walk, kdb_iter_key(walk->iter), kdb_iter_value(walk->iter), &seen, err));
+    walk->at_own = own_is_next(walk);
+}
+
+/* By the index: a row that the overlay replaces is met again as the overlay's. */
+static kdb_status arrive_by_seq(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
+{
+    KDB_TRY(follow_entry(walk, out_seen, err));
+    *out_seen = *out_seen && (walk->spec.overlay == NULL || kdb_overlay_find(walk->spec.overlay, walk->key) == NULL);
+    return KDB_OK;
+}
+
+static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err)
+{
+    kdb_arena_reset(walk->scratch);
+    for (;;) {
+        bool seen = false;
+        move_on(walk);
+        if (walk->at_own) {
+            KDB_TRY(arrive(walk, walk->own->key, walk->own->row, &seen, err));
+        } else if (!kdb_iter_valid(walk->iter)) {
+            *out_more = false;
+            return kdb_iter_status(walk->iter, err);
+        } else if (walk->spec.by_seq) {
+            KDB_TRY(arrive_by_seq(walk, &seen, err));
+        } else {
+            KDB_TRY(arrive(walk, kdb_iter_key(walk->iter), kdb_iter_value(walk->iter), &seen, err));
+        }
         if (seen) {
-            break;
+            *out_more = true;
+            return KDB_OK;
         }
     }
-    *out_more = seen;
-    return seen ? KDB_OK : kdb_iter_status(walk->iter, err);
 }
 
 kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err)

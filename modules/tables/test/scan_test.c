@@ -177,6 +177,7 @@ static void assert_walks(const world *w, const kdb_scan_spec *spec, const writte
     kdb_walk_spec walk = { .store = w->store,
                            .table = w->table,
                            .snapshot = spec->snapshot,
+                           .overlay = spec->overlay,
                            .keys = spec->keys,
                            .sees_deleted = spec->sees_deleted };
     assert_walk(&walk, spec, want, nwant);
@@ -303,22 +304,43 @@ static int compare_seqs(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static void assert_seq_order(const world *w)
+{
+    static const size_t projection[] = { SEQ, KEY, 3 };
+    const written_row **want = KDB_ARENA_ARRAY(w->arena, const written_row *, w->nrows);
+    for (size_t u = 0; u < NUSERS * 2; u++) {
+        kdb_scan_spec spec = spec_of(w, projection, 3);
+        const kdb_user_id user = { user_ids[u % NUSERS] };
+        kdb_row_user_range(w->table, user, w->arena, &spec.keys.from, &spec.keys.to);
+        const size_t count = expected(w, &spec, want);
+        qsort((void *)want, count, sizeof(*want), compare_seqs);
+        kdb_walk_spec walk = { .store = w->store,
+                               .table = w->table,
+                               .overlay = w->overlay,
+                               .by_seq = true,
+                               .user = user,
+                               .descending = u < NUSERS };
+        assert_walk(&walk, &spec, want, count);
+    }
+}
+
 static void the_seq_index_orders_a_walk(void **state)
 {
     (void)state;
-    static const size_t projection[] = { SEQ, KEY, 3 };
     KDB_CLEANUP(world_freep) world *w = world_new(NROWS, NUSERS);
-    const written_row **want = KDB_ARENA_ARRAY(w->arena, const written_row *, w->nrows);
-    for (size_t u = 0; u < NUSERS; u++) {
-        kdb_scan_spec spec = spec_of(w, projection, 3);
-        kdb_row_user_range(w->table, (kdb_user_id){ user_ids[u] }, w->arena, &spec.keys.from, &spec.keys.to);
-        const size_t count = expected(w, &spec, want);
-        qsort((void *)want, count, sizeof(*want), compare_seqs);
-        kdb_walk_spec walk = {
-            .store = w->store, .table = w->table, .by_seq = true, .user = { user_ids[u] }, .descending = u % 2 == 0
-        };
-        assert_walk(&walk, &spec, want, count);
+    fixture_random random = { 35 };
+    assert_seq_order(w);
+    w->overlay = kdb_overlay_new(w->arena);
+    for (size_t i = 0; i < w->nrows; i += 1 + fixture_below(&random, 5)) { /* changed by a transaction, in any order */
+        written_row *row = &w->rows[i];
+        row->seq = NROWS + 1 + (i * 7919) % NROWS;
+        row->deleted = fixture_below(&random, 4) == 0;
+        row->values[3] = kdb_value_text(KDB_SV("changed"));
+        kdb_overlay_row *own = kdb_overlay_add(w->overlay, row->key);
+        assert_int_equal(kdb_row_encode(w->table, row->values, row->seq, row->deleted, w->arena, &own->row, NULL),
+                         KDB_OK);
     }
+    assert_seq_order(w);
 }
 
 static void a_scan_reads_its_snapshot(void **state)

@@ -163,6 +163,7 @@ typedef struct kdb_walk_spec {
     kdb_store *store; /* borrowed until the walk is freed, as all below */
     const kdb_table *table;
     const kdb_snapshot *snapshot; /* NULL: the latest state, row by row; for single keys */
+    const kdb_overlay *overlay;   /* its rows replace and hide the snapshot's; by_seq they are the latest. NULL: none */
     kdb_key_set keys;
     bool by_seq; /* in `_seq` order by the index instead: every row of `user`, `keys` is not looked at. Not STREAM */
     kdb_user_id user; /* by_seq */
