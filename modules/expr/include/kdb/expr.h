@@ -21,6 +21,11 @@ int32_t kdb_expr_column(const kdb_expr *expr);
 bool kdb_expr_is_constant(const kdb_expr *expr);
 /* Marks in used[0..ncolumns) the columns that the program reads. */
 void kdb_expr_columns(const kdb_expr *expr, bool *used);
+/* True when evaluating it may fail, for some row. */
+bool kdb_expr_can_fail(const kdb_expr *expr);
+/* Whether the programs of one statement agree on what its parameters are. The engine types a parameter by all its uses at
+ * once: when this is false only the engine can run the statement. All were compiled for the same parameters. */
+bool kdb_expr_params_agree(const kdb_expr *const *exprs, size_t nexprs, kdb_arena *arena);
 
 /* The constants of one execution: literals and parameters in the types the program computes with. In `arena`. A parameter
  * that does not convert fails as it would in the engine. The types of `params` are those compiled for. */

@@ -1,0 +1,293 @@
+/* expr_compare.c - comparisons, IN, BETWEEN. A column against a constant, the filter of most statements, has steps of its
+ * own that read both in place. */
+#include "expr_int.h"
+
+/* Which of less, equal, greater an operator accepts: bits 0, 1, 2. */
+enum { LESS = 1, EQUAL = 2, GREATER = 4 };
+
+static inline bool accepts(const kdbi_step *step, int order)
+{
+    return (step->detail >> (order + 1) & 1) != 0;
+}
+
+static inline int order_i64(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static inline int order_f64(double a, double b)
+{
+    const bool a_nan = a != a;
+    const bool b_nan = b != b;
+    return a_nan || b_nan ? a_nan - b_nan : (a > b) - (a < b);
+}
+
+static inline int order_bytes(kdb_sv a, kdb_sv b)
+{
+    const size_t common = a.len < b.len ? a.len : b.len;
+    const int order = common == 0 ? 0 : memcmp(a.ptr, b.ptr, common);
+    return order != 0 ? (order > 0) - (order < 0) : (a.len > b.len) - (a.len < b.len);
+}
+
+int kdbi_order(kdb_type type, const kdb_value *a, const kdb_value *b)
+{
+    switch (kdb_type_layout(type)) {
+    case KDB_LAYOUT_BOOL:
+        return (int)a->as.b - (int)b->as.b;
+    case KDB_LAYOUT_I16:
+    case KDB_LAYOUT_I32:
+    case KDB_LAYOUT_I64:
+        return order_i64(a->as.i64, b->as.i64);
+    case KDB_LAYOUT_I128:
+        return (a->as.i128 > b->as.i128) - (a->as.i128 < b->as.i128);
+    case KDB_LAYOUT_F32:
+    case KDB_LAYOUT_F64:
+        return order_f64(a->as.f64, b->as.f64);
+    case KDB_LAYOUT_BYTES:
+        return order_bytes(a->as.bytes, b->as.bytes);
+    case KDB_LAYOUT_UUID:
+        return order_bytes(kdb_sv_of((const char *)a->as.uuid.bytes, 16),
+                           kdb_sv_of((const char *)b->as.uuid.bytes, 16));
+    case KDB_LAYOUT_F32S:
+        for (size_t i = 0; i < type.dim; i++) {
+            const int order = order_f64((double)a->as.f32s[i], (double)b->as.f32s[i]);
+            if (order != 0) {
+                return order;
+            }
+        }
+        return 0;
+    case KDB_LAYOUT_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* ---- two operands ---- */
+
+static kdb_status run_compare(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    kdb_value right;
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    KDB_TRY(kdbi_arg(step, 1, run, &right));
+    if (out->is_null || right.is_null) {
+        out->is_null = true;
+        return KDB_OK;
+    }
+    out->as.b = accepts(step, kdbi_order(step->args[0]->type, out, &right));
+    return KDB_OK;
+}
+
+static kdb_status run_compare_i64(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    kdb_value right;
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    KDB_TRY(kdbi_arg(step, 1, run, &right));
+    out->as.b = accepts(step, order_i64(out->as.i64, right.as.i64));
+    out->is_null = out->is_null || right.is_null;
+    return KDB_OK;
+}
+
+/* A column and a constant. A constant that failed is left to the general step. */
+#define COLUMN_AND_CONSTANT(step, run, out, constant)                                                                  \
+    const kdbi_const *constant = kdbi_const_at(run, (step)->args[1]->index);                                           \
+    if (KDB_UNLIKELY((constant)->failed != NULL || (constant)->value.is_null)) {                                       \
+        return run_compare(step, run, out);                                                                            \
+    }                                                                                                                  \
+    *(out) = (run)->row->column((run)->row->self, (step)->args[0]->index)
+
+static kdb_status run_column_i16(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    COLUMN_AND_CONSTANT(step, run, out, constant);
+    out->as.b = accepts(step, order_i64(out->as.i16, constant->value.as.i64));
+    return KDB_OK;
+}
+
+static kdb_status run_column_i32(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    COLUMN_AND_CONSTANT(step, run, out, constant);
+    out->as.b = accepts(step, order_i64(out->as.i32, constant->value.as.i64));
+    return KDB_OK;
+}
+
+static kdb_status run_column_i64(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    COLUMN_AND_CONSTANT(step, run, out, constant);
+    out->as.b = accepts(step, order_i64(out->as.i64, constant->value.as.i64));
+    return KDB_OK;
+}
+
+static kdb_status run_column_bytes(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    COLUMN_AND_CONSTANT(step, run, out, constant);
+    if (out->is_null) {
+        return KDB_OK;
+    }
+    const kdb_sv text = out->as.bytes;
+    const kdb_sv other = constant->value.as.bytes;
+    const bool equality = step->detail == EQUAL && text.len != other.len;
+    out->as.b = !equality && accepts(step, order_bytes(text, other));
+    return KDB_OK;
+}
+
+static kdbi_step_fn column_run(kdb_layout layout)
+{
+    switch (layout) {
+    case KDB_LAYOUT_I16:
+        return run_column_i16;
+    case KDB_LAYOUT_I32:
+        return run_column_i32;
+    case KDB_LAYOUT_I64:
+        return run_column_i64;
+    case KDB_LAYOUT_BYTES:
+        return run_column_bytes;
+    default:
+        return run_compare;
+    }
+}
+
+static bool is_i64(kdb_type type)
+{
+    const kdb_layout layout = kdb_type_layout(type);
+    return layout == KDB_LAYOUT_I16 || layout == KDB_LAYOUT_I32 || layout == KDB_LAYOUT_I64;
+}
+
+static kdbi_step_fn compare_run(const kdbi_compiler *c, const kdbi_step *left, const kdbi_step *right)
+{
+    if (left->is_column && right->run == kdbi_run_const) {
+        return column_run(kdb_type_layout(c->columns[left->index].type));
+    }
+    return is_i64(left->type) ? run_compare_i64 : run_compare;
+}
+
+/* ---- IS [NOT] DISTINCT FROM ---- */
+
+/* `detail`: the answer for values that differ. */
+static kdb_status run_distinct(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    kdb_value right;
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    KDB_TRY(kdbi_arg(step, 1, run, &right));
+    bool same = out->is_null && right.is_null;
+    if (!out->is_null && !right.is_null) {
+        same = kdbi_order(step->args[0]->type, out, &right) == 0;
+    }
+    out->is_null = false;
+    out->as.b = same != (step->detail != 0);
+    return KDB_OK;
+}
+
+static uint32_t accepted_by(kdb_node_kind kind)
+{
+    switch (kind) {
+    case KDB_NODE_EQ:
+        return EQUAL;
+    case KDB_NODE_NE:
+        return LESS | GREATER;
+    case KDB_NODE_LT:
+        return LESS;
+    case KDB_NODE_LE:
+        return LESS | EQUAL;
+    case KDB_NODE_GT:
+        return GREATER;
+    default:
+        return GREATER | EQUAL;
+    }
+}
+
+/* The engine moves constants from one side of a comparison to the other, and with them goes what may fail. */
+static bool may_move(const kdbi_step *const *steps, size_t nsteps)
+{
+    bool moves = false;
+    bool constant = false;
+    for (size_t i = 0; i < nsteps; i++) {
+        moves = moves || (steps[i]->can_move && steps[i]->can_fail);
+        constant = constant || steps[i]->is_constant;
+    }
+    return moves && constant;
+}
+
+/* The operands in one type; NULL when they have none. */
+static const kdbi_step **operands(kdbi_compiler *c, const kdb_node *node)
+{
+    kdb_type type;
+    const kdbi_step **args = kdbi_compile_args(c, node);
+    if (args == NULL || node->nargs < 2 || !kdbi_unify(c, args, node->nargs, &type)) {
+        return NULL;
+    }
+    return may_move(args, node->nargs) ? NULL : args;
+}
+
+const kdbi_step *kdbi_compile_compare(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = operands(c, node);
+    if (args == NULL || node->nargs != 2) {
+        return NULL;
+    }
+    const bool distinct = node->kind == KDB_NODE_DISTINCT || node->kind == KDB_NODE_NOT_DISTINCT;
+    kdbi_step *step = kdbi_step_binary(c, run_compare, kdb_type_of(KDB_TYPE_BOOLEAN), args[0], args[1]);
+    step->run = distinct ? run_distinct : compare_run(c, step->args[0], step->args[1]);
+    step->detail = distinct ? node->kind == KDB_NODE_DISTINCT : accepted_by(node->kind);
+    return step;
+}
+
+/* ---- IN ---- */
+
+static kdb_status run_in(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    const kdb_type type = step->args[0]->type;
+    kdb_value left;
+    KDB_TRY(kdbi_arg(step, 0, run, &left));
+    bool unknown = left.is_null;
+    bool found = false;
+    for (size_t i = 1; !left.is_null && !found && i < step->nargs; i++) {
+        KDB_TRY(kdbi_arg(step, i, run, out));
+        unknown = unknown || out->is_null;
+        found = !out->is_null && kdbi_order(type, &left, out) == 0;
+    }
+    out->is_null = unknown && !found;
+    out->as.b = found;
+    return KDB_OK;
+}
+
+const kdbi_step *kdbi_compile_in(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = operands(c, node);
+    for (size_t i = 1; args != NULL && i < node->nargs; i++) {
+        if (args[i]->can_fail) { /* asked for or not, as the engine likes */
+            return NULL;
+        }
+    }
+    return args == NULL ? NULL : kdbi_step_new(c, run_in, kdb_type_of(KDB_TYPE_BOOLEAN), args, node->nargs);
+}
+
+/* ---- BETWEEN ---- */
+
+static kdb_status run_between(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    const kdb_type type = step->args[0]->type;
+    kdb_value x;
+    kdb_value bound;
+    KDB_TRY(kdbi_arg(step, 0, run, &x));
+    bool unknown = x.is_null;
+    bool outside = false;
+    for (size_t i = 1; i <= 2; i++) {
+        KDB_TRY(kdbi_arg(step, i, run, &bound));
+        unknown = unknown || bound.is_null;
+        if (!x.is_null && !bound.is_null) {
+            const int order = kdbi_order(type, &x, &bound);
+            outside = outside || (i == 1 ? order < 0 : order > 0);
+        }
+    }
+    out->is_null = unknown && !outside;
+    out->as.b = !outside;
+    return KDB_OK;
+}
+
+const kdbi_step *kdbi_compile_between(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = operands(c, node);
+    if (args == NULL || node->nargs != 3 || args[1]->can_fail || args[2]->can_fail) {
+        return NULL;
+    }
+    return kdbi_step_new(c, run_between, kdb_type_of(KDB_TYPE_BOOLEAN), args, 3);
+}

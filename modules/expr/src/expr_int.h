@@ -1,0 +1,164 @@
+/* expr_int.h - what the files of module expr share: programs as trees of steps, and the compiler that makes them.
+ * Inside, a value lies in one of few forms whatever its width: integers, dates and times in as.i64, FLOAT and DOUBLE in
+ * as.f64, DECIMAL in as.i128. `type` of a value is not kept inside; the step says it. */
+#ifndef KDB_EXPR_INT_H
+#define KDB_EXPR_INT_H
+
+#include "kdb/expr.h"
+
+/* ---- programs ---- */
+
+typedef struct kdbi_step kdbi_step;
+
+typedef struct kdbi_run {
+    const kdb_expr_row *row;
+    const kdb_expr_consts *consts;
+    kdb_arena *scratch;
+    kdb_err *err;
+} kdbi_run;
+
+typedef kdb_status (*kdbi_step_fn)(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+
+struct kdbi_step {
+    kdbi_step_fn run;
+    const kdbi_step *const *args;
+    uint32_t nargs;
+    uint32_t index;   /* of a column, constant or parameter */
+    kdb_type type;    /* as the engine types it */
+    uint32_t detail;  /* the step's own */
+    bool is_column;   /* reads one column, in any type of its form */
+    bool is_bare;     /* nothing but a column */
+    bool is_constant; /* depends on no column */
+    bool is_literal;  /* a number or text as written, which takes the type of what it meets */
+    bool is_param;    /* a parameter whose type is not settled yet; has no `run` */
+    bool can_fail;
+    bool can_move; /* arithmetic or a cast that the engine may undo in a comparison with a constant, its errors too */
+};
+
+typedef struct kdbi_const {
+    kdb_value value;
+    const kdbi_step *failed; /* what failed when it was computed, and fails again when it is asked for; or NULL */
+} kdbi_const;
+struct kdb_expr_consts {
+    const kdbi_const *at;
+};
+
+static inline const kdbi_const *kdbi_const_at(const kdbi_run *run, uint32_t index)
+{
+    return &run->consts->at[index];
+}
+
+/* ---- compiling ---- */
+
+/* How a constant comes to be, once per execution. */
+typedef enum kdbi_origin { KDBI_FROM_LITERAL, KDBI_FROM_PARAM, KDBI_FROM_STEP } kdbi_origin;
+typedef struct kdbi_const_def {
+    kdbi_origin origin;
+    kdb_value value;       /* LITERAL, in its form */
+    uint32_t param;        /* PARAM: from 1 */
+    kdb_type type;         /* PARAM: that it is converted to */
+    const kdbi_step *step; /* STEP */
+} kdbi_const_def;
+
+/* What one program makes of a parameter. */
+typedef struct kdbi_use {
+    bool used;
+    bool open; /* the engine cannot tell its type without the value's */
+    bool kept; /* the value's own type serves as well as the one it is used as */
+    bool has_type;
+    kdb_type as;
+} kdbi_use;
+
+typedef struct kdbi_compiler {
+    const kdb_field *columns;
+    size_t ncolumns;
+    const kdb_type *params;
+    size_t nparams;
+    kdb_arena *arena;
+    kdbi_const_def *consts;
+    size_t nconsts;
+    size_t const_room;
+    kdbi_use *uses; /* by parameter */
+    unsigned depth;
+} kdbi_compiler;
+
+struct kdb_expr {
+    const kdbi_step *root;
+    const kdbi_const_def *consts;
+    size_t nconsts;
+    const kdbi_use *uses;
+    size_t nparams;
+    kdb_type type;
+};
+
+/* All of these return NULL for what is not exact here. */
+const kdbi_step *kdbi_compile(kdbi_compiler *c, const kdb_node *node);
+/* Steps for all args of a node, in the arena; NULL when one cannot be compiled. */
+const kdbi_step **kdbi_compile_args(kdbi_compiler *c, const kdb_node *node);
+
+/* A step over `args`, whose constants it takes out of the program. It is constant when they are. */
+kdbi_step *kdbi_step_new(kdbi_compiler *c, kdbi_step_fn run, kdb_type type, const kdbi_step *const *args, size_t nargs);
+kdbi_step *kdbi_step_unary(kdbi_compiler *c, kdbi_step_fn run, kdb_type type, const kdbi_step *arg);
+kdbi_step *kdbi_step_binary(kdbi_compiler *c, kdbi_step_fn run, kdb_type type, const kdbi_step *a, const kdbi_step *b);
+/* `value` has the form and `type` is its type. */
+const kdbi_step *kdbi_step_literal(kdbi_compiler *c, kdb_type type, const kdb_value *value);
+/* An integer as written: it takes the type of what it meets. */
+const kdbi_step *kdbi_step_written(kdbi_compiler *c, kdb_type type, int64_t value);
+const kdbi_step *kdbi_step_null(kdbi_compiler *c, kdb_type type);
+static inline bool kdbi_is_null_literal(const kdbi_step *step)
+{
+    return step->type.kind == KDB_TYPE_NULL && !step->is_param;
+}
+/* The value of a literal step; NULL for anything else. */
+const kdb_value *kdbi_literal(const kdbi_compiler *c, const kdbi_step *step);
+kdb_status kdbi_run_const(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+
+/* A parameter used where the engine knows what type it must have. */
+const kdbi_step *kdbi_param_as(kdbi_compiler *c, const kdbi_step *param, kdb_type type);
+/* A parameter used where it has its own type. */
+const kdbi_step *kdbi_param_open(kdbi_compiler *c, const kdbi_step *param);
+
+static inline kdb_status kdbi_eval(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    return step->run(step, run, out);
+}
+static inline kdb_status kdbi_arg(const kdbi_step *step, size_t i, kdbi_run *run, kdb_value *out)
+{
+    return step->args[i]->run(step->args[i], run, out);
+}
+
+/* Between the forms and values as the rest of the server has them. */
+kdb_value kdbi_form_of(const kdb_value *value);
+void kdbi_form_to_value(kdb_type type, kdb_value *value);
+
+/* ---- types ---- */
+
+/* The engine's type of the same name: JSON and FILE columns are text to it, DATETIME a TIMESTAMP. */
+kdb_type kdbi_engine_type(kdb_type type);
+/* A number as the DECIMAL that holds every value of its type; DECIMAL itself stays. */
+kdb_type kdbi_as_decimal(kdb_type type);
+bool kdbi_fits(kdb_type type, int64_t value);
+bool kdbi_is_integer(kdb_type type);
+bool kdbi_is_number(kdb_type type);
+/* Makes all of `steps` one type, as the engine does for comparisons, CASE and kin; sets *out. False: not exact here. */
+bool kdbi_unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out);
+
+/* ---- what nodes become: one compiler per file ---- */
+
+const kdbi_step *kdbi_compile_compare(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_in(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_between(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_not(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_is(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_arithmetic(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_negation(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_cast(kdbi_compiler *c, const kdb_node *node);
+
+/* `step` in type `to`, by the engine's casts; NULL when not exact here. */
+const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to);
+
+/* Orders two forms of a kind: NaN equals itself and is above all. */
+int kdbi_order(kdb_type type, const kdb_value *a, const kdb_value *b);
+
+#endif

@@ -1,0 +1,115 @@
+/* expr_logic.c - AND, OR, NOT and IS with SQL's three values. The engine orders the operands of AND and OR as it likes
+ * and may skip any: one that can fail leaves the outcome to chance there, so it is not compiled here. */
+#include "expr_int.h"
+
+static const kdbi_step *truth_of(kdbi_compiler *c, const kdbi_step *step)
+{
+    if (step->is_param) {
+        return kdbi_param_as(c, step, kdb_type_of(KDB_TYPE_BOOLEAN));
+    }
+    if (kdbi_is_null_literal(step)) {
+        return kdbi_step_null(c, kdb_type_of(KDB_TYPE_BOOLEAN));
+    }
+    return step->type.kind == KDB_TYPE_BOOLEAN ? step : NULL;
+}
+
+/* The value that decides (`detail`): false for AND, true for OR. */
+static kdb_status run_and_or(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    const bool decides = step->detail != 0;
+    bool unknown = false;
+    for (size_t i = 0; i < step->nargs; i++) {
+        KDB_TRY(kdbi_arg(step, i, run, out));
+        if (!out->is_null && out->as.b == decides) {
+            return KDB_OK;
+        }
+        unknown = unknown || out->is_null;
+    }
+    out->is_null = unknown;
+    out->as.b = !decides;
+    return KDB_OK;
+}
+
+const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = kdbi_compile_args(c, node);
+    for (size_t i = 0; args != NULL && i < node->nargs; i++) {
+        args[i] = truth_of(c, args[i]);
+        if (args[i] == NULL || (args[i]->can_fail && node->nargs > 1)) {
+            return NULL;
+        }
+    }
+    if (args == NULL || node->nargs == 0) {
+        return NULL;
+    }
+    kdbi_step *step = kdbi_step_new(c, run_and_or, kdb_type_of(KDB_TYPE_BOOLEAN), args, node->nargs);
+    step->detail = node->kind == KDB_NODE_OR;
+    return step;
+}
+
+static kdb_status run_not(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    out->as.b = !out->as.b;
+    return KDB_OK;
+}
+
+const kdbi_step *kdbi_compile_not(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = kdbi_compile_args(c, node);
+    const kdbi_step *arg = args == NULL || node->nargs != 1 ? NULL : truth_of(c, args[0]);
+    return arg == NULL ? NULL : kdbi_step_unary(c, run_not, kdb_type_of(KDB_TYPE_BOOLEAN), arg);
+}
+
+/* ---- IS ---- */
+
+enum { ANSWER_NULL = 1, ANSWER_TRUE = 2, ANSWER_FALSE = 4 };
+
+/* `detail`: for which of the three the answer is yes. */
+static kdb_status run_is(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    const uint32_t found = out->is_null ? ANSWER_NULL : out->as.b ? ANSWER_TRUE : ANSWER_FALSE;
+    out->is_null = false;
+    out->as.b = (step->detail & found) != 0;
+    return KDB_OK;
+}
+
+/* `detail`: the answer for NULL. */
+static kdb_status run_is_null(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    out->as.b = out->is_null == (step->detail != 0);
+    out->is_null = false;
+    return KDB_OK;
+}
+
+static uint32_t answers_of(kdb_node_kind kind)
+{
+    switch (kind) {
+    case KDB_NODE_IS_TRUE:
+        return ANSWER_TRUE;
+    case KDB_NODE_IS_NOT_TRUE:
+        return ANSWER_FALSE | ANSWER_NULL;
+    case KDB_NODE_IS_FALSE:
+        return ANSWER_FALSE;
+    default:
+        return ANSWER_TRUE | ANSWER_NULL;
+    }
+}
+
+const kdbi_step *kdbi_compile_is(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = kdbi_compile_args(c, node);
+    const bool null_test = node->kind == KDB_NODE_IS_NULL || node->kind == KDB_NODE_IS_NOT_NULL;
+    if (args == NULL || node->nargs != 1) {
+        return NULL;
+    }
+    const kdbi_step *arg = null_test ? args[0] : truth_of(c, args[0]);
+    if (arg == NULL || arg->is_param) {
+        return NULL;
+    }
+    kdbi_step *step = kdbi_step_unary(c, null_test ? run_is_null : run_is, kdb_type_of(KDB_TYPE_BOOLEAN), arg);
+    step->detail = null_test ? node->kind == KDB_NODE_IS_NULL : answers_of(node->kind);
+    return step;
+}
