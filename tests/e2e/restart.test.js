@@ -40,6 +40,8 @@ async function state(client) {
         rows: await client.rows('SELECT * FROM app.items'),
         tombstones: await client.rows('SELECT * FROM app.items WHERE _deleted = true ORDER BY id'),
         log: await client.rows('SELECT * FROM app.log'),
+        view: await client.rows('SELECT s.*, l.n AS last FROM app.seen s, app.last l ORDER BY 1'),
+        views: await client.rows('SELECT * FROM information_schema.views'),
         events: await client.rows('SELECT * FROM app.events ORDER BY _seq'),
     };
 }
@@ -57,6 +59,8 @@ for (const kill of [false, true]) {
                 DELETE FROM app.items WHERE id = 3;
                 INSERT INTO app.log VALUES ('one'), ('two');
                 INSERT INTO app.events VALUES ('a'), ('b');
+                CREATE VIEW app.seen (n, txt) AS SELECT id, t FROM items WHERE id < 3;
+                CREATE VIEW app.last AS SELECT max(n) AS n FROM seen;
                 DROP TABLE app.gone`);
             await server.root.sql("CREATE USER carol WITH PASSWORD 'a good password' ROLE service EMAIL 'c@example.com'");
             await server.root.sql("CREATE USER dave WITH PASSWORD 'a good password' ROLE user");

@@ -98,6 +98,12 @@ typedef struct kdbi_slot {
     int32_t position; /* of its name in the statement */
 } kdbi_slot;
 
+/* A view that the statement reads, itself or through others. */
+typedef struct kdbi_plan_view {
+    kdb_view *view; /* a reference; `bind` borrows from it */
+    kdb_bind_view bind;
+} kdbi_plan_view;
+
 typedef struct kdbi_native kdbi_native;
 
 /* A statement's SELECT (a query, INSERT's select or expressions, UPDATE's or DELETE's rows), bound; and what has been made
@@ -125,6 +131,8 @@ struct kdbi_plan {
     kdb_sv ns;             /* of unqualified names */
     kdbi_slot *slots;
     size_t nslots;
+    kdbi_plan_view **views; /* each once */
+    size_t nviews;
     kdb_table *target; /* DML: a reference */
     int32_t target_position;
     kdbi_bound_query query;
@@ -340,6 +348,8 @@ kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_create_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_drop_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);

@@ -121,12 +121,98 @@ static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *nam
     return KDB_OK;
 }
 
+/* ---- views ---- */
+
+/* Parses the view's query. What can be parsed once is found again: the text has not changed. */
+static kdb_status parse_view(resolver *r, kdb_view *view, kdbi_plan_view *out, kdb_err *err)
+{
+    kdb_arena *arena = r->plan->bind_arena;
+    kdb_stmt *stmt = NULL;
+    KDB_TRY(kdb_dialect_parse(view->query, NULL, arena, &stmt, err));
+    if (stmt->kind != KDB_STMT_QUERY) {
+        return KDB_FAIL(err, KDB_CORRUPT, "the view's query is not a SELECT");
+    }
+    kdb_sv *names = KDB_ARENA_ARRAY(arena, kdb_sv, view->ncolumns);
+    kdb_sv *sources = KDB_ARENA_ARRAY(arena, kdb_sv, view->ncolumns);
+    for (size_t i = 0; i < view->ncolumns; i++) {
+        names[i] = view->columns[i].name;
+        sources[i] = view->columns[i].source;
+    }
+    out->bind = (kdb_bind_view){ stmt->as.query, view->ns, names, sources, view->ncolumns };
+    return KDB_OK;
+}
+
+static kdbi_plan_view *known_view(const kdbi_plan *plan, kdb_sv ns, kdb_sv name)
+{
+    for (size_t i = 0; i < plan->nviews; i++) {
+        if (kdb_sv_eq(plan->views[i]->view->ns, ns) && kdb_sv_eq(plan->views[i]->view->name, name)) {
+            return plan->views[i];
+        }
+    }
+    return NULL;
+}
+
+static kdbi_plan_view *add_view(kdbi_plan *plan, kdb_view *view /* taken */)
+{
+    if ((plan->nviews & (plan->nviews - 1)) == 0) { /* full at powers of two */
+        kdbi_plan_view **grown =
+            KDB_ARENA_ARRAY(plan->bind_arena, kdbi_plan_view *, plan->nviews == 0 ? 1 : plan->nviews * 2);
+        if (plan->nviews > 0) {
+            memcpy(grown, plan->views, plan->nviews * sizeof(*grown));
+        }
+        plan->views = grown;
+    }
+    kdbi_plan_view *added = KDB_ARENA_NEW(plan->bind_arena, kdbi_plan_view);
+    added->view = view;
+    plan->views[plan->nviews++] = added;
+    return added;
+}
+
+static kdb_status refuse_view_write(const kdbi_plan *plan, kdb_sv ns, const kdb_table_name *name, kdb_err *err)
+{
+    static const char *const verbs[KDB_STMT_KIND_COUNT] = {
+        [KDB_STMT_INSERT] = "insert into", [KDB_STMT_UPDATE] = "update", [KDB_STMT_DELETE] = "delete from"
+    };
+    const char *verb = verbs[plan->stmt->kind];
+    return KDB_FAIL_AT(err, name->position, KDB_INVALID_OPERATION,
+                       "Cannot %s view '%.*s.%.*s': write to the tables that it reads", verb == NULL ? "change" : verb,
+                       KDB_SV_ARG(ns), KDB_SV_ARG(name->name));
+}
+
+/* *out->view stays NULL when there is no such view. */
+static kdb_status resolve_view(resolver *r, kdb_sv ns, const kdb_table_name *name, bool target, kdb_bind_table *out,
+                               kdb_err *err)
+{
+    *out = (kdb_bind_table){ 0 };
+    kdbi_plan_view *known = known_view(r->plan, ns, name->name);
+    if (known == NULL) {
+        kdb_view *view = kdb_registry_lookup_view(r->worker->core->registry, ns, name->name);
+        if (view == NULL) {
+            return KDB_OK;
+        }
+        known = add_view(r->plan, view);
+        KDB_TRY(parse_view(r, view, known, err));
+    }
+    if (target) {
+        return refuse_view_write(r->plan, ns, name, err);
+    }
+    out->view = &known->bind;
+    return KDB_OK;
+}
+
+static kdb_status resolve_own(resolver *r, kdb_sv ns, const kdb_table_name *name, bool target, kdb_bind_table *out,
+                              kdb_err *err)
+{
+    KDB_TRY(resolve_view(r, ns, name, target, out, err));
+    return out->view != NULL ? KDB_OK : resolve_user(r, ns, name, target, out, err);
+}
+
 static kdb_status resolve(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out, kdb_err *err)
 {
     resolver *r = self;
     const kdb_sv ns = name->ns.len != 0 ? name->ns : r->plan->ns;
     if (!kdb_registry_is_protected(ns)) {
-        return resolve_user(r, ns, name, dml_target, out, err);
+        return resolve_own(r, ns, name, dml_target, out, err);
     }
     if (dml_target) {
         return refuse_protected_write(r->plan, ns, name, err);
@@ -143,11 +229,16 @@ static void unbind(kdbi_plan *plan)
     for (size_t i = 0; i < plan->nslots; i++) {
         kdb_table_unref(plan->slots[i].table);
     }
+    for (size_t i = 0; i < plan->nviews; i++) {
+        kdb_view_unref(plan->views[i]->view);
+    }
     kdb_table_unref(plan->target);
     kdb_arena_free(plan->bind_arena);
     plan->bind_arena = NULL;
     plan->slots = NULL;
     plan->nslots = 0;
+    plan->views = NULL;
+    plan->nviews = 0;
     plan->target = NULL;
     plan->query = (kdbi_bound_query){ 0 };
 }
@@ -233,6 +324,10 @@ static kdb_status bind_target(kdbi_worker *worker, kdbi_plan *plan, const kdb_ta
         return refuse_protected_write(plan, ns, name, err);
     }
     plan->target_position = name->position;
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *view = kdb_registry_lookup_view(worker->core->registry, ns, name->name);
+    if (view != NULL) {
+        return refuse_view_write(plan, ns, name, err);
+    }
     KDB_TRY(placed(kdb_registry_find_table(worker->core->registry, ns, name->name, &plan->target, err), name->position,
                    err));
     return check_target(plan, principal->role, err);
@@ -259,10 +354,21 @@ static bool still_means(kdb_registry *registry, const kdb_table *table)
     return now == table;
 }
 
+static bool view_still_is(kdb_registry *registry, const kdb_view *view)
+{
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *now = kdb_registry_lookup_view(registry, view->ns, view->name);
+    return now == view;
+}
+
 static bool names_still_mean_the_same(kdb_registry *registry, const kdbi_plan *plan)
 {
     for (size_t i = 0; i < plan->nslots; i++) {
         if (plan->slots[i].table != NULL && !still_means(registry, plan->slots[i].table)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < plan->nviews; i++) {
+        if (!view_still_is(registry, plan->views[i]->view)) {
             return false;
         }
     }

@@ -3,6 +3,7 @@
 #include "core_int.h"
 
 #define ADMIN_NAMESPACES "Admin privileges (DBA or System role) required for namespace operations"
+#define ADMIN_VIEWS "Admin privileges (DBA or System role) required for view operations"
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
 #define ANONYMOUS "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
 
@@ -22,6 +23,8 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_DESCRIBE_TABLE] = { "DESCRIBE TABLE", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_SHOW_STATS] = { "SHOW STATS", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_SHOW_STORAGES] = { "SHOW STORAGES", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
+    [KDB_STMT_CREATE_VIEW] = { "CREATE VIEW", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_VIEWS },
+    [KDB_STMT_DROP_VIEW] = { "DROP VIEW", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_VIEWS },
     [KDB_STMT_CREATE_USER] = { "CREATE USER", KDB_ROLE_DBA, KDB_STMT_DDL | KDB_STMT_HASHES, ADMIN_USERS },
     /* One's own password and e-mail are anybody's to change: auth decides. */
     [KDB_STMT_ALTER_USER] = { "ALTER USER", KDB_ROLE_USER, KDB_STMT_DDL | KDB_STMT_HASHES, ADMIN_USERS },
@@ -43,6 +46,8 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_DESCRIBE_TABLE] = kdbi_run_describe_table,
     [KDB_STMT_SHOW_STATS] = kdbi_run_show_stats,
     [KDB_STMT_SHOW_STORAGES] = kdbi_run_show_storages,
+    [KDB_STMT_CREATE_VIEW] = kdbi_run_create_view,
+    [KDB_STMT_DROP_VIEW] = kdbi_run_drop_view,
     [KDB_STMT_CREATE_USER] = kdbi_run_create_user,
     [KDB_STMT_ALTER_USER] = kdbi_run_alter_user,
     [KDB_STMT_DROP_USER] = kdbi_run_drop_user,

@@ -47,31 +47,63 @@ static size_t list_tables_of(kdb_exec *exec, kdb_sv ns, kdb_table ***out)
     return kept;
 }
 
-static kdb_status stage_drops(kdb_exec *exec, kdb_sv ns, kdb_table **tables, size_t count, kdb_batch *batch,
+/* The views of the namespace, each with a reference. Holds the DDL gate. */
+static size_t list_views_of(kdb_exec *exec, kdb_sv ns, kdb_view ***out)
+{
+    kdb_view **all = NULL;
+    size_t count = 0, kept = 0;
+    kdb_registry_list_views(exec->core->registry, exec->arena, &all, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (kdb_sv_eq(all[i]->ns, ns)) {
+            all[kept++] = all[i];
+        } else {
+            kdb_view_unref(all[i]);
+        }
+    }
+    *out = all;
+    return kept;
+}
+
+/* What goes with a namespace: nothing without CASCADE. */
+typedef struct contents {
+    kdb_table **tables;
+    size_t ntables;
+    kdb_view **views;
+    size_t nviews;
+} contents;
+
+static kdb_status stage_drops(kdb_exec *exec, kdb_sv ns, const contents *in, bool cascade, kdb_batch *batch,
                               kdb_err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        KDB_TRY(kdbi_drop_stage(exec, tables[i], kdb_system_job_id("CL", exec->arena), batch, err));
+    for (size_t i = 0; i < in->nviews; i++) {
+        KDB_TRY(kdb_registry_stage_drop_view(exec->core->registry, in->views[i], true, batch, err));
     }
-    return kdb_registry_stage_drop_namespace(exec->core->registry, ns, batch, err);
+    for (size_t i = 0; i < in->ntables; i++) {
+        KDB_TRY(kdbi_drop_stage(exec, in->tables[i], kdb_system_job_id("CL", exec->arena), batch, err));
+    }
+    return kdb_registry_stage_drop_namespace(exec->core->registry, ns, cascade, batch, err);
 }
 
 /* Everything in it goes in one batch, or nothing. Holds the DDL gate. */
-static kdb_status drop_with_tables(kdb_exec *exec, kdb_sv ns, kdb_table **tables, size_t count, kdb_err *err)
+static kdb_status drop_with_contents(kdb_exec *exec, kdb_sv ns, const contents *in, bool cascade, kdb_err *err)
 {
+    kdb_registry *registry = exec->core->registry;
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
-    for (size_t i = 0; i < count; i++) {
-        kdbi_drop_begin(exec->core, tables[i]);
+    for (size_t i = 0; i < in->ntables; i++) {
+        kdbi_drop_begin(exec->core, in->tables[i]);
     }
-    kdb_status status = stage_drops(exec, ns, tables, count, batch, err);
+    kdb_status status = stage_drops(exec, ns, in, cascade, batch, err);
     if (status == KDB_OK) {
         status = kdb_store_commit(exec->core->store, batch, err);
     }
-    for (size_t i = 0; i < count; i++) {
-        kdbi_drop_end(exec->core, tables[i], status);
+    for (size_t i = 0; i < in->nviews && status == KDB_OK; i++) {
+        kdb_registry_publish_drop_view(registry, in->views[i]);
+    }
+    for (size_t i = 0; i < in->ntables; i++) {
+        kdbi_drop_end(exec->core, in->tables[i], status);
     }
     if (status == KDB_OK) {
-        kdb_registry_publish_drop_namespace(exec->core->registry, ns);
+        kdb_registry_publish_drop_namespace(registry, ns);
     }
     return status;
 }
@@ -84,11 +116,14 @@ static kdb_status drop_namespace(kdb_exec *exec, const kdb_namespace_stmt *stmt,
         *missing = true;
         return KDB_OK;
     }
-    kdb_table **tables = NULL;
-    const bool may_go = !kdb_registry_is_protected(stmt->name) && !kdb_sv_eq(stmt->name, KDB_SV("default"));
-    const size_t count = stmt->cascade && may_go ? list_tables_of(exec, stmt->name, &tables) : 0;
-    const kdb_status status = drop_with_tables(exec, stmt->name, tables, count, err);
-    kdb_registry_release_tables(tables, count);
+    contents in = { 0 };
+    if (stmt->cascade && !kdb_registry_is_protected(stmt->name) && !kdb_sv_eq(stmt->name, KDB_SV("default"))) {
+        in.ntables = list_tables_of(exec, stmt->name, &in.tables);
+        in.nviews = list_views_of(exec, stmt->name, &in.views);
+    }
+    const kdb_status status = drop_with_contents(exec, stmt->name, &in, stmt->cascade, err);
+    kdb_registry_release_views(in.views, in.nviews);
+    kdb_registry_release_tables(in.tables, in.ntables);
     return status;
 }
 

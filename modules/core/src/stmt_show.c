@@ -131,6 +131,24 @@ static kdb_status describe_user_table(made *m, const kdb_table *table, kdb_err *
     return KDB_OK;
 }
 
+static kdb_status describe_view(made *m, const kdb_view *view, kdb_err *err)
+{
+    for (size_t i = 0; i < view->ncolumns; i++) {
+        const kdb_view_column *column = &view->columns[i];
+        const kdb_value cells[] = { kdb_value_text(column->name),
+                                    kdb_value_int((int32_t)i + 1),
+                                    kdb_value_bigint((int64_t)i + 1),
+                                    kdb_value_text(kdb_type_sql_text(column->type, m->exec->arena)),
+                                    kdb_value_bool(true),
+                                    kdb_value_bool(false),
+                                    kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
+                                    kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
+                                    kdb_value_int(1) };
+        KDB_TRY(made_row(m, cells, err));
+    }
+    return KDB_OK;
+}
+
 static kdb_status describe_system_table(made *m, const kdb_system_table_def *def, kdb_err *err)
 {
     for (size_t i = 0; i < def->ncolumns; i++) {
@@ -156,13 +174,16 @@ kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pendin
     /* Unqualified names mean namespace `default` here, whatever the request's namespace is (sql.md 1). */
     const kdb_sv ns = name->ns.len != 0 ? name->ns : KDB_SV("default");
     const kdb_system_table_def *def = kdb_registry_is_protected(ns) ? kdb_system_lookup(ns, name->name) : NULL;
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *view = kdb_registry_lookup_view(exec->core->registry, ns, name->name);
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
-    if (def == NULL) {
+    if (def == NULL && view == NULL) {
         KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
     }
     made m;
     made_begin(&m, exec, describe_columns, KDB_ARRAY_LEN(describe_columns));
-    KDB_TRY(def != NULL ? describe_system_table(&m, def, err) : describe_user_table(&m, table, err));
+    KDB_TRY(def != NULL    ? describe_system_table(&m, def, err)
+            : view != NULL ? describe_view(&m, view, err)
+                           : describe_user_table(&m, table, err));
     return made_end(&m, err);
 }
 
@@ -201,6 +222,11 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
     (void)pending;
     const kdb_table_name *name = &plan->stmt->as.table.table;
     const kdb_sv ns = name->ns.len != 0 ? name->ns : KDB_SV("default");
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *view = kdb_registry_lookup_view(exec->core->registry, ns, name->name);
+    if (view != NULL) {
+        return KDB_FAIL_AT(err, name->position, KDB_INVALID_OPERATION,
+                           "'%.*s.%.*s' is a view: it has no rows of its own", KDB_SV_ARG(ns), KDB_SV_ARG(name->name));
+    }
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
     KDB_TRY(kdbi_access_check_table(exec->request->principal.role, table, KDBI_READ, err));

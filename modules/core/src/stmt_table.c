@@ -45,6 +45,12 @@ kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending,
 /* Holds the DDL gate. */
 static kdb_status drop_table(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_err *err)
 {
+    const kdb_sv users =
+        kdb_registry_views_using(exec->core->registry, table->ns, table->name, KDB_SV(""), exec->arena);
+    if (users.len != 0) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Cannot drop table '%.*s.%.*s': it is used by view %.*s",
+                        KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), KDB_SV_ARG(users));
+    }
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     kdbi_drop_begin(exec->core, table);
     kdb_status status = kdbi_drop_stage(exec, table, job_id, batch, err);
@@ -64,6 +70,11 @@ static kdb_status find_and_drop(kdb_exec *exec, const kdb_table_stmt *stmt, kdb_
                         KDB_SV_ARG(stmt->table.name));
     }
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdb_registry_lookup_table(registry, ns, stmt->table.name);
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *view = kdb_registry_lookup_view(registry, ns, stmt->table.name);
+    if (view != NULL) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "'%.*s.%.*s' is a view: use DROP VIEW", KDB_SV_ARG(ns),
+                        KDB_SV_ARG(stmt->table.name));
+    }
     if (table == NULL && stmt->if_exists) {
         *missing = true;
         return KDB_OK;

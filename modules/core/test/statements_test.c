@@ -368,6 +368,70 @@ static void show_and_describe_are_for_everybody(void **state)
     answer_done(&a);
 }
 
+static void a_plan_follows_the_views_that_it_reads(void **state)
+{
+    fixture *f = *state;
+    expect(f, "ann", "INSERT INTO app.notes (id, body) VALUES (1, 'a'), (2, 'b')", "[2 Inserted 2 row(s)]\n");
+    expect(f, "root", "CREATE VIEW app.v AS SELECT id FROM notes WHERE id = 1",
+           "[0 View app.v created successfully]\n");
+    expect(f, "root", "CREATE VIEW app.w AS SELECT id FROM v", "[0 View app.w created successfully]\n");
+    for (int i = 0; i < 8; i++) { /* every worker has its plan */
+        expect(f, "ann", "SELECT * FROM app.w", "id\n1\n");
+    }
+    expect(f, "root", "CREATE OR REPLACE VIEW app.v AS SELECT id FROM notes WHERE id = 2",
+           "[0 View app.v created successfully]\n");
+    for (int i = 0; i < 8; i++) {
+        expect(f, "ann", "SELECT * FROM app.w", "id\n2\n");
+        expect(f, "bob", "SELECT * FROM app.w", "id\n");
+    }
+    expect(f, "root", "DROP VIEW app.w", "[0 View app.w dropped successfully]\n");
+    expect_failure(f, "ann", "SELECT * FROM app.w", KDB_TABLE_NOT_FOUND, "Table 'w' not found in namespace 'app'");
+    expect(f, "root", "DROP VIEW app.v", "[0 View app.v dropped successfully]\n");
+}
+
+static void views_nest_and_multiply_within_bounds(void **state)
+{
+    fixture *f = *state;
+    char sql[256];
+    expect(f, "root", "CREATE VIEW app.v0 AS SELECT 1 AS n", "[0 View app.v0 created successfully]\n");
+    for (int i = 1; i < 16; i++) {
+        (void)snprintf(sql, sizeof(sql), "CREATE VIEW app.v%d AS SELECT n FROM v%d", i, i - 1);
+        answer a = run(f, "root", sql);
+        assert_int_equal(a.status, KDB_OK);
+        answer_done(&a);
+    }
+    expect(f, "ann", "SELECT n FROM app.v15", "n\n1\n");
+    expect_failure(f, "root", "CREATE VIEW app.v16 AS SELECT n FROM v15 a; SELECT n FROM app.v16", KDB_INVALID_SQL,
+                   "views nest more than 16 deep");
+    expect(f, "root", "CREATE VIEW app.d0 AS SELECT 1 AS n", "[0 View app.d0 created successfully]\n");
+    kdb_status status = KDB_OK;
+    for (int i = 1; i < 16 && status == KDB_OK; i++) { /* twice as many each time */
+        (void)snprintf(sql, sizeof(sql), "CREATE VIEW app.d%d AS SELECT a.n FROM d%d a, d%d b", i, i - 1, i - 1);
+        answer a = run(f, "root", sql);
+        status = a.status;
+        answer_done(&a);
+    }
+    assert_int_equal(status, KDB_INVALID_SQL);
+    expect(f, "root", "DROP NAMESPACE app CASCADE", "[0 Namespace 'app' dropped successfully]\n");
+}
+
+static void what_a_view_does_not_read_may_change(void **state)
+{
+    fixture *f = *state;
+    expect(f, "root", "CREATE VIEW app.all_of_it AS SELECT * FROM notes",
+           "[0 View app.all_of_it created successfully]\n");
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv ns = KDB_SV("app"), notes = KDB_SV("notes");
+    assert_true(kdb_registry_views_using(f->registry, ns, notes, KDB_SV("stars"), arena).len > 0);
+    expect(
+        f, "root",
+        "CREATE OR REPLACE VIEW app.all_of_it AS SELECT n.id AS stars FROM notes n JOIN (SELECT id FROM notes) m USING (id)",
+        "[0 View app.all_of_it created successfully]\n");
+    assert_true(kdb_registry_views_using(f->registry, ns, notes, KDB_SV("id"), arena).len > 0);
+    assert_int_equal(kdb_registry_views_using(f->registry, ns, notes, KDB_SV("stars"), arena).len, 0);
+    expect(f, "root", "DROP VIEW app.all_of_it", "[0 View app.all_of_it dropped successfully]\n");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -395,6 +459,9 @@ int main(int argc, char **argv)
         CASE(a_cancelled_query_ends),
         CASE(users_are_made_changed_and_dropped),
         CASE(show_and_describe_are_for_everybody),
+        CASE(a_plan_follows_the_views_that_it_reads),
+        CASE(views_nest_and_multiply_within_bounds),
+        CASE(what_a_view_does_not_read_may_change),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,8 @@ static uint32_t take_slot(kdbi_binding *b, const kdb_bind_table *table)
     }
     b->slots[bound->ntables] = table;
     bound->tables[bound->ntables].handle = table->handle;
+    bound->tables[bound->ntables].in_view = b->view_depth > 0;
+    bound->tables[bound->ntables].used = KDB_ARENA_ARRAY(b->arena, bool, table->ncolumns + 1);
     return (uint32_t)bound->ntables++;
 }
 
@@ -113,6 +115,53 @@ static void tell_apart(kdbi_binding *b, const kdbi_scope *scope, kdbi_relation *
     }
 }
 
+/* Asks the caller what the name means. In a view, names are the view's, and their places are not the statement's. */
+static kdb_status find_table(kdbi_binding *b, kdb_table_name name, bool dml_target, kdb_bind_table *out)
+{
+    if (b->view_depth > 0) {
+        name.ns = name.ns.len == 0 ? b->view_ns : name.ns;
+        name.position = b->view_position;
+    }
+    const kdb_status status = b->binder->table(b->binder->self, &name, dml_target, out, b->err);
+    if (status != KDB_OK && b->err != NULL) {
+        kdb_err_at(b->err, name.position);
+    }
+    return status;
+}
+
+static void note_view(kdbi_binding *b, const kdb_bind_view *view, kdbi_relation *relation)
+{
+    kdb_bound *bound = b->bound;
+    if (b->view_depth > 0) {
+        return;
+    }
+    if ((bound->nviews & (bound->nviews - 1)) == 0) { /* full at powers of two */
+        kdb_bound_view *grown = KDB_ARENA_ARRAY(b->arena, kdb_bound_view, bound->nviews == 0 ? 1 : bound->nviews * 2);
+        if (bound->nviews != 0) {
+            memcpy(grown, bound->views, bound->nviews * sizeof *grown);
+        }
+        bound->views = grown;
+    }
+    relation->used = KDB_ARENA_ARRAY(b->arena, bool, view->ncolumns + 1);
+    bound->views[bound->nviews++] = (kdb_bound_view){ view, relation->used };
+}
+
+static kdb_status emit_view_use(kdbi_binding *b, kdbi_scope *scope, const PgQuery__RangeVar *var,
+                                const kdb_table_name *name, const kdb_bind_view *view, kdb_buf *out)
+{
+    kdbi_relation *relation = new_relation(b, alias_of(var->alias, name->name));
+    bool renamed = false;
+    relation->ns = var->alias == NULL ? name->ns : kdb_sv_of("", 0);
+    note_view(b, view, relation);
+    tell_apart(b, scope, relation);
+    KDB_TRY(kdbi_emit_view(b, view, name, out, &relation->columns));
+    KDB_TRY(apply_alias_columns(b, relation, var->alias, var->location));
+    KDB_TRY(kdbi_columns_unique(b, &relation->columns, var->location, &renamed));
+    KDB_TRY(kdbi_scope_add(b, scope, relation, var->location));
+    emit_alias(relation, true, out);
+    return KDB_OK;
+}
+
 static kdb_status emit_table(kdbi_binding *b, kdbi_scope *scope, const PgQuery__RangeVar *var, bool dml_target,
                              kdb_buf *out)
 {
@@ -122,18 +171,16 @@ static kdb_status emit_table(kdbi_binding *b, kdbi_scope *scope, const PgQuery__
     if (b->bound->ntables == KDBI_TABLES_MAX) {
         return KDBI_REFUSE(b, var->location, "the statement reads more than %d tables", KDBI_TABLES_MAX);
     }
-    const kdb_status status = b->binder->table(b->binder->self, &name, dml_target, table, b->err);
-    if (status != KDB_OK) {
-        if (b->err != NULL) {
-            kdb_err_at(b->err, var->location);
-        }
-        return status;
+    KDB_TRY(find_table(b, name, dml_target, table));
+    if (table->view != NULL) {
+        return emit_view_use(b, scope, var, &name, table->view, out);
     }
     const uint32_t slot = take_slot(b, table);
     kdbi_relation *relation = new_relation(b, alias_of(var->alias, name.name));
     relation->ns = var->alias == NULL ? name.ns : kdb_sv_of("", 0);
     relation->slot = (int32_t)slot;
     relation->table = table;
+    relation->used = b->bound->tables[slot].used;
     table_columns(b, table, (int32_t)slot, &relation->columns);
     tell_apart(b, scope, relation);
     kdb_buf_printf(out, "%s(%u)", b->binder->scan_function, slot);

@@ -22,6 +22,7 @@ typedef struct guard {
     size_t depth;       /* levels in use beside the statement's own */
     kdbi_token prev[3]; /* the latest first */
     uint32_t nparams;
+    uint32_t nesting; /* of the whole, once it has been read */
 } guard;
 
 /* Operators spelled as words. Words that only may be operators are here too. */
@@ -264,10 +265,18 @@ static kdb_status guard_text(guard *g, kdb_err *err)
     while (g->depth > 0) {
         close_top(g);
     }
-    if (level_depth(top(g)) > KDBI_NESTING_MAX) {
+    g->nesting = level_depth(top(g));
+    if (g->nesting > KDBI_NESTING_MAX) {
         return too_deep(&(kdbi_token){ .offset = 0 }, err);
     }
     return KDB_OK;
+}
+
+uint32_t kdbi_nesting(kdb_sv text)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    guard g = { .text = text, .out = kdb_sv_dup_cstr(arena, text) };
+    return guard_text(&g, NULL) == KDB_OK ? g.nesting : KDBI_NESTING_MAX;
 }
 
 kdb_status kdbi_guard(kdb_sv text, kdb_arena *arena, char **out, uint32_t *out_nparams, kdb_err *err)

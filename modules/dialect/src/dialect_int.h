@@ -99,6 +99,9 @@ kdb_status kdbi_parse_show_columns(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_stats(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_nothing_more(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_describe(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_create_view(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_materialized_view(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_temporary_view(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_user(kdbi_cursor *cur, kdb_stmt *stmt);
@@ -169,6 +172,8 @@ int32_t kdbi_node_location(const PgQuery__Node *node);
 /* Makes a C string for libpg_query of the same length: backticks become quotes, trailing commas and the brackets of
  * CURRENT_USER() blanks. Refuses nesting that would exhaust the stack. */
 KDB_NODISCARD kdb_status kdbi_guard(kdb_sv text, kdb_arena *arena, char **out, uint32_t *out_nparams, kdb_err *err);
+/* How deep a statement that the guard let pass nests, as it counts. */
+uint32_t kdbi_nesting(kdb_sv text);
 
 /* ---- dialect_dml.c ---- */
 
@@ -214,6 +219,7 @@ typedef struct kdbi_relation {
     kdbi_columns columns;
     int32_t slot; /* -1: not a table */
     const kdb_bind_table *table;
+    bool *used; /* by column, of a table or view; NULL: nobody asks */
 } kdbi_relation;
 
 /* A column that an unqualified name or `*` may mean. */
@@ -260,6 +266,12 @@ typedef struct kdbi_binding {
     bool *param_used; /* by number - 1 */
     uint32_t nctes;
     int divisors; /* divisions whose divisor is being written */
+    /* In a view, `query` is the view's: */
+    int view_depth;        /* 0: in the statement itself */
+    kdb_sv view_ns;        /* of unqualified names; empty: the caller's */
+    int32_t view_position; /* of the outermost view's name in the statement */
+    size_t nviews;         /* uses of views so far */
+    uint32_t nesting;      /* of the statement and the views around */
 } kdbi_binding;
 
 /* A query's surroundings. */
@@ -314,6 +326,8 @@ typedef struct kdbi_found {
 KDB_NODISCARD kdb_status kdbi_resolve(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
                                       kdbi_found *out);
 void kdbi_emit_found(const kdbi_found *found, kdb_buf *out);
+/* The query names the relation's column. */
+void kdbi_note_use(const kdbi_relation *relation, size_t column);
 /* The type of a table's column, through subqueries too; KDB_TYPE_NULL when it is computed. */
 kdb_type kdbi_found_type(const kdbi_binding *b, const kdbi_found *found);
 /* The relation that `alias.*` or `ns.t.*` means; all of them for `*` alone (NULL). */
@@ -358,6 +372,10 @@ KDB_NODISCARD kdb_status kdbi_emit_from(kdbi_binding *b, const kdbi_context *con
 /* The target of UPDATE and DELETE. */
 KDB_NODISCARD kdb_status kdbi_emit_target(kdbi_binding *b, kdbi_scope *scope, const PgQuery__RangeVar *var,
                                           kdb_buf *out);
+
+/* dialect_view.c: the view's query in brackets; `columns` become its columns. */
+KDB_NODISCARD kdb_status kdbi_emit_view(kdbi_binding *b, const kdb_bind_view *view, const kdb_table_name *name,
+                                        kdb_buf *out, kdbi_columns *columns);
 
 /* dialect_expr.c */
 kdbi_expr kdbi_expr_in(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope);

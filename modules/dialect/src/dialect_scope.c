@@ -112,6 +112,8 @@ kdb_status kdbi_scope_merge(kdbi_binding *b, kdbi_scope *scope, size_t left, siz
         }
         KDB_TRY(find_one(b, scope, left, right, names[i], position, &merged[count]));
         KDB_TRY(find_one(b, scope, right, scope->nvisible, names[i], position, &other));
+        kdbi_note_use(merged[count].relation, merged[count].column);
+        kdbi_note_use(other.relation, other.column);
         merged[count].merged = true;
         merged[count].merged_outer |= outer;
         count++;
@@ -394,6 +396,13 @@ static kdb_status resolve_qualified(kdbi_binding *b, const kdbi_scope *scope, co
     return not_found(b, ref, NULL);
 }
 
+void kdbi_note_use(const kdbi_relation *relation, size_t column)
+{
+    if (relation->used != NULL) {
+        relation->used[column] = true;
+    }
+}
+
 /* A WHERE that names `_deleted` sees tombstones of that table (sql.md 6). */
 static void note_deleted(kdbi_binding *b, const kdbi_found *found)
 {
@@ -412,6 +421,9 @@ kdb_status kdbi_resolve(kdbi_binding *b, const kdbi_scope *scope, const PgQuery_
     KDB_TRY(read_reference(b, ref, ref->n_fields, &read));
     KDB_TRY(read.nparts == 1 ? resolve_bare(b, scope, &read, out) : resolve_qualified(b, scope, &read, out));
     note_deleted(b, out);
+    if (out->kind == KDBI_FOUND_COLUMN) {
+        kdbi_note_use(out->relation, out->column);
+    }
     return KDB_OK;
 }
 

@@ -371,12 +371,12 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
     KDB_TRY(kdbi_emit_with(b, &inner, select->with_clause, out));
     KDB_TRY(emit_body(b, &inner, &scope, select, out));
     KDB_TRY(emit_sort_list(b, &inner, &scope, select->sort_clause, select->n_sort_clause, out));
-    if (select == b->query->select) {
+    if (select == b->query->select && b->view_depth == 0) {
         order_like_table(b, &scope, select, out);
         b->bound->has_limit = select->limit_count != NULL && !is_null_const(select->limit_count);
     }
     KDB_TRY(emit_limit(b, &inner, select, out));
-    if (select == b->query->select) {
+    if (select == b->query->select && b->view_depth == 0) {
         kdbi_single_of_select(b, &inner, &scope, select);
     }
     *results = scope.results;

@@ -36,6 +36,9 @@ static void add_found_result(target_list *list, const kdbi_found *found, kdb_sv 
 static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv name)
 {
     begin_target(list);
+    if (found->kind == KDBI_FOUND_COLUMN) {
+        kdbi_note_use(found->relation, found->column);
+    }
     kdbi_emit_found(found, list->out);
     const bool named =
         found->kind == KDBI_FOUND_COLUMN && kdb_sv_eq(found->relation->columns.items[found->column].engine, name);

@@ -192,6 +192,16 @@ static void add_user(const char *verb, const kdb_user_stmt *user)
     add_word("email", user->email);
 }
 
+static void add_view(const kdb_view_stmt *view)
+{
+    kdb_buf_printf(&text, "CREATE%s VIEW %.*s.%.*s", view->or_replace ? " OR REPLACE" : "", KDB_SV_ARG(view->view.ns),
+                   KDB_SV_ARG(view->view.name));
+    for (size_t i = 0; i < view->ncolumns; i++) {
+        kdb_buf_printf(&text, " [%.*s]", KDB_SV_ARG(view->columns[i]));
+    }
+    kdb_buf_printf(&text, " @%d <%.*s>", view->query_position, KDB_SV_ARG(view->query));
+}
+
 static void add_stmt(const kdb_stmt *stmt)
 {
     switch (stmt->kind) {
@@ -236,6 +246,12 @@ static void add_stmt(const kdb_stmt *stmt)
         return;
     case KDB_STMT_SHOW_STORAGES:
         kdb_buf_append_lit(&text, "SHOW STORAGES");
+        return;
+    case KDB_STMT_CREATE_VIEW:
+        add_view(&stmt->as.view);
+        return;
+    case KDB_STMT_DROP_VIEW:
+        add_table_stmt("DROP VIEW", &stmt->as.table);
         return;
     case KDB_STMT_CREATE_USER:
         add_user("CREATE USER", &stmt->as.user);

@@ -51,6 +51,35 @@ static void tables_are_shown_described_and_dropped(void **state)
     CHECK_CASES(cases, parsed);
 }
 
+static void views_are_made_and_dropped(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "CREATE VIEW app.v AS SELECT 1", "CREATE VIEW app.v @21 <SELECT 1>" },
+        { "create or replace view v (a, \"B\") as with x as (select 1) select * from x",
+          "CREATE OR REPLACE VIEW .v [a] [B] @37 <with x as (select 1) select * from x>" },
+        { "CREATE VIEW v AS VALUES (1)", "CREATE VIEW .v @17 <VALUES (1)>" },
+        { "CREATE VIEW v", "INVALID_SQL@13 Invalid CREATE VIEW statement: syntax error at end of input" },
+        { "CREATE VIEW v () AS SELECT 1",
+          "INVALID_SQL@15 Invalid CREATE VIEW statement: syntax error at or near \")\"" },
+        { "CREATE VIEW v AS DELETE FROM t",
+          "INVALID_SQL@17 Invalid CREATE VIEW statement: a view is made of a SELECT" },
+        { "CREATE VIEW v AS SELECT $1", "INVALID_SQL@17 Invalid CREATE VIEW statement: a view cannot have parameters" },
+        { "CREATE VIEW v AS SELECT 1 FORM t",
+          "INVALID_SQL@31 Invalid CREATE VIEW statement: syntax error at or near \"t\"" },
+        { "CREATE VIEW IF NOT EXISTS v AS SELECT 1",
+          "INVALID_SQL@15 Invalid CREATE VIEW statement: syntax error at or near \"NOT\"" },
+        { "CREATE MATERIALIZED VIEW v AS SELECT 1",
+          "INVALID_SQL@0 Invalid CREATE VIEW statement: MATERIALIZED VIEWS are not supported yet" },
+        { "CREATE OR REPLACE TEMP VIEW v AS SELECT 1",
+          "INVALID_SQL@0 Invalid CREATE VIEW statement: TEMPORARY VIEWS are not supported" },
+        { "DROP VIEW app.v", "DROP VIEW app.v" },
+        { "DROP VIEW IF EXISTS v", "DROP VIEW .v if-exists" },
+        { "DROP VIEW v CASCADE", "INVALID_SQL@12 syntax error at or near \"CASCADE\"" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
 static void users_are_made_changed_and_dropped_without_echoing_secrets(void **state)
 {
     (void)state;
@@ -86,8 +115,6 @@ static void statements_of_other_systems_are_refused_by_name(void **state)
         { "ALTER NAMESPACE n SET OPTIONS (a = 1)", "INVALID_SQL@0 Unsupported statement type: ALTER NAMESPACE" },
         { "ALTER TABLE t ADD COLUMN x INT", "INVALID_SQL@0 Unsupported statement type: ALTER TABLE" },
         { "ALTER USER TABLE t ADD x INT", "INVALID_SQL@0 Unsupported statement type: ALTER USER TABLE" },
-        { "CREATE VIEW v AS SELECT 1", "INVALID_SQL@0 Unsupported statement type: CREATE VIEW" },
-        { "CREATE OR REPLACE VIEW v AS SELECT 1", "INVALID_SQL@0 Unsupported statement type: CREATE OR REPLACE VIEW" },
         { "EXPLAIN SELECT 1", "INVALID_SQL@0 Unsupported statement type: EXPLAIN" },
         { "BEGIN", "INVALID_SQL@0 Unsupported statement type: BEGIN" },
         { "SUBSCRIBE TO t", "INVALID_SQL@0 Unsupported statement type: SUBSCRIBE" },
@@ -156,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(namespaces_are_made_dropped_and_used),
         TEST(tables_are_shown_described_and_dropped),
+        TEST(views_are_made_and_dropped),
         TEST(users_are_made_changed_and_dropped_without_echoing_secrets),
         TEST(statements_of_other_systems_are_refused_by_name),
         TEST(the_grammar_says_where_it_stops),

@@ -74,7 +74,8 @@ static kdb_status load(kdb_registry *registry, const kdb_registry_options *optio
     KDB_TRY(status);
     KDB_TRY(kdbi_registry_load_namespaces(registry, err));
     KDB_TRY(kdbi_registry_load_storages(registry, err));
-    return kdbi_registry_load_tables(registry, err);
+    KDB_TRY(kdbi_registry_load_tables(registry, err));
+    return kdbi_registry_load_views(registry, err);
 }
 
 kdb_status kdb_registry_open(kdb_store *store, const kdb_registry_options *options, kdb_registry **out, kdb_err *err)
@@ -86,6 +87,7 @@ kdb_status kdb_registry_open(kdb_store *store, const kdb_registry_options *optio
     registry->arena = kdb_arena_new(0);
     registry->namespaces = kdb_map_new();
     registry->tables = kdb_map_new();
+    registry->views = kdb_map_new();
     registry->storages = kdb_map_new();
     registry->staged = kdb_map_new();
     KDB_TRY(load(registry, options, err));
@@ -115,11 +117,23 @@ static void free_tables(kdb_map *map)
     kdb_map_free(map);
 }
 
+static void free_views(kdb_map *map)
+{
+    size_t cursor = 0;
+    kdb_sv key;
+    void *value;
+    while (kdb_map_next(map, &cursor, &key, &value)) {
+        kdb_view_unref(value);
+    }
+    kdb_map_free(map);
+}
+
 void kdb_registry_close(kdb_registry *registry)
 {
     if (registry == NULL) {
         return;
     }
+    free_views(registry->views);
     free_tables(registry->tables);
     free_namespaces(registry->namespaces);
     free_namespaces(registry->staged);

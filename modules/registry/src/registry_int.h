@@ -9,7 +9,8 @@ enum {
     KDBI_NAME_MAX = 64,       /* bytes of a namespace, table or column name (sql.md 3) */
     KDBI_COLUMNS_MAX = 1000,  /* columns of one table */
     KDBI_FIRST_TABLE_ID = 16, /* smaller ids are the fixed partitions' */
-    KDBI_RECORD_FORMAT = 1    /* first byte of every record */
+    KDBI_RECORD_FORMAT = 1,   /* first byte of every record */
+    KDBI_MAP_KEY_MAX = 2 * KDBI_NAME_MAX + 1
 };
 
 /* A namespace with its strings behind it, in one heap block. */
@@ -24,6 +25,7 @@ struct kdb_registry {
     kdb_mutex lock;         /* rank KDB_LOCK_REGISTRY: nothing is locked while this is held */
     kdb_map *namespaces;    /* guarded by lock: name -> kdbi_namespace, owned */
     kdb_map *tables;        /* guarded by lock: ns NUL name -> kdb_table, one reference each */
+    kdb_map *views;         /* guarded by lock: ns NUL name -> kdb_view, one reference each */
     kdb_map *storages;      /* fixed after open: id -> kdb_storage in `arena` */
     kdb_arena *arena;       /* fixed after open */
     kdb_map *staged;        /* DDL gate: name -> kdbi_namespace, owned, staged and not yet published */
@@ -74,6 +76,32 @@ kdb_table *kdbi_table_new(void);
 /* Puts the schemas in place: `versions` lies in the table's arena. */
 void kdbi_table_set_versions(kdb_table *table, const kdb_schema *versions, size_t nversions);
 bool kdbi_table_is_key(const kdb_table *table, uint32_t column_id);
+
+/* The key of registry->tables and ->views, `ns` NUL `name`; an empty view when either is too long to exist. */
+kdb_sv kdbi_registry_map_key(kdb_sv ns, kdb_sv name, char buf[KDBI_MAP_KEY_MAX]);
+
+/* ---- pieces of records that tables and views share (table_record.c) ---- */
+
+void kdbi_registry_read_format(kdbi_reader *reader);
+void kdbi_registry_write_type(kdb_buf *out, kdb_type type);
+/* A type that a column can have. */
+kdb_type kdbi_registry_read_type(kdbi_reader *reader);
+
+/* ---- views (view.c, view_record.c, registry_view.c) ---- */
+
+/* Whether a table or view (`what`) may be made there: names, the namespace, and no table of that name. */
+KDB_NODISCARD kdb_status kdbi_registry_check_place(kdb_registry *registry, const char *what, kdb_sv ns, kdb_sv name,
+                                                   kdb_err *err);
+/* A view in an arena of its own, with one reference. */
+kdb_view *kdbi_view_new(void);
+void kdbi_view_encode(const kdb_view *view, kdb_buf *out);
+/* The names come from the record's key. */
+KDB_NODISCARD kdb_status kdbi_view_decode(kdb_sv bytes, kdb_view *view, kdb_err *err);
+/* Loads all views into registry->views, after the tables. Only at open. */
+KDB_NODISCARD kdb_status kdbi_registry_load_views(kdb_registry *registry, kdb_err *err);
+size_t kdbi_registry_count_views(kdb_registry *registry, kdb_sv ns);
+/* KDB_INVALID_OPERATION when a view of another namespace reads something in `ns`. */
+KDB_NODISCARD kdb_status kdbi_registry_check_used_from_outside(kdb_registry *registry, kdb_sv ns, kdb_err *err);
 
 /* ---- records of tables (table_record.c): key = u32be table id | u32be version; version 0 is the table's own ---- */
 

@@ -150,7 +150,24 @@ static size_t count_tables(kdb_registry *registry, kdb_sv ns)
     return count;
 }
 
-kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch, kdb_err *err)
+static kdb_status not_empty(kdb_sv name, size_t tables, size_t views, kdb_err *err)
+{
+    kdb_buf what = { .limit = 64 };
+    if (tables != 0) {
+        kdb_buf_printf(&what, "%zu table(s)", tables);
+    }
+    if (views != 0) {
+        kdb_buf_printf(&what, "%s%zu view(s)", tables != 0 ? ", " : "", views);
+    }
+    const kdb_status status =
+        KDB_FAIL(err, KDB_INVALID_OPERATION, "Namespace '%.*s' is not empty: %.*s. Use DROP NAMESPACE %.*s CASCADE",
+                 KDB_SV_ARG(name), KDB_SV_ARG(kdb_buf_sv(&what)), KDB_SV_ARG(name));
+    kdb_buf_done(&what);
+    return status;
+}
+
+kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, bool cascade, kdb_batch *batch,
+                                             kdb_err *err)
 {
     if (kdb_registry_is_protected(name) || kdb_sv_ieq(name, KDB_SV("default"))) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION,
@@ -160,12 +177,12 @@ kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name
     if (!kdb_registry_has_namespace(registry, name)) {
         return kdbi_registry_no_namespace(registry, name, err);
     }
-    size_t tables = count_tables(registry, name);
-    if (tables > 0) {
-        return KDB_FAIL(err, KDB_INVALID_OPERATION,
-                        "Namespace '%.*s' is not empty: %zu table(s). Use DROP NAMESPACE %.*s CASCADE",
-                        KDB_SV_ARG(name), tables, KDB_SV_ARG(name));
+    const size_t tables = count_tables(registry, name);
+    const size_t views = cascade ? 0 : kdbi_registry_count_views(registry, name);
+    if (tables + views > 0) {
+        return not_empty(name, tables, views, err);
     }
+    KDB_TRY(kdbi_registry_check_used_from_outside(registry, name, err));
     kdb_batch_delete(batch, kdb_partition_system(KDB_PART_SYSTEM_NAMESPACES), name);
     return KDB_OK;
 }

@@ -5,10 +5,7 @@
 
 #include "registry_int.h"
 
-enum { MAP_KEY_MAX = 2 * KDBI_NAME_MAX + 1 };
-
-/* `ns` NUL `name`; an empty view when either is too long to exist. */
-static kdb_sv map_key(kdb_sv ns, kdb_sv name, char buf[MAP_KEY_MAX])
+kdb_sv kdbi_registry_map_key(kdb_sv ns, kdb_sv name, char buf[KDBI_MAP_KEY_MAX])
 {
     if (ns.len == 0 || ns.len > KDBI_NAME_MAX || name.len == 0 || name.len > KDBI_NAME_MAX) {
         return (kdb_sv){ NULL, 0 };
@@ -59,8 +56,8 @@ static kdb_status add_version(loader *load, uint32_t version, kdb_sv bytes, kdb_
 static kdb_status add_table(loader *load, kdb_err *err)
 {
     kdb_registry *registry = load->registry;
-    char buf[MAP_KEY_MAX];
-    kdb_sv key = map_key(load->table->ns, load->table->name, buf);
+    char buf[KDBI_MAP_KEY_MAX];
+    kdb_sv key = kdbi_registry_map_key(load->table->ns, load->table->name, buf);
     kdbi_namespace *ns = kdb_map_lookup(registry->namespaces, load->table->ns);
     if (ns == NULL || kdb_map_lookup(registry->tables, key) != NULL) {
         return KDB_FAIL(err, KDB_CORRUPT, "its namespace is missing or its name is taken");
@@ -133,8 +130,8 @@ kdb_status kdbi_registry_load_tables(kdb_registry *registry, kdb_err *err)
 
 kdb_table *kdb_registry_lookup_table(kdb_registry *registry, kdb_sv ns, kdb_sv name)
 {
-    char buf[MAP_KEY_MAX];
-    kdb_sv key = map_key(ns, name, buf);
+    char buf[KDBI_MAP_KEY_MAX];
+    kdb_sv key = kdbi_registry_map_key(ns, name, buf);
     if (key.len == 0) {
         return NULL;
     }
@@ -249,8 +246,8 @@ static void count_in_namespace(kdb_registry *registry, kdb_sv ns, bool added)
 
 void kdb_registry_publish_create_table(kdb_registry *registry, kdb_table *table)
 {
-    char buf[MAP_KEY_MAX];
-    kdb_sv key = map_key(table->ns, table->name, buf);
+    char buf[KDBI_MAP_KEY_MAX];
+    kdb_sv key = kdbi_registry_map_key(table->ns, table->name, buf);
     kdb_mutex_lock(&registry->lock);
     kdb_table *replaced = kdb_map_put(registry->tables, key, table);
     count_in_namespace(registry, table->ns, true);
@@ -277,8 +274,8 @@ kdb_status kdb_registry_stage_drop_table(kdb_registry *registry, kdb_table *tabl
 
 void kdb_registry_publish_drop_table(kdb_registry *registry, kdb_table *table)
 {
-    char buf[MAP_KEY_MAX];
-    kdb_sv key = map_key(table->ns, table->name, buf);
+    char buf[KDBI_MAP_KEY_MAX];
+    kdb_sv key = kdbi_registry_map_key(table->ns, table->name, buf);
     atomic_store(&table->dropped, true);
     kdb_mutex_lock(&registry->lock);
     kdb_table *removed = kdb_map_remove(registry->tables, key);

@@ -4,12 +4,12 @@
 
 /* ---- checks ---- */
 
-static kdb_status check_place(kdb_registry *registry, kdb_sv ns, kdb_sv name, kdb_err *err)
+kdb_status kdbi_registry_check_place(kdb_registry *registry, const char *what, kdb_sv ns, kdb_sv name, kdb_err *err)
 {
     if (kdb_registry_is_protected(ns)) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION,
-                        "Cannot create system table '%.*s.%.*s'. System tables are managed internally.", KDB_SV_ARG(ns),
-                        KDB_SV_ARG(name));
+                        "Cannot create system %s '%.*s.%.*s'. System tables are managed internally.", what,
+                        KDB_SV_ARG(ns), KDB_SV_ARG(name));
     }
     KDB_TRY(kdb_registry_check_name(name, err));
     if (!kdb_registry_has_namespace(registry, ns)) {
@@ -20,6 +20,15 @@ static kdb_status check_place(kdb_registry *registry, kdb_sv ns, kdb_sv name, kd
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *existing = kdb_registry_lookup_table(registry, ns, name);
     if (existing != NULL) {
         return KDB_FAIL(err, KDB_ALREADY_EXISTS, "Table %.*s.%.*s already exists", KDB_SV_ARG(ns), KDB_SV_ARG(name));
+    }
+    return KDB_OK;
+}
+
+static kdb_status check_no_view(kdb_registry *registry, kdb_sv ns, kdb_sv name, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *existing = kdb_registry_lookup_view(registry, ns, name);
+    if (existing != NULL) {
+        return KDB_FAIL(err, KDB_ALREADY_EXISTS, "View %.*s.%.*s already exists", KDB_SV_ARG(ns), KDB_SV_ARG(name));
     }
     return KDB_OK;
 }
@@ -102,7 +111,8 @@ static kdb_status check_key(const kdb_create_table *spec, kdb_arena *arena, kdb_
 static kdb_status check_spec(kdb_registry *registry, const kdb_create_table *spec, kdb_sv ns, kdb_arena *arena,
                              kdb_err *err)
 {
-    KDB_TRY(check_place(registry, ns, spec->table.name, err));
+    KDB_TRY(kdbi_registry_check_place(registry, "table", ns, spec->table.name, err));
+    KDB_TRY(check_no_view(registry, ns, spec->table.name, err));
     KDB_TRY(check_storage(registry, spec->storage_id, err));
     KDB_TRY(check_column_count(spec, err));
     KDB_TRY(check_columns(spec, arena, err));

@@ -35,7 +35,7 @@ static size_t read_code(kdbi_reader *reader, const kdbi_code_def *defs, size_t c
     return 0;
 }
 
-static void read_format(kdbi_reader *reader)
+void kdbi_registry_read_format(kdbi_reader *reader)
 {
     if (kdbi_registry_read_u8(reader) != KDBI_RECORD_FORMAT) {
         reader->failed = true;
@@ -135,7 +135,7 @@ kdb_status kdbi_table_decode(kdb_sv bytes, kdb_table *table, kdbi_table_header *
 {
     kdbi_reader reader = { .rest = bytes };
     kdbi_table_header header = { 0 };
-    read_format(&reader);
+    kdbi_registry_read_format(&reader);
     table->type = (kdb_table_type)read_code(&reader, kdbi_table_type_defs, table_type_codes);
     table->access = (kdb_access_level)read_code(&reader, kdbi_access_level_defs, access_level_codes);
     table->use_user_storage = read_bool(&reader);
@@ -152,14 +152,19 @@ kdb_status kdbi_table_decode(kdb_sv bytes, kdb_table *table, kdbi_table_header *
 
 /* ---- a schema version's record ---- */
 
+void kdbi_registry_write_type(kdb_buf *out, kdb_type type)
+{
+    kdb_buf_append_byte(out, (uint8_t)type.kind);
+    kdb_buf_append_byte(out, type.precision);
+    kdb_buf_append_byte(out, type.scale);
+    kdbi_registry_write_u16(out, type.dim);
+}
+
 static void write_column(const kdb_column *column, kdb_buf *out)
 {
     kdbi_registry_write_u32(out, column->id);
     kdb_buf_append_byte(out, column->not_null ? 1 : 0);
-    kdb_buf_append_byte(out, (uint8_t)column->type.kind);
-    kdb_buf_append_byte(out, column->type.precision);
-    kdb_buf_append_byte(out, column->type.scale);
-    kdbi_registry_write_u16(out, column->type.dim);
+    kdbi_registry_write_type(out, column->type);
     kdb_buf_append_byte(out, kdbi_default_defs[column->default_kind].code);
     kdbi_registry_write_text(out, column->name);
     if (column->default_kind == KDB_DEFAULT_LITERAL) {
@@ -181,7 +186,7 @@ static bool is_column_type(kdb_type type)
     return type.precision == 0 && type.scale == 0 && type.dim == 0;
 }
 
-static kdb_type read_type(kdbi_reader *reader)
+kdb_type kdbi_registry_read_type(kdbi_reader *reader)
 {
     kdb_type type = { .kind = (kdb_type_kind)kdbi_registry_read_u8(reader) };
     type.precision = kdbi_registry_read_u8(reader);
@@ -198,7 +203,7 @@ static void read_column(kdbi_reader *reader, kdb_arena *arena, kdb_column *out)
 {
     out->id = kdbi_registry_read_u32(reader);
     out->not_null = read_bool(reader);
-    out->type = read_type(reader);
+    out->type = kdbi_registry_read_type(reader);
     out->default_kind = (kdb_default_kind)read_code(reader, kdbi_default_defs, default_codes);
     out->name = read_name(reader, arena);
     if (out->default_kind == KDB_DEFAULT_LITERAL) {
@@ -221,7 +226,7 @@ void kdbi_schema_encode(const kdb_schema *schema, kdb_buf *out)
 kdb_status kdbi_schema_decode(kdb_sv bytes, uint32_t version, kdb_arena *arena, kdb_schema *out, kdb_err *err)
 {
     kdbi_reader reader = { .rest = bytes };
-    read_format(&reader);
+    kdbi_registry_read_format(&reader);
     uint32_t count = kdbi_registry_read_count(&reader, COLUMN_MIN_BYTES);
     if (count > KDBI_COLUMNS_MAX) {
         reader.failed = true;

@@ -4,7 +4,7 @@
 static kdb_status drop_namespace(fixture *fix, const char *name)
 {
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
-    KDB_TRY(kdb_registry_stage_drop_namespace(fix->registry, kdb_sv_cstr(name), batch, &fix->err));
+    KDB_TRY(kdb_registry_stage_drop_namespace(fix->registry, kdb_sv_cstr(name), false, batch, &fix->err));
     KDB_TRY(kdb_store_commit(fix->store, batch, &fix->err));
     kdb_registry_publish_drop_namespace(fix->registry, kdb_sv_cstr(name));
     return KDB_OK;
@@ -110,7 +110,7 @@ static void cascade_is_one_batch(void **state)
     kdb_table *orders = simple_table(fix, "shop", "orders");
     atomic_store(&orders->dropped, true);
     assert_ok(fix, kdb_registry_stage_drop_table(fix->registry, orders, batch, &fix->err));
-    assert_ok(fix, kdb_registry_stage_drop_namespace(fix->registry, KDB_SV("shop"), batch, &fix->err));
+    assert_ok(fix, kdb_registry_stage_drop_namespace(fix->registry, KDB_SV("shop"), true, batch, &fix->err));
     assert_ok(fix, kdb_store_commit(fix->store, batch, &fix->err));
     kdb_registry_publish_drop_table(fix->registry, orders);
     kdb_registry_publish_drop_namespace(fix->registry, KDB_SV("shop"));

@@ -1,6 +1,6 @@
 /* information_schema.c - the standard's view of the catalog: names and types, never rows. Everybody may read it; what a
  * viewer without admin rights cannot use at all (the system tables, shared tables of level DBA) is not listed to them.
- * Tables of the registry come first, then our own from kdb_system_table_defs. */
+ * Tables of the registry come first, then views, then our own from kdb_system_table_defs. */
 #include "system_int.h"
 
 static const kdb_sv catalog = { "kalam", 5 };
@@ -20,7 +20,7 @@ static bool sees_def(const kdb_system_scan *scan, const kdb_system_table_def *de
 /* Takes the tables that the viewer sees; the references of the others go at once. */
 static kdb_status open_seen_tables(kdb_system_scan *scan, kdb_err *err)
 {
-    KDB_TRY(kdbi_open_tables(scan, err));
+    KDB_TRY(kdbi_open_tables_and_views(scan, err));
     size_t kept = 0;
     for (size_t i = 0; i < scan->ntables; i++) {
         if (sees_table(scan, scan->tables[i])) {
@@ -64,12 +64,42 @@ bool kdbi_is_tables_next(kdb_system_scan *scan, kdb_value *cells)
         put_table(cells, table->ns, table->name, "BASE TABLE");
         return true;
     }
+    if (scan->view_at < scan->nviews) {
+        const kdb_view *view = scan->views[scan->view_at++];
+        put_table(cells, view->ns, view->name, "VIEW");
+        return true;
+    }
     const kdb_system_table_def *def = seen_def(scan);
     if (def == NULL) {
         return false;
     }
     scan->nitems++;
     put_table(cells, kdb_sv_cstr(def->ns), kdb_sv_cstr(def->name), def->admin_only ? "BASE TABLE" : "VIEW");
+    return true;
+}
+
+/* ---- views ---- */
+
+kdb_status kdbi_is_views_open(kdb_system_scan *scan, kdb_err *err)
+{
+    (void)err;
+    kdb_registry_list_views(scan->system->registry, scan->arena, &scan->views, &scan->nviews);
+    return KDB_OK;
+}
+
+/* A view's text may name what the viewer cannot see: it is for admins. */
+bool kdbi_is_views_next(kdb_system_scan *scan, kdb_value *cells)
+{
+    if (scan->view_at == scan->nviews) {
+        return false;
+    }
+    const kdb_view *view = scan->views[scan->view_at++];
+    cells = kdbi_put_text(cells, catalog);
+    cells = kdbi_put_text(cells, view->ns);
+    cells = kdbi_put_text(cells, view->name);
+    if (kdb_role_is_admin(scan->viewer)) {
+        (void)kdbi_put_text(cells, view->query);
+    }
     return true;
 }
 
@@ -154,6 +184,27 @@ kdb_status kdbi_is_columns_open(kdb_system_scan *scan, kdb_err *err)
     return open_seen_tables(scan, err);
 }
 
+/* The next column of the views; scan->sub counts within the view. */
+static bool next_view_column(kdb_system_scan *scan, column_facts *out)
+{
+    if (scan->view_at == scan->nviews) {
+        return false;
+    }
+    const kdb_view *view = scan->views[scan->view_at];
+    const kdb_view_column *column = &view->columns[scan->sub];
+    *out = (column_facts){ .ns = view->ns,
+                           .table = view->name,
+                           .name = column->name,
+                           .ordinal = scan->sub + 1,
+                           .nullable = true,
+                           .type = column->type };
+    if (++scan->sub == view->ncolumns) {
+        scan->sub = 0;
+        scan->view_at++;
+    }
+    return true;
+}
+
 /* The next column of our own tables; scan->sub counts within the table. */
 static bool next_own_column(kdb_system_scan *scan, column_facts *out)
 {
@@ -189,7 +240,7 @@ bool kdbi_is_columns_next(kdb_system_scan *scan, kdb_value *cells)
                                 .default_text = kdb_column_default_text(column, scan->row_arena),
                                 .nullable = !column->not_null,
                                 .type = column->type };
-    } else if (!next_own_column(scan, &facts)) {
+    } else if (!next_view_column(scan, &facts) && !next_own_column(scan, &facts)) {
         return false;
     }
     put_column(&facts, scan->row_arena, cells);

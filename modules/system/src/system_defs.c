@@ -112,6 +112,13 @@ static const kdb_system_column is_table_columns[] = {
     { "table_type", TEXT, NN },
 };
 
+static const kdb_system_column is_view_columns[] = {
+    { "table_catalog", TEXT, NN },
+    { "table_schema", TEXT, NN },
+    { "table_name", TEXT, NN },
+    { "definition", TEXT, MAY },
+};
+
 static const kdb_system_column is_column_columns[] = {
     { "table_catalog", TEXT, NN },
     { "table_schema", TEXT, NN },
@@ -145,8 +152,8 @@ const kdb_system_table_def kdb_system_table_defs[] = {
     SYSTEM("tables", NULL, table_columns, kdbi_open_tables, kdbi_tables_next, "Tables with their latest version."),
     SYSTEM("columns", NULL, column_columns, kdbi_open_tables, kdbi_columns_next,
            "Columns of each table's latest version."),
-    SYSTEM("schemas", "table_schemas", schema_columns, kdbi_open_tables, kdbi_schemas_next,
-           "Every version of every table."),
+    SYSTEM("schemas", "table_schemas", schema_columns, kdbi_open_tables_and_views, kdbi_schemas_next,
+           "Every version of every table, and the views."),
     SYSTEM("users", NULL, user_columns, kdbi_users_open, kdbi_users_next, "Users, the soft-deleted included."),
     SYSTEM("storages", "storage_locations", storage_columns, kdbi_storages_open, kdbi_storages_next,
            "Where cold files lie."),
@@ -159,6 +166,8 @@ const kdb_system_table_def kdb_system_table_defs[] = {
                 "The namespaces that the reader may use."),
     INFORMATION("tables", is_table_columns, kdbi_is_tables_open, kdbi_is_tables_next,
                 "The tables that the reader may use."),
+    INFORMATION("views", is_view_columns, kdbi_is_views_open, kdbi_is_views_next,
+                "The views; their text is for admins."),
     INFORMATION("columns", is_column_columns, kdbi_is_columns_open, kdbi_is_columns_next,
                 "The columns of the tables that the reader may use."),
 };

@@ -33,6 +33,9 @@ struct kdb_system_scan {
     size_t sub;         /* the next version or column of item `at` */
     kdb_table **tables; /* references, dropped with the scan */
     size_t ntables;
+    kdb_view **views; /* references, dropped with the scan */
+    size_t nviews;
+    size_t view_at;    /* the next view, once the tables are done */
     kdb_iter *iter;    /* closed with the scan */
     kdb_status failed; /* set by a next that met an error, which `err` holds */
     kdb_err *err;      /* of the call of kdb_system_scan_next that runs */
@@ -54,11 +57,14 @@ kdb_value *kdbi_skip(kdb_value *cell);                         /* stays NULL */
 /* What JSON functions append to a buffer, as text in `arena`. */
 kdb_sv kdbi_json_columns(const kdb_table *table, const kdb_schema *schema, kdb_arena *arena);
 kdb_sv kdbi_json_options(const kdb_table *table, kdb_arena *arena);
+kdb_sv kdbi_json_view_columns(const kdb_view *view, kdb_arena *arena);
 
 /* ---- walks over the registry's tables ---- */
 
 /* Takes a reference to every table. */
 kdb_status kdbi_open_tables(kdb_system_scan *scan, kdb_err *err);
+/* And to every view. */
+kdb_status kdbi_open_tables_and_views(kdb_system_scan *scan, kdb_err *err);
 /* Moves to the next column of the tables' latest versions; false after the last. */
 bool kdbi_next_column(kdb_system_scan *scan, const kdb_table **table, size_t *column);
 /* The place of a column within the primary key, from 1; 0 when it has none. */
@@ -87,6 +93,8 @@ kdb_status kdbi_is_tables_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_tables_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_is_columns_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_columns_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_is_views_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_is_views_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_is_schemata_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_schemata_next(kdb_system_scan *scan, kdb_value *cells);
 

@@ -23,6 +23,7 @@ void kdb_system_scan_free(kdb_system_scan *scan)
     }
     kdb_iter_free(scan->iter);
     kdb_registry_release_tables(scan->tables, scan->ntables);
+    kdb_registry_release_views(scan->views, scan->nviews);
     kdb_arena_free(scan->row_arena);
     kdb_arena_free(scan->arena);
     kdb_free(scan);

@@ -9,6 +9,12 @@ kdb_status kdbi_open_tables(kdb_system_scan *scan, kdb_err *err)
     return KDB_OK;
 }
 
+kdb_status kdbi_open_tables_and_views(kdb_system_scan *scan, kdb_err *err)
+{
+    kdb_registry_list_views(scan->system->registry, scan->arena, &scan->views, &scan->nviews);
+    return kdbi_open_tables(scan, err);
+}
+
 static kdb_sv take_text(kdb_buf *buf, kdb_arena *arena)
 {
     const kdb_sv text = kdb_sv_dup(arena, kdb_buf_sv(buf));
@@ -29,6 +35,14 @@ kdb_sv kdbi_json_options(const kdb_table *table, kdb_arena *arena)
     kdb_buf json;
     kdb_buf_init(&json, 0);
     kdb_table_options_json(table, &json);
+    return take_text(&json, arena);
+}
+
+kdb_sv kdbi_json_view_columns(const kdb_view *view, kdb_arena *arena)
+{
+    kdb_buf json;
+    kdb_buf_init(&json, 0);
+    kdb_view_columns_json(view, &json);
     return take_text(&json, arena);
 }
 

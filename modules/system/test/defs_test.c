@@ -44,6 +44,8 @@ static const struct {
       "default_character_set_schema TEXT; default_character_set_name TEXT; sql_path TEXT" },
     { "information_schema", "tables",
       "table_catalog TEXT NN; table_schema TEXT NN; table_name TEXT NN; table_type TEXT NN" },
+    { "information_schema", "views",
+      "table_catalog TEXT NN; table_schema TEXT NN; table_name TEXT NN; definition TEXT" },
     { "information_schema", "columns",
       "table_catalog TEXT NN; table_schema TEXT NN; table_name TEXT NN; column_name TEXT NN; "
       "ordinal_position BIGINT NN; column_default TEXT; is_nullable TEXT NN; data_type TEXT NN; "

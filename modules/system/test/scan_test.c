@@ -247,7 +247,11 @@ static void others_see_no_system_and_no_dba_tables(void **state)
     fixture_fill(f);
     for (kdb_role role = KDB_ROLE_ANONYMOUS; role <= KDB_ROLE_SERVICE; role++) {
         const kdb_sv tables = fixture_read(f, "information_schema", "tables", NULL, role);
-        assert_int_equal(fixture_count_lines(tables), 3 + 3);
+        size_t open = 0;
+        for (size_t i = 0; i < kdb_system_table_defs_count; i++) {
+            open += !kdb_system_table_defs[i].admin_only;
+        }
+        assert_int_equal(fixture_count_lines(tables), 3 + open);
         assert_true(fixture_has_line(tables, "kalam|default|u|BASE TABLE"));
         assert_false(fixture_has_line(tables, "kalam|default|secret|BASE TABLE"));
         const kdb_sv columns = fixture_read(f, "information_schema", "columns", NULL, role);

@@ -55,6 +55,8 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_DESCRIBE_TABLE, /* also DESC, DESCRIBE t, SHOW COLUMNS FROM t */
     KDB_STMT_SHOW_STATS,
     KDB_STMT_SHOW_STORAGES,
+    KDB_STMT_CREATE_VIEW,
+    KDB_STMT_DROP_VIEW,
     KDB_STMT_CREATE_USER,
     KDB_STMT_ALTER_USER,
     KDB_STMT_DROP_USER,
@@ -142,6 +144,7 @@ typedef struct kdb_cell {
 } kdb_cell;
 
 typedef struct kdb_query kdb_query; /* a parsed SELECT, not yet bound */
+enum { KDB_VIEW_DEPTH_MAX = 16 };   /* views that read views */
 
 typedef struct kdb_insert {
     kdb_table_name table;
@@ -186,6 +189,15 @@ typedef struct kdb_table_stmt {
     bool if_exists;
 } kdb_table_stmt;
 
+typedef struct kdb_view_stmt {
+    kdb_table_name view;
+    bool or_replace;
+    kdb_sv *columns; /* names given to the query's first columns; NULL: none */
+    size_t ncolumns;
+    kdb_sv query; /* the SELECT, already known to parse and to have no parameters */
+    int32_t query_position;
+} kdb_view_stmt;
+
 typedef struct kdb_stmt {
     kdb_stmt_kind kind;
     kdb_sv text;
@@ -197,8 +209,9 @@ typedef struct kdb_stmt {
         kdb_insert insert;
         kdb_change change;
         kdb_create_table *create_table;
-        kdb_table_stmt table;  /* DROP TABLE, DESCRIBE, SHOW STATS */
+        kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS */
         kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
+        kdb_view_stmt view;    /* CREATE VIEW */
         kdb_user_stmt user;
     } as;
 } kdb_stmt;
@@ -287,9 +300,20 @@ typedef struct kdb_single {
 
 /* ---- binding (design 6): the tenant wall's first half ---- */
 
+/* A view's query, bound where the view's name stands as if it were written there: with the caller's rights, and none of the
+ * names around it. */
+typedef struct kdb_bind_view {
+    const kdb_query *query;
+    kdb_sv ns;             /* of its unqualified names */
+    const kdb_sv *names;   /* of the view's columns */
+    const kdb_sv *sources; /* and of the query's columns that they are, in the query's order */
+    size_t ncolumns;
+} kdb_bind_view;
+
 typedef struct kdb_bind_table {
-    void *handle;             /* the caller's; comes back in kdb_bound_table */
-    const kdb_field *columns; /* what `*` yields, in order; for a DML target `_key` follows at [ncolumns] */
+    const kdb_bind_view *view; /* the name is a view's: nothing else is set */
+    void *handle;              /* the caller's; comes back in kdb_bound_table */
+    const kdb_field *columns;  /* what `*` yields, in order; for a DML target `_key` follows at [ncolumns] */
     size_t ncolumns;
     bool has_seq;          /* `_updated` may be named: it is computed from `_seq` */
     bool deleted_is_false; /* STREAM: `_deleted` may be named and is false */
@@ -333,6 +357,8 @@ typedef struct kdb_pred {
 
 typedef struct kdb_bound_table {
     void *handle;
+    bool in_view;      /* named by a view that the query reads, not by the query itself */
+    bool *used;        /* by column: the query names it, or a `*` does */
     bool sees_deleted; /* the WHERE at this level mentions `_deleted`: tombstones are visible */
     kdb_pred *preds;
     size_t npreds;
@@ -345,6 +371,12 @@ typedef struct kdb_bound_column {
     bool constant; /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
 } kdb_bound_column;
 
+/* A use of a view by the query itself, and the columns that it names. */
+typedef struct kdb_bound_view {
+    const kdb_bind_view *view;
+    bool *used; /* by view column */
+} kdb_bound_view;
+
 typedef struct kdb_bound {
     kdb_sv sql;              /* engine SQL; hidden parameters are $(nparams+1).. */
     kdb_bound_table *tables; /* by slot */
@@ -355,6 +387,8 @@ typedef struct kdb_bound {
     kdb_single *single;        /* NULL: only the engine can run it */
     kdb_bound_column *columns; /* NULL: lineage not known */
     size_t ncolumns;
+    kdb_bound_view *views; /* that the query itself names, each use of one */
+    size_t nviews;
     bool scan_order; /* result order is the order of the one scan: it must not be read in parallel */
     bool has_limit;  /* an outermost LIMIT is given (limits.max_query_limit instead of the default) */
 } kdb_bound;

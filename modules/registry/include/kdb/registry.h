@@ -75,6 +75,42 @@ void kdb_table_options_json(const kdb_table *table, kdb_buf *out);
 /* A column's default as text: "NOW()", "'x'", "1"; empty when none. */
 kdb_sv kdb_column_default_text(const kdb_column *column, kdb_arena *arena);
 
+/* A column of a view. */
+typedef struct kdb_view_column {
+    kdb_sv name;   /* as the view shows it, lower case unless quoted */
+    kdb_sv source; /* what its query calls it; the query may have come to yield more columns since */
+    kdb_type type; /* when the view was made; it stays, because nobody may change a column that a view reads */
+} kdb_view_column;
+
+/* A table or view that a view's query names itself, with the columns that it reads. */
+typedef struct kdb_view_use {
+    kdb_sv ns, name;
+    const kdb_sv *columns;
+    size_t ncolumns;
+} kdb_view_use;
+
+/* A named query. Immutable once published. */
+typedef struct kdb_view {
+    atomic_uint refs;
+    kdb_sv ns;
+    kdb_sv name;
+    kdb_sv query; /* a SELECT; its unqualified names are of namespace `ns` */
+    const kdb_view_column *columns;
+    size_t ncolumns;
+    const kdb_view_use *uses;
+    size_t nuses;
+    int64_t created_us, updated_us;
+    kdb_arena *arena; /* everything above lies here */
+} kdb_view;
+
+enum { KDB_VIEW_QUERY_MAX = 65536 }; /* bytes of a view's query */
+
+kdb_view *kdb_view_ref(kdb_view *view);
+void kdb_view_unref(kdb_view *view); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_view, kdb_view_unref)
+/* system.schemas' JSON of the columns. */
+void kdb_view_columns_json(const kdb_view *view, kdb_buf *out);
+
 typedef struct kdb_namespace {
     kdb_sv name;
     int64_t created_us;
@@ -127,9 +163,10 @@ KDB_NODISCARD kdb_status kdb_registry_stage_create_namespace(kdb_registry *regis
                                                              kdb_err *err);
 void kdb_registry_publish_create_namespace(kdb_registry *registry, kdb_sv name);
 /* KDB_INVALID_OPERATION when protected, `default`, or not empty (with the count). Tables marked `dropped` do not count:
- * CASCADE marks its tables, stages their drops and this one in one batch, commits, then publishes them in that order. */
-KDB_NODISCARD kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch,
-                                                           kdb_err *err);
+ * CASCADE marks its tables, stages their drops and this one in one batch, commits, then publishes them in that order.
+ * `cascade` says so: views do not count either, but none elsewhere may read what goes. */
+KDB_NODISCARD kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, bool cascade,
+                                                           kdb_batch *batch, kdb_err *err);
 void kdb_registry_publish_drop_namespace(kdb_registry *registry, kdb_sv name);
 /* Checks names, key types, defaults against types (literals are coerced), storage. *out is an unpublished table. */
 KDB_NODISCARD kdb_status kdb_registry_stage_create_table(kdb_registry *registry, const kdb_create_table *spec,
@@ -139,5 +176,33 @@ void kdb_registry_publish_create_table(kdb_registry *registry, kdb_table *table 
 KDB_NODISCARD kdb_status kdb_registry_stage_drop_table(kdb_registry *registry, kdb_table *table, kdb_batch *batch,
                                                        kdb_err *err);
 void kdb_registry_publish_drop_table(kdb_registry *registry, kdb_table *table);
+
+/* ---- views: tables and views of a namespace share their names ---- */
+
+kdb_view *kdb_registry_lookup_view(kdb_registry *registry, kdb_sv ns, kdb_sv name); /* a reference, or NULL */
+/* A sorted snapshot in `arena`; each carries a reference: drop them with _release. */
+void kdb_registry_list_views(kdb_registry *registry, kdb_arena *arena, kdb_view ***out, size_t *count);
+void kdb_registry_release_views(kdb_view **views, size_t count);
+/* The views (five at most) that read the table or view ns.name, as "'app.v', 'app.w'" in `arena`; empty: none do. `column`
+ * narrows it to those that read that column; empty: any. For the messages of whoever would take it away from them. */
+kdb_sv kdb_registry_views_using(kdb_registry *registry, kdb_sv ns, kdb_sv name, kdb_sv column, kdb_arena *arena);
+
+/* What CREATE VIEW asks for; all borrowed for the call. */
+typedef struct kdb_view_spec {
+    kdb_sv ns, name, query;
+    const kdb_view_column *columns;
+    size_t ncolumns;
+    const kdb_view_use *uses;
+    size_t nuses;
+} kdb_view_spec;
+/* Checks names, that no table has the name, and, for a view that replaces one, that it does not come to read itself and
+ * that the views that read it keep their columns. KDB_ALREADY_EXISTS unless `replace`. *out is an unpublished view. */
+KDB_NODISCARD kdb_status kdb_registry_stage_create_view(kdb_registry *registry, const kdb_view_spec *spec, bool replace,
+                                                        kdb_batch *batch, kdb_view **out, kdb_err *err);
+void kdb_registry_publish_create_view(kdb_registry *registry, kdb_view *view /* taken */);
+/* KDB_INVALID_OPERATION when another view reads it, unless `cascade`: its namespace goes with all that is in it. */
+KDB_NODISCARD kdb_status kdb_registry_stage_drop_view(kdb_registry *registry, kdb_view *view, bool cascade,
+                                                      kdb_batch *batch, kdb_err *err);
+void kdb_registry_publish_drop_view(kdb_registry *registry, kdb_view *view);
 
 #endif
