@@ -12,6 +12,9 @@ void kdbi_worker_enter(kdbi_worker *worker, kdb_exec *exec)
 {
     kdb_core *core = worker->core;
     exec->worker = worker;
+    if (worker->conn == NULL) {
+        return; /* what runs in a lane is too short to be interrupted */
+    }
     kdb_mutex_lock(&core->lock);
     worker->running = exec;
     worker->deadline_us = exec->deadline_us;
@@ -29,6 +32,9 @@ void kdbi_worker_leave(kdb_exec *exec)
         return;
     }
     exec->worker = NULL;
+    if (worker->conn == NULL) {
+        return;
+    }
     kdb_mutex_lock(&worker->core->lock);
     worker->running = NULL;
     worker->deadline_us = 0;
@@ -47,9 +53,14 @@ static void worker_main(void *arg)
     kdb_engine_disconnect(worker->conn);
 }
 
+size_t kdbi_core_plans_per_worker(const kdb_core *core)
+{
+    return (size_t)kdb_opt_i64(core->options, KDB_OPT_EXEC_PLAN_CACHE) / core->nworkers + 1;
+}
+
 static kdb_status start_workers(kdb_core *core, kdb_err *err)
 {
-    const size_t plans = (size_t)kdb_opt_i64(core->options, KDB_OPT_EXEC_PLAN_CACHE) / core->nworkers + 1;
+    const size_t plans = kdbi_core_plans_per_worker(core);
     for (size_t i = 0; i < core->nworkers; i++) {
         kdbi_worker *worker = &core->workers[i];
         worker->core = core;
@@ -140,22 +151,23 @@ static kdb_status refuse(kdb_core *core, kdb_err *err)
     return KDB_FAIL(err, KDB_OVERLOADED, "The server is busy; try again shortly");
 }
 
-kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
+bool kdbi_core_admit(kdb_core *core, kdb_exec *exec)
 {
-    kdb_arena *arena = kdb_arena_new(0);
-    kdb_exec *exec = KDB_ARENA_NEW(arena, kdb_exec);
-    exec->core = core;
-    exec->request = request;
-    exec->arena = arena;
-    exec->resume = kdbi_exec_start;
     kdb_mutex_lock(&core->lock);
     const bool admitted = !core->draining;
     if (admitted) {
         link_live(core, exec);
     }
     kdb_mutex_unlock(&core->lock);
-    if (!admitted) {
-        kdb_arena_free(arena);
+    return admitted;
+}
+
+kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
+{
+    kdb_exec *exec = kdbi_exec_new(core, request);
+    exec->resume = kdbi_exec_start;
+    if (!kdbi_core_admit(core, exec)) {
+        kdb_arena_free(exec->arena);
         return refuse(core, err);
     }
     if (!kdb_queue_push(core->queue, exec)) {

@@ -137,6 +137,8 @@ struct kdbi_plan {
     int32_t target_position;
     kdbi_bound_query query;
 
+    unsigned lane_overruns; /* executions in a lane that met too many rows */
+
     kdbi_plan *newer, *older; /* the cache's order of use */
     kdbi_plan *next_like;     /* the next of the same key, which differs in literals that are not lifted */
 };
@@ -185,6 +187,8 @@ KDB_NODISCARD kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *
                                            kdb_err *err);
 /* The next rows, borrowed until the next call; nrows 0 at the end. */
 KDB_NODISCARD kdb_status kdbi_native_fetch(kdbi_native_run *run, const kdb_chunk **out, kdb_err *err);
+/* True when what has been fetched is all. */
+bool kdbi_native_is_through(const kdbi_native_run *run);
 void kdbi_native_run_free(kdbi_native_run *run); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
 
@@ -292,6 +296,7 @@ struct kdb_exec {
     size_t npieces;
     size_t next;  /* the statement that runs */
     bool started; /* past the checks that come before the first statement */
+    bool in_lane; /* on a net thread: nothing may wait, for a disk neither */
     kdb_sv ns;
     kdb_stmt_kind kind; /* of the statement that runs, as all below */
     int64_t started_us;
@@ -311,6 +316,12 @@ struct kdb_exec {
     kdb_err auth_err;
 };
 
+/* A new execution in an arena of its own. */
+kdb_exec *kdbi_exec_new(kdb_core *core, kdb_request *request);
+/* Splits the text into statements. */
+KDB_NODISCARD kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err);
+/* Whether the caller's role may run the statement at all, and whether it has the parameters. */
+KDB_NODISCARD kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
 /* What a new execution resumes with: checks all statements, then runs them. */
 void kdbi_exec_start(kdb_exec *exec);
 /* Puts the execution back on the workers' queue, to continue with `resume`. Any thread. */
@@ -394,13 +405,17 @@ KDB_NODISCARD kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_v
  * execution is left before anything is done that lets another thread go on with it. */
 void kdbi_worker_enter(kdbi_worker *worker, kdb_exec *exec);
 void kdbi_worker_leave(kdb_exec *exec);
+/* Puts the execution on the list of live ones; false once the server stops. */
+bool kdbi_core_admit(kdb_core *core, kdb_exec *exec);
+size_t kdbi_core_plans_per_worker(const kdb_core *core);
 /* Takes the request off the list of live ones and frees the execution. */
 void kdbi_core_retire(kdb_exec *exec, bool failed);
 
+/* A thread that runs statements; of a lane, which is one too, only core and plans are used. */
 struct kdbi_worker {
     kdb_core *core;
     kdb_thread thread;
-    kdb_engine_conn *conn;  /* the worker's */
+    kdb_engine_conn *conn;  /* the worker's; NULL: a lane's */
     kdbi_plan_cache *plans; /* the worker's */
     kdb_exec *running;      /* guarded by core->lock */
     int64_t deadline_us;    /* guarded by core->lock; 0: none */

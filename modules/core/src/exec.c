@@ -154,6 +154,7 @@ void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err)
 void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec))
 {
     exec->resume = resume;
+    exec->in_lane = false;
     KDB_ASSERT(kdb_queue_push_always(exec->core->queue, exec));
 }
 
@@ -240,12 +241,17 @@ static void run_statements(kdb_exec *exec)
 
 /* ---- the start: everything that can be refused before anything happens ---- */
 
+kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err)
+{
+    KDB_TRY(check_role(exec, plan->stmt, err));
+    return check_params(exec, plan->stmt, err);
+}
+
 static kdb_status check_statement(kdb_exec *exec, kdb_err *err)
 {
     kdbi_plan *plan = NULL;
     KDB_TRY(take_plan(exec, &plan, err));
-    KDB_TRY(check_role(exec, plan->stmt, err));
-    return check_params(exec, plan->stmt, err);
+    return kdbi_exec_check_plan(exec, plan, err);
 }
 
 static kdb_status check_all(kdb_exec *exec, kdb_err *err)
@@ -262,7 +268,17 @@ static kdb_status check_all(kdb_exec *exec, kdb_err *err)
     return KDB_OK;
 }
 
-static kdb_status prepare(kdb_exec *exec, kdb_err *err)
+kdb_exec *kdbi_exec_new(kdb_core *core, kdb_request *request)
+{
+    kdb_arena *arena = kdb_arena_new(0);
+    kdb_exec *exec = KDB_ARENA_NEW(arena, kdb_exec);
+    exec->core = core;
+    exec->request = request;
+    exec->arena = arena;
+    return exec;
+}
+
+kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err)
 {
     const kdb_request *request = exec->request;
     exec->ns = request->ns.len != 0 ? kdb_sv_dup_lower(exec->arena, request->ns) : KDB_SV("default");
@@ -270,13 +286,16 @@ static kdb_status prepare(kdb_exec *exec, kdb_err *err)
     if (exec->npieces > 1 && request->nparams > 0) {
         return KDB_FAIL(err, KDB_PARAMS_WITH_BATCH, "Parameters not supported with multi-statement batches");
     }
-    return check_all(exec, err);
+    return KDB_OK;
 }
 
 void kdbi_exec_start(kdb_exec *exec)
 {
     kdb_err err = { .position = -1 };
-    const kdb_status status = prepare(exec, &err);
+    kdb_status status = kdbi_exec_prepare(exec, &err);
+    if (status == KDB_OK) {
+        status = check_all(exec, &err);
+    }
     if (status != KDB_OK) {
         kdbi_exec_fail(exec, status, &err);
         return;

@@ -7,6 +7,7 @@ enum {
     TOP_ROWS_MAX = 10000,     /* rows kept sorted; more are the engine's */
     TOP_BYTES_MAX = 64 << 20, /* and what they may take */
     CHECK_EVERY_ROWS = 512,   /* between looks at the clock */
+    LANE_ROWS_MAX = 128,      /* that a net thread may look at */
     CHUNK_BYTES_MAX = 4 << 20 /* rows of this many bytes end a chunk early */
 };
 
@@ -106,7 +107,7 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     if (needs_snapshot(&spec)) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
-    r->chunk_rows = FIRST_CHUNK_ROWS;
+    r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->arena, &r->walk, err));
     r->row = (kdb_expr_row){ r->walk, column_of };
     return KDB_OK;
@@ -173,7 +174,10 @@ void kdbi_native_run_free(kdbi_native_run *r)
 static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
 {
     for (;;) {
-        if (++r->walked % CHECK_EVERY_ROWS == 0) {
+        if (++r->walked > LANE_ROWS_MAX && r->run->exec->in_lane) {
+            return KDB_FAIL(err, KDB_LIMIT, "more rows than a net thread may look at");
+        }
+        if (r->walked % CHECK_EVERY_ROWS == 0) {
             KDB_TRY(kdbi_exec_check_running(r->run->exec, err));
         }
         if (r->walk != NULL) {
@@ -331,6 +335,11 @@ static kdb_status put_rows(kdbi_native_run *r, kdb_chunk *chunk, size_t rows, kd
         r->left--;
     }
     return KDB_OK;
+}
+
+bool kdbi_native_is_through(const kdbi_native_run *r)
+{
+    return r->ended || r->left == 0 || (r->top != NULL && kdbi_top_row(r->top, r->top_at) == NULL);
 }
 
 kdb_status kdbi_native_fetch(kdbi_native_run *r, const kdb_chunk **out, kdb_err *err)

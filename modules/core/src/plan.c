@@ -282,7 +282,9 @@ static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_que
                              const kdb_principal *principal, kdb_err *err)
 {
     resolver r = { .worker = worker, .plan = plan, .principal = principal };
-    const kdb_binder binder = { &r, kdb_engine_scan_function(worker->conn), resolve };
+    /* A lane's text is never run: it has no engine. */
+    const char *scan = worker->conn == NULL ? "kdb_scan" : kdb_engine_scan_function(worker->conn);
+    const kdb_binder binder = { &r, scan, resolve };
     const kdb_status status =
         kdb_dialect_bind(query, plan->stmt->nparams, &binder, plan->bind_arena, &plan->query.bound, err);
     adopt_slots(plan, &r, status == KDB_OK ? plan->query.bound : NULL);
@@ -307,6 +309,9 @@ kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err)
     kdbi_bound_query *query = &plan->query;
     if (query->engine_plan != NULL) {
         return KDB_OK;
+    }
+    if (worker->conn == NULL) {
+        return KDB_FAIL(err, KDB_WOULD_BLOCK, "a lane has no engine");
     }
     describe_scans(plan);
     KDB_TRY(kdb_engine_prepare(worker->conn, query->bound->sql, query->scan_tables, plan->nslots, &query->engine_plan,
