@@ -29,16 +29,28 @@ void kdb_snapshot_free(kdb_snapshot *snapshot)
     }
 }
 
-kdb_status kdb_store_get(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_sv key,
-                         kdb_arena *arena, kdb_sv *out, kdb_err *err)
+static kdb_status get(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, kdb_partition part, kdb_sv key,
+                      kdb_arena *arena, kdb_sv *out, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_key_done) kdbi_key physical;
     kdbi_key_init(&physical, part, key);
-    const kdb_status status = store->backend->get(store, snapshot, kdbi_key_sv(&physical), arena, out, err);
+    const kdb_status status = store->backend->get(store, reach, snapshot, kdbi_key_sv(&physical), arena, out, err);
     if (status == KDB_NOT_FOUND && err != NULL) {
         return KDB_FAIL(err, KDB_NOT_FOUND, "no such key in the store");
     }
     return status;
+}
+
+kdb_status kdb_store_get(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_sv key,
+                         kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    return get(store, KDBI_REACH_DISK, snapshot, part, key, arena, out, err);
+}
+
+kdb_status kdb_store_get_cached(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_sv key,
+                                kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    return get(store, KDBI_REACH_MEMORY, snapshot, part, key, arena, out, err);
 }
 
 /* The physical form of `keys`, one after the other in one piece of `arena`. */
@@ -58,14 +70,28 @@ static kdb_sv *physical_keys(kdb_partition part, const kdb_sv *keys, size_t coun
     return physical;
 }
 
-kdb_status kdb_store_multi_get(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, const kdb_sv *keys,
-                               size_t count, kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+static kdb_status multi_get(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, kdb_partition part,
+                            const kdb_sv *keys, size_t count, kdb_arena *arena, bool *found, kdb_sv *values,
+                            kdb_err *err)
 {
     if (count == 0) {
         return KDB_OK;
     }
-    return store->backend->multi_get(store, snapshot, physical_keys(part, keys, count, arena), count, arena, found,
-                                     values, err);
+    return store->backend->multi_get(store, reach, snapshot, physical_keys(part, keys, count, arena), count, arena,
+                                     found, values, err);
+}
+
+kdb_status kdb_store_multi_get(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, const kdb_sv *keys,
+                               size_t count, kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+{
+    return multi_get(store, KDBI_REACH_DISK, snapshot, part, keys, count, arena, found, values, err);
+}
+
+kdb_status kdb_store_multi_get_cached(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part,
+                                      const kdb_sv *keys, size_t count, kdb_arena *arena, bool *found, kdb_sv *values,
+                                      kdb_err *err)
+{
+    return multi_get(store, KDBI_REACH_MEMORY, snapshot, part, keys, count, arena, found, values, err);
 }
 
 kdb_iter *kdb_iter_new(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_iter_range range)
@@ -76,6 +102,7 @@ kdb_iter *kdb_iter_new(kdb_store *store, const kdb_snapshot *snapshot, kdb_parti
     iter->bounds = kdbi_bounds_put((char *)iter + size, part, range.from, range.to);
     iter->descending = range.descending;
     iter->scan = range.scan;
+    iter->memory_only = range.memory_only;
     if (kdb_sv_cmp(iter->bounds.lower, iter->bounds.upper) < 0) {
         store->backend->iter_open(iter, snapshot);
         iter->open = true;

@@ -58,6 +58,13 @@ KDB_NODISCARD kdb_status kdbi_op_decode(kdb_sv *ops, kdbi_op *out, kdb_err *err)
 
 /* ---- backends ---- */
 
+/* How far down a read may look. */
+typedef enum kdbi_reach {
+    KDBI_REACH_DISK,
+    KDBI_REACH_MEMORY, /* KDB_WOULD_BLOCK instead of the disk */
+    KDBI_REACH_COUNT
+} kdbi_reach;
+
 /* Keys are physical; bounds are not empty. */
 typedef struct kdbi_backend {
     void (*close)(kdb_store *store);
@@ -65,11 +72,11 @@ typedef struct kdbi_backend {
     kdb_status (*write)(kdb_store *store, const kdb_commit *first, kdb_err *err);
     kdb_snapshot *(*snapshot_new)(kdb_store *store);
     void (*snapshot_free)(kdb_snapshot *snapshot);
-    kdb_status (*get)(kdb_store *store, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena, kdb_sv *out,
-                      kdb_err *err);
+    kdb_status (*get)(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,
+                      kdb_sv *out, kdb_err *err);
     /* Sets found[i], and values[i] unless `values` is NULL. */
-    kdb_status (*multi_get)(kdb_store *store, const kdb_snapshot *snapshot, const kdb_sv *keys, size_t count,
-                            kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err);
+    kdb_status (*multi_get)(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, const kdb_sv *keys,
+                            size_t count, kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err);
     /* Opens the walk that `iter` (its head filled, its bounds in place) describes, at its first entry. */
     void (*iter_open)(kdb_iter *iter, const kdb_snapshot *snapshot);
     void (*iter_next)(kdb_iter *iter);
@@ -94,6 +101,7 @@ struct kdb_iter {
     kdbi_bounds bounds; /* in the same allocation, behind the backend's part */
     bool descending;
     bool scan;
+    bool memory_only;
     bool open; /* the backend has something to close */
     bool valid;
     kdb_sv key; /* physical; set with `value` by the backend when valid */

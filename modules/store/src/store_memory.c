@@ -201,10 +201,10 @@ static kdb_sv copy_value(const version *found, kdb_arena *arena)
     return (kdb_sv){ copy, found->value.len };
 }
 
-static kdb_status get(kdb_store *store, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena, kdb_sv *out,
-                      kdb_err *err)
+/* All is in memory: every reach is the same. */
+static kdb_status get(kdb_store *store, KDB_UNUSED kdbi_reach reach, const kdb_snapshot *snapshot, kdb_sv key,
+                      kdb_arena *arena, kdb_sv *out, KDB_UNUSED kdb_err *err)
 {
-    (void)err;
     const version *found = lookup(memory_of(store), read_seq(store, snapshot), key);
     if (found == NULL) {
         return KDB_NOT_FOUND;
@@ -213,10 +213,10 @@ static kdb_status get(kdb_store *store, const kdb_snapshot *snapshot, kdb_sv key
     return KDB_OK;
 }
 
-static kdb_status multi_get(kdb_store *store, const kdb_snapshot *snapshot, const kdb_sv *keys, size_t count,
-                            kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+static kdb_status multi_get(kdb_store *store, KDB_UNUSED kdbi_reach reach, const kdb_snapshot *snapshot,
+                            const kdb_sv *keys, size_t count, kdb_arena *arena, bool *found, kdb_sv *values,
+                            KDB_UNUSED kdb_err *err)
 {
-    (void)err;
     const uint64_t seq = read_seq(store, snapshot); /* one instant for all */
     for (size_t i = 0; i < count; i++) {
         const version *one = lookup(memory_of(store), seq, keys[i]);

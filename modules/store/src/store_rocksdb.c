@@ -3,35 +3,55 @@
 
 /* Beyond this a merged batch gives its memory back rather than keep it for the next group. */
 enum { MERGED_KEEP_BYTES = 8 * 1024 * 1024 };
+/* RocksDB's kBlockCacheTier, which its C header does not name: write buffers and block cache. */
+enum { READ_TIER_BLOCK_CACHE = 1 };
 
 kdb_status kdbi_rocks_fail(char *text, const char *doing, kdb_err *err)
 {
-    const bool corrupt = kdb_sv_has_prefix(kdb_sv_cstr(text), KDB_SV("Corruption"));
-    const kdb_status status = KDB_FAIL(err, corrupt ? KDB_CORRUPT : KDB_IO, "%s: %s", doing, text);
+    const kdb_sv said = kdb_sv_cstr(text);
+    const kdb_status status = kdb_sv_has_prefix(said, KDB_SV("Result incomplete")) ? KDB_WOULD_BLOCK
+                              : kdb_sv_has_prefix(said, KDB_SV("Corruption"))      ? KDB_CORRUPT
+                                                                                   : KDB_IO;
+    (void)KDB_FAIL(err, status, "%s: %s", doing, text);
     rocksdb_free(text);
     return status;
 }
 
 /* ---- reading ---- */
 
-static const rocksdb_readoptions_t *read_options(const kdbi_rocks *rocks, const kdb_snapshot *snapshot)
+static const rocksdb_readoptions_t *read_options(const kdbi_rocks *rocks, kdbi_reach reach,
+                                                 const kdb_snapshot *snapshot)
 {
-    return snapshot == NULL ? rocks->read_latest : ((const kdbi_rocks_snapshot *)snapshot)->read;
+    return snapshot == NULL ? rocks->latest[reach] : ((const kdbi_rocks_snapshot *)snapshot)->read[reach];
+}
+
+rocksdb_readoptions_t *kdbi_rocks_read_options(kdbi_reach reach)
+{
+    rocksdb_readoptions_t *read = rocksdb_readoptions_create();
+    if (reach == KDBI_REACH_MEMORY) {
+        rocksdb_readoptions_set_read_tier(read, READ_TIER_BLOCK_CACHE);
+        rocksdb_readoptions_set_background_purge_on_iterator_cleanup(read, 1);
+    }
+    return read;
 }
 
 static kdb_snapshot *snapshot_new(kdb_store *store)
 {
     kdbi_rocks_snapshot *snapshot = KDB_NEW(kdbi_rocks_snapshot);
     snapshot->at = rocksdb_create_snapshot(kdbi_rocks_of(store)->db);
-    snapshot->read = rocksdb_readoptions_create();
-    rocksdb_readoptions_set_snapshot(snapshot->read, snapshot->at);
+    for (kdbi_reach reach = 0; reach < KDBI_REACH_COUNT; reach++) {
+        snapshot->read[reach] = kdbi_rocks_read_options(reach);
+        rocksdb_readoptions_set_snapshot(snapshot->read[reach], snapshot->at);
+    }
     return &snapshot->base;
 }
 
 static void snapshot_free(kdb_snapshot *base)
 {
     kdbi_rocks_snapshot *snapshot = KDB_CONTAINER_OF(base, kdbi_rocks_snapshot, base);
-    rocksdb_readoptions_destroy(snapshot->read);
+    for (kdbi_reach reach = 0; reach < KDBI_REACH_COUNT; reach++) {
+        rocksdb_readoptions_destroy(snapshot->read[reach]);
+    }
     rocksdb_release_snapshot(kdbi_rocks_of(base->store)->db, snapshot->at);
     kdb_free(snapshot);
 }
@@ -49,13 +69,13 @@ static kdb_sv take_value(rocksdb_pinnableslice_t *slice, kdb_arena *arena)
     return (kdb_sv){ copy, len };
 }
 
-static kdb_status get(kdb_store *store, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena, kdb_sv *out,
-                      kdb_err *err)
+static kdb_status get(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,
+                      kdb_sv *out, kdb_err *err)
 {
     const kdbi_rocks *rocks = kdbi_rocks_of(store);
     char *text = NULL;
     rocksdb_pinnableslice_t *slice =
-        rocksdb_get_pinned(rocks->db, read_options(rocks, snapshot), key.ptr, key.len, &text);
+        rocksdb_get_pinned(rocks->db, read_options(rocks, reach, snapshot), key.ptr, key.len, &text);
     if (text != NULL) {
         return kdbi_rocks_fail(text, "reading the store", err);
     }
@@ -84,9 +104,37 @@ static kdb_status take_answer(rocksdb_pinnableslice_t *slice, char *text, kdb_ar
     return KDB_OK;
 }
 
-static kdb_status multi_get(kdb_store *store, const kdb_snapshot *snapshot, const kdb_sv *keys, size_t count,
-                            kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+static kdb_status get_each(kdb_store *store, const kdb_snapshot *snapshot, const kdb_sv *keys, size_t count,
+                           kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
 {
+    for (size_t i = 0; i < count; i++) {
+        kdb_sv value = { 0 };
+        const kdb_status status = get(store, KDBI_REACH_MEMORY, snapshot, keys[i], arena, &value, err);
+        if (status != KDB_OK && status != KDB_NOT_FOUND) {
+            return status;
+        }
+        found[i] = status == KDB_OK;
+        if (values != NULL) {
+            values[i] = value;
+        }
+    }
+    return KDB_OK;
+}
+
+/* RocksDB 7.8 reads the disk in a batched call whatever the options say, so these are single ones, of one instant. */
+static kdb_status multi_get_cached(kdb_store *store, const kdb_snapshot *snapshot, const kdb_sv *keys, size_t count,
+                                   kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *now = snapshot == NULL ? kdb_snapshot_new(store) : NULL;
+    return get_each(store, now == NULL ? snapshot : now, keys, count, arena, found, values, err);
+}
+
+static kdb_status multi_get(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, const kdb_sv *keys,
+                            size_t count, kdb_arena *arena, bool *found, kdb_sv *values, kdb_err *err)
+{
+    if (reach == KDBI_REACH_MEMORY) {
+        return multi_get_cached(store, snapshot, keys, count, arena, found, values, err);
+    }
     const kdbi_rocks *rocks = kdbi_rocks_of(store);
     const char **at = KDB_ARENA_ARRAY(arena, const char *, count);
     size_t *len = KDB_ARENA_ARRAY(arena, size_t, count);
@@ -96,8 +144,8 @@ static kdb_status multi_get(kdb_store *store, const kdb_snapshot *snapshot, cons
         at[i] = keys[i].ptr;
         len[i] = keys[i].len;
     }
-    rocksdb_batched_multi_get_cf(rocks->db, read_options(rocks, snapshot), rocks->family, count, at, len, slices, texts,
-                                 false);
+    rocksdb_batched_multi_get_cf(rocks->db, read_options(rocks, reach, snapshot), rocks->family, count, at, len, slices,
+                                 texts, false);
     kdb_status status = KDB_OK;
     for (size_t i = 0; i < count; i++) {
         kdb_err *first = status == KDB_OK ? err : NULL;

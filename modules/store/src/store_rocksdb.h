@@ -10,16 +10,16 @@ typedef struct kdbi_rocks {
     kdb_store base;
     rocksdb_t *db;
     rocksdb_cache_t *cache;
-    rocksdb_column_family_handle_t *family; /* the default one, which some calls of the C API want named */
-    rocksdb_readoptions_t *read_latest;     /* fixed after open, so shared by all threads */
-    rocksdb_writeoptions_t *write;          /* committer only, as is the next */
+    rocksdb_column_family_handle_t *family;          /* the default one, which some calls of the C API want named */
+    rocksdb_readoptions_t *latest[KDBI_REACH_COUNT]; /* fixed after open, so shared by all threads */
+    rocksdb_writeoptions_t *write;                   /* committer only, as is the next */
     rocksdb_writebatch_t *merged;
 } kdbi_rocks;
 
 typedef struct kdbi_rocks_snapshot {
     kdb_snapshot base;
     const rocksdb_snapshot_t *at;
-    rocksdb_readoptions_t *read;
+    rocksdb_readoptions_t *read[KDBI_REACH_COUNT];
 } kdbi_rocks_snapshot;
 
 typedef struct kdbi_rocks_iter {
@@ -35,6 +35,8 @@ static inline kdbi_rocks *kdbi_rocks_of(kdb_store *store)
 
 /* The only place where RocksDB's error texts become ours. `text` is taken and not NULL. */
 kdb_status kdbi_rocks_fail(char *text, const char *doing, kdb_err *err) __attribute__((cold));
+
+rocksdb_readoptions_t *kdbi_rocks_read_options(kdbi_reach reach);
 
 extern const kdbi_backend kdbi_rocks_backend;
 

@@ -16,7 +16,7 @@ static void load(kdbi_rocks_iter *iter)
 
 static rocksdb_readoptions_t *walk_options(const kdb_iter *iter, const kdb_snapshot *snapshot)
 {
-    rocksdb_readoptions_t *read = rocksdb_readoptions_create();
+    rocksdb_readoptions_t *read = kdbi_rocks_read_options(iter->memory_only ? KDBI_REACH_MEMORY : KDBI_REACH_DISK);
     rocksdb_readoptions_set_iterate_lower_bound(read, iter->bounds.lower.ptr, iter->bounds.lower.len);
     rocksdb_readoptions_set_iterate_upper_bound(read, iter->bounds.upper.ptr, iter->bounds.upper.len);
     if (snapshot != NULL) {

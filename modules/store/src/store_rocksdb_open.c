@@ -117,7 +117,9 @@ void kdbi_rocks_close(kdb_store *store)
     }
     rocksdb_writebatch_destroy(rocks->merged);
     rocksdb_writeoptions_destroy(rocks->write);
-    rocksdb_readoptions_destroy(rocks->read_latest);
+    for (kdbi_reach reach = 0; reach < KDBI_REACH_COUNT; reach++) {
+        rocksdb_readoptions_destroy(rocks->latest[reach]);
+    }
     rocksdb_cache_destroy(rocks->cache);
     kdb_free(rocks);
 }
@@ -127,7 +129,9 @@ kdb_status kdb_store_open(const kdb_store_options *options, kdb_store **out, kdb
     kdbi_rocks *rocks = KDB_NEW(kdbi_rocks);
     rocks->base.backend = &kdbi_rocks_backend;
     rocks->cache = new_cache(options->block_cache_bytes);
-    rocks->read_latest = rocksdb_readoptions_create();
+    for (kdbi_reach reach = 0; reach < KDBI_REACH_COUNT; reach++) {
+        rocks->latest[reach] = kdbi_rocks_read_options(reach);
+    }
     rocks->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(rocks->write, options->sync);
     rocks->merged = rocksdb_writebatch_create();

@@ -124,11 +124,17 @@ static kdb_sv key_at(const kdb_row_walk *walk, size_t index)
     return keys->keys[walk->spec.descending ? keys->nkeys - 1 - index : index];
 }
 
+static kdb_status get_row(const kdb_row_walk *walk, kdb_sv key, kdb_sv *out, kdb_err *err)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    return (spec->memory_only ? kdb_store_get_cached : kdb_store_get)(spec->store, spec->snapshot, walk->partition, key,
+                                                                      walk->scratch, out, err);
+}
+
 static kdb_status look_up_one(kdb_row_walk *walk, kdb_err *err)
 {
     walk->batch_keys[0] = key_at(walk, walk->point);
-    kdb_status status = kdb_store_get(walk->spec.store, walk->spec.snapshot, walk->partition, walk->batch_keys[0],
-                                      walk->scratch, &walk->batch_rows[0], err);
+    kdb_status status = get_row(walk, walk->batch_keys[0], &walk->batch_rows[0], err);
     walk->batch_found[0] = status == KDB_OK;
     return status == KDB_NOT_FOUND ? KDB_OK : status;
 }
@@ -145,6 +151,17 @@ static void prefer_own(kdb_row_walk *walk, size_t count)
     }
 }
 
+static kdb_status look_up_many(kdb_row_walk *walk, size_t count, kdb_err *err)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    for (size_t i = 0; i < count; i++) {
+        walk->batch_keys[i] = key_at(walk, walk->point + i);
+    }
+    return (spec->memory_only ? kdb_store_multi_get_cached
+                              : kdb_store_multi_get)(spec->store, spec->snapshot, walk->partition, walk->batch_keys,
+                                                     count, walk->scratch, walk->batch_found, walk->batch_rows, err);
+}
+
 static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
 {
     const size_t left = walk->spec.keys.nkeys - walk->point;
@@ -155,15 +172,7 @@ static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
         walk->batch_found = KDB_ARENA_ARRAY(walk->arena, bool, count);
     }
     kdb_arena_reset(walk->scratch);
-    if (count == 1) {
-        KDB_TRY(look_up_one(walk, err));
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            walk->batch_keys[i] = key_at(walk, walk->point + i);
-        }
-        KDB_TRY(kdb_store_multi_get(walk->spec.store, walk->spec.snapshot, walk->partition, walk->batch_keys, count,
-                                    walk->scratch, walk->batch_found, walk->batch_rows, err));
-    }
+    KDB_TRY(count == 1 ? look_up_one(walk, err) : look_up_many(walk, count, err));
     prefer_own(walk, count);
     walk->point += count;
     walk->batch_at = 0;
@@ -200,7 +209,11 @@ static void open_iter(kdb_row_walk *walk)
 {
     const kdb_walk_spec *spec = &walk->spec;
     const kdb_iter_range range = {
-        .from = spec->keys.from, .to = spec->keys.to, .descending = spec->descending, .scan = spec->whole
+        .from = spec->keys.from,
+        .to = spec->keys.to,
+        .descending = spec->descending,
+        .scan = spec->whole,
+        .memory_only = spec->memory_only,
     };
     const kdb_partition part = spec->by_seq ? kdb_table_seq_partition(spec->table) : walk->partition;
     walk->iter = kdb_iter_new(spec->store, spec->snapshot, part, range);
@@ -220,8 +233,7 @@ static kdb_status follow_entry(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
     }
     const kdb_sv whole = { key, walk->user_part.len + rest.len };
     kdb_sv row;
-    const kdb_status status =
-        kdb_store_get(walk->spec.store, walk->spec.snapshot, walk->partition, whole, walk->scratch, &row, err);
+    const kdb_status status = get_row(walk, whole, &row, err);
     if (status == KDB_NOT_FOUND) {
         return damaged(walk->spec.table, err);
     }

@@ -71,11 +71,19 @@ KDB_DEFINE_CLEANUP(kdb_snapshot, kdb_snapshot_free)
  * `arena`. An absent key is KDB_NOT_FOUND (with *err untouched when err is NULL, as hot callers pass). */
 KDB_NODISCARD kdb_status kdb_store_get(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_sv key,
                                        kdb_arena *arena, kdb_sv *out, kdb_err *err);
+/* The same without ever waiting for the disk: KDB_WOULD_BLOCK when what is in memory (recent writes and the block cache)
+ * cannot tell. An ordinary read then brings it there. */
+KDB_NODISCARD kdb_status kdb_store_get_cached(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part,
+                                              kdb_sv key, kdb_arena *arena, kdb_sv *out, kdb_err *err);
 /* True in *out[i] where keys[i] exists; one call for many keys. values may be NULL; else values[i] is in `arena`
  * ({NULL,0} when absent). */
 KDB_NODISCARD kdb_status kdb_store_multi_get(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part,
                                              const kdb_sv *keys, size_t count, kdb_arena *arena, bool *found,
                                              kdb_sv *values, kdb_err *err);
+/* As _get_cached; one key that memory cannot tell fails the call. */
+KDB_NODISCARD kdb_status kdb_store_multi_get_cached(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part,
+                                                    const kdb_sv *keys, size_t count, kdb_arena *arena, bool *found,
+                                                    kdb_sv *values, kdb_err *err);
 
 /* Walks logical keys in [from, to) of one partition (empty `to`: to its end), ascending or descending. */
 typedef struct kdb_iter kdb_iter;
@@ -83,7 +91,8 @@ typedef struct kdb_iter_range {
     kdb_sv from; /* inclusive; empty: the partition's start */
     kdb_sv to;   /* exclusive; empty: the partition's end */
     bool descending;
-    bool scan; /* a long scan: read ahead, do not fill the block cache */
+    bool scan;        /* a long scan: read ahead, do not fill the block cache */
+    bool memory_only; /* ends with KDB_WOULD_BLOCK rather than wait for the disk */
 } kdb_iter_range;
 kdb_iter *kdb_iter_new(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_iter_range range);
 void kdb_iter_free(kdb_iter *iter); /* NULL is fine */

@@ -170,7 +170,8 @@ typedef struct kdb_walk_spec {
     bool descending;
     bool sees_deleted;
     bool whole;     /* all rows are likely to be wanted: read ahead, leave the block cache alone */
-    int64_t now_ms; /* STREAM: rows older than the TTL are not seen */
+    bool memory_only; /* KDB_WOULD_BLOCK where the disk would have to be read */
+    int64_t now_ms;   /* STREAM: rows older than the TTL are not seen */
 } kdb_walk_spec;
 /* In `arena`, but for what _done gives back. */
 KDB_NODISCARD kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out,
