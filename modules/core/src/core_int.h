@@ -162,6 +162,10 @@ KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, co
                                         kdb_err *err);
 /* Prepares the bound query in the worker's engine connection, if it is not yet. */
 KDB_NODISCARD kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err);
+/* False when a name in the bound plan means another table, or another version of it, by now. While it is true, no row of a
+ * version that the plan does not know can have been read: asked after a statement's first rows are there, it says so of all
+ * that it has opened. What failed while it is false begins again with kdb_exec.stale. */
+bool kdbi_plan_is_current(kdb_core *core, const kdbi_plan *plan);
 /* Describes the result columns of a `late` query; after each of its executions has started. */
 void kdbi_plan_describe(kdbi_plan *plan);
 kdbi_plan_cache *kdbi_plan_cache_new(size_t capacity);
@@ -308,10 +312,13 @@ struct kdb_exec {
     kdbi_plan *plan;      /* transient plan of the statement that runs */
     uint64_t affected[3]; /* INSERT, UPDATE, DELETE totals of a batch */
     kdbi_write *write;    /* of the statement that runs */
+    bool sending;         /* rows of it went out */
+    bool stale;           /* it failed because DDL overtook it: it begins again */
     /* What a worker does with the execution when it takes it from the queue. */
     void (*resume)(kdb_exec *exec);
-    kdb_exec *prev_live, *next_live; /* guarded by core->lock */
-    kdb_auth_job *auth_job;          /* CREATE/ALTER USER */
+    kdb_exec *prev_live, *next_live; /* guarded by core->lock, as the next */
+    kdb_exec *next_parked;
+    kdb_auth_job *auth_job; /* CREATE/ALTER USER */
     kdb_status auth_status;
     kdb_err auth_err;
 };
@@ -326,6 +333,9 @@ KDB_NODISCARD kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_p
 void kdbi_exec_start(kdb_exec *exec);
 /* Puts the execution back on the workers' queue, to continue with `resume`. Any thread. */
 void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec));
+/* Gives up what the statement that runs has done so far and puts it back on the queue, to begin from its start. Any
+ * thread. */
+void kdbi_exec_again(kdb_exec *exec);
 /* The statement that runs is finished: starts the next one or ends the request. Any thread; the exec may be gone. */
 void kdbi_exec_statement_done(kdb_exec *exec);
 /* The statement that runs failed: ends the request. The exec is gone. */
@@ -350,9 +360,11 @@ kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
 kdb_status kdbi_run_update(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_delete(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_alter_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_use_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_alter_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_namespaces(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
@@ -380,15 +392,23 @@ kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
 /* The value with its bytes and floats copied into `arena`. */
 kdb_value kdbi_value_keep(const kdb_value *value, kdb_arena *arena);
 
+/* ---- table_gate.c ---- */
+
+/* With the DDL gate held: puts the table in `state` (ALTERING or DROPPED), so that no write enters it any more, and waits
+ * for those inside. They wait for the committer at most, never for a worker, so this ends soon. */
+void kdbi_table_close(kdb_core *core, kdb_table *table, kdb_table_state state);
+/* With the DDL gate held, after _close: what became of the table. Writes that waited for it begin again. */
+void kdbi_table_settle(kdb_core *core, kdb_table *table, kdb_table_state state);
+/* The write of `exec` came to a table that is being altered or was: gives the write up, waits without a worker until the
+ * table is settled, and begins the statement again. The exec may be gone on return. */
+void kdbi_table_await(kdb_exec *exec, kdb_table *table);
+
 /* ---- table_drop.c: with the DDL gate held ---- */
 
-/* No write enters the table from now on; waits for those inside. They wait for the committer at most, never for a worker,
- * so this ends soon. */
-void kdbi_drop_begin(kdb_core *core, kdb_table *table);
 /* Definition, rows and the record of the cleanup job. */
 KDB_NODISCARD kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_batch *batch,
                                          kdb_err *err);
-/* Publishes the drop, or opens the table again when it was not committed. */
+/* After kdbi_table_close: publishes the drop, or opens the table again when it was not committed. */
 void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed);
 
 /* The table column a statement names; system columns and unknown ones are refused with the nearest name. */
@@ -449,12 +469,14 @@ struct kdb_core {
     kdbi_sequencer *sequencer;
 
     kdb_mutex lock;         /* rank KDB_LOCK_WORKERS */
-    kdb_cond changed;       /* live fell to 0, a dropped table lost a writer, a request was
+    kdb_cond changed;       /* live fell to 0, a closed table lost a writer, a request was
                                * cancelled, or the watch must stop */
     size_t live;            /* guarded by lock: requests submitted and not done */
     bool draining;          /* guarded by lock */
     bool stopping;          /* guarded by lock */
     kdb_exec *first_live;   /* guarded by lock: all of them, for drain */
+    kdb_exec *first_parked; /* guarded by lock, as last_parked: writes that wait for an ALTER TABLE, oldest first */
+    kdb_exec *last_parked;
     int64_t watch_wakes_us; /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
     atomic_uint_fast64_t requests, failed, overloaded;

@@ -158,6 +158,20 @@ void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec))
     KDB_ASSERT(kdb_queue_push_always(exec->core->queue, exec));
 }
 
+static void give_up(kdb_exec *exec)
+{
+    kdbi_write_abandon(exec->write);
+    exec->write = NULL;
+    exec->stale = false;
+}
+
+void kdbi_exec_again(kdb_exec *exec)
+{
+    kdbi_worker_leave(exec);
+    give_up(exec);
+    kdbi_exec_requeue(exec, run_statements);
+}
+
 void kdbi_exec_statement_done(kdb_exec *exec)
 {
     end_statement(exec);
@@ -202,11 +216,18 @@ static kdb_status take_plan(kdb_exec *exec, kdbi_plan **out, kdb_err *err)
     return KDB_OK;
 }
 
+/* What a statement says that met a table other than the one it was bound to is nothing to go by. */
+static bool is_overtaken(const kdb_exec *exec, const kdbi_plan *plan, kdb_status status)
+{
+    return status != KDB_CANCELLED && status != KDB_TIMEOUT && !kdbi_plan_is_current(exec->core, plan);
+}
+
 static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
 {
     if (atomic_load_explicit(&exec->cancelled, memory_order_relaxed)) {
         return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
     }
+    exec->sending = false;
     exec->started_us = kdb_monotonic_us();
     exec->deadline_us = exec->started_us + exec->core->timeout_us;
     exec->now_us = kdb_now_us();
@@ -218,6 +239,7 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
     if (*pending) {
         return KDB_OK;
     }
+    exec->stale = exec->stale || (status != KDB_OK && !exec->sending && is_overtaken(exec, plan, status));
     return status;
 }
 
@@ -229,6 +251,10 @@ static void run_statements(kdb_exec *exec)
         const kdb_status status = run_statement(exec, &pending, &err);
         if (pending) {
             return; /* another thread goes on: `exec` may be gone */
+        }
+        if (status != KDB_OK && exec->stale) {
+            give_up(exec);
+            continue;
         }
         if (status != KDB_OK) {
             kdbi_exec_fail(exec, status, &err);

@@ -380,6 +380,11 @@ static bool names_still_mean_the_same(kdb_registry *registry, const kdbi_plan *p
     return plan->target == NULL || still_means(registry, plan->target);
 }
 
+bool kdbi_plan_is_current(kdb_core *core, const kdbi_plan *plan)
+{
+    return plan->epoch == kdb_registry_epoch(core->registry) || names_still_mean_the_same(core->registry, plan);
+}
+
 kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
 {
     kdb_registry *registry = worker->core->registry;

@@ -227,6 +227,7 @@ static kdb_status evaluate_again(setter *s, again_list *again, kdb_err *err)
     KDB_ASSERT(!owned);
     KDB_TRY(kdbi_plan_bind(s->exec->worker, plan, &s->exec->request->principal, err));
     if (plan->target != s->write->table) {
+        s->exec->stale = true;
         return KDB_FAIL(err, KDB_CONFLICT, "Table '%.*s.%.*s' was replaced while the statement ran",
                         KDB_SV_ARG(s->write->table->ns), KDB_SV_ARG(s->write->table->name));
     }
@@ -234,7 +235,11 @@ static kdb_status evaluate_again(setter *s, again_list *again, kdb_err *err)
     const kdb_key_set only = { .points = true, .keys = again->keys, .nkeys = again->count };
     const size_t from = s->write->nrows;
     s->change = &plan->stmt->as.change;
-    KDB_TRY(evaluate(s, plan, &only, err));
+    const kdb_status status = evaluate(s, plan, &only, err);
+    if (status != KDB_OK) { /* of another table that it reads */
+        s->exec->stale = !kdbi_plan_is_current(s->exec->core, plan);
+        return status;
+    }
     again->count = 0;
     KDB_TRY(apply_rows(s, from, again, err));
     KDB_ASSERT(again->count == 0);

@@ -1,4 +1,4 @@
-/* stmt_namespace.c - CREATE, DROP and USE NAMESPACE. */
+/* stmt_namespace.c - CREATE, ALTER, DROP and USE NAMESPACE. */
 #include "core_int.h"
 
 /* Holds the DDL gate. */
@@ -27,6 +27,29 @@ kdb_status kdbi_run_create_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pend
     KDB_TRY(status);
     kdbi_exec_message(exec, "Namespace '%.*s' %s", KDB_SV_ARG(stmt->name),
                       existed ? "already exists" : "created successfully");
+    return KDB_OK;
+}
+
+/* Holds the DDL gate. */
+static kdb_status alter_namespace(kdb_exec *exec, const kdb_alter_namespace *alter, kdb_err *err)
+{
+    kdb_registry *registry = exec->core->registry;
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_TRY(kdb_registry_stage_alter_namespace(registry, alter, batch, err));
+    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    kdb_registry_publish_alter_namespace(registry, alter->name);
+    return KDB_OK;
+}
+
+kdb_status kdbi_run_alter_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_alter_namespace *alter = &plan->stmt->as.alter_ns;
+    kdb_mutex_lock(&exec->core->ddl);
+    const kdb_status status = alter_namespace(exec, alter, err);
+    kdb_mutex_unlock(&exec->core->ddl);
+    KDB_TRY(status);
+    kdbi_exec_message(exec, "Namespace '%.*s' altered successfully", KDB_SV_ARG(alter->name));
     return KDB_OK;
 }
 
@@ -90,7 +113,7 @@ static kdb_status drop_with_contents(kdb_exec *exec, kdb_sv ns, const contents *
     kdb_registry *registry = exec->core->registry;
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     for (size_t i = 0; i < in->ntables; i++) {
-        kdbi_drop_begin(exec->core, in->tables[i]);
+        kdbi_table_close(exec->core, in->tables[i], KDB_TABLE_DROPPED);
     }
     kdb_status status = stage_drops(exec, ns, in, cascade, batch, err);
     if (status == KDB_OK) {

@@ -197,9 +197,9 @@ static const made_column stats_columns[] = {
 };
 
 /* The rows the caller may see: their own of USER and STREAM tables. */
-static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, uint64_t *out, kdb_err *err)
+static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, const kdb_snapshot *snapshot, uint64_t *out,
+                             kdb_err *err)
 {
-    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(exec->core->store);
     kdb_scan_spec spec = {
         .store = exec->core->store, .table = table, .snapshot = snapshot, .now_ms = kdb_now_ms(), .max_readers = 1
     };
@@ -227,11 +227,13 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
         return KDB_FAIL_AT(err, name->position, KDB_INVALID_OPERATION,
                            "'%.*s.%.*s' is a view: it has no rows of its own", KDB_SV_ARG(ns), KDB_SV_ARG(name->name));
     }
+    /* Taken first, so that it holds no row of a version that is newer than the table found. */
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(exec->core->store);
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
     KDB_TRY(kdbi_access_check_table(exec->request->principal.role, table, KDBI_READ, err));
     uint64_t rows = 0;
-    KDB_TRY(count_rows(exec, table, &rows, err));
+    KDB_TRY(count_rows(exec, table, snapshot, &rows, err));
     made m;
     made_begin(&m, exec, stats_columns, KDB_ARRAY_LEN(stats_columns));
     const kdb_value cells[] = { kdb_value_text(table->name),

@@ -52,7 +52,7 @@ static kdb_status drop_table(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kd
                         KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), KDB_SV_ARG(users));
     }
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
-    kdbi_drop_begin(exec->core, table);
+    kdbi_table_close(exec->core, table, KDB_TABLE_DROPPED);
     kdb_status status = kdbi_drop_stage(exec, table, job_id, batch, err);
     if (status == KDB_OK) {
         status = kdb_store_commit(exec->core->store, batch, err);

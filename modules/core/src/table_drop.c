@@ -1,16 +1,6 @@
-/* table_drop.c - the steps of dropping a table, shared by DROP TABLE and DROP NAMESPACE .. CASCADE: close it to writes,
- * stage definition, rows and the record of the cleanup in one batch, publish. All with the DDL gate held. */
+/* table_drop.c - the steps of dropping a table that is closed to writes, shared by DROP TABLE and DROP NAMESPACE ..
+ * CASCADE: stage definition, rows and the record of the cleanup in one batch, publish. All with the DDL gate held. */
 #include "core_int.h"
-
-void kdbi_drop_begin(kdb_core *core, kdb_table *table)
-{
-    atomic_store(&table->dropped, true);
-    kdb_mutex_lock(&core->lock);
-    while (atomic_load(&table->writers) > 0) {
-        kdb_cond_wait(&core->changed, &core->lock);
-    }
-    kdb_mutex_unlock(&core->lock);
-}
 
 /* The rows go in the same batch as the definition, so the cleanup job of the reference is done when it is recorded. */
 static void stage_cleanup_job(const kdb_exec *exec, const kdb_table *table, kdb_sv job_id, kdb_batch *batch)
@@ -51,6 +41,6 @@ void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed)
     if (committed == KDB_OK) {
         kdb_registry_publish_drop_table(core->registry, table);
     } else {
-        atomic_store(&table->dropped, false);
+        kdbi_table_settle(core, table, KDB_TABLE_OPEN);
     }
 }

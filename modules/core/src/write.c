@@ -34,8 +34,8 @@ static void write_drop_owner(kdbi_write *write)
     }
 }
 
-/* A DROP TABLE waits for the last write to leave, be it one that was only counted until it saw that it came too late. */
-static void tell_dropper(kdb_core *core)
+/* DDL waits for the last write to leave, be it one that was only counted until it saw that it came too late. */
+static void tell_closer(kdb_core *core)
 {
     kdb_mutex_lock(&core->lock);
     kdb_cond_broadcast(&core->changed);
@@ -45,8 +45,8 @@ static void tell_dropper(kdb_core *core)
 static void leave_table(kdbi_write *write)
 {
     kdb_table_write_leave(write->table);
-    if (atomic_load(&write->table->dropped)) {
-        tell_dropper(write->core);
+    if (kdb_table_state_of(write->table) != KDB_TABLE_OPEN) {
+        tell_closer(write->core);
     }
 }
 
@@ -105,15 +105,26 @@ size_t kdbi_write_count(const kdbi_write *write)
 
 /* ---- locking ---- */
 
-/* The table is entered only now: from here to the end of the commit a write waits for no worker, which DROP TABLE, that
- * waits for it on a worker, relies on. */
+/* The table is gone, or what was evaluated may not fit what it is now: then the statement begins again. */
+static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
+{
+    tell_closer(write->core);
+    if (kdb_table_state_of(write->table) == KDB_TABLE_DROPPED) {
+        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
+                        KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
+    }
+    *pending = true;
+    kdbi_table_await(exec, write->table);
+    return KDB_OK;
+}
+
+/* The table is entered only now: from here to the end of the commit a write waits for no worker, which DDL, that waits
+ * for it on a worker, relies on. */
 static kdb_status run_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     write->locked = true;
     if (!kdb_table_write_enter(write->table)) {
-        tell_dropper(write->core);
-        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                        KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
+        return turned_away(exec, write, pending, err);
     }
     write->entered = true;
     return write->locked_step(exec, write, pending, err);
@@ -125,6 +136,10 @@ static void resume_locked(kdb_exec *exec)
     bool pending = false;
     const kdb_status status = run_locked(exec, exec->write, &pending, &err);
     if (pending) {
+        return;
+    }
+    if (status != KDB_OK && exec->stale) {
+        kdbi_exec_again(exec);
         return;
     }
     if (status != KDB_OK) {

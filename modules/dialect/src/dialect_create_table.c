@@ -31,7 +31,7 @@ static const refused_constraint refused_constraints[] = {
     { "ON UPDATE", "ON UPDATE clauses are not supported" },
 };
 
-static kdb_status check_refused(kdbi_cursor *cur)
+kdb_status kdbi_refuse_column_constraint(kdbi_cursor *cur)
 {
     for (size_t i = 0; i < KDB_ARRAY_LEN(refused_constraints); i++) {
         kdbi_cursor ahead = *cur;
@@ -176,7 +176,7 @@ static kdb_status parse_column_constraint(table_parser *parser, kdb_column_spec 
         return kdbi_expect_default(cur, column);
     }
     *out_found = false;
-    return check_refused(cur);
+    return kdbi_refuse_column_constraint(cur);
 }
 
 static kdb_status accept_constraint_name(kdbi_cursor *cur)
@@ -249,7 +249,38 @@ static kdb_status parse_table_constraint(table_parser *parser)
     if (kdbi_at_word(cur, "KEY")) {
         return KDB_FAIL_AT(cur->err, position, KDB_INVALID_SQL, "Secondary indexes are not supported");
     }
-    KDB_TRY(check_refused(cur));
+    KDB_TRY(kdbi_refuse_column_constraint(cur));
+    return kdbi_syntax_error(cur);
+}
+
+kdb_status kdbi_expect_column(kdbi_cursor *cur, kdb_column_spec *out)
+{
+    kdb_create_table alone = { .ncolumns = 0 };
+    table_parser parser = { .cur = cur, .table = &alone };
+    KDB_TRY(parse_column(&parser));
+    if (parser.has_key) {
+        return KDB_FAIL_AT(cur->err, parser.key_positions[0], KDB_INVALID_SQL,
+                           "A PRIMARY KEY cannot be added to a table");
+    }
+    *out = alone.columns[0];
+    return KDB_OK;
+}
+
+kdb_status kdbi_refuse_table_constraint(kdbi_cursor *cur)
+{
+    if (!at_table_constraint(cur)) {
+        return KDB_OK;
+    }
+    KDB_TRY(accept_constraint_name(cur));
+    if (kdbi_at_word(cur, "PRIMARY")) {
+        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
+                           "A PRIMARY KEY cannot be added to a table");
+    }
+    if (kdbi_at_word(cur, "KEY")) {
+        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
+                           "Secondary indexes are not supported");
+    }
+    KDB_TRY(kdbi_refuse_column_constraint(cur));
     return kdbi_syntax_error(cur);
 }
 

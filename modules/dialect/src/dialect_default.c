@@ -150,9 +150,9 @@ kdb_status kdbi_expect_default(kdbi_cursor *cur, kdb_column_spec *column)
         column->default_kind = KDB_DEFAULT_LITERAL;
         KDB_TRY(expect_literal(cur, &column->default_literal));
         KDB_TRY(accept_cast(cur, &column->default_literal));
-        if (cur->token.kind == KDBI_TOKEN_OPERATOR) {
-            return refuse(cur);
-        }
+    }
+    if (cur->token.kind == KDBI_TOKEN_OPERATOR) { /* the beginning of an expression */
+        return refuse(cur);
     }
     return in_brackets ? kdbi_expect_symbol(cur, ')') : KDB_OK;
 }

@@ -90,9 +90,11 @@ KDB_NODISCARD kdb_status kdbi_table_name_of(const kdb_sv *parts, size_t nparts, 
 typedef kdb_status (*kdbi_stmt_parser)(kdbi_cursor *cur, kdb_stmt *stmt);
 
 kdb_status kdbi_parse_create_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_alter_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_use_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_table(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_alter_table(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_table(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_tables(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_columns(kdbi_cursor *cur, kdb_stmt *stmt);
@@ -105,6 +107,14 @@ kdb_status kdbi_parse_temporary_view(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_user(kdbi_cursor *cur, kdb_stmt *stmt);
+
+/* ---- dialect_create_table.c ---- */
+
+/* One column definition as CREATE TABLE takes it, without PRIMARY KEY. */
+KDB_NODISCARD kdb_status kdbi_expect_column(kdbi_cursor *cur, kdb_column_spec *out);
+/* Fails when the cursor is at a constraint of a table (of a column) that is not served, and names it. */
+KDB_NODISCARD kdb_status kdbi_refuse_table_constraint(kdbi_cursor *cur);
+KDB_NODISCARD kdb_status kdbi_refuse_column_constraint(kdbi_cursor *cur);
 
 /* ---- dialect_table_options.c ---- */
 
@@ -119,6 +129,8 @@ typedef struct kdbi_table_options {
     bool has_stream_limit; /* EVICTION_STRATEGY or MAX_STREAM_SIZE_BYTES */
 } kdbi_table_options;
 
+/* PUBLIC, PRIVATE, RESTRICTED or DBA in any case. */
+KDB_NODISCARD kdb_status kdbi_access_level(kdb_sv text, int32_t position, kdb_access_level *out, kdb_err *err);
 /* After WITH: `( option = value, .. )`. */
 KDB_NODISCARD kdb_status kdbi_parse_with_options(kdbi_cursor *cur, kdbi_table_options *opt);
 /* One clause of sql.md 21, if the cursor is at one: *out_found says so. */

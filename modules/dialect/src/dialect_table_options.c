@@ -231,7 +231,7 @@ static kdb_status set_ttl_seconds(kdbi_table_options *opt, const option_value *v
     return set_ttl(opt, seconds, value->position, err);
 }
 
-static kdb_status set_access(kdbi_table_options *opt, const option_value *value, kdb_err *err)
+kdb_status kdbi_access_level(kdb_sv text, int32_t position, kdb_access_level *out, kdb_err *err)
 {
     static const char *const levels[] = {
         [KDB_ACCESS_PUBLIC] = "PUBLIC",
@@ -240,14 +240,19 @@ static kdb_status set_access(kdbi_table_options *opt, const option_value *value,
         [KDB_ACCESS_DBA] = "DBA",
     };
     for (kdb_access_level level = KDB_ACCESS_PUBLIC; level <= KDB_ACCESS_DBA; level++) {
-        if (kdb_sv_ieq(value->text, kdb_sv_cstr(levels[level]))) {
-            opt->has_access = true;
-            opt->table->access = level;
+        if (kdb_sv_ieq(text, kdb_sv_cstr(levels[level]))) {
+            *out = level;
             return KDB_OK;
         }
     }
-    return FAIL_VALUE(err, value, "Invalid ACCESS_LEVEL '%.*s'. Expected PUBLIC, PRIVATE, RESTRICTED or DBA",
-                      KDB_SV_ARG(value->text));
+    return KDB_FAIL_AT(err, position, KDB_INVALID_SQL,
+                       "Invalid ACCESS_LEVEL '%.*s'. Expected PUBLIC, PRIVATE, RESTRICTED or DBA", KDB_SV_ARG(text));
+}
+
+static kdb_status set_access(kdbi_table_options *opt, const option_value *value, kdb_err *err)
+{
+    opt->has_access = true;
+    return kdbi_access_level(value->text, value->position, &opt->table->access, err);
 }
 
 /* One of `words`, which *out then names. */

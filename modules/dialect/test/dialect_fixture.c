@@ -202,6 +202,42 @@ static void add_view(const kdb_view_stmt *view)
     kdb_buf_printf(&text, " @%d <%.*s>", view->query_position, KDB_SV_ARG(view->query));
 }
 
+static void add_alter_namespace(const kdb_alter_namespace *alter)
+{
+    kdb_buf_printf(&text, "ALTER NAMESPACE '%.*s'", KDB_SV_ARG(alter->name));
+    for (size_t i = 0; i < alter->noptions; i++) {
+        kdb_buf_printf(&text, " [%.*s = ", KDB_SV_ARG(alter->options[i].name));
+        add_value(&alter->options[i].value);
+        kdb_buf_append_byte(&text, ']');
+    }
+}
+
+static void add_alter_table(const kdb_alter_table *alter)
+{
+    static const char *const ops[KDB_ALTER_OP_COUNT] = {
+        "ADD", "DROP", "MODIFY", "RENAME", "SET NOT NULL", "DROP NOT NULL", "SET DEFAULT", "DROP DEFAULT", "ACCESS",
+    };
+    kdb_buf_append_lit(&text, "ALTER");
+    add_table(&alter->table);
+    kdb_buf_printf(&text, " %s %.*s", ops[alter->op], KDB_SV_ARG(alter->column.name));
+    if (alter->op == KDB_ALTER_ADD_COLUMN || alter->op == KDB_ALTER_MODIFY_COLUMN) {
+        kdb_buf_printf(&text, " %.*s", KDB_SV_ARG(kdb_type_sql_text(alter->column.type, arena)));
+        kdb_buf_append_sv(&text, alter->column.not_null ? KDB_SV(" not-null")
+                                 : alter->says_null     ? KDB_SV(" null")
+                                                        : KDB_SV(""));
+    }
+    if (alter->column.default_kind == KDB_DEFAULT_LITERAL) {
+        kdb_buf_append_lit(&text, " default ");
+        add_value(&alter->column.default_literal);
+    } else if (alter->column.default_kind != KDB_DEFAULT_NONE) {
+        kdb_buf_printf(&text, " default %s()", default_words[alter->column.default_kind]);
+    }
+    add_word("to", alter->new_name.name);
+    if (alter->op == KDB_ALTER_SET_ACCESS) {
+        kdb_buf_printf(&text, "%d", alter->access);
+    }
+}
+
 static void add_stmt(const kdb_stmt *stmt)
 {
     switch (stmt->kind) {
@@ -220,6 +256,9 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_CREATE_NAMESPACE:
         add_namespace("CREATE NAMESPACE", &stmt->as.ns);
         return;
+    case KDB_STMT_ALTER_NAMESPACE:
+        add_alter_namespace(&stmt->as.alter_ns);
+        return;
     case KDB_STMT_DROP_NAMESPACE:
         add_namespace("DROP NAMESPACE", &stmt->as.ns);
         return;
@@ -231,6 +270,9 @@ static void add_stmt(const kdb_stmt *stmt)
         return;
     case KDB_STMT_CREATE_TABLE:
         add_create_table(stmt->as.create_table);
+        return;
+    case KDB_STMT_ALTER_TABLE:
+        add_alter_table(stmt->as.alter_table);
         return;
     case KDB_STMT_DROP_TABLE:
         add_table_stmt("DROP TABLE", &stmt->as.table);

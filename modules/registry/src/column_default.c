@@ -34,11 +34,54 @@ static kdb_value sample_of(kdb_default_kind kind)
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }
 
-static kdb_status check_call(const kdb_column *column, kdb_arena *arena, kdb_err *err)
+/* Numbers and booleans stand bare; dates and times lie in memory as integers but are written as text. */
+static bool is_bare(kdb_type_kind kind)
 {
+    switch (kind) {
+    case KDB_TYPE_BOOLEAN:
+    case KDB_TYPE_SMALLINT:
+    case KDB_TYPE_INT:
+    case KDB_TYPE_BIGINT:
+    case KDB_TYPE_FLOAT:
+    case KDB_TYPE_DOUBLE:
+    case KDB_TYPE_DECIMAL:
+        return true;
+    case KDB_TYPE_NULL:
+    case KDB_TYPE_TEXT:
+    case KDB_TYPE_TIMESTAMP:
+    case KDB_TYPE_DATE:
+    case KDB_TYPE_DATETIME:
+    case KDB_TYPE_TIME:
+    case KDB_TYPE_JSON:
+    case KDB_TYPE_BYTES:
+    case KDB_TYPE_EMBEDDING:
+    case KDB_TYPE_UUID:
+    case KDB_TYPE_FILE:
+    case KDB_TYPE_KIND_COUNT:
+        return false;
+    }
+    return false;
+}
+
+/* A time as a number is its microseconds, and a number as a date its days: what nobody means by such a default. */
+static bool call_fits(const kdb_column *column, kdb_arena *arena)
+{
+    const kdb_type_kind kind = column->type.kind;
+    const bool is_number = is_bare(kind) && kind != KDB_TYPE_BOOLEAN;
+    if (column->default_kind == KDB_DEFAULT_NOW && is_bare(kind)) {
+        return false;
+    }
+    if (column->default_kind == KDB_DEFAULT_SNOWFLAKE_ID && !is_number && kind != KDB_TYPE_TEXT) {
+        return false;
+    }
     kdb_value sample = sample_of(column->default_kind);
     kdb_value ignored;
-    if (kdb_value_coerce(&sample, column->type, arena, &ignored, NULL) == KDB_OK) {
+    return kdb_value_coerce(&sample, column->type, arena, &ignored, NULL) == KDB_OK;
+}
+
+static kdb_status check_call(const kdb_column *column, kdb_arena *arena, kdb_err *err)
+{
+    if (call_fits(column, arena)) {
         return KDB_OK;
     }
     kdb_sv type = kdb_type_sql_text(column->type, arena);
@@ -81,35 +124,6 @@ kdb_status kdbi_column_set_default(const kdb_column_spec *spec, kdb_column *colu
         return check_call(column, arena, err);
     }
     return KDB_FAIL(err, KDB_INTERNAL, "unknown default %d", (int)spec->default_kind);
-}
-
-/* Numbers and booleans stand bare; dates and times lie in memory as integers but are written as text. */
-static bool is_bare(kdb_type_kind kind)
-{
-    switch (kind) {
-    case KDB_TYPE_BOOLEAN:
-    case KDB_TYPE_SMALLINT:
-    case KDB_TYPE_INT:
-    case KDB_TYPE_BIGINT:
-    case KDB_TYPE_FLOAT:
-    case KDB_TYPE_DOUBLE:
-    case KDB_TYPE_DECIMAL:
-        return true;
-    case KDB_TYPE_NULL:
-    case KDB_TYPE_TEXT:
-    case KDB_TYPE_TIMESTAMP:
-    case KDB_TYPE_DATE:
-    case KDB_TYPE_DATETIME:
-    case KDB_TYPE_TIME:
-    case KDB_TYPE_JSON:
-    case KDB_TYPE_BYTES:
-    case KDB_TYPE_EMBEDDING:
-    case KDB_TYPE_UUID:
-    case KDB_TYPE_FILE:
-    case KDB_TYPE_KIND_COUNT:
-        return false;
-    }
-    return false;
 }
 
 static kdb_sv quoted(kdb_sv text, kdb_arena *arena)

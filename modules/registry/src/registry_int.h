@@ -9,7 +9,8 @@ enum {
     KDBI_NAME_MAX = 64,       /* bytes of a namespace, table or column name (sql.md 3) */
     KDBI_COLUMNS_MAX = 1000,  /* columns of one table */
     KDBI_FIRST_TABLE_ID = 16, /* smaller ids are the fixed partitions' */
-    KDBI_RECORD_FORMAT = 1,   /* first byte of every record */
+    KDBI_RECORD_FORMAT = 1,   /* first byte of every record but */
+    KDBI_SCHEMA_FORMAT = 2,   /* those of schema versions, which are of format 1 if no column has an initial value */
     KDBI_MAP_KEY_MAX = 2 * KDBI_NAME_MAX + 1
 };
 
@@ -75,6 +76,11 @@ extern const kdbi_code_def kdbi_default_defs[KDB_DEFAULT_CURRENT_USER + 1];
 kdb_table *kdbi_table_new(void);
 /* Puts the schemas in place: `versions` lies in the table's arena. */
 void kdbi_table_set_versions(kdb_table *table, const kdb_schema *versions, size_t nversions);
+/* A column as CREATE TABLE and ALTER TABLE .. ADD describe it; what it holds lies in `arena`. */
+KDB_NODISCARD kdb_status kdbi_column_fill(const kdb_column_spec *spec, uint32_t id, kdb_arena *arena, kdb_column *out,
+                                          kdb_err *err);
+/* Puts the table's own record and that of its latest version into the batch. */
+void kdbi_table_stage(const kdb_table *table, kdb_batch *batch);
 bool kdbi_table_is_key(const kdb_table *table, uint32_t column_id);
 
 /* The key of registry->tables and ->views, `ns` NUL `name`; an empty view when either is too long to exist. */
@@ -141,6 +147,8 @@ KDB_NODISCARD kdb_status kdbi_registry_load_storages(kdb_registry *registry, kdb
 
 /* ---- names ---- */
 
+/* `_seq` and the other names that columns cannot have (sql.md 3). */
+bool kdbi_is_system_column(kdb_sv name);
 /* How far a name may be from `name` and still be offered as what was meant. */
 size_t kdbi_nearness(kdb_sv name);
 /* Puts `next_table_id` of the registry into the batch. */

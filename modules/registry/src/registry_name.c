@@ -93,9 +93,14 @@ kdb_status kdb_registry_check_namespace_name(kdb_sv name, kdb_err *err)
     return kdb_registry_check_name(name, err);
 }
 
+bool kdbi_is_system_column(kdb_sv name)
+{
+    return is_one_of(name, reserved_columns, KDB_ARRAY_LEN(reserved_columns));
+}
+
 kdb_status kdb_registry_check_column_name(kdb_sv name, kdb_err *err)
 {
-    if (is_one_of(name, reserved_columns, KDB_ARRAY_LEN(reserved_columns))) {
+    if (kdbi_is_system_column(name)) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "Column name '%.*s' is reserved and cannot be used",
                         KDB_SV_ARG(name));
     }

@@ -4,6 +4,7 @@
  * record: u8 format | u64 created_us | text options JSON */
 #include <stdlib.h>
 
+#include "kdb/json.h"
 #include "registry_int.h"
 
 kdbi_namespace *kdbi_namespace_new(kdb_sv name, int64_t created_us, kdb_sv options_json)
@@ -50,6 +51,14 @@ kdb_status kdbi_registry_load_namespaces(kdb_registry *registry, kdb_err *err)
         (void)kdb_map_put(registry->namespaces, ns->pub.name, ns);
     }
     return kdb_iter_status(iter, err);
+}
+
+static kdb_namespace copy_namespace(const kdb_namespace *ns, kdb_arena *arena)
+{
+    kdb_namespace copy = *ns;
+    copy.name = kdb_sv_dup(arena, ns->name);
+    copy.options_json = kdb_sv_dup(arena, ns->options_json);
+    return copy;
 }
 
 bool kdb_registry_has_namespace(kdb_registry *registry, kdb_sv ns)
@@ -132,7 +141,154 @@ void kdb_registry_publish_create_namespace(kdb_registry *registry, kdb_sv name)
     atomic_fetch_add(&registry->epoch, 1);
 }
 
-/* Tables that a DROP NAMESPACE .. CASCADE is taking along are marked dropped by now and do not count. */
+/* ---- ALTER NAMESPACE: options are members of one JSON object ---- */
+
+enum { OPTIONS_MAX_BYTES = 64 << 10 };
+
+static void put_json(const kdb_json *json, kdb_buf *out)
+{
+    switch (json->kind) {
+    case KDB_JSON_BOOL:
+        kdb_buf_printf(out, "%s", json->boolean ? "true" : "false");
+        break;
+    case KDB_JSON_INT:
+        kdb_buf_printf(out, "%lld", (long long)json->integer);
+        break;
+    case KDB_JSON_DOUBLE:
+        kdb_json_put_double(out, json->number);
+        break;
+    case KDB_JSON_STRING:
+        kdb_json_put_string(out, json->string);
+        break;
+    case KDB_JSON_NULL: /* options are none of these */
+    case KDB_JSON_ARRAY:
+    case KDB_JSON_OBJECT:
+        kdb_buf_append_lit(out, "null");
+        break;
+    }
+}
+
+static void put_option(const kdb_value *value, kdb_buf *out)
+{
+    switch (value->type.kind) {
+    case KDB_TYPE_BOOLEAN:
+        kdb_buf_printf(out, "%s", value->as.b ? "true" : "false");
+        break;
+    case KDB_TYPE_BIGINT:
+        kdb_buf_printf(out, "%lld", (long long)value->as.i64);
+        break;
+    case KDB_TYPE_DOUBLE:
+        kdb_json_put_double(out, value->as.f64);
+        break;
+    default: /* TEXT: see kdb_namespace_option */
+        kdb_json_put_string(out, value->as.bytes);
+        break;
+    }
+}
+
+static void put_key(kdb_sv key, kdb_buf *out)
+{
+    if (out->len > 1) {
+        kdb_buf_append_byte(out, ',');
+    }
+    kdb_json_put_string(out, key);
+    kdb_buf_append_byte(out, ':');
+}
+
+/* The last word on an option counts. NULL: nothing is said of it. */
+static const kdb_namespace_option *last_word(const kdb_alter_namespace *alter, kdb_sv key)
+{
+    const kdb_namespace_option *last = NULL;
+    for (size_t i = 0; i < alter->noptions; i++) {
+        last = kdb_sv_eq(alter->options[i].name, key) ? &alter->options[i] : last;
+    }
+    return last;
+}
+
+/* Options keep their places; new ones follow. */
+static void merge(const kdb_json *present, const kdb_alter_namespace *alter, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, '{');
+    for (const kdb_json *member = present->child; member != NULL; member = member->next) {
+        const kdb_namespace_option *option = last_word(alter, member->key);
+        put_key(member->key, out);
+        if (option != NULL) {
+            put_option(&option->value, out);
+        } else {
+            put_json(member, out);
+        }
+    }
+    for (size_t i = 0; i < alter->noptions; i++) {
+        const kdb_namespace_option *option = &alter->options[i];
+        if (last_word(alter, option->name) == option && kdb_json_lookup(present, option->name) == NULL) {
+            put_key(option->name, out);
+            put_option(&option->value, out);
+        }
+    }
+    kdb_buf_append_byte(out, '}');
+}
+
+/* A copy in `arena`; false when there is no such namespace. */
+static bool copy_of(kdb_registry *registry, kdb_sv name, kdb_arena *arena, kdb_namespace *out)
+{
+    kdb_mutex_lock(&registry->lock);
+    const kdbi_namespace *found = kdb_map_lookup(registry->namespaces, name);
+    if (found != NULL) {
+        *out = copy_namespace(&found->pub, arena);
+    }
+    kdb_mutex_unlock(&registry->lock);
+    return found != NULL;
+}
+
+static kdb_status merge_options(const kdb_namespace *present, const kdb_alter_namespace *alter, kdb_arena *arena,
+                                kdb_buf *out, kdb_err *err)
+{
+    kdb_json *json = NULL;
+    KDB_TRY(kdb_json_parse(present->options_json, arena, &json, err));
+    merge(json, alter, out);
+    if (out->len > OPTIONS_MAX_BYTES) {
+        return KDB_FAIL(err, KDB_LIMIT, "The options of namespace '%.*s' would be longer than %d bytes",
+                        KDB_SV_ARG(alter->name), OPTIONS_MAX_BYTES);
+    }
+    return KDB_OK;
+}
+
+kdb_status kdb_registry_stage_alter_namespace(kdb_registry *registry, const kdb_alter_namespace *alter,
+                                              kdb_batch *batch, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_namespace present;
+    if (!copy_of(registry, alter->name, arena, &present)) {
+        return kdbi_registry_no_namespace(registry, alter->name, err);
+    }
+    kdb_buf options;
+    kdb_buf_init(&options, 0);
+    const kdb_status status = merge_options(&present, alter, arena, &options, err);
+    if (status == KDB_OK) {
+        kdbi_namespace *ns = kdbi_namespace_new(alter->name, present.created_us, kdb_buf_sv(&options));
+        kdbi_namespace_stage(&ns->pub, batch);
+        kdb_free(kdb_map_put(registry->staged, ns->pub.name, ns)); /* an earlier stage whose commit failed */
+    }
+    kdb_buf_done(&options);
+    return status;
+}
+
+/* Names mean what they meant: the epoch stays. */
+void kdb_registry_publish_alter_namespace(kdb_registry *registry, kdb_sv name)
+{
+    kdbi_namespace *ns = kdb_map_remove(registry->staged, name);
+    KDB_ASSERT(ns != NULL);
+    kdb_mutex_lock(&registry->lock);
+    const kdbi_namespace *present = kdb_map_lookup(registry->namespaces, name);
+    ns->pub.table_count = present->pub.table_count;
+    kdbi_namespace *replaced = kdb_map_put(registry->namespaces, name, ns);
+    kdb_mutex_unlock(&registry->lock);
+    kdb_free(replaced);
+}
+
+/* ---- DROP NAMESPACE ---- */
+
+/* Tables that a DROP NAMESPACE .. CASCADE is taking along are in state DROPPED by now and do not count. */
 static size_t count_tables(kdb_registry *registry, kdb_sv ns)
 {
     size_t count = 0;
@@ -142,7 +298,7 @@ static size_t count_tables(kdb_registry *registry, kdb_sv ns)
     kdb_mutex_lock(&registry->lock);
     while (kdb_map_next(registry->tables, &cursor, &key, &value)) {
         const kdb_table *table = value;
-        if (kdb_sv_eq(table->ns, ns) && !atomic_load(&table->dropped)) {
+        if (kdb_sv_eq(table->ns, ns) && kdb_table_state_of(table) != KDB_TABLE_DROPPED) {
             count++;
         }
     }
@@ -201,14 +357,6 @@ void kdb_registry_publish_drop_namespace(kdb_registry *registry, kdb_sv name)
 static int by_name(const void *a, const void *b)
 {
     return kdb_sv_cmp(((const kdb_namespace *)a)->name, ((const kdb_namespace *)b)->name);
-}
-
-static kdb_namespace copy_namespace(const kdb_namespace *ns, kdb_arena *arena)
-{
-    kdb_namespace copy = *ns;
-    copy.name = kdb_sv_dup(arena, ns->name);
-    copy.options_json = kdb_sv_dup(arena, ns->options_json);
-    return copy;
 }
 
 void kdb_registry_list_namespaces(kdb_registry *registry, kdb_arena *arena, kdb_namespace **out, size_t *count)

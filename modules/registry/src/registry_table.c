@@ -276,7 +276,7 @@ void kdb_registry_publish_drop_table(kdb_registry *registry, kdb_table *table)
 {
     char buf[KDBI_MAP_KEY_MAX];
     kdb_sv key = kdbi_registry_map_key(table->ns, table->name, buf);
-    atomic_store(&table->dropped, true);
+    atomic_store(&table->state, KDB_TABLE_DROPPED);
     kdb_mutex_lock(&registry->lock);
     kdb_table *removed = kdb_map_remove(registry->tables, key);
     count_in_namespace(registry, table->ns, false);
@@ -284,4 +284,18 @@ void kdb_registry_publish_drop_table(kdb_registry *registry, kdb_table *table)
     KDB_ASSERT(removed == table);
     atomic_fetch_add(&registry->epoch, 1);
     kdb_table_unref(removed);
+}
+
+/* The epoch rises with the lock held: whoever finds the new version, and may write rows of it, has the new epoch before
+ * those rows are there. A reader that takes its snapshot first and then finds its epoch unchanged meets none of them. */
+void kdb_registry_publish_alter_table(kdb_registry *registry, kdb_table *table)
+{
+    char buf[KDBI_MAP_KEY_MAX];
+    kdb_sv key = kdbi_registry_map_key(table->ns, table->name, buf);
+    kdb_mutex_lock(&registry->lock);
+    kdb_table *replaced = kdb_map_put(registry->tables, key, table);
+    atomic_fetch_add(&registry->epoch, 1);
+    kdb_mutex_unlock(&registry->lock);
+    KDB_ASSERT(replaced != NULL && replaced->id == table->id && replaced->nversions + 1 == table->nversions);
+    kdb_table_unref(replaced);
 }

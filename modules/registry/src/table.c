@@ -52,12 +52,17 @@ void kdb_table_unref(kdb_table *table)
     }
 }
 
-/* The order matters: who drops sets `dropped` and then waits for `writers` to be 0. Either the writer sees the flag, or
- * the dropper sees the writer. */
+kdb_table_state kdb_table_state_of(const kdb_table *table)
+{
+    return (kdb_table_state)atomic_load(&table->state);
+}
+
+/* The order matters: who closes the table sets `state` and then waits for `writers` to be 0. Either the writer sees the
+ * state, or who closes sees the writer. */
 bool kdb_table_write_enter(kdb_table *table)
 {
     atomic_fetch_add(&table->writers, 1);
-    if (atomic_load(&table->dropped)) {
+    if (kdb_table_state_of(table) != KDB_TABLE_OPEN) {
         atomic_fetch_sub(&table->writers, 1);
         return false;
     }

@@ -121,7 +121,7 @@ static kdb_status check_spec(kdb_registry *registry, const kdb_create_table *spe
 
 /* ---- building ---- */
 
-static kdb_status fill_column(const kdb_column_spec *spec, uint32_t id, kdb_arena *arena, kdb_column *out, kdb_err *err)
+kdb_status kdbi_column_fill(const kdb_column_spec *spec, uint32_t id, kdb_arena *arena, kdb_column *out, kdb_err *err)
 {
     out->id = id;
     out->name = kdb_sv_dup_lower(arena, spec->name);
@@ -138,7 +138,7 @@ static kdb_status fill_schema(kdb_table *table, const kdb_create_table *spec, kd
 {
     kdb_column *columns = KDB_ARENA_ARRAY(table->arena, kdb_column, spec->ncolumns);
     for (size_t i = 0; i < spec->ncolumns; i++) {
-        KDB_TRY(fill_column(&spec->columns[i], (uint32_t)i + 1, table->arena, &columns[i], err));
+        KDB_TRY(kdbi_column_fill(&spec->columns[i], (uint32_t)i + 1, table->arena, &columns[i], err));
     }
     uint32_t *key = KDB_ARENA_ARRAY(table->arena, uint32_t, spec->nkey);
     for (size_t i = 0; i < spec->nkey; i++) {
@@ -191,7 +191,7 @@ static void stage_record(uint32_t table_id, uint32_t version, kdb_buf *record, k
     kdb_buf_done(record);
 }
 
-static void stage_table(const kdb_table *table, kdb_batch *batch)
+void kdbi_table_stage(const kdb_table *table, kdb_batch *batch)
 {
     kdb_buf record;
     kdb_buf_init(&record, 0);
@@ -215,7 +215,7 @@ kdb_status kdb_registry_stage_create_table(kdb_registry *registry, const kdb_cre
     }
     table->id = registry->next_table_id++;
     kdbi_registry_stage_counter(registry, batch);
-    stage_table(table, batch);
+    kdbi_table_stage(table, batch);
     *out = KDB_TAKE(table);
     return KDB_OK;
 }

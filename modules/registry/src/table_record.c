@@ -7,10 +7,14 @@
  *         deleted_retention_hours, max_stream_bytes, created_us, updated_us | text ns, name, storage_id, compression,
  *         eviction_strategy | u32 versions | u32 n, n * u32 key column ids
  * schema: u8 format | u32 n, n * column
- * column: u32 id | u8 not_null | u8 type, precision, scale | u16 dim | u8 default | text name | value when literal */
+ * column: u32 id | u8 flags | u8 type, precision, scale | u16 dim | u8 default | text name | value when literal |
+ *         value when flagged
+ *
+ * flags: 1 not null; 2, since format 2 of schemas, the value that rows from before the column read. A schema without such
+ * a column is still written in format 1. */
 #include "registry_int.h"
 
-enum { COLUMN_MIN_BYTES = 4 + 1 + 3 + 2 + 1 + 4 };
+enum { COLUMN_MIN_BYTES = 4 + 1 + 3 + 2 + 1 + 4, COLUMN_NOT_NULL = 1, COLUMN_HAS_INITIAL = 2 };
 
 static const size_t table_type_codes = KDB_ARRAY_LEN(kdbi_table_type_defs);
 static const size_t access_level_codes = KDB_ARRAY_LEN(kdbi_access_level_defs);
@@ -163,12 +167,16 @@ void kdbi_registry_write_type(kdb_buf *out, kdb_type type)
 static void write_column(const kdb_column *column, kdb_buf *out)
 {
     kdbi_registry_write_u32(out, column->id);
-    kdb_buf_append_byte(out, column->not_null ? 1 : 0);
+    kdb_buf_append_byte(
+        out, (uint8_t)((column->not_null ? COLUMN_NOT_NULL : 0) | (column->has_initial ? COLUMN_HAS_INITIAL : 0)));
     kdbi_registry_write_type(out, column->type);
     kdb_buf_append_byte(out, kdbi_default_defs[column->default_kind].code);
     kdbi_registry_write_text(out, column->name);
     if (column->default_kind == KDB_DEFAULT_LITERAL) {
         kdbi_registry_write_value(out, &column->default_literal);
+    }
+    if (column->has_initial) {
+        kdbi_registry_write_value(out, &column->initial);
     }
 }
 
@@ -199,24 +207,48 @@ kdb_type kdbi_registry_read_type(kdbi_reader *reader)
     return type;
 }
 
-static void read_column(kdbi_reader *reader, kdb_arena *arena, kdb_column *out)
+static void read_flags(kdbi_reader *reader, uint8_t format, kdb_column *out)
+{
+    const uint8_t flags = kdbi_registry_read_u8(reader);
+    const uint8_t known = format == KDBI_RECORD_FORMAT ? COLUMN_NOT_NULL : COLUMN_NOT_NULL | COLUMN_HAS_INITIAL;
+    if ((flags & ~known) != 0) {
+        reader->failed = true;
+    }
+    out->not_null = (flags & COLUMN_NOT_NULL) != 0;
+    out->has_initial = (flags & COLUMN_HAS_INITIAL) != 0;
+}
+
+static void read_column(kdbi_reader *reader, uint8_t format, kdb_arena *arena, kdb_column *out)
 {
     out->id = kdbi_registry_read_u32(reader);
-    out->not_null = read_bool(reader);
+    read_flags(reader, format, out);
     out->type = kdbi_registry_read_type(reader);
     out->default_kind = (kdb_default_kind)read_code(reader, kdbi_default_defs, default_codes);
     out->name = read_name(reader, arena);
     if (out->default_kind == KDB_DEFAULT_LITERAL) {
         out->default_literal = kdbi_registry_read_value(reader, out->type, arena);
     }
-    if (out->id == 0) {
+    if (out->has_initial) {
+        out->initial = kdbi_registry_read_value(reader, out->type, arena);
+    }
+    if (out->id == 0 || (out->has_initial && out->initial.is_null)) {
         reader->failed = true;
     }
 }
 
+static uint8_t schema_format(const kdb_schema *schema)
+{
+    for (size_t i = 0; i < schema->ncolumns; i++) {
+        if (schema->columns[i].has_initial) {
+            return KDBI_SCHEMA_FORMAT;
+        }
+    }
+    return KDBI_RECORD_FORMAT;
+}
+
 void kdbi_schema_encode(const kdb_schema *schema, kdb_buf *out)
 {
-    kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
+    kdb_buf_append_byte(out, schema_format(schema));
     kdbi_registry_write_u32(out, (uint32_t)schema->ncolumns);
     for (size_t i = 0; i < schema->ncolumns; i++) {
         write_column(&schema->columns[i], out);
@@ -226,7 +258,10 @@ void kdbi_schema_encode(const kdb_schema *schema, kdb_buf *out)
 kdb_status kdbi_schema_decode(kdb_sv bytes, uint32_t version, kdb_arena *arena, kdb_schema *out, kdb_err *err)
 {
     kdbi_reader reader = { .rest = bytes };
-    kdbi_registry_read_format(&reader);
+    const uint8_t format = kdbi_registry_read_u8(&reader);
+    if (format != KDBI_RECORD_FORMAT && format != KDBI_SCHEMA_FORMAT) {
+        reader.failed = true;
+    }
     uint32_t count = kdbi_registry_read_count(&reader, COLUMN_MIN_BYTES);
     if (count > KDBI_COLUMNS_MAX) {
         reader.failed = true;
@@ -234,7 +269,7 @@ kdb_status kdbi_schema_decode(kdb_sv bytes, uint32_t version, kdb_arena *arena, 
     }
     kdb_column *columns = KDB_ARENA_ARRAY(arena, kdb_column, count);
     for (uint32_t i = 0; i < count && !reader.failed; i++) {
-        read_column(&reader, arena, &columns[i]);
+        read_column(&reader, format, arena, &columns[i]);
     }
     if (!kdbi_reader_complete(&reader) || count == 0) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad schema record of %zu bytes, version %u", bytes.len, version);

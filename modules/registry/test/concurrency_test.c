@@ -87,7 +87,7 @@ static void no_writer_is_inside_once_the_dropper_has_seen_none(void **state)
         while (atomic_load(&all.found) < 10) {
             sched_yield();
         }
-        atomic_store(&table->dropped, true);
+        atomic_store(&table->state, KDB_TABLE_DROPPED);
         while (atomic_load(&table->writers) != 0) {
             sched_yield();
         }

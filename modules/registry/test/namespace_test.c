@@ -108,7 +108,7 @@ static void cascade_is_one_batch(void **state)
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     assert_ok(fix, create_namespace(fix, "shop"));
     kdb_table *orders = simple_table(fix, "shop", "orders");
-    atomic_store(&orders->dropped, true);
+    atomic_store(&orders->state, KDB_TABLE_DROPPED);
     assert_ok(fix, kdb_registry_stage_drop_table(fix->registry, orders, batch, &fix->err));
     assert_ok(fix, kdb_registry_stage_drop_namespace(fix->registry, KDB_SV("shop"), true, batch, &fix->err));
     assert_ok(fix, kdb_store_commit(fix->store, batch, &fix->err));

@@ -57,7 +57,7 @@ static void a_dropped_table_lives_as_long_as_its_users(void **state)
     kdb_table *table = simple_table(fix, "default", "notes");
     assert_ok(fix, drop_table(fix, table));
     assert_null(kdb_registry_lookup_table(fix->registry, KDB_SV("default"), KDB_SV("notes")));
-    assert_true(atomic_load(&table->dropped));
+    assert_int_equal(kdb_table_state_of(table), KDB_TABLE_DROPPED);
     assert_text(table->name, "notes");
     assert_failure(fix, drop_table(fix, table), KDB_TABLE_NOT_FOUND, "Table 'notes' not found in namespace 'default'");
     kdb_table_unref(table);
@@ -107,7 +107,7 @@ static void writers_are_turned_away_once_dropped(void **state)
     assert_true(kdb_table_write_enter(table));
     assert_true(kdb_table_write_enter(table));
     assert_int_equal(atomic_load(&table->writers), 2);
-    atomic_store(&table->dropped, true);
+    atomic_store(&table->state, KDB_TABLE_DROPPED);
     assert_false(kdb_table_write_enter(table));
     assert_int_equal(atomic_load(&table->writers), 2);
     kdb_table_write_leave(table);

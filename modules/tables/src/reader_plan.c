@@ -35,7 +35,7 @@ static kdbi_cell column_cell(const kdb_column *latest, const kdb_schema *version
 {
     const int at = kdbi_schema_column_by_id(version, latest->id);
     if (at < 0) {
-        return (kdbi_cell){ .op = KDBI_CELL_ABSENT };
+        return (kdbi_cell){ .op = latest->has_initial ? KDBI_CELL_INITIAL : KDBI_CELL_ABSENT, .latest = latest };
     }
     const kdb_column *stored = &version->columns[at];
     return (kdbi_cell){ .op = kdb_type_eq(stored->type, latest->type) ? op_of(latest->type) : KDBI_CELL_CONVERT,
@@ -115,6 +115,9 @@ static void fill_pseudo(const kdbi_cell *cell, kdb_sv key, const char *row, kdb_
         break;
     case KDBI_CELL_KEY:
         vec->writer->put_bytes(vec, at, key);
+        break;
+    case KDBI_CELL_INITIAL:
+        kdb_vec_put(vec, at, &cell->latest->initial);
         break;
     default: /* KDBI_CELL_ABSENT; those after KDBI_CELL_KEY are fill_column's */
         vec->writer->put_null(vec, at);

@@ -104,7 +104,7 @@ static kdb_value stored_value(const kdb_table *table, const kdb_row *row, const 
     const kdb_column *latest = &table->schema->columns[index];
     const int at = row->schema == table->schema ? (int)index : kdbi_schema_column_by_id(row->schema, latest->id);
     if (at < 0) {
-        return kdb_value_null(latest->type);
+        return latest->has_initial ? latest->initial : kdb_value_null(latest->type);
     }
     const kdbi_row_slot slot = kdbi_row_slot_of(row->schema, (size_t)at);
     return kdbi_row_stored(layout, row->bytes.ptr, &row->schema->columns[at], &slot);

@@ -51,7 +51,7 @@ static void choose_partition(kdb_row_walk *walk)
 
 kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out, kdb_err *err)
 {
-    if (atomic_load_explicit(&spec->table->dropped, memory_order_acquire)) {
+    if (kdb_table_state_of(spec->table) == KDB_TABLE_DROPPED) {
         return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
                         KDB_SV_ARG(spec->table->name), KDB_SV_ARG(spec->table->ns));
     }
@@ -399,6 +399,8 @@ kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
     switch (cell->op) {
     case KDBI_CELL_ABSENT:
         return kdb_value_null(type);
+    case KDBI_CELL_INITIAL:
+        return cell->latest->initial;
     case KDBI_CELL_SEQ:
         return kdb_value_bigint((int64_t)kdb_get_le64(walk->row.ptr + KDBI_ROW_SEQ_AT));
     case KDBI_CELL_DELETED:

@@ -91,7 +91,7 @@ int64_t kdbi_oldest_visible(const kdb_table *table, int64_t now_ms)
 
 kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err)
 {
-    if (atomic_load(&spec->table->dropped)) {
+    if (kdb_table_state_of(spec->table) == KDB_TABLE_DROPPED) {
         return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
                         KDB_SV_ARG(spec->table->name), KDB_SV_ARG(spec->table->ns));
     }

@@ -161,7 +161,8 @@ static inline bool kdbi_row_is_visible(const kdb_table *table, bool sees_deleted
 
 /* How a cell of the projection is read from a row of one schema version. */
 typedef enum kdbi_cell_op {
-    KDBI_CELL_ABSENT, /* the version lacks the column: NULL */
+    KDBI_CELL_ABSENT,  /* the version lacks the column: NULL */
+    KDBI_CELL_INITIAL, /* it lacks a column that has a value for such rows */
     KDBI_CELL_SEQ,
     KDBI_CELL_DELETED,
     KDBI_CELL_KEY,

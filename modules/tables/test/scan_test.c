@@ -739,7 +739,7 @@ static void a_dropped_table_is_not_found(void **state)
     kdb_table_scan *scan = NULL;
     kdb_err err;
     const kdb_scan_spec spec = spec_of(w, NULL, 0);
-    atomic_store(&w->table->dropped, true);
+    atomic_store(&w->table->state, KDB_TABLE_DROPPED);
     assert_int_equal(kdb_table_scan_new(&spec, &scan, &err), KDB_TABLE_NOT_FOUND);
     assert_null(scan);
 }

@@ -46,10 +46,12 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_UPDATE,
     KDB_STMT_DELETE,
     KDB_STMT_CREATE_NAMESPACE,
+    KDB_STMT_ALTER_NAMESPACE,
     KDB_STMT_DROP_NAMESPACE,
     KDB_STMT_USE_NAMESPACE,
     KDB_STMT_SHOW_NAMESPACES,
     KDB_STMT_CREATE_TABLE,
+    KDB_STMT_ALTER_TABLE,
     KDB_STMT_DROP_TABLE,
     KDB_STMT_SHOW_TABLES,
     KDB_STMT_DESCRIBE_TABLE, /* also DESC, DESCRIBE t, SHOW COLUMNS FROM t */
@@ -126,6 +128,28 @@ typedef struct kdb_create_table {
     int64_t max_stream_bytes;
 } kdb_create_table;
 
+typedef enum kdb_alter_op {
+    KDB_ALTER_ADD_COLUMN,
+    KDB_ALTER_DROP_COLUMN,
+    KDB_ALTER_MODIFY_COLUMN, /* also ALTER c [SET DATA] TYPE t */
+    KDB_ALTER_RENAME_COLUMN,
+    KDB_ALTER_SET_NOT_NULL,
+    KDB_ALTER_DROP_NOT_NULL,
+    KDB_ALTER_SET_DEFAULT,
+    KDB_ALTER_DROP_DEFAULT,
+    KDB_ALTER_SET_ACCESS, /* also SET TBLPROPERTIES (ACCESS_LEVEL = ..) */
+    KDB_ALTER_OP_COUNT
+} kdb_alter_op;
+typedef struct kdb_alter_table {
+    kdb_table_name table;
+    kdb_alter_op op;
+    kdb_column_spec column; /* name and position for all but SET_ACCESS. ADD: everything; MODIFY: type; SET_DEFAULT: the
+                              * default */
+    bool says_null;         /* MODIFY .. NULL or NOT NULL: column.not_null says which */
+    kdb_table_name new_name; /* RENAME: name and position */
+    kdb_access_level access; /* SET_ACCESS */
+} kdb_alter_table;
+
 /* One cell of INSERT .. VALUES or of UPDATE .. SET. */
 typedef enum kdb_cell_kind {
     KDB_CELL_LITERAL,
@@ -184,6 +208,17 @@ typedef struct kdb_namespace_stmt {
     bool if_flag; /* IF [NOT] EXISTS */
     bool cascade;
 } kdb_namespace_stmt;
+/* ALTER NAMESPACE: options to merge into the namespace's. */
+typedef struct kdb_namespace_option {
+    kdb_sv name; /* as written */
+    int32_t position;
+    kdb_value value; /* TEXT, BIGINT, DOUBLE or BOOLEAN */
+} kdb_namespace_option;
+typedef struct kdb_alter_namespace {
+    kdb_sv name;
+    kdb_namespace_option *options;
+    size_t noptions;
+} kdb_alter_namespace;
 typedef struct kdb_table_stmt {
     kdb_table_name table;
     bool if_exists;
@@ -209,6 +244,8 @@ typedef struct kdb_stmt {
         kdb_insert insert;
         kdb_change change;
         kdb_create_table *create_table;
+        kdb_alter_table *alter_table;
+        kdb_alter_namespace alter_ns;
         kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS */
         kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
         kdb_view_stmt view;    /* CREATE VIEW */

@@ -16,6 +16,9 @@ typedef struct kdb_column {
     bool not_null; /* key columns always */
     kdb_default_kind default_kind;
     kdb_value default_literal; /* of the column's type */
+    bool has_initial;          /* rows of versions before the column read `initial` instead of NULL: it was added
+                                * NOT NULL with a literal default */
+    kdb_value initial;         /* of the column's type, not NULL */
 } kdb_column;
 
 /* One version of a table's columns. Row bytes name the version they were written with. */
@@ -25,7 +28,16 @@ typedef struct kdb_schema {
     const kdb_column *columns; /* in ordinal order */
 } kdb_schema;
 
-/* Immutable once published, but for the atomics. */
+/* What a write that comes to a table meets. */
+typedef enum kdb_table_state {
+    KDB_TABLE_OPEN,
+    KDB_TABLE_ALTERING, /* ALTER TABLE keeps writes out until it is decided what becomes of the table: they wait */
+    KDB_TABLE_REPLACED, /* by its own next version: a write begins again with that */
+    KDB_TABLE_DROPPED   /* set by whoever drops it, before its rows go, and taken back if that fails: writers fail with
+                         * KDB_TABLE_NOT_FOUND */
+} kdb_table_state;
+
+/* Immutable once published, but for the atomics: ALTER TABLE publishes another one with the same id. */
 typedef struct kdb_table {
     atomic_uint refs;
     uint32_t id; /* never reused; the partition's prefix */
@@ -47,18 +59,18 @@ typedef struct kdb_table {
     kdb_sv eviction_strategy;
     int64_t max_stream_bytes;
     int64_t created_us, updated_us;
-    atomic_bool dropped; /* set by whoever drops it, before its rows go, and taken back if that fails: writers that
-                                * see it fail with KDB_TABLE_NOT_FOUND */
-    atomic_uint writers; /* statements between their check of `dropped` and the end of their commit */
+    atomic_int state;    /* a kdb_table_state */
+    atomic_uint writers; /* statements between their check of `state` and the end of their commit */
     kdb_arena *arena;    /* everything above lies here; the registry's */
 } kdb_table;
 
 kdb_table *kdb_table_ref(kdb_table *table);
 void kdb_table_unref(kdb_table *table); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_table, kdb_table_unref)
-/* Brackets the part of a write that must not outlive the table; false once it is dropped. */
+/* Brackets the part of a write that must not outlive the table as it is; false when its state is not OPEN. */
 KDB_NODISCARD bool kdb_table_write_enter(kdb_table *table);
 void kdb_table_write_leave(kdb_table *table);
+kdb_table_state kdb_table_state_of(const kdb_table *table);
 /* Family hot or stream, prefix = id. */
 kdb_partition kdb_table_partition(const kdb_table *table);
 /* The `seq` family's partition of the table. */
@@ -162,7 +174,11 @@ void kdb_registry_list_storages(kdb_registry *registry, kdb_arena *arena, kdb_st
 KDB_NODISCARD kdb_status kdb_registry_stage_create_namespace(kdb_registry *registry, kdb_sv name, kdb_batch *batch,
                                                              kdb_err *err);
 void kdb_registry_publish_create_namespace(kdb_registry *registry, kdb_sv name);
-/* KDB_INVALID_OPERATION when protected, `default`, or not empty (with the count). Tables marked `dropped` do not count:
+/* Merges options into the namespace's. KDB_LIMIT when they become too long. */
+KDB_NODISCARD kdb_status kdb_registry_stage_alter_namespace(kdb_registry *registry, const kdb_alter_namespace *alter,
+                                                            kdb_batch *batch, kdb_err *err);
+void kdb_registry_publish_alter_namespace(kdb_registry *registry, kdb_sv name);
+/* KDB_INVALID_OPERATION when protected, `default`, or not empty (with the count). Tables in state DROPPED do not count:
  * CASCADE marks its tables, stages their drops and this one in one batch, commits, then publishes them in that order.
  * `cascade` says so: views do not count either, but none elsewhere may read what goes. */
 KDB_NODISCARD kdb_status kdb_registry_stage_drop_namespace(kdb_registry *registry, kdb_sv name, bool cascade,
@@ -176,6 +192,29 @@ void kdb_registry_publish_create_table(kdb_registry *registry, kdb_table *table 
 KDB_NODISCARD kdb_status kdb_registry_stage_drop_table(kdb_registry *registry, kdb_table *table, kdb_batch *batch,
                                                        kdb_err *err);
 void kdb_registry_publish_drop_table(kdb_registry *registry, kdb_table *table);
+
+/* What must be so of a table's rows before an alteration may be committed; the registry knows no rows. */
+typedef enum kdb_alter_need {
+    KDB_ALTER_NEEDS_NOTHING,
+    KDB_ALTER_NEEDS_NO_ROWS,  /* a NOT NULL column without a value for them is added */
+    KDB_ALTER_NEEDS_NO_NULLS, /* in `column` */
+    KDB_ALTER_NEEDS_UTF8      /* the BYTES in `column`, of deleted rows too: it becomes TEXT */
+} kdb_alter_need;
+typedef struct kdb_alteration {
+    kdb_table *table; /* the next version, unpublished, the caller's; NULL: the statement changes nothing */
+    kdb_alter_need need;
+    bool no_nulls; /* besides UTF8: no NULL in `column` either */
+    size_t column; /* NO_NULLS, UTF8: index in the present schema */
+} kdb_alteration;
+/* Checks the statement against the table (sql.md 8 ALTER TABLE) and makes its next version. */
+KDB_NODISCARD kdb_status kdb_registry_stage_alter_table(kdb_registry *registry, kdb_table *table,
+                                                        const kdb_alter_table *spec, kdb_batch *batch,
+                                                        kdb_alteration *out, kdb_err *err);
+/* Puts the next version in the table's place. The caller has drained the writers of the one before and keeps them out
+ * until afterwards, so that no row of the new version is there before everybody can find it. */
+void kdb_registry_publish_alter_table(kdb_registry *registry, kdb_table *table /* taken */);
+/* What ALTER TABLE's answers call the operation: "ADD COLUMN age INT". */
+kdb_sv kdb_alter_table_text(const kdb_alter_table *spec, kdb_arena *arena);
 
 /* ---- views: tables and views of a namespace share their names ---- */
 

@@ -40,8 +40,8 @@ typedef struct kdb_row {
 
 /* KDB_CORRUPT for bytes that no encoder wrote. */
 KDB_NODISCARD kdb_status kdb_row_open(const kdb_table *table, kdb_sv bytes, kdb_row *out, kdb_err *err);
-/* All columns of the table's latest schema into out[0..ncolumns): matched by column id, NULL when the row's version
- * lacks one, converted when ALTER changed its type. Bytes borrow from the row or lie in `arena`. KDB_CORRUPT when a
+/* All columns of the table's latest schema into out[0..ncolumns): matched by column id, NULL, or its initial
+ * value, when the row's version lacks one, converted when ALTER changed its type. Bytes borrow from the row or lie in `arena`. KDB_CORRUPT when a
  * stored value does not convert, which ALTER made sure of. */
 KDB_NODISCARD kdb_status kdb_row_values(const kdb_table *table, const kdb_row *row, kdb_arena *arena, kdb_value *out,
                                         kdb_err *err);

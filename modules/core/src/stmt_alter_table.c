@@ -1,0 +1,188 @@
+/* stmt_alter_table.c - ALTER TABLE: the next version is made, the table is closed to writes, its rows are looked at where the
+ * change depends on them, and the new version is committed and published. Rows are not rewritten. Statements that read go
+ * on; writes that come meanwhile wait for the outcome. */
+#include "core_int.h"
+
+/* Service may not write SHARED tables of level DBA, and so not alter them. */
+static kdb_status check_alter_role(const kdb_exec *exec, const kdb_table *table, kdb_err *err)
+{
+    kdb_role least = KDB_ROLE_USER;
+    if (table->type == KDB_TABLE_SHARED) {
+        least = table->access == KDB_ACCESS_DBA ? KDB_ROLE_DBA : KDB_ROLE_SERVICE;
+    }
+    if (exec->request->principal.role < least) {
+        return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to alter table");
+    }
+    return KDB_OK;
+}
+
+/* ---- the rows ---- */
+
+/* Looks at every user's rows of one table, with its writers kept out. */
+typedef struct row_check {
+    kdb_exec *exec;
+    const kdb_table *table;
+    const kdb_alter_table *spec;
+    const kdb_alteration *made;
+} row_check;
+
+static kdb_status check_stopped(const kdb_exec *exec, kdb_err *err)
+{
+    if (atomic_load_explicit(&exec->cancelled, memory_order_relaxed)) {
+        return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
+    }
+    if (kdb_monotonic_us() > exec->deadline_us) {
+        return KDB_FAIL(err, KDB_TIMEOUT, "The statement took too long");
+    }
+    return KDB_OK;
+}
+
+static kdb_status refuse_rows(const row_check *check, kdb_err *err)
+{
+    return KDB_FAIL_AT(err, check->spec->column.position, KDB_INVALID_OPERATION,
+                       "Cannot add column '%.*s': it is NOT NULL without a literal DEFAULT, and table %.*s.%.*s has "
+                       "rows",
+                       KDB_SV_ARG(check->spec->column.name), KDB_SV_ARG(check->table->ns),
+                       KDB_SV_ARG(check->table->name));
+}
+
+static kdb_status check_cell(const row_check *check, const kdb_value *value, kdb_err *err)
+{
+    if (value->is_null && check->made->no_nulls) {
+        return KDB_FAIL_AT(err, check->spec->column.position, KDB_CONSTRAINT,
+                           "Column '%.*s' cannot be NOT NULL: table %.*s.%.*s has rows where it is NULL",
+                           KDB_SV_ARG(check->spec->column.name), KDB_SV_ARG(check->table->ns),
+                           KDB_SV_ARG(check->table->name));
+    }
+    if (!value->is_null && check->made->need == KDB_ALTER_NEEDS_UTF8 && !kdb_utf8_valid(value->as.bytes)) {
+        return KDB_FAIL_AT(
+            err, check->spec->column.position, KDB_INVALID_OPERATION,
+            "Cannot change column '%.*s' to TEXT: table %.*s.%.*s has rows, deleted ones included, whose bytes "
+            "are not UTF-8",
+            KDB_SV_ARG(check->spec->column.name), KDB_SV_ARG(check->table->ns), KDB_SV_ARG(check->table->name));
+    }
+    return KDB_OK;
+}
+
+static kdb_status check_chunk(const row_check *check, const kdb_chunk *chunk, kdb_err *err)
+{
+    if (chunk->nrows > 0 && check->made->need == KDB_ALTER_NEEDS_NO_ROWS) {
+        return refuse_rows(check, err);
+    }
+    for (size_t row = 0; row < chunk->nrows; row++) {
+        const kdb_value value = kdb_vec_get(&chunk->cols[0], row);
+        KDB_TRY(check_cell(check, &value, err));
+    }
+    return check_stopped(check->exec, err);
+}
+
+static kdb_status read_rows(const row_check *check, kdb_table_scan *scan, kdb_type type, size_t ncols, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_table_reader_freep) kdb_table_reader *reader = NULL;
+    KDB_TRY(kdb_table_reader_new(scan, &reader, err));
+    for (;;) {
+        kdb_chunk *chunk = kdb_chunk_new(arena, &type, ncols); /* what was put in it lies in the arena too */
+        KDB_TRY(kdb_table_reader_next(reader, chunk, err));
+        if (chunk->nrows == 0) {
+            return KDB_OK;
+        }
+        KDB_TRY(check_chunk(check, chunk, err));
+        kdb_arena_reset(arena);
+    }
+}
+
+/* Deleted rows keep their bytes, so that they must convert as well; what they lack or hold as NULL matters to nobody. */
+static kdb_status check_rows(const row_check *check, kdb_err *err)
+{
+    const kdb_alteration *made = check->made;
+    if (made->need == KDB_ALTER_NEEDS_NOTHING) {
+        return KDB_OK;
+    }
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(check->exec->core->store);
+    const size_t ncols = made->need == KDB_ALTER_NEEDS_NO_ROWS ? 0 : 1;
+    const kdb_scan_spec spec = { .store = check->exec->core->store,
+                                 .table = check->table,
+                                 .snapshot = snapshot,
+                                 .sees_deleted = made->need == KDB_ALTER_NEEDS_UTF8,
+                                 .now_ms = check->exec->now_us / 1000,
+                                 .projection = &made->column,
+                                 .nprojection = ncols,
+                                 .max_readers = 1 };
+    KDB_CLEANUP(kdb_table_scan_freep) kdb_table_scan *scan = NULL;
+    KDB_TRY(kdb_table_scan_new(&spec, &scan, err));
+    return read_rows(check, scan, check->table->schema->columns[made->column].type, ncols, err);
+}
+
+/* ---- the statement ---- */
+
+/* Holds the DDL gate; the table is closed to writes. */
+static kdb_status commit_version(const row_check *check, kdb_batch *batch, kdb_err *err)
+{
+    KDB_TRY(check_rows(check, err));
+    return kdb_store_commit(check->exec->core->store, batch, err);
+}
+
+/* Holds the DDL gate. *version is the table's when done. */
+static kdb_status alter_table(kdb_exec *exec, kdb_table *table, const kdb_alter_table *spec, bool *changed,
+                              uint32_t *version, kdb_err *err)
+{
+    kdb_core *core = exec->core;
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    kdb_alteration made;
+    KDB_TRY(kdb_registry_stage_alter_table(core->registry, table, spec, batch, &made, err));
+    *changed = made.table != NULL;
+    *version = (*changed ? made.table : table)->schema->version;
+    if (!*changed) {
+        return KDB_OK;
+    }
+    kdbi_table_close(core, table, KDB_TABLE_ALTERING);
+    const row_check check = { exec, table, spec, &made };
+    const kdb_status status = commit_version(&check, batch, err);
+    if (status == KDB_OK) {
+        kdb_registry_publish_alter_table(core->registry, made.table);
+    } else {
+        kdb_table_unref(made.table);
+    }
+    kdbi_table_settle(core, table, status == KDB_OK ? KDB_TABLE_REPLACED : KDB_TABLE_OPEN);
+    return status;
+}
+
+static kdb_status find_and_alter(kdb_exec *exec, const kdb_alter_table *spec, kdb_sv ns, bool *changed,
+                                 uint32_t *version, kdb_err *err)
+{
+    if (kdb_registry_is_protected(ns)) {
+        return KDB_FAIL_AT(err, spec->table.position, KDB_INVALID_OPERATION, "Cannot alter system table '%.*s.%.*s'",
+                           KDB_SV_ARG(ns), KDB_SV_ARG(spec->table.name));
+    }
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
+    const kdb_status found = kdb_registry_find_table(exec->core->registry, ns, spec->table.name, &table, err);
+    if (found != KDB_OK) {
+        kdb_err_at(err, spec->table.position);
+        return found;
+    }
+    KDB_TRY(check_alter_role(exec, table, err));
+    return alter_table(exec, table, spec, changed, version, err);
+}
+
+kdb_status kdbi_run_alter_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_alter_table *spec = plan->stmt->as.alter_table;
+    const kdb_sv ns = kdbi_exec_ns(exec, spec->table.ns);
+    bool changed = false;
+    uint32_t version = 0;
+    kdb_mutex_lock(&exec->core->ddl);
+    const kdb_status status = find_and_alter(exec, spec, ns, &changed, &version, err);
+    kdb_mutex_unlock(&exec->core->ddl);
+    KDB_TRY(status);
+    const kdb_sv what = kdb_alter_table_text(spec, exec->arena);
+    if (changed) {
+        kdbi_exec_message(exec, "Table %.*s.%.*s altered successfully: %.*s (version %u)", KDB_SV_ARG(ns),
+                          KDB_SV_ARG(spec->table.name), KDB_SV_ARG(what), version);
+    } else {
+        kdbi_exec_message(exec, "Table %.*s.%.*s unchanged: %.*s (version %u - no changes needed)", KDB_SV_ARG(ns),
+                          KDB_SV_ARG(spec->table.name), KDB_SV_ARG(what), version);
+    }
+    return KDB_OK;
+}

@@ -1,0 +1,53 @@
+/* table_gate.c - keeps writes out of a table while DDL changes what it is. DDL closes the table: those inside end their
+ * commits first, those that come are turned away. What DROP turns away fails; what ALTER turns away waits here, without a
+ * worker and without row locks, and then begins its statement again with whatever the table has become. */
+#include "core_int.h"
+
+void kdbi_table_close(kdb_core *core, kdb_table *table, kdb_table_state state)
+{
+    atomic_store(&table->state, state);
+    kdb_mutex_lock(&core->lock);
+    while (atomic_load(&table->writers) > 0) {
+        kdb_cond_wait(&core->changed, &core->lock);
+    }
+    kdb_mutex_unlock(&core->lock);
+}
+
+void kdbi_table_settle(kdb_core *core, kdb_table *table, kdb_table_state state)
+{
+    kdb_mutex_lock(&core->lock);
+    atomic_store(&table->state, state);
+    kdb_exec *first = core->first_parked;
+    core->first_parked = NULL;
+    kdb_mutex_unlock(&core->lock);
+    while (first != NULL) {
+        kdb_exec *next = first->next_parked; /* once it is queued, it is not ours */
+        kdbi_exec_again(first);
+        first = next;
+    }
+}
+
+/* Only one DDL statement runs at a time, so all who wait wait for the same table. */
+static bool park(kdb_core *core, kdb_exec *exec, const kdb_table *table)
+{
+    kdb_mutex_lock(&core->lock);
+    const bool parked = kdb_table_state_of(table) == KDB_TABLE_ALTERING;
+    if (parked) {
+        exec->next_parked = NULL;
+        *(core->first_parked == NULL ? &core->first_parked : &core->last_parked->next_parked) = exec;
+        core->last_parked = exec;
+    }
+    kdb_mutex_unlock(&core->lock);
+    return parked;
+}
+
+void kdbi_table_await(kdb_exec *exec, kdb_table *table)
+{
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *held = kdb_table_ref(table); /* the write's own goes with the write */
+    kdbi_worker_leave(exec);
+    kdbi_write_abandon(exec->write);
+    exec->write = NULL;
+    if (!park(exec->core, exec, held)) {
+        kdbi_exec_again(exec);
+    }
+}
