@@ -233,14 +233,36 @@ static kdb_status parse_known(const stmt_words *row, kdbi_cursor *cur, kdb_stmt 
     return row->parse(cur, stmt);
 }
 
+static void set_shape(kdb_query *query, const kdb_shape *shape)
+{
+    if (query != NULL) {
+        query->shape = shape;
+    }
+}
+
+/* For the binder, which finds literals by their places in the text. */
+static void keep_shape(kdb_stmt *stmt)
+{
+    if (stmt->kind == KDB_STMT_QUERY) {
+        set_shape(stmt->as.query, stmt->shape);
+    } else if (stmt->kind == KDB_STMT_INSERT) {
+        set_shape(stmt->as.insert.exprs, stmt->shape);
+        set_shape(stmt->as.insert.select, stmt->shape);
+    } else if (stmt->kind == KDB_STMT_UPDATE || stmt->kind == KDB_STMT_DELETE) {
+        set_shape(stmt->as.change.select, stmt->shape);
+    }
+}
+
 kdb_status kdb_dialect_parse(kdb_sv text, const kdb_shape *shape, kdb_arena *arena, kdb_stmt **out, kdb_err *err)
 {
-    (void)shape;
     kdb_stmt *stmt = KDB_ARENA_NEW(arena, kdb_stmt);
     stmt->text = text;
+    stmt->shape = shape;
+    stmt->lifted = shape == NULL ? NULL : KDB_ARENA_ARRAY(arena, bool, shape->nliterals + 1);
     kdbi_cursor cur = kdbi_cursor_at(text, arena, err);
     const stmt_words *row = find_known(&cur);
     KDB_TRY(row != NULL ? parse_known(row, &cur, stmt) : parse_grammar(&cur, stmt));
+    keep_shape(stmt);
     *out = stmt;
     return KDB_OK;
 }

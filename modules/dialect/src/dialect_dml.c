@@ -74,6 +74,7 @@ static kdb_status target_columns(PgQuery__Node *const *targets, size_t ntargets,
 
 typedef struct cell_builder {
     kdb_arena *arena;
+    kdb_stmt *stmt;             /* whose shape's literals may become cells; NULL: they may not */
     PgQuery__SelectStmt *exprs; /* selects what is not a plain cell; NULL until there is one */
     size_t exprs_cap;
 } cell_builder;
@@ -133,6 +134,28 @@ static kdb_default_kind cell_function(const PgQuery__Node *node)
     return name == NULL ? KDB_DEFAULT_NONE : kdbi_default_function(kdb_sv_cstr(name));
 }
 
+/* A literal of the shape, a minus before it maybe: by their places in the text. */
+static bool lift_cell(const cell_builder *builder, const PgQuery__Node *node, kdb_cell *cell)
+{
+    kdb_stmt *stmt = builder->stmt;
+    if (stmt == NULL || stmt->shape == NULL || node->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+        node->a_const->isnull || node->a_const->location < 0) {
+        return false;
+    }
+    size_t at = (size_t)node->a_const->location;
+    cell->negative = at < stmt->text.len && stmt->text.ptr[at] == '-';
+    for (at += cell->negative; cell->negative && at < stmt->text.len && stmt->text.ptr[at] == ' ';) {
+        at++;
+    }
+    if (!kdbi_shape_literal_at(stmt->shape, (int32_t)at, &cell->index)) {
+        cell->negative = false;
+        return false;
+    }
+    cell->kind = KDB_CELL_LIFTED;
+    stmt->lifted[cell->index] = true;
+    return true;
+}
+
 static void build_cell(cell_builder *builder, PgQuery__Node *node, kdb_cell *cell)
 {
     if (node->node_case == PG_QUERY__NODE__NODE_PARAM_REF && node->param_ref->number > 0) {
@@ -142,6 +165,9 @@ static void build_cell(cell_builder *builder, PgQuery__Node *node, kdb_cell *cel
     }
     if (node->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT) {
         cell->kind = KDB_CELL_DEFAULT;
+        return;
+    }
+    if (lift_cell(builder, node, cell)) {
         return;
     }
     if (kdbi_literal_value(node, builder->arena, &cell->literal)) {
@@ -255,7 +281,9 @@ static kdb_status build_rows(insert_builder *builder, const PgQuery__InsertStmt 
 
 kdb_status kdbi_parse_insert(const PgQuery__InsertStmt *insert, kdb_arena *arena, kdb_stmt *stmt, kdb_err *err)
 {
-    insert_builder builder = { .text = stmt->text, .insert = &stmt->as.insert, .cells = { .arena = arena } };
+    insert_builder builder = { .text = stmt->text,
+                               .insert = &stmt->as.insert,
+                               .cells = { .arena = arena, .stmt = stmt } };
     KDB_TRY(check_insert(insert, err));
     KDB_TRY(kdbi_range_var_name(insert->relation, stmt->text, arena, &stmt->as.insert.table, err));
     if (insert->n_cols != 0) {
@@ -315,9 +343,10 @@ static kdb_status set_value(const PgQuery__ResTarget *target, PgQuery__Node **ou
 }
 
 static kdb_status set_list(const PgQuery__UpdateStmt *update, kdb_arena *arena, PgQuery__SelectStmt *select,
-                           kdb_change *change, kdb_err *err)
+                           kdb_stmt *stmt, kdb_err *err)
 {
-    cell_builder builder = { .arena = arena, .exprs = select };
+    kdb_change *change = &stmt->as.change;
+    cell_builder builder = { .arena = arena, .stmt = stmt, .exprs = select };
     change->cells = KDB_ARENA_ARRAY(arena, kdb_cell, update->n_target_list);
     for (size_t i = 0; i < update->n_target_list; i++) {
         PgQuery__Node *value = NULL;
@@ -342,7 +371,7 @@ kdb_status kdbi_parse_update(const PgQuery__UpdateStmt *update, kdb_arena *arena
     KDB_TRY(target_columns(update->target_list, update->n_target_list, stmt->text, arena, &change->columns, err));
     PgQuery__SelectStmt *select = change_select(arena, update->relation, update->from_clause, update->n_from_clause,
                                                 update->where_clause, update->with_clause);
-    KDB_TRY(set_list(update, arena, select, change, err));
+    KDB_TRY(set_list(update, arena, select, stmt, err));
     change->select = kdbi_query_new(arena, stmt->text, select);
     change->select->change = true;
     return KDB_OK;

@@ -203,6 +203,7 @@ struct kdb_query {
     const PgQuery__SelectStmt *select; /* borrowed, never changed */
     bool change;   /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
     bool untitled; /* nobody sees the names of the outermost columns */
+    const kdb_shape *shape; /* of the text, or NULL */
 };
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select);
 
@@ -277,7 +278,9 @@ typedef struct kdbi_binding {
     uint32_t nparams; /* the statement's */
     bool *param_used; /* by number - 1 */
     uint32_t nctes;
-    int divisors; /* divisions whose divisor is being written */
+    int divisors;             /* divisions whose divisor is being written */
+    int frozen;               /* lists being written that must keep their literals: see dialect_lift.c */
+    uint32_t *literal_params; /* by shape literal: its parameter, 0: none yet */
     /* In a view, `query` is the view's: */
     int view_depth;        /* 0: in the statement itself */
     kdb_sv view_ns;        /* of unqualified names; empty: the caller's */
@@ -451,6 +454,8 @@ kdb_node *kdbi_tree_number(const kdbi_expr *e, kdb_value value, int32_t position
 kdb_node *kdbi_tree_found(const kdbi_expr *e, const kdbi_relation *relation, uint32_t column, int32_t position);
 /* A parameter that the server adds, cast to `type` as in the text. */
 kdb_node *kdbi_tree_extra(const kdbi_expr *e, kdb_extra_kind kind, kdb_type type, int32_t position);
+/* A lifted literal: its parameter, cast as in the text. */
+kdb_node *kdbi_tree_lifted(const kdbi_expr *e, uint32_t literal);
 
 /* dialect_tree_operator.c */
 kdb_node *kdbi_tree_a_expr(const kdbi_expr *e, const PgQuery__Node *node);
@@ -467,6 +472,22 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
                            const PgQuery__SelectStmt *select);
 void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select);
+
+/* ---- dialect_lift.c: literals of the shape that become parameters ---- */
+
+/* The literal that begins at `position`. */
+bool kdbi_shape_literal_at(const kdb_shape *shape, int32_t position, uint32_t *out);
+/* Whether `node` is a literal that means the same as a parameter: compared with `other`; in a sum, difference or product with
+ * it; as an item of an IN list. */
+bool kdbi_lift_compared(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node,
+                        const PgQuery__Node *other, uint32_t *out);
+bool kdbi_lift_operand(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node,
+                       const PgQuery__Node *other, uint32_t *out);
+bool kdbi_lift_item(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__List *list, size_t index,
+                    const PgQuery__Node *other, uint32_t *out);
+/* The number of its parameter, and the text: CAST($3 AS INTEGER). */
+uint32_t kdbi_lift_param(kdbi_binding *b, uint32_t literal);
+void kdbi_emit_lifted(kdbi_binding *b, uint32_t literal, kdb_buf *out);
 
 /* dialect_title.c: what to call an expression at `location`: the text the user wrote. */
 kdb_sv kdbi_title(kdb_sv text, int32_t location, const PgQuery__Node *node, kdb_arena *arena);

@@ -4,6 +4,7 @@
 
 typedef enum operator_form {
     FORM_INFIX,
+    FORM_ARITHMETIC, /* infix; beside a column, literals may be parameters */
     FORM_COMPARISON, /* infix, and allowed with ANY and ALL */
     FORM_DIVISION,   /* infix, and an error when the right side is zero */
     FORM_CALL,       /* engine(left, right) */
@@ -24,9 +25,9 @@ static const operator_def binary_operators[] = {
     { "<=", FORM_COMPARISON, "<=" },
     { ">", FORM_COMPARISON, ">" },
     { ">=", FORM_COMPARISON, ">=" },
-    { "+", FORM_INFIX, "+" },
-    { "-", FORM_INFIX, "-" },
-    { "*", FORM_INFIX, "*" },
+    { "+", FORM_ARITHMETIC, "+" },
+    { "-", FORM_ARITHMETIC, "-" },
+    { "*", FORM_ARITHMETIC, "*" },
     { "/", FORM_DIVISION, "/" },
     { "%", FORM_DIVISION, "%" },
     { "^", FORM_CALL, "pow" },
@@ -122,8 +123,9 @@ kdb_status kdbi_instant_side(const kdbi_expr *e, const PgQuery__Node *node, cons
     return is_instant(e, other, out_instant);
 }
 
-/* One side of a comparison with `other`. A time with an offset is made UTC here: the engine would drop the offset. */
-static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
+/* A time with an offset is made UTC here: the engine would drop the offset. */
+static kdb_status emit_typed_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other,
+                                  kdb_buf *out)
 {
     kdb_value value;
     bool instant = false;
@@ -133,6 +135,49 @@ static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const
     }
     const kdb_sv utc = kdb_value_to_text(&value, e->b->arena);
     kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(utc));
+    return KDB_OK;
+}
+
+/* One side of a comparison with `other`. */
+static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
+{
+    uint32_t literal = 0;
+    if (kdbi_lift_compared(e->b, e->scope, node, other, &literal)) {
+        kdbi_emit_lifted(e->b, literal, out);
+        return KDB_OK;
+    }
+    return emit_typed_side(e, node, other, out);
+}
+
+static kdb_status emit_item(const kdbi_expr *e, const PgQuery__List *list, size_t index, const PgQuery__Node *x,
+                            kdb_buf *out)
+{
+    uint32_t literal = 0;
+    if (kdbi_lift_item(e->b, e->scope, list, index, x, &literal)) {
+        kdbi_emit_lifted(e->b, literal, out);
+        return KDB_OK;
+    }
+    return emit_typed_side(e, list->items[index], x, out);
+}
+
+static kdb_status emit_operand(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
+{
+    uint32_t literal = 0;
+    if (kdbi_lift_operand(e->b, e->scope, node, other, &literal)) {
+        kdbi_emit_lifted(e->b, literal, out);
+        return KDB_OK;
+    }
+    return kdbi_emit_expr(e, node, out);
+}
+
+/* (left + right) */
+static kdb_status emit_arithmetic(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *op, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, '(');
+    KDB_TRY(emit_operand(e, expr->lexpr, expr->rexpr, out));
+    kdb_buf_printf(out, " %s ", op);
+    KDB_TRY(emit_operand(e, expr->rexpr, expr->lexpr, out));
+    kdb_buf_append_byte(out, ')');
     return KDB_OK;
 }
 
@@ -224,6 +269,8 @@ static kdb_status emit_binary(const kdbi_expr *e, const PgQuery__AExpr *expr, co
         const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
         return emit_infix(e, expr, middle, out);
     }
+    case FORM_ARITHMETIC:
+        return emit_arithmetic(e, expr, def->engine, out);
     case FORM_DIVISION:
         return kdbi_emit_division(e, expr->lexpr, expr->rexpr, def->engine, expr->location, out);
     case FORM_COMPARISON: {
@@ -389,7 +436,7 @@ static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
     kdb_buf_append_sv(out, name[0] == '<' ? KDB_SV(" NOT IN (") : KDB_SV(" IN ("));
     for (size_t i = 0; i < expr->rexpr->list->n_items; i++) {
         kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
-        KDB_TRY(emit_side(e, expr->rexpr->list->items[i], expr->lexpr, out));
+        KDB_TRY(emit_item(e, expr->rexpr->list, i, expr->lexpr, out));
     }
     kdb_buf_append_lit(out, "))");
     return KDB_OK;

@@ -93,6 +93,11 @@ static bool same_meaning(const kdb_value *literal, kdb_type column)
     return false;
 }
 
+static void lifted_operand(const pred_walk *walk, uint32_t literal, kdb_pred_operand *out)
+{
+    *out = (kdb_pred_operand){ .param = kdbi_lift_param(walk->b, literal) };
+}
+
 static bool read_operand(const pred_walk *walk, const PgQuery__Node *node, kdb_type column, kdb_pred_operand *out)
 {
     if (node != NULL && node->node_case == PG_QUERY__NODE__NODE_PARAM_REF && node->param_ref->number > 0) {
@@ -119,10 +124,17 @@ static void add_pred(const pred_walk *walk, const pred_column *column, kdb_pred_
     table->preds[table->npreds++] = (kdb_pred){ column->column, op, operands, noperands };
 }
 
-static void add_single(const pred_walk *walk, const pred_column *column, kdb_pred_op op, const PgQuery__Node *value)
+/* `name` is what the column was found by. */
+static void add_single(const pred_walk *walk, const pred_column *column, const PgQuery__Node *name, kdb_pred_op op,
+                       const PgQuery__Node *value)
 {
     kdb_pred_operand *operand = KDB_ARENA_NEW(walk->b->arena, kdb_pred_operand);
-    if (read_operand(walk, value, column->type, operand)) {
+    uint32_t literal = 0;
+    const bool lifted = kdbi_lift_compared(walk->b, walk->scope, value, name, &literal);
+    if (lifted) {
+        lifted_operand(walk, literal, operand);
+    }
+    if (lifted || read_operand(walk, value, column->type, operand)) {
         add_pred(walk, column, op, operand, 1);
     }
 }
@@ -147,9 +159,9 @@ static void collect_comparison(const pred_walk *walk, const PgQuery__AExpr *expr
             continue;
         }
         if (find_column(walk, expr->lexpr, &column)) {
-            add_single(walk, &column, pred_operators[i].op, expr->rexpr);
+            add_single(walk, &column, expr->lexpr, pred_operators[i].op, expr->rexpr);
         } else if (find_column(walk, expr->rexpr, &column)) {
-            add_single(walk, &column, pred_operators[i].turned, expr->lexpr);
+            add_single(walk, &column, expr->rexpr, pred_operators[i].turned, expr->lexpr);
         }
         return;
     }
@@ -166,7 +178,10 @@ static void collect_in(const pred_walk *walk, const PgQuery__AExpr *expr)
     const PgQuery__List *list = expr->rexpr->list;
     kdb_pred_operand *operands = KDB_ARENA_ARRAY(walk->b->arena, kdb_pred_operand, list->n_items);
     for (size_t i = 0; i < list->n_items; i++) {
-        if (!read_operand(walk, list->items[i], column.type, &operands[i])) {
+        uint32_t literal = 0;
+        if (kdbi_lift_item(walk->b, walk->scope, list, i, expr->lexpr, &literal)) {
+            lifted_operand(walk, literal, &operands[i]);
+        } else if (!read_operand(walk, list->items[i], column.type, &operands[i])) {
             return;
         }
     }
@@ -180,8 +195,8 @@ static void collect_between(const pred_walk *walk, const PgQuery__AExpr *expr)
         !find_column(walk, expr->lexpr, &column)) {
         return;
     }
-    add_single(walk, &column, KDB_PRED_GE, expr->rexpr->list->items[0]);
-    add_single(walk, &column, KDB_PRED_LE, expr->rexpr->list->items[1]);
+    add_single(walk, &column, expr->lexpr, KDB_PRED_GE, expr->rexpr->list->items[0]);
+    add_single(walk, &column, expr->lexpr, KDB_PRED_LE, expr->rexpr->list->items[1]);
 }
 
 static void collect_conjunct(const pred_walk *walk, const PgQuery__Node *node)

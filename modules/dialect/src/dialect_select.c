@@ -185,12 +185,15 @@ kdb_status kdbi_emit_from_list(kdbi_binding *b, const kdbi_context *context, kdb
 static kdb_status emit_clauses(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out)
 {
     KDB_TRY(kdbi_emit_where(e, select, out));
+    e->b->frozen++;
     KDB_TRY(emit_group_by(e, select, out));
     if (select->having_clause != NULL) {
         kdb_buf_append_lit(out, " HAVING ");
         KDB_TRY(kdbi_emit_expr(e, select->having_clause, out));
     }
-    return kdbi_emit_window_list(e, select->window_clause, select->n_window_clause, out);
+    KDB_TRY(kdbi_emit_window_list(e, select->window_clause, select->n_window_clause, out));
+    e->b->frozen--;
+    return KDB_OK;
 }
 
 static kdb_status emit_plain_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
@@ -203,7 +206,9 @@ static kdb_status emit_plain_select(kdbi_binding *b, const kdbi_context *context
     kdbi_expr e = kdbi_expr_in(b, context, scope);
     KDB_TRY(kdbi_emit_target_list(&e, select, &targets));
     kdb_buf_append_lit(out, "SELECT ");
+    b->frozen++;
     KDB_TRY(emit_distinct(&e, select, out));
+    b->frozen--;
     KDB_TRY(kdbi_append_part(b, out, &targets));
     KDB_TRY(kdbi_append_part(b, out, &from));
     return emit_clauses(&e, select, out);
@@ -370,7 +375,9 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
     KDB_TRY(check_select(b, select));
     KDB_TRY(kdbi_emit_with(b, &inner, select->with_clause, out));
     KDB_TRY(emit_body(b, &inner, &scope, select, out));
+    b->frozen++;
     KDB_TRY(emit_sort_list(b, &inner, &scope, select->sort_clause, select->n_sort_clause, out));
+    b->frozen--;
     if (select == b->query->select && b->view_depth == 0) {
         order_like_table(b, &scope, select, out);
         b->bound->has_limit = select->limit_count != NULL && !is_null_const(select->limit_count);

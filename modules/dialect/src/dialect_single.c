@@ -255,8 +255,10 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
     kdbi_scope nothing = { 0 };
     const kdbi_expr outside = kdbi_expr_in(&quiet, context, &nothing);
     kdb_single *single = KDB_ARENA_NEW(b->arena, kdb_single);
-    const bool whole = build_targets(&e, select, single) && build_where(&e, select, single) &&
-                       build_order(&e, select, single) && build_limit(&outside, select->limit_count, &single->limit) &&
+    const bool filtered = build_where(&e, select, single);
+    quiet.frozen++; /* as where the text was written */
+    const bool whole = filtered && build_targets(&e, select, single) && build_order(&e, select, single) &&
+                       build_limit(&outside, select->limit_count, &single->limit) &&
                        build_limit(&outside, select->limit_offset, &single->offset);
     b->bound->single = whole ? single : NULL;
 }

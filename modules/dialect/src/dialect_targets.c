@@ -144,9 +144,11 @@ kdb_status kdbi_emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *
     if (select->n_target_list > KDBI_COLUMNS_MAX && is_titled(e)) {
         return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
     }
+    e->b->frozen++;
     for (size_t i = 0; i < select->n_target_list; i++) {
         KDB_TRY(emit_target(&list, select->target_list[i]));
     }
+    e->b->frozen--;
     if (results.count == 0) {
         return KDBI_REFUSE(e->b, -1, "SELECT needs at least one column");
     }

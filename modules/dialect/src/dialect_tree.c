@@ -154,6 +154,14 @@ kdb_node *kdbi_tree_extra(const kdbi_expr *e, kdb_extra_kind kind, kdb_type type
     return kdbi_node_cast(e, param, type);
 }
 
+kdb_node *kdbi_tree_lifted(const kdbi_expr *e, uint32_t literal)
+{
+    const kdb_shape_literal *from = &e->b->query->shape->literals[literal];
+    kdb_node *param = kdbi_node_new(e, KDB_NODE_PARAM, from->position, 0);
+    param->param = kdbi_lift_param(e->b, literal);
+    return kdbi_node_cast(e, param, from->value.type);
+}
+
 /* ---- columns ---- */
 
 static kdb_node *tree_column(const kdbi_expr *e, const PgQuery__Node *node)

@@ -4,6 +4,7 @@
 
 typedef enum tree_form {
     FORM_COMPARISON, /* a text literal beside a time column is a time */
+    FORM_ARITHMETIC, /* beside a column, literals may be parameters */
     FORM_PLAIN,
     FORM_DIVISION,
     FORM_CALL,
@@ -25,9 +26,9 @@ static const tree_operator binary_operators[] = {
     { "<=", FORM_COMPARISON, KDB_NODE_LE, NULL },
     { ">", FORM_COMPARISON, KDB_NODE_GT, NULL },
     { ">=", FORM_COMPARISON, KDB_NODE_GE, NULL },
-    { "+", FORM_PLAIN, KDB_NODE_ADD, NULL },
-    { "-", FORM_PLAIN, KDB_NODE_SUB, NULL },
-    { "*", FORM_PLAIN, KDB_NODE_MUL, NULL },
+    { "+", FORM_ARITHMETIC, KDB_NODE_ADD, NULL },
+    { "-", FORM_ARITHMETIC, KDB_NODE_SUB, NULL },
+    { "*", FORM_ARITHMETIC, KDB_NODE_MUL, NULL },
     { "/", FORM_DIVISION, KDB_NODE_DIV, NULL },
     { "%", FORM_DIVISION, KDB_NODE_MOD, NULL },
     { "||", FORM_PLAIN, KDB_NODE_CONCAT, NULL },
@@ -67,7 +68,8 @@ static kdb_node *named(kdb_node *node, const char *function)
     return node;
 }
 
-static kdb_node *side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
+/* One side of a comparison: text beside a time is a time. */
+static kdb_node *typed_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
 {
     kdb_value value;
     bool instant = false;
@@ -75,6 +77,20 @@ static kdb_node *side(const kdbi_expr *e, const PgQuery__Node *node, const PgQue
         return NULL;
     }
     return instant ? kdbi_node_literal(e, value, kdbi_node_location(node)) : kdbi_tree(e, node);
+}
+
+static kdb_node *side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
+{
+    uint32_t literal = 0;
+    const bool lifted = kdbi_lift_compared(e->b, e->scope, node, other, &literal);
+    return lifted ? kdbi_tree_lifted(e, literal) : typed_side(e, node, other);
+}
+
+static kdb_node *operand(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
+{
+    uint32_t literal = 0;
+    const bool lifted = kdbi_lift_operand(e->b, e->scope, node, other, &literal);
+    return lifted ? kdbi_tree_lifted(e, literal) : kdbi_tree(e, node);
 }
 
 static kdb_node *compared(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_node_kind kind)
@@ -113,6 +129,9 @@ static kdb_node *binary(const kdbi_expr *e, const PgQuery__AExpr *expr, const tr
     switch (def->form) {
     case FORM_COMPARISON:
         return compared(e, expr, def->kind);
+    case FORM_ARITHMETIC:
+        return kdbi_node_binary(e, def->kind, operand(e, expr->lexpr, expr->rexpr),
+                                operand(e, expr->rexpr, expr->lexpr));
     case FORM_PLAIN:
     case FORM_CALL:
         return named(kdbi_node_binary(e, def->kind, kdbi_tree(e, expr->lexpr), kdbi_tree(e, expr->rexpr)),
@@ -204,6 +223,15 @@ static kdb_node *tree_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_n
 
 /* ---- IN, BETWEEN ---- */
 
+static kdb_node *item(const kdbi_expr *e, const PgQuery__List *list, size_t index, const PgQuery__Node *x)
+{
+    uint32_t literal = 0;
+    if (kdbi_lift_item(e->b, e->scope, list, index, x, &literal)) {
+        return kdbi_tree_lifted(e, literal);
+    }
+    return typed_side(e, list->items[index], x);
+}
+
 static kdb_node *tree_in(const kdbi_expr *e, const PgQuery__AExpr *expr)
 {
     const char *name = operator_name(expr);
@@ -215,7 +243,7 @@ static kdb_node *tree_in(const kdbi_expr *e, const PgQuery__AExpr *expr)
     node->args[0] = kdbi_tree(e, expr->lexpr);
     bool whole = node->args[0] != NULL;
     for (size_t i = 0; i < list->n_items && whole; i++) {
-        node->args[i + 1] = side(e, list->items[i], expr->lexpr);
+        node->args[i + 1] = item(e, list, i, expr->lexpr);
         whole = node->args[i + 1] != NULL;
     }
     if (!whole) {

@@ -28,7 +28,8 @@ typedef struct kdb_shape_literal {
     int32_t position; /* of its first byte in the statement text */
 } kdb_shape_literal;
 /* One statement's text with its literals taken out. `key` is equal for texts that differ in the values (not the types)
- * of their literals, in white space and in comments only. */
+ * of their literals, in white space, comments and the case of words only. In select lists, whose text names columns, all
+ * but the literals' values and the length of blanks counts. Bytes, not text. */
 typedef struct kdb_shape {
     kdb_sv key;
     kdb_shape_literal *literals; /* in text order */
@@ -236,9 +237,10 @@ typedef struct kdb_view_stmt {
 typedef struct kdb_stmt {
     kdb_stmt_kind kind;
     kdb_sv text;
-    uint32_t nparams; /* highest $n */
-    bool has_secret;  /* the text holds a password: never log or echo it */
-    bool *lifted;     /* by shape literal: used as a KDB_CELL_LIFTED cell and nowhere else; NULL without a shape */
+    uint32_t nparams;       /* highest $n */
+    bool has_secret;        /* the text holds a password: never log or echo it */
+    const kdb_shape *shape; /* as given to _parse, or NULL; binding reads it */
+    bool *lifted; /* by shape literal: used as a KDB_CELL_LIFTED cell and nowhere else; NULL without a shape */
     union {
         kdb_query *query;
         kdb_insert insert;
@@ -253,7 +255,7 @@ typedef struct kdb_stmt {
     } as;
 } kdb_stmt;
 
-/* Parses one statement. `shape` (of this text, or NULL) allows literals to be lifted: the statement and what is bound from it
+/* Parses one statement. `shape` (of this text, or NULL; borrowed like the text) allows literals to be lifted: the statement and what is bound from it
  * then serve every text of that shape whose other literals are the same. KDB_INVALID_SQL with the position for syntax errors, for statements KalamDB does not have
  * (named in the message, sql.md 24 rules 35 and 36) and for clauses it refuses. */
 KDB_NODISCARD kdb_status kdb_dialect_parse(kdb_sv text, const kdb_shape *shape, kdb_arena *arena, kdb_stmt **out,

@@ -1,0 +1,539 @@
+/* shape_test.c - statements without their literals: what a shape's key tells apart and what it does not, which literals a
+ * bound statement takes as parameters, and that one statement serves all texts of its shape. */
+#include "dialect_fixture.h"
+
+/* ---- keys ---- */
+
+static kdb_shape shape_of(kdb_sv sql)
+{
+    kdb_shape shape = { .key = KDB_SV("no shape") };
+    (void)kdb_dialect_shape(sql, test_arena(), &shape);
+    return shape;
+}
+
+static bool same_key(const char *a, const char *b)
+{
+    const kdb_shape left = shape_of(kdb_sv_cstr(a));
+    const kdb_shape right = shape_of(kdb_sv_cstr(b));
+    return left.nliterals == right.nliterals && kdb_sv_eq(left.key, right.key);
+}
+
+typedef struct text_pair {
+    const char *a, *b;
+} text_pair;
+
+static void blanks_comments_case_and_values_do_not_count(void **state)
+{
+    (void)state;
+    static const text_pair pairs[] = {
+        { "SELECT id FROM t WHERE id = 1", "SELECT id FROM t WHERE id = 2147483647" },
+        { "SELECT id FROM t WHERE id = 1", "SELECT id\nFROM T where ID=/* all */ 007 -- done" },
+        { "SELECT id FROM t WHERE n = 'a'", "SELECT id FROM t WHERE n = 'it''s; -- not'" },
+        { "SELECT id FROM t WHERE n = 3000000000", "SELECT id FROM t WHERE n = 9223372036854775807" },
+        { "INSERT INTO t VALUES (1, 'a', -2), (3, '', - 4)", "insert into t values (9,'b',-8) , (7,'c',-6)" },
+        { "UPDATE t SET a = a - 1 WHERE b = 'x'", "update t set A = a -  5 where b = ''" },
+        { "SELECT a  +  1 FROM t", "SELECT a /* plus */ + 2 FROM t" },
+        { "SELECT a IS DISTINCT FROM 1, (SELECT 'x') FROM T", "SELECT a IS DISTINCT FROM 2, (SELECT 'y') FROM t" },
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(pairs); i++) {
+        if (!same_key(pairs[i].a, pairs[i].b)) {
+            fail_msg("differ: %s | %s", pairs[i].a, pairs[i].b);
+        }
+    }
+}
+
+static void everything_else_counts(void **state)
+{
+    (void)state;
+    static const text_pair pairs[] = {
+        { "SELECT id FROM t WHERE id = 1", "SELECT id FROM t WHERE id = 3000000000" },
+        { "SELECT id FROM t WHERE id = 1", "SELECT id FROM t WHERE id = '1'" },
+        { "SELECT id FROM t WHERE id = 1", "SELECT id FROM t WHERE id = -1" },
+        { "SELECT id FROM t WHERE id = 1", "SELECT id FROM t WHERE id = $1" },
+        { "SELECT id FROM t WHERE id = 1.5", "SELECT id FROM t WHERE id = 2.5" },
+        { "SELECT id FROM t WHERE id = 1e5", "SELECT id FROM t WHERE id = 2e5" },
+        { "SELECT id FROM t WHERE id = 9223372036854775808", "SELECT id FROM t WHERE id = 9223372036854775809" },
+        { "SELECT id FROM t WHERE id = $1", "SELECT id FROM t WHERE id = $2" },
+        { "SELECT id FROM t WHERE n = x'0a'", "SELECT id FROM t WHERE n = x'0b'" },
+        { "SELECT id FROM t WHERE n = e'a'", "SELECT id FROM t WHERE n = e'b'" },
+        { "SELECT id FROM t WHERE n = $$a$$", "SELECT id FROM t WHERE n = $$b$$" },
+        { "SELECT id FROM t WHERE \"a\" = 1", "SELECT id FROM t WHERE \"A\" = 1" },
+        { "SELECT id FROM t WHERE a = 1", "SELECT id FROM t WHERE \"a\" = 1" },
+        { "SELECT id FROM t WHERE a - -1 = 1", "SELECT id FROM t WHERE a -1 = 1" },
+        { "SELECT id FROM t WHERE a < - 1", "SELECT id FROM t WHERE a <- 1" },
+        { "SELECT id FROM t WHERE ab = 1", "SELECT id FROM t WHERE a b = 1" },
+        { "SELECT id FROM t WHERE a IN (1)", "SELECT id FROM t WHERE a IN (1, 2)" },
+        { "SELECT id FROM t WHERE a = n 'x'", "SELECT id FROM t WHERE a = n'x'" },
+        { "SELECT a+1 FROM t", "SELECT a + 1 FROM t" },
+        { "SELECT A FROM t", "SELECT a FROM t" },
+        { "SELECT 7 FROM t", "SELECT 07 FROM t" },
+        { "SELECT a, (SELECT max(B) FROM t) FROM t", "SELECT a, (SELECT max(b) FROM t) FROM t" },
+        { "WITH x AS (SELECT A+1 FROM t) SELECT 1", "WITH x AS (SELECT a+1 FROM t) SELECT 1" },
+        { "INSERT INTO t VALUES (1) RETURNING A", "INSERT INTO t VALUES (1) RETURNING a" },
+        { "SELECT id FROM t WHERE a = '\1' AND b", "SELECT id FROM t WHERE a = \"\1\" AND b" },
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(pairs); i++) {
+        if (same_key(pairs[i].a, pairs[i].b)) {
+            fail_msg("same: %s | %s", pairs[i].a, pairs[i].b);
+        }
+    }
+}
+
+static void what_could_be_read_in_two_ways_has_no_shape(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "CREATE TABLE t (id INT)",
+        "VALUES (1)",
+        "SELECT 'open",
+        "SELECT 1 /* open",
+        "SELECT 1a",
+        "SELECT 0x1F",
+        "SELECT 1_000",
+        "SELECT 1e",
+        "SELECT $1a",
+        "SELECT 1..2",
+        "SELECT 'a' 'b'",
+        "SELECT 'a'\n'b'",
+        "SELECT e'a' 'b'",
+        "SELECT f(a := 1)",
+        "SELECT 1 \\ 2",
+        "SELECT \1 FROM t",
+        "SELECT '\xC3'",
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(texts); i++) {
+        kdb_shape shape;
+        if (kdb_dialect_shape(kdb_sv_cstr(texts[i]), test_arena(), &shape)) {
+            fail_msg("has a shape: %s", texts[i]);
+        }
+    }
+    kdb_shape shape;
+    assert_false(kdb_dialect_shape(KDB_SV("SELECT '\0'"), test_arena(), &shape));
+}
+
+static kdb_sv repeated(const char *start, const char *part, size_t count)
+{
+    kdb_buf buf;
+    kdb_buf_init(&buf, 0);
+    kdb_buf_append_sv(&buf, kdb_sv_cstr(start));
+    for (size_t i = 0; i < count; i++) {
+        kdb_buf_append_sv(&buf, kdb_sv_cstr(part));
+    }
+    const kdb_sv out = kdb_sv_dup(test_arena(), kdb_buf_sv(&buf));
+    kdb_buf_done(&buf);
+    return out;
+}
+
+static void long_texts_and_many_literals_have_no_shape(void **state)
+{
+    (void)state;
+    kdb_shape shape;
+    assert_true(kdb_dialect_shape(repeated("SELECT 1", ", 2", 4095), test_arena(), &shape));
+    assert_int_equal(shape.nliterals, 4096);
+    assert_false(kdb_dialect_shape(repeated("SELECT 1", ", 2", 4096), test_arena(), &shape));
+    assert_true(kdb_dialect_shape(repeated("SELECT a", " + b", 16382), test_arena(), &shape));
+    assert_false(kdb_dialect_shape(repeated("SELECT a", " + b", 16384), test_arena(), &shape));
+}
+
+static void literals_are_told_with_their_places(void **state)
+{
+    (void)state;
+    const kdb_shape shape = shape_of(KDB_SV("SELECT id FROM t WHERE a IN (0012, 'it''s', 3000000000) AND b = 1.5"));
+    assert_int_equal(shape.nliterals, 3);
+    assert_int_equal(shape.literals[0].value.type.kind, KDB_TYPE_INT);
+    assert_int_equal(shape.literals[0].value.as.i32, 12);
+    assert_int_equal(shape.literals[0].position, 29);
+    assert_true(kdb_sv_eq(shape.literals[1].value.as.bytes, KDB_SV("it's")));
+    assert_int_equal(shape.literals[2].value.type.kind, KDB_TYPE_BIGINT);
+    assert_int_equal(shape.literals[2].value.as.i64, 3000000000);
+}
+
+/* ---- what is lifted ---- */
+
+static kdb_stmt *parse(kdb_sv sql, const kdb_shape *shape)
+{
+    kdb_stmt *stmt = NULL;
+    kdb_err err = { .position = -1 };
+    if (kdb_dialect_parse(sql, shape, test_arena(), &stmt, &err) != KDB_OK) {
+        fail_msg("%.*s: %s", KDB_SV_ARG(sql), err.text);
+    }
+    return stmt;
+}
+
+static kdb_bound *bind(const kdb_stmt *stmt)
+{
+    kdb_bound *bound_query = NULL;
+    kdb_err err = { .position = -1 };
+    const kdb_query *query = stmt->kind == KDB_STMT_QUERY ? stmt->as.query : stmt->as.change.select;
+    if (stmt->kind == KDB_STMT_INSERT) {
+        query = stmt->as.insert.select != NULL ? stmt->as.insert.select : stmt->as.insert.exprs;
+    }
+    if (query == NULL) {
+        return NULL;
+    }
+    if (kdb_dialect_bind(query, stmt->nparams, &fake_binder, test_arena(), &bound_query, &err) != KDB_OK) {
+        fail_msg("%.*s: %s", KDB_SV_ARG(stmt->text), err.text);
+    }
+    return bound_query;
+}
+
+/* Engine text, with the literals that became parameters as $n. */
+static const char *lifted_text(const char *sql)
+{
+    kdb_shape *shape = KDB_ARENA_NEW(test_arena(), kdb_shape);
+    *shape = shape_of(kdb_sv_cstr(sql));
+    return kdb_sv_dup_cstr(test_arena(), bind(parse(kdb_sv_cstr(sql), shape))->sql);
+}
+
+#define DELETE(where, text)                                                                                            \
+    {                                                                                                                  \
+        "DELETE FROM users WHERE " where,                                                                              \
+            "SELECT \"users\".\"_key\", \"users\".\"_seq\" FROM kdb_scan(0) AS \"users\" WHERE " text                  \
+    }
+
+static void literals_beside_columns_of_their_kind_are_lifted(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        DELETE("id = 5 AND 3000000000 > age AND name <> 'x' AND score >= 2",
+               "((\"users\".\"id\" = CAST($1 AS INTEGER)) AND (CAST($2 AS BIGINT) > \"users\".\"age\") AND "
+               "(\"users\".\"name\" <> CAST($3 AS VARCHAR)) AND (\"users\".\"score\" >= CAST($4 AS INTEGER)))"),
+        DELETE("id IN (1, $1, 'x') AND age BETWEEN 2 AND 3",
+               "((\"users\".\"id\" IN (CAST($2 AS INTEGER), $1, 'x')) AND (\"users\".\"age\" BETWEEN CAST($3 AS "
+               "INTEGER) AND CAST($4 AS INTEGER)))"),
+        DELETE("id + 1 > 2", "((\"users\".\"id\" + CAST($1 AS INTEGER)) > 2)"),
+        DELETE("age BETWEEN SYMMETRIC 2 AND 1",
+               "((\"users\".\"age\" BETWEEN CAST($1 AS INTEGER) AND CAST($2 AS INTEGER)) OR (\"users\".\"age\" BETWEEN "
+               "CAST($2 AS INTEGER) AND CAST($1 AS INTEGER)))"),
+        { "UPDATE users SET age = age + 1 WHERE id = 2",
+          "SELECT \"users\".\"_key\", \"users\".\"_seq\", (\"users\".\"age\" + CAST($1 AS INTEGER)) FROM kdb_scan(0) AS "
+          "\"users\" WHERE (\"users\".\"id\" = CAST($2 AS INTEGER))" },
+        { "SELECT id FROM (SELECT id FROM users WHERE age = 1) s WHERE id = 2 LIMIT 3",
+          "SELECT \"s\".\"id\" FROM (SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (\"users\".\"age\" = "
+          "CAST($1 AS INTEGER))) AS \"s\" WHERE (\"s\".\"id\" = CAST($2 AS INTEGER)) LIMIT 3" },
+        { "SELECT u.id FROM users u JOIN orders o ON o.id = 7 AND u.id = o.id",
+          "SELECT \"u\".\"id\" FROM kdb_scan(0) AS \"u\" JOIN kdb_scan(1) AS \"o\" ON ((\"o\".\"id\" = CAST($1 AS "
+          "INTEGER)) AND (\"u\".\"id\" = \"o\".\"id\"))" },
+    };
+    CHECK_CASES(cases, lifted_text);
+}
+
+static void other_literals_stay(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        DELETE(
+            "id = -5 AND price = 5 AND ok = 't' AND id = '5' AND age / 2 = age % 3",
+            "((\"users\".\"id\" = -5) AND (\"users\".\"price\" = 5) AND (\"users\".\"ok\" = 't') AND (\"users\".\"id\" "
+            "= '5') AND ((\"users\".\"age\" / 2) = (\"users\".\"age\" % 3)))"),
+        DELETE("name LIKE 'a%' AND length(name) = 3 AND 1 = 1 AND doc->>'a' = 'b'",
+               "((\"users\".\"name\" LIKE 'a%') AND (\"length\"(\"users\".\"name\") = 3) AND (1 = 1) AND "
+               "(json_extract_string(TRY_CAST(\"users\".\"doc\" AS JSON), '/a') = 'b'))"),
+        DELETE("id IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)",
+               "(\"users\".\"id\" IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))"),
+        { "SELECT age = 1, (SELECT max(total) FROM orders WHERE id = 2) AS x FROM users GROUP BY age = 1 HAVING "
+          "max(id) = 1 ORDER BY max(id) + 1 LIMIT 5",
+          "SELECT (\"users\".\"age\" = 1) AS \"age = 1\", (SELECT \"max\"(\"orders\".\"total\") AS \"max(total)\" FROM "
+          "kdb_scan(1) AS \"orders\" WHERE (\"orders\".\"id\" = 2)) AS \"x\" FROM kdb_scan(0) AS \"users\" GROUP BY "
+          "(\"users\".\"age\" = 1) HAVING (\"max\"(\"users\".\"id\") = 1) ORDER BY (\"max\"(\"users\".\"id\") + 1) "
+          "LIMIT 5" },
+    };
+    CHECK_CASES(cases, lifted_text);
+}
+
+/* ---- one statement serves its shape ---- */
+
+/* What stands in the templates for a value: `#` an integer that fits 32 bits, `@` a string. */
+static const char *const templates[] = {
+    "SELECT id, name FROM users WHERE id = # AND name = @ AND age > #",
+    "SELECT id AS n FROM users WHERE (age + # < id OR # = age) AND name IN (@, @) AND at > @ ORDER BY 1 LIMIT #",
+    "SELECT age + # FROM users WHERE score BETWEEN # AND # AND NOT id <> #",
+    "SELECT count(*) FROM users WHERE name LIKE @ AND name IS DISTINCT FROM @ AND id = - # AND price = #",
+    "SELECT u.id, @ FROM users u JOIN orders o ON o.user_id = u.id AND o.id = # WHERE u.name = @ AND total > #",
+    "SELECT id FROM users WHERE id IN (SELECT user_id FROM orders WHERE total < # AND id * # = 7) OR uid IS NULL",
+    "WITH a AS (SELECT id FROM orders WHERE id = #) SELECT id FROM a WHERE id > # OR id IN (#, $1)",
+    "SELECT CASE WHEN age = # THEN @ END, coalesce(name, @) FROM users WHERE coalesce(name, @) = @ OR id / # = #",
+    "UPDATE users SET age = age + #, name = @, id = -#, score = # - score WHERE id = # AND $1 = name",
+    "DELETE FROM users WHERE id = # AND (name = @ OR doc->>@ = @) AND interval '1 day' IS NOT NULL",
+    "INSERT INTO users (id, name, age) VALUES (#, @, -#), (- #, @, # + 1), ($1, lower(@), DEFAULT)",
+    "INSERT INTO users (id) SELECT id FROM orders WHERE id = # AND total = #",
+};
+
+static uint64_t seed = 88172645463325252U;
+
+static uint64_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+enum { VALUES_MAX = 16 };
+
+static const char *random_value(char hole)
+{
+    static const char *const strings[] = { "''", "'a'", "'it''s'", "'2026-01-01'", "'%\\_'", "'5'", "'\xC3\xBC -- x'" };
+    if (hole == '@') {
+        return strings[next_random() % KDB_ARRAY_LEN(strings)];
+    }
+    return kdb_sv_dup_cstr(test_arena(),
+                           kdb_sv_printf(test_arena(), "%llu", (unsigned long long)(1 + next_random() % 1000)));
+}
+
+/* The template with its holes filled. */
+static kdb_sv filled(const char *pattern, const char *const *values)
+{
+    kdb_buf buf;
+    size_t next = 0;
+    kdb_buf_init(&buf, 0);
+    for (const char *c = pattern; *c != '\0'; c++) {
+        if (*c == '#' || *c == '@') {
+            kdb_buf_append_sv(&buf, kdb_sv_cstr(values[next++]));
+        } else {
+            kdb_buf_append_byte(&buf, (uint8_t)*c);
+        }
+    }
+    const kdb_sv out = kdb_sv_dup(test_arena(), kdb_buf_sv(&buf));
+    kdb_buf_done(&buf);
+    return out;
+}
+
+static size_t fill_values(const char *pattern, const char **values)
+{
+    size_t count = 0;
+    for (const char *c = pattern; *c != '\0'; c++) {
+        if (*c == '#' || *c == '@') {
+            values[count++] = random_value(*c);
+        }
+    }
+    return count;
+}
+
+/* A literal as the binder writes it. */
+static kdb_sv written(const kdb_value *value)
+{
+    kdb_arena *arena = test_arena();
+    const kdb_sv text = kdb_value_to_text(value, arena);
+    if (value->type.kind != KDB_TYPE_TEXT) {
+        return text;
+    }
+    kdb_buf buf;
+    kdb_buf_init(&buf, 0);
+    for (size_t i = 0; i < text.len; i++) {
+        kdb_buf_append_sv(&buf, text.ptr[i] == '\'' ? KDB_SV("''") : kdb_sv_of(text.ptr + i, 1));
+    }
+    const kdb_sv out = kdb_sv_printf(arena, "'%.*s'", KDB_SV_ARG(kdb_buf_sv(&buf)));
+    kdb_buf_done(&buf);
+    return out;
+}
+
+static kdb_sv replaced(kdb_sv text, kdb_sv what, kdb_sv with)
+{
+    kdb_buf buf;
+    kdb_buf_init(&buf, 0);
+    for (size_t i = 0; i < text.len;) {
+        if (kdb_sv_has_prefix(kdb_sv_of(text.ptr + i, text.len - i), what)) {
+            kdb_buf_append_sv(&buf, with);
+            i += what.len;
+        } else {
+            kdb_buf_append_byte(&buf, (uint8_t)text.ptr[i++]);
+        }
+    }
+    const kdb_sv out = kdb_sv_dup(test_arena(), kdb_buf_sv(&buf));
+    kdb_buf_done(&buf);
+    return out;
+}
+
+/* Engine text with the values of `shape` where the extras are. */
+static kdb_sv served_text(const kdb_bound *plan, const kdb_stmt *stmt, const kdb_shape *shape)
+{
+    kdb_sv text = plan->sql;
+    for (size_t i = 0; i < plan->nextras; i++) {
+        const kdb_value *value = &shape->literals[plan->extras[i].literal].value;
+        const char *type = value->type.kind == KDB_TYPE_TEXT ? "VARCHAR" : "INTEGER";
+        assert_int_equal(plan->extras[i].kind, KDB_EXTRA_LITERAL);
+        assert_true(plan->lifted[plan->extras[i].literal]);
+        const kdb_sv cast = kdb_sv_printf(test_arena(), "CAST($%zu AS %s)", stmt->nparams + i + 1, type);
+        text = replaced(text, cast, written(value));
+    }
+    return text;
+}
+
+/* Conditions and trees with the values of `shape` where the extras are; without a shape, what there is. */
+static void add_served_pred(kdb_buf *out, const kdb_bound *plan, const kdb_stmt *stmt, const kdb_shape *shape,
+                            const kdb_pred *pred)
+{
+    kdb_buf_printf(out, "%u %d", pred->column, pred->op);
+    for (size_t i = 0; i < pred->noperands; i++) {
+        const kdb_pred_operand *operand = &pred->operands[i];
+        if (operand->param > stmt->nparams) {
+            const kdb_value *value = &shape->literals[plan->extras[operand->param - stmt->nparams - 1].literal].value;
+            kdb_buf_printf(out, " %.*s", KDB_SV_ARG(kdb_value_to_text(value, test_arena())));
+        } else if (operand->param != 0) {
+            kdb_buf_printf(out, " $%u", operand->param);
+        } else {
+            kdb_value value = operand->literal;
+            if (value.type.kind == KDB_TYPE_DOUBLE) { /* 5.0 as 5 */
+                kdb_buf_printf(out, " %.0f", value.as.f64);
+            } else {
+                kdb_buf_printf(out, " %.*s", KDB_SV_ARG(kdb_value_to_text(&value, test_arena())));
+            }
+        }
+    }
+    kdb_buf_append_byte(out, ';');
+}
+
+static void add_served_node(kdb_buf *out, const kdb_bound *plan, const kdb_stmt *stmt, const kdb_shape *shape,
+                            const kdb_node *node)
+{
+    const bool lifted =
+        node->kind == KDB_NODE_CAST && node->args[0]->kind == KDB_NODE_PARAM && node->args[0]->param > stmt->nparams;
+    const kdb_value *value = &node->value;
+    if (lifted) {
+        value = &shape->literals[plan->extras[node->args[0]->param - stmt->nparams - 1].literal].value;
+        assert_true(kdb_type_eq(value->type, node->type));
+    }
+    if (lifted || node->kind == KDB_NODE_LITERAL) {
+        kdb_buf_printf(out, "(%d %.*s)", value->type.kind, KDB_SV_ARG(kdb_value_to_text(value, test_arena())));
+        return;
+    }
+    kdb_buf_printf(out, "(%d %u %u", node->kind, node->param, node->column);
+    for (size_t i = 0; i < node->nargs; i++) {
+        add_served_node(out, plan, stmt, shape, node->args[i]);
+    }
+    kdb_buf_append_byte(out, ')');
+}
+
+static kdb_sv served_rest(const kdb_bound *plan, const kdb_stmt *stmt, const kdb_shape *shape)
+{
+    kdb_buf buf;
+    kdb_buf_init(&buf, 0);
+    for (size_t i = 0; i < plan->ntables; i++) {
+        for (size_t k = 0; k < plan->tables[i].npreds; k++) {
+            add_served_pred(&buf, plan, stmt, shape, &plan->tables[i].preds[k]);
+        }
+    }
+    if (plan->single != NULL && plan->single->where != NULL) {
+        add_served_node(&buf, plan, stmt, shape, plan->single->where);
+    }
+    for (size_t i = 0; plan->single != NULL && i < plan->single->ntargets; i++) {
+        add_served_node(&buf, plan, stmt, shape, plan->single->targets[i]);
+    }
+    const kdb_sv out = kdb_sv_dup(test_arena(), kdb_buf_sv(&buf));
+    kdb_buf_done(&buf);
+    return out;
+}
+
+/* Cells as their values, the values of `shape` in those lifted. */
+static kdb_sv served_cells(const kdb_stmt *stmt, const kdb_shape *shape)
+{
+    kdb_buf buf;
+    const bool insert = stmt->kind == KDB_STMT_INSERT;
+    const kdb_cell *cells = insert ? stmt->as.insert.cells : stmt->as.change.cells;
+    const size_t ncells = insert ? stmt->as.insert.nrows * stmt->as.insert.width : stmt->as.change.ncolumns;
+    kdb_buf_init(&buf, 0);
+    for (size_t i = 0; i < ncells && stmt->kind != KDB_STMT_QUERY && stmt->kind != KDB_STMT_DELETE; i++) {
+        const bool lifted = cells[i].kind == KDB_CELL_LIFTED;
+        const kdb_value *value = lifted ? &shape->literals[cells[i].index].value : &cells[i].literal;
+        kdb_buf_printf(&buf, "%d", lifted ? (int)KDB_CELL_LITERAL : (int)cells[i].kind);
+        if (lifted || cells[i].kind == KDB_CELL_LITERAL) {
+            kdb_buf_printf(&buf, " %s%.*s;", cells[i].negative ? "-" : "",
+                           KDB_SV_ARG(kdb_value_to_text(value, test_arena())));
+        } else {
+            kdb_buf_printf(&buf, " %u;", cells[i].index);
+        }
+    }
+    const kdb_sv out = kdb_sv_dup(test_arena(), kdb_buf_sv(&buf));
+    kdb_buf_done(&buf);
+    return out;
+}
+
+static bool is_lifted(const kdb_stmt *stmt, const kdb_bound *plan, size_t literal)
+{
+    return stmt->lifted[literal] || (plan != NULL && plan->lifted[literal]);
+}
+
+/* The literals of `text` that are holes of the template, in their order: all but the ones it writes itself. */
+static size_t hole_literals(const char *pattern, const kdb_shape *shape, const char *const *values, size_t *out)
+{
+    size_t count = 0;
+    size_t offset = 0;
+    for (const char *c = pattern; *c != '\0'; c++) {
+        if (*c != '#' && *c != '@') {
+            offset++;
+            continue;
+        }
+        for (size_t i = 0; i < shape->nliterals; i++) {
+            if ((size_t)shape->literals[i].position == offset) {
+                out[count] = i;
+            }
+        }
+        offset += strlen(values[count++]);
+    }
+    return count;
+}
+
+static void expect_same(const char *what, kdb_sv served, kdb_sv own, kdb_sv sql)
+{
+    if (!kdb_sv_eq(served, own)) {
+        fail_msg("%s of %.*s\n  served %.*s\n  own    %.*s", what, KDB_SV_ARG(sql), KDB_SV_ARG(served),
+                 KDB_SV_ARG(own));
+    }
+}
+
+static void one_statement_serves_all_of_its_shape(void **state)
+{
+    (void)state;
+    size_t nlifted = 0;
+    for (size_t round = 0; round < 400; round++) {
+        const char *pattern = templates[round % KDB_ARRAY_LEN(templates)];
+        const char *values[VALUES_MAX];
+        size_t holes[VALUES_MAX];
+        const size_t count = fill_values(pattern, values);
+        const kdb_sv first = filled(pattern, values);
+        const kdb_shape shape = shape_of(first);
+        const kdb_stmt *stmt = parse(first, &shape);
+        const kdb_bound *plan = bind(stmt);
+        assert_int_equal(hole_literals(pattern, &shape, values, holes), count);
+        const char *others[VALUES_MAX];
+        (void)fill_values(pattern, others);
+        for (size_t i = 0; i < count; i++) {
+            if (!is_lifted(stmt, plan, holes[i])) {
+                others[i] = values[i];
+            } else {
+                nlifted++;
+            }
+        }
+        const kdb_sv second = filled(pattern, others);
+        const kdb_shape other = shape_of(second);
+        const kdb_stmt *own = parse(second, NULL);
+        const kdb_bound *own_plan = bind(own);
+        assert_true(kdb_sv_eq(shape.key, other.key));
+        expect_same("cells", served_cells(stmt, &other), served_cells(own, NULL), second);
+        assert_int_equal(plan == NULL, own_plan == NULL);
+        if (plan != NULL) {
+            expect_same("text", served_text(plan, stmt, &other), own_plan->sql, second);
+            expect_same("conditions and trees", served_rest(plan, stmt, &other), served_rest(own_plan, own, NULL),
+                        second);
+            assert_int_equal(plan->single == NULL, own_plan->single == NULL);
+        }
+    }
+    assert_true(nlifted > 800);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(blanks_comments_case_and_values_do_not_count),
+        TEST(everything_else_counts),
+        TEST(what_could_be_read_in_two_ways_has_no_shape),
+        TEST(long_texts_and_many_literals_have_no_shape),
+        TEST(literals_are_told_with_their_places),
+        TEST(literals_beside_columns_of_their_kind_are_lifted),
+        TEST(other_literals_stay),
+        TEST(one_statement_serves_all_of_its_shape),
+    };
+    return cmocka_run_group_tests_name("shape", tests, NULL, NULL);
+}
