@@ -393,7 +393,11 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
         plan->epoch = epoch;
         return check_rights(plan, principal, err);
     }
+    const bool in_between = plan->bind_arena != NULL && plan->shape != NULL && !plan->transient;
     unbind(plan);
+    if (in_between) { /* the plan was taken for another text's literals: see drop_stale */
+        return KDB_FAIL(err, KDB_CONFLICT, "a table of the statement changed while it was planned");
+    }
     plan->bind_arena = kdb_arena_new(0);
     const kdb_status status = bind_statement(worker, plan, principal, err);
     if (status != KDB_OK) {
@@ -478,10 +482,24 @@ static kdb_status plan_new(const kdbi_plan_text *text, kdbi_plan **out, kdb_err 
     return KDB_OK;
 }
 
+/* Which literals are lifted depends on the types of columns: bound anew after DDL, a plan may hold literals of its own text
+ * where it took the caller's before. Then it serves its own text only. NULL when it does not serve `shape`. */
+static kdbi_plan *drop_stale(kdbi_worker *worker, kdbi_plan *plan, const kdb_shape *shape)
+{
+    kdb_registry *registry = worker->core->registry;
+    if (plan == NULL || shape == NULL || plan->bind_arena == NULL || plan->epoch == kdb_registry_epoch(registry) ||
+        names_still_mean_the_same(registry, plan)) {
+        return plan;
+    }
+    unbind(plan);
+    return kdbi_plan_serves(plan, shape) ? plan : NULL;
+}
+
 kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_plan **out, bool *owned, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdbi_plan *plan = kdbi_plan_cache_lookup(worker->plans, plan_key(arena, text), text->shape);
+    plan = drop_stale(worker, plan, text->shape);
     *owned = false;
     if (plan == NULL) {
         KDB_TRY(plan_new(text, &plan, err));

@@ -122,6 +122,29 @@ static void plans_follow_the_catalog(void **state)
     expect(f, "root", "SELECT * FROM app.t", "b|_seq|_deleted\n");
 }
 
+/* Plans are shared by texts that differ in their values only; whether a value may differ depends on its column's type. */
+static void a_shared_plan_bound_anew_does_not_keep_anothers_values(void **state)
+{
+    fixture *f = *state;
+    expect(f, "root", "CREATE SHARED TABLE app.lifted (id INT PRIMARY KEY, v INT)",
+           "[0 Table app.lifted created successfully]\n");
+    expect(f, "root", "INSERT INTO app.lifted VALUES (1, 10), (2, 20)", "[2 Inserted 2 row(s)]\n");
+    for (int i = 0; i < 8; i++) { /* every worker has its plan */
+        expect(f, "root", "SELECT id FROM app.lifted WHERE v = 10", "id\n1\n");
+        expect(f, "root", "SELECT id FROM app.lifted WHERE v = 20", "id\n2\n");
+    }
+    answer dropped = run(f, "root", "DROP TABLE app.lifted");
+    assert_int_equal(dropped.status, KDB_OK);
+    answer_done(&dropped);
+    expect(f, "root", "CREATE SHARED TABLE app.lifted (id INT PRIMARY KEY, v DECIMAL(10,2))",
+           "[0 Table app.lifted created successfully]\n");
+    expect(f, "root", "INSERT INTO app.lifted VALUES (1, 10), (2, 20)", "[2 Inserted 2 row(s)]\n");
+    for (int i = 0; i < 8; i++) {
+        expect(f, "root", "SELECT id FROM app.lifted WHERE v = 20", "id\n2\n");
+        expect(f, "root", "SELECT id FROM app.lifted WHERE v = 10", "id\n1\n");
+    }
+}
+
 static void streams_append_and_do_not_update(void **state)
 {
     fixture *f = *state;
@@ -443,6 +466,7 @@ int main(int argc, char **argv)
         CASE(a_batch_is_checked_before_it_runs_and_sums_its_counts),
         CASE(parameters_are_values),
         CASE(plans_follow_the_catalog),
+        CASE(a_shared_plan_bound_anew_does_not_keep_anothers_values),
         CASE(streams_append_and_do_not_update),
         CASE(expressions_and_selects_can_be_inserted),
         CASE(errors_say_where),
