@@ -76,9 +76,11 @@ static void block_free(block *b)
 
 kdb_arena *kdb_arena_new(size_t limit)
 {
-    block *first = kdb_alloc(FIRST_BLOCK);
-    first->cap = FIRST_BLOCK - sizeof(block);
-    first->used = sizeof(kdb_arena);
+    block *first = malloc(FIRST_BLOCK);
+    if (first == NULL) {
+        kdbi_commons_out_of_memory(FIRST_BLOCK);
+    }
+    *first = (block){ .cap = FIRST_BLOCK - sizeof(block), .used = sizeof(kdb_arena) };
     kdb_arena *arena = (kdb_arena *)(void *)block_bytes(first);
     *arena = (kdb_arena){ .current = first, .limit = limit, .next_block = (size_t)2 * FIRST_BLOCK };
     POISON(block_bytes(first) + first->used, first->cap - first->used);

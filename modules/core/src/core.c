@@ -50,6 +50,7 @@ static void worker_main(void *arg)
         atomic_store_explicit(&worker->plans_cached, kdbi_plan_cache_count(worker->plans), memory_order_relaxed);
     }
     kdbi_plan_cache_free(worker->plans);
+    kdbi_native_memory_free(worker->native_memory);
     kdb_engine_disconnect(worker->conn);
 }
 

@@ -185,6 +185,8 @@ const kdbi_result *kdbi_native_result(const kdbi_native *native);
 const char *kdbi_native_refusal(const kdbi_plan *plan);
 
 typedef struct kdbi_native_run kdbi_native_run;
+typedef struct kdbi_native_memory kdbi_native_memory;
+void kdbi_native_memory_free(kdbi_native_memory *memory); /* NULL is fine */
 /* Starts an execution. *out stays NULL when this execution has to go to the engine after all (a LIMIT that is no count,
  * more rows to sort than memory is given to). */
 KDB_NODISCARD kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_native_run **out,
@@ -435,10 +437,11 @@ void kdbi_core_retire(kdb_exec *exec, bool failed);
 struct kdbi_worker {
     kdb_core *core;
     kdb_thread thread;
-    kdb_engine_conn *conn;  /* the worker's; NULL: a lane's */
-    kdbi_plan_cache *plans; /* the worker's */
-    kdb_exec *running;      /* guarded by core->lock */
-    int64_t deadline_us;    /* guarded by core->lock; 0: none */
+    kdb_engine_conn *conn;             /* the worker's; NULL: a lane's */
+    kdbi_plan_cache *plans;            /* the worker's */
+    kdbi_native_memory *native_memory; /* made when first needed */
+    kdb_exec *running;                 /* guarded by core->lock */
+    int64_t deadline_us;               /* guarded by core->lock; 0: none */
     atomic_size_t plans_cached;
 };
 

@@ -27,6 +27,7 @@ void kdb_core_lane_free(kdb_core_lane *lane)
 {
     if (lane != NULL) {
         kdbi_plan_cache_free(lane->worker.plans);
+        kdbi_native_memory_free(lane->worker.native_memory);
         kdb_arena_free(lane->arena);
         kdb_free(lane);
     }
@@ -43,7 +44,7 @@ static bool plan_request(kdb_core_lane *lane, kdb_exec *exec, kdbi_plan **out)
     }
     const kdbi_plan_text text = kdbi_exec_plan_text(exec);
     bool owned = false;
-    if (text.shape == NULL || kdbi_plan_get(&lane->worker, &text, out, &owned, &err) != KDB_OK) {
+    if (kdbi_plan_get(&lane->worker, &text, out, &owned, &err) != KDB_OK) {
         return false;
     }
     if (owned) {

@@ -121,6 +121,7 @@ static bool compile_all(kdbi_plan *plan, kdbi_native *native)
     compiler c = { .plan = plan, .native = native };
     if (bound->ntables > 0) {
         native->table = plan->slots[0].table;
+        native->decoder = kdb_row_decoder_new(native->table, native->arena);
         native->sees_deleted = bound->tables[0].sees_deleted;
         c.fields = kdb_table_fields(native->table, native->arena, &c.nfields);
     }

@@ -25,6 +25,7 @@ typedef struct kdbi_native_target {
 struct kdbi_native {
     kdb_arena *arena;       /* this and all it points to */
     const kdb_table *table; /* the plan's; NULL: no FROM */
+    const kdb_row_decoder *decoder;
     bool sees_deleted;
     kdb_type *param_types;
     size_t nparams;
@@ -39,6 +40,15 @@ struct kdbi_native {
     size_t nsort;
     const kdb_node *limit, *offset;
     kdbi_result result;
+};
+
+/* What executions on one worker use in turn: at most one runs at a time there. */
+struct kdbi_native_memory {
+    kdb_arena *run;     /* the execution, its constants and keys */
+    kdb_arena *row;     /* of one row's evaluation */
+    kdb_arena *scratch; /* the walk's */
+    kdb_arena *chunk;   /* of the rows handed out last */
+    bool used;
 };
 
 /* native_order.c */

@@ -14,10 +14,8 @@ enum {
 struct kdbi_native_run {
     const kdbi_native *native;
     kdbi_run *run;
-    kdb_arena *arena;   /* this, the constants, the keys */
-    kdb_arena *scratch; /* of one row's evaluation */
-    kdb_arena *rows;    /* of the chunk handed out last */
-    kdb_row_walk *walk; /* NULL: no table */
+    kdbi_native_memory *memory; /* the worker's */
+    kdb_row_walk *walk;         /* NULL: no table */
     kdb_expr_row row;
     const kdb_expr_consts *where;
     const kdb_expr_consts **targets; /* by target; NULL for columns */
@@ -67,17 +65,18 @@ static kdb_status bind_constants(kdbi_native_run *r, kdb_err *err)
     const kdbi_native *native = r->native;
     const kdb_value *params = r->run->params;
     if (native->where != NULL) {
-        KDB_TRY(kdb_expr_bind(native->where, params, native->nparams, r->arena, &r->where, err));
+        KDB_TRY(kdb_expr_bind(native->where, params, native->nparams, r->memory->run, &r->where, err));
     }
-    r->targets = KDB_ARENA_ARRAY(r->arena, const kdb_expr_consts *, native->ntargets + 1);
+    r->targets = KDB_ARENA_ARRAY(r->memory->run, const kdb_expr_consts *, native->ntargets + 1);
     for (size_t i = 0; i < native->ntargets; i++) {
         if (native->targets[i].expr != NULL) {
-            KDB_TRY(kdb_expr_bind(native->targets[i].expr, params, native->nparams, r->arena, &r->targets[i], err));
+            KDB_TRY(
+                kdb_expr_bind(native->targets[i].expr, params, native->nparams, r->memory->run, &r->targets[i], err));
         }
     }
-    r->sort = KDB_ARENA_ARRAY(r->arena, const kdb_expr_consts *, native->nsort + 1);
+    r->sort = KDB_ARENA_ARRAY(r->memory->run, const kdb_expr_consts *, native->nsort + 1);
     for (size_t i = 0; i < native->nsort; i++) {
-        KDB_TRY(kdb_expr_bind(native->sort[i], params, native->nparams, r->arena, &r->sort[i], err));
+        KDB_TRY(kdb_expr_bind(native->sort[i], params, native->nparams, r->memory->run, &r->sort[i], err));
     }
     return KDB_OK;
 }
@@ -94,6 +93,8 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     kdbi_run *run = r->run;
     kdb_walk_spec spec = { .store = run->core->store,
                            .table = native->table,
+                           .decoder = native->decoder,
+                           .scratch = r->memory->scratch,
                            .by_seq = native->order == KDBI_ORDER_SEQ_UP || native->order == KDBI_ORDER_SEQ_DOWN,
                            .descending = native->order == KDBI_ORDER_KEY_DOWN || native->order == KDBI_ORDER_SEQ_DOWN,
                            .sees_deleted = native->sees_deleted,
@@ -102,13 +103,13 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     if (spec.by_seq) {
         spec.user = kdbi_exec_user(run->exec, native->table);
     } else {
-        kdbi_run_keys(run, 0, r->arena, &spec.keys);
+        kdbi_run_keys(run, 0, r->memory->run, &spec.keys);
     }
     if (needs_snapshot(&spec)) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
-    KDB_TRY(kdb_row_walk_new(&spec, r->arena, &r->walk, err));
+    KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
     r->row = (kdb_expr_row){ r->walk, column_of };
     return KDB_OK;
 }
@@ -132,15 +133,39 @@ static bool plan_counts(kdbi_native_run *r)
 
 static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err);
 
+static kdbi_native_memory *take_memory(kdbi_worker *worker)
+{
+    kdbi_native_memory *memory = worker->native_memory;
+    if (memory == NULL) {
+        memory = worker->native_memory = KDB_NEW(kdbi_native_memory);
+        memory->run = kdb_arena_new(0);
+        memory->row = kdb_arena_new(0);
+        memory->scratch = kdb_arena_new(0);
+        memory->chunk = kdb_arena_new(0);
+    }
+    KDB_ASSERT(!memory->used);
+    memory->used = true;
+    return memory;
+}
+
+void kdbi_native_memory_free(kdbi_native_memory *memory)
+{
+    if (memory != NULL) {
+        kdb_arena_free(memory->run);
+        kdb_arena_free(memory->row);
+        kdb_arena_free(memory->scratch);
+        kdb_arena_free(memory->chunk);
+        kdb_free(memory);
+    }
+}
+
 kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_native_run **out, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    KDB_CLEANUP(kdbi_native_run_freep) kdbi_native_run *r = KDB_ARENA_NEW(arena, kdbi_native_run);
-    r->arena = KDB_TAKE(arena);
+    kdbi_native_memory *memory = take_memory(run->exec->worker);
+    KDB_CLEANUP(kdbi_native_run_freep) kdbi_native_run *r = KDB_ARENA_NEW(memory->run, kdbi_native_run);
+    r->memory = memory;
     r->native = native;
     r->run = run;
-    r->scratch = kdb_arena_new(0);
-    r->rows = kdb_arena_new(0);
     if (!plan_counts(r)) {
         return KDB_OK;
     }
@@ -163,9 +188,12 @@ void kdbi_native_run_free(kdbi_native_run *r)
     }
     kdbi_top_free(r->top);
     kdb_row_walk_done(r->walk);
-    kdb_arena_free(r->scratch);
-    kdb_arena_free(r->rows);
-    kdb_arena_free(r->arena);
+    kdbi_native_memory *memory = r->memory;
+    kdb_arena_reset(memory->row);
+    kdb_arena_reset(memory->scratch);
+    kdb_arena_reset(memory->chunk);
+    kdb_arena_reset(memory->run); /* and with it `r` */
+    memory->used = false;
 }
 
 /* ---- rows ---- */
@@ -185,10 +213,10 @@ static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
         } else {
             *out_more = r->walked == 1; /* no FROM: one row */
         }
-        kdb_arena_reset(r->scratch);
+        kdb_arena_reset(r->memory->row);
         bool match = true;
         if (*out_more && r->native->where != NULL) {
-            KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->scratch, &match, err));
+            KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->memory->row, &match, err));
         }
         if (match) {
             return KDB_OK;
@@ -203,7 +231,7 @@ static kdb_status target_value(kdbi_native_run *r, size_t index, kdb_value *out,
         *out = kdb_row_walk_value(r->walk, (uint32_t)target->field);
         return KDB_OK;
     }
-    return kdb_expr_eval(target->expr, r->targets[index], &r->row, r->scratch, out, err);
+    return kdb_expr_eval(target->expr, r->targets[index], &r->row, r->memory->row, out, err);
 }
 
 static size_t value_bytes(const kdb_value *value)
@@ -213,12 +241,12 @@ static size_t value_bytes(const kdb_value *value)
 
 static kdb_chunk *new_chunk(kdbi_native_run *r, size_t rows)
 {
-    kdb_arena_reset(r->rows);
-    kdb_type *types = KDB_ARENA_ARRAY(r->rows, kdb_type, r->native->ntargets + 1);
+    kdb_arena_reset(r->memory->chunk);
+    kdb_type *types = KDB_ARENA_ARRAY(r->memory->chunk, kdb_type, r->native->ntargets + 1);
     for (size_t i = 0; i < r->native->ntargets; i++) {
         types[i] = r->native->targets[i].type;
     }
-    return kdb_chunk_new_sized(r->rows, types, r->native->ntargets, rows);
+    return kdb_chunk_new_sized(r->memory->chunk, types, r->native->ntargets, rows);
 }
 
 /* ---- COUNT(*) ---- */
@@ -245,7 +273,7 @@ static kdb_status count_rows(kdbi_native_run *r, kdb_chunk *chunk, kdb_err *err)
 static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cells, kdb_err *err)
 {
     for (size_t i = 0; i < r->native->nsort; i++) {
-        KDB_TRY(kdb_expr_eval(r->native->sort[i], r->sort[i], &r->row, r->scratch, &sort[i], err));
+        KDB_TRY(kdb_expr_eval(r->native->sort[i], r->sort[i], &r->row, r->memory->row, &sort[i], err));
     }
     /* What the row shows is computed for all rows, as errors in it are the statement's whatever its place. */
     for (size_t i = 0; i < r->native->ntargets; i++) {
@@ -267,8 +295,8 @@ static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cell
 
 static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err)
 {
-    kdb_value *sort = KDB_ARENA_ARRAY(r->arena, kdb_value, r->native->nsort + 1);
-    kdb_value *cells = KDB_ARENA_ARRAY(r->arena, kdb_value, r->native->ntargets + 1);
+    kdb_value *sort = KDB_ARENA_ARRAY(r->memory->run, kdb_value, r->native->nsort + 1);
+    kdb_value *cells = KDB_ARENA_ARRAY(r->memory->run, kdb_value, r->native->ntargets + 1);
     for (bool more = true;;) {
         KDB_TRY(next_match(r, &more, err));
         if (!more) {

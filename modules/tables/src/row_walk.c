@@ -10,16 +10,11 @@ enum { WALK_BATCH = 64 };
 
 struct kdb_row_walk {
     kdb_walk_spec spec;
-    kdb_arena *arena;   /* the caller's */
-    kdb_arena *scratch; /* rows looked up and converted values: reset by each move (points: by each batch) */
+    kdb_arena *arena; /* the caller's */
     kdb_partition partition;
     int64_t oldest_ms;
-    const kdb_field *fields;
-    size_t nfields;
-    size_t *projection;       /* all of fields and `_key` */
-    kdbi_reader_plan **plans; /* by schema version - 1; NULL until such a row comes by */
-    kdb_iter *iter;           /* of a range or of the seq index */
-    size_t point;             /* the next key to look up */
+    kdb_iter *iter; /* of a range or of the seq index */
+    size_t point;   /* the next key to look up */
     bool started;
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
     bool *batch_found;
@@ -28,8 +23,7 @@ struct kdb_row_walk {
     const kdb_overlay_row *own;         /* the overlay's next row */
     const kdb_overlay_row **own_by_seq; /* by_seq: the overlay's rows in the order of the walk, ended by NULL */
     bool at_own;                        /* the walk is at an overlay's row */
-    kdb_status failed;
-    kdb_err failure;
+    const kdb_column *damaged;          /* a column whose stored value did not convert */
     /* the row the walk is at */
     kdb_sv key;
     kdb_sv row;
@@ -58,14 +52,7 @@ kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row
     kdb_row_walk *walk = KDB_ARENA_NEW(arena, kdb_row_walk);
     walk->spec = *spec;
     walk->arena = arena;
-    walk->scratch = kdb_arena_new(0);
     walk->oldest_ms = kdbi_oldest_visible(spec->table, spec->now_ms);
-    walk->fields = kdb_table_fields(spec->table, arena, &walk->nfields);
-    walk->plans = KDB_ARENA_ARRAY(arena, kdbi_reader_plan *, spec->table->nversions);
-    walk->projection = KDB_ARENA_ARRAY(arena, size_t, walk->nfields + 1);
-    for (size_t i = 0; i <= walk->nfields; i++) {
-        walk->projection[i] = i;
-    }
     choose_partition(walk);
     *out = walk;
     return KDB_OK;
@@ -77,9 +64,7 @@ void kdb_row_walk_done(kdb_row_walk *walk)
         return;
     }
     kdb_iter_free(walk->iter);
-    kdb_arena_free(walk->scratch);
     walk->iter = NULL;
-    walk->scratch = NULL;
 }
 
 static kdb_status damaged(const kdb_table *table, kdb_err *err)
@@ -88,19 +73,10 @@ static kdb_status damaged(const kdb_table *table, kdb_err *err)
                     KDB_SV_ARG(table->name));
 }
 
-static const kdbi_reader_plan *plan_of(kdb_row_walk *walk, kdb_sv row)
+static const kdbi_reader_plan *plan_of(const kdb_row_walk *walk, kdb_sv row)
 {
-    const kdb_table *table = walk->spec.table;
     const uint32_t version = kdbi_row_header_version(row);
-    if (KDB_UNLIKELY(version == 0 || version > table->nversions)) {
-        return NULL;
-    }
-    kdbi_reader_plan **plan = &walk->plans[version - 1];
-    if (KDB_UNLIKELY(*plan == NULL)) {
-        const kdb_scan_spec all = { .table = table, .projection = walk->projection, .nprojection = walk->nfields + 1 };
-        *plan = kdbi_reader_plan_new(&all, &table->versions[version - 1], walk->arena);
-    }
-    return *plan;
+    return version == 0 || version > walk->spec.table->nversions ? NULL : walk->spec.decoder->plans[version - 1];
 }
 
 /* Makes it the row the walk is at, if the statement may see it. */
@@ -128,7 +104,7 @@ static kdb_status get_row(const kdb_row_walk *walk, kdb_sv key, kdb_sv *out, kdb
 {
     const kdb_walk_spec *spec = &walk->spec;
     return (spec->memory_only ? kdb_store_get_cached : kdb_store_get)(spec->store, spec->snapshot, walk->partition, key,
-                                                                      walk->scratch, out, err);
+                                                                      walk->spec.scratch, out, err);
 }
 
 static kdb_status look_up_one(kdb_row_walk *walk, kdb_err *err)
@@ -157,9 +133,9 @@ static kdb_status look_up_many(kdb_row_walk *walk, size_t count, kdb_err *err)
     for (size_t i = 0; i < count; i++) {
         walk->batch_keys[i] = key_at(walk, walk->point + i);
     }
-    return (spec->memory_only ? kdb_store_multi_get_cached
-                              : kdb_store_multi_get)(spec->store, spec->snapshot, walk->partition, walk->batch_keys,
-                                                     count, walk->scratch, walk->batch_found, walk->batch_rows, err);
+    return (spec->memory_only ? kdb_store_multi_get_cached : kdb_store_multi_get)(
+        spec->store, spec->snapshot, walk->partition, walk->batch_keys, count, walk->spec.scratch, walk->batch_found,
+        walk->batch_rows, err);
 }
 
 static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
@@ -171,7 +147,7 @@ static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
         walk->batch_rows = KDB_ARENA_ARRAY(walk->arena, kdb_sv, count);
         walk->batch_found = KDB_ARENA_ARRAY(walk->arena, bool, count);
     }
-    kdb_arena_reset(walk->scratch);
+    kdb_arena_reset(walk->spec.scratch);
     KDB_TRY(count == 1 ? look_up_one(walk, err) : look_up_many(walk, count, err));
     prefer_own(walk, count);
     walk->point += count;
@@ -223,8 +199,8 @@ static void open_iter(kdb_row_walk *walk)
 static kdb_status follow_entry(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
 {
     const kdb_sv rest = kdb_iter_value(walk->iter);
-    kdb_arena_reset(walk->scratch);
-    char *key = kdb_arena_alloc_raw(walk->scratch, walk->user_part.len + rest.len);
+    kdb_arena_reset(walk->spec.scratch);
+    char *key = kdb_arena_alloc_raw(walk->spec.scratch, walk->user_part.len + rest.len);
     if (walk->user_part.len != 0) {
         memcpy(key, walk->user_part.ptr, walk->user_part.len);
     }
@@ -343,7 +319,7 @@ static kdb_status arrive_by_seq(kdb_row_walk *walk, bool *out_seen, kdb_err *err
 
 static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err)
 {
-    kdb_arena_reset(walk->scratch);
+    kdb_arena_reset(walk->spec.scratch);
     for (;;) {
         bool seen = false;
         move_on(walk);
@@ -366,8 +342,10 @@ static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err
 
 kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err)
 {
-    if (KDB_UNLIKELY(walk->failed != KDB_OK)) {
-        return KDB_FAIL(err, walk->failed, "%s", walk->failure.text);
+    if (KDB_UNLIKELY(walk->damaged != NULL)) {
+        return KDB_FAIL(err, KDB_CORRUPT,
+                        "column '%.*s' holds a value from before its type was changed that does not convert",
+                        KDB_SV_ARG(walk->damaged->name));
     }
     if (walk->spec.keys.points) {
         return next_point(walk, out_more, err);
@@ -383,9 +361,8 @@ static kdb_value stored_value(kdb_row_walk *walk, const kdbi_cell *cell, kdb_typ
     if (cell->op != KDBI_CELL_CONVERT && cell->op != KDBI_CELL_FLOATS) {
         return value;
     }
-    const kdb_status status = kdbi_row_to_latest(cell->latest, &value, walk->scratch, &walk->failure);
-    if (status != KDB_OK) {
-        walk->failed = status;
+    if (kdbi_row_to_latest(cell->latest, &value, walk->spec.scratch, NULL) != KDB_OK) {
+        walk->damaged = cell->latest;
         return kdb_value_null(type);
     }
     return value;
@@ -393,9 +370,10 @@ static kdb_value stored_value(kdb_row_walk *walk, const kdbi_cell *cell, kdb_typ
 
 kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
 {
-    KDB_DASSERT(field <= walk->nfields);
+    const kdb_row_decoder *decoder = walk->spec.decoder;
+    KDB_DASSERT(field <= decoder->nfields);
     const kdbi_cell *cell = &walk->plan->cells[field];
-    const kdb_type type = walk->fields[field].type;
+    const kdb_type type = decoder->fields[field].type;
     switch (cell->op) {
     case KDBI_CELL_ABSENT:
         return kdb_value_null(type);

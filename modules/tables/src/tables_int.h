@@ -189,6 +189,14 @@ typedef struct kdbi_reader_plan {
     kdbi_cell cells[]; /* by projection */
 } kdbi_reader_plan;
 
+/* row_decoder.c */
+struct kdb_row_decoder {
+    const kdb_table *table;
+    const kdb_field *fields;
+    size_t nfields;
+    const kdbi_reader_plan **plans; /* by schema version - 1; all of fields, then `_key` */
+};
+
 kdbi_reader_plan *kdbi_reader_plan_new(const kdb_scan_spec *spec, const kdb_schema *version, kdb_arena *arena);
 /* Writes the projected cells of a sound row into row `at` of `chunk`. `scratch` takes what conversions make. */
 KDB_NODISCARD kdb_status kdbi_reader_plan_fill(const kdbi_reader_plan *plan, size_t ncells, kdb_sv key, kdb_sv row,

@@ -154,10 +154,14 @@ static void assert_walk(const kdb_walk_spec *spec, const kdb_scan_spec *cells, c
                         size_t nwant)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *scratch = kdb_arena_new(0);
     KDB_CLEANUP(kdb_row_walk_donep) kdb_row_walk *walk = NULL;
+    kdb_walk_spec whole = *spec;
     kdb_err err;
     bool more = false;
-    assert_int_equal(kdb_row_walk_new(spec, arena, &walk, &err), KDB_OK);
+    whole.decoder = kdb_row_decoder_new(spec->table, arena);
+    whole.scratch = scratch;
+    assert_int_equal(kdb_row_walk_new(&whole, arena, &walk, &err), KDB_OK);
     for (size_t i = 0; i < nwant; i++) {
         const written_row *row = want[spec->descending ? nwant - 1 - i : i];
         assert_int_equal(kdb_row_walk_next(walk, &more, &err), KDB_OK);

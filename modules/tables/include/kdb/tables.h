@@ -158,12 +158,18 @@ KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chu
 
 /* ---- walks: rows one at a time in either order, for the native executor; one thread ---- */
 
+/* Where the columns of a table's rows lie, for every schema version; made once for many walks. Immutable: any thread. */
+typedef struct kdb_row_decoder kdb_row_decoder;
+kdb_row_decoder *kdb_row_decoder_new(const kdb_table *table /* outlives it */, kdb_arena *arena);
+
 typedef struct kdb_row_walk kdb_row_walk;
 typedef struct kdb_walk_spec {
-    kdb_store *store; /* borrowed until the walk is freed, as all below */
+    kdb_store *store; /* borrowed until the walk is done, as all below */
     const kdb_table *table;
-    const kdb_snapshot *snapshot; /* NULL: the latest state, row by row; for single keys */
-    const kdb_overlay *overlay;   /* its rows replace and hide the snapshot's; by_seq they are the latest. NULL: none */
+    const kdb_row_decoder *decoder; /* the table's */
+    kdb_arena *scratch;             /* of rows looked up and values converted: reset by every move */
+    const kdb_snapshot *snapshot;   /* NULL: the latest state, row by row; for single keys */
+    const kdb_overlay *overlay; /* its rows replace and hide the snapshot's; by_seq they are the latest. NULL: none */
     kdb_key_set keys;
     bool by_seq; /* in `_seq` order by the index instead: every row of `user`, `keys` is not looked at. Not STREAM */
     kdb_user_id user; /* by_seq */
