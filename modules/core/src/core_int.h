@@ -195,7 +195,8 @@ KDB_NODISCARD kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *
 KDB_NODISCARD kdb_status kdbi_native_fetch(kdbi_native_run *run, const kdb_chunk **out, kdb_err *err);
 /* True when what has been fetched is all. */
 bool kdbi_native_is_through(const kdbi_native_run *run);
-void kdbi_native_run_free(kdbi_native_run *run); /* NULL is fine */
+void kdbi_native_run_free(kdbi_native_run *run);            /* NULL is fine */
+uint64_t kdbi_native_rows_read(const kdbi_native_run *run); /* rows looked at so far */
 KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
 
 /* ---- run.c: one execution of a bound query ---- */
@@ -212,15 +213,19 @@ struct kdbi_run {
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
     kdb_scan_source source;
-    kdb_engine_cursor *cursor; /* owned; NULL: it runs natively */
-    kdbi_native_run *native;   /* owned */
+    kdb_engine_cursor *cursor;    /* owned; NULL: it runs natively */
+    kdbi_native_run *native;      /* owned */
+    atomic_uint_fast64_t scanned; /* rows the engine's scans have read */
 };
 
+/* Gathers the parameters of an execution, which _start then need not be called for. `run` is the caller's storage. */
+void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target);
 /* Opens a snapshot and starts the plan's query. `run` is the caller's storage until _done. */
 KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan,
                                         const kdb_key_set *restrict_target, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err);
 void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
+uint64_t kdbi_run_rows_read(const kdbi_run *run);
 /* The keys that slot `slot` has to read. */
 void kdbi_run_keys(const kdbi_run *run, size_t slot, kdb_arena *arena, kdb_key_set *out);
 /* One snapshot serves all that an execution reads. */
@@ -373,11 +378,29 @@ kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+
+/* ---- made.c: results made here, row by row ---- */
+
+typedef struct kdbi_made_column {
+    const char *name;
+    kdb_type_kind kind;
+    bool not_null;
+} kdbi_made_column;
+typedef struct kdbi_made {
+    kdb_exec *exec;
+    kdb_chunk *chunk;
+    uint64_t count;
+} kdbi_made;
+void kdbi_made_begin(kdbi_made *made, kdb_exec *exec, const kdbi_made_column *columns, size_t ncolumns);
+/* `cells` follow the columns; what they point to lives until the end. */
+KDB_NODISCARD kdb_status kdbi_made_row(kdbi_made *made, const kdb_value *cells, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_made_end(kdbi_made *made, kdb_err *err);
 
 /* ---- cell.c ---- */
 

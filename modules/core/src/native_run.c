@@ -23,7 +23,8 @@ struct kdbi_native_run {
     uint64_t skip; /* rows of OFFSET still to pass over */
     uint64_t left; /* rows LIMIT still allows */
     size_t chunk_rows;
-    uint64_t walked;
+    uint64_t walked; /* steps, the last one included */
+    uint64_t read;   /* rows the steps found */
     bool ended;
     kdbi_top *top;
     size_t top_at;
@@ -181,6 +182,11 @@ kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_nati
     return KDB_OK;
 }
 
+uint64_t kdbi_native_rows_read(const kdbi_native_run *run)
+{
+    return run->read;
+}
+
 void kdbi_native_run_free(kdbi_native_run *r)
 {
     if (r == NULL) {
@@ -210,6 +216,7 @@ static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
         }
         if (r->walk != NULL) {
             KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
+            r->read += *out_more;
         } else {
             *out_more = r->walked == 1; /* no FROM: one row */
         }

@@ -104,9 +104,11 @@ static kdb_status scan_open_local(void *self, void *opened, void **out, kdb_err 
 
 static kdb_status scan_next(void *self, void *opened, void *local, kdb_chunk *chunk, kdb_err *err)
 {
-    (void)self;
+    kdbi_run *run = self;
     const scan *s = opened;
-    return s->system != NULL ? kdb_system_scan_next(s->system, chunk, err) : kdb_table_reader_next(local, chunk, err);
+    KDB_TRY(s->system != NULL ? kdb_system_scan_next(s->system, chunk, err) : kdb_table_reader_next(local, chunk, err));
+    atomic_fetch_add_explicit(&run->scanned, chunk->nrows, memory_order_relaxed);
+    return KDB_OK;
 }
 
 static void scan_close_local(void *self, void *opened, void *local)
@@ -171,8 +173,7 @@ static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
     return KDB_OK;
 }
 
-kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
-                          kdb_err *err)
+void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target)
 {
     *run = (kdbi_run){ .core = exec->core,
                        .exec = exec,
@@ -186,6 +187,12 @@ kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const 
     } else {
         fill_params(run, exec->request, exec->arena);
     }
+}
+
+kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
+                          kdb_err *err)
+{
+    kdbi_run_init(run, exec, plan, restrict_target);
     KDB_TRY(start_native(run, plan, err));
     return run->native != NULL ? KDB_OK : start_engine(run, plan, err);
 }
@@ -193,6 +200,12 @@ kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const 
 kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err)
 {
     return run->native != NULL ? kdbi_native_fetch(run->native, out, err) : kdb_engine_fetch(run->cursor, out, err);
+}
+
+uint64_t kdbi_run_rows_read(const kdbi_run *run)
+{
+    return run->native != NULL ? kdbi_native_rows_read(run->native)
+                               : atomic_load_explicit(&run->scanned, memory_order_relaxed);
 }
 
 void kdbi_run_done(kdbi_run *run)

@@ -35,58 +35,6 @@ kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
     return kdbi_run_internal_query(exec, sql, err);
 }
 
-/* ---- results made here ---- */
-
-typedef struct made_column {
-    const char *name;
-    kdb_type_kind kind;
-    bool not_null;
-} made_column;
-
-typedef struct made {
-    kdb_exec *exec;
-    kdb_chunk *chunk;
-    uint64_t count;
-} made;
-
-static void made_begin(made *m, kdb_exec *exec, const made_column *columns, size_t ncolumns)
-{
-    kdb_result_column *shown = KDB_ARENA_ARRAY(exec->arena, kdb_result_column, ncolumns);
-    kdb_type *types = KDB_ARENA_ARRAY(exec->arena, kdb_type, ncolumns);
-    for (size_t i = 0; i < ncolumns; i++) {
-        types[i] = kdb_type_of(columns[i].kind);
-        shown[i] = (kdb_result_column){ .name = kdb_sv_cstr(columns[i].name),
-                                        .type = types[i],
-                                        .not_null = columns[i].not_null };
-    }
-    *m = (made){ .exec = exec, .chunk = kdb_chunk_new(exec->arena, types, ncolumns) };
-    exec->request->reply.rows_begin(exec->request->reply.self, shown, ncolumns);
-}
-
-static kdb_status made_flush(made *m, kdb_err *err)
-{
-    m->count += m->chunk->nrows;
-    const kdb_reply *reply = &m->exec->request->reply;
-    const kdb_status status = m->chunk->nrows == 0 ? KDB_OK : reply->rows(reply->self, m->chunk, err);
-    m->chunk->nrows = 0;
-    return status;
-}
-
-static kdb_status made_row(made *m, const kdb_value *cells, kdb_err *err)
-{
-    for (size_t i = 0; i < m->chunk->ncols; i++) {
-        kdb_vec_put(&m->chunk->cols[i], m->chunk->nrows, &cells[i]);
-    }
-    return ++m->chunk->nrows == KDB_CHUNK_ROWS ? made_flush(m, err) : KDB_OK;
-}
-
-static kdb_status made_end(made *m, kdb_err *err)
-{
-    KDB_TRY(made_flush(m, err));
-    m->exec->request->reply.rows_end(m->exec->request->reply.self, m->count, false);
-    return KDB_OK;
-}
-
 static kdb_value text_or_null(kdb_sv text)
 {
     return text.len == 0 ? kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)) : kdb_value_text(text);
@@ -94,7 +42,7 @@ static kdb_value text_or_null(kdb_sv text)
 
 /* ---- DESCRIBE TABLE ---- */
 
-static const made_column describe_columns[] = {
+static const kdbi_made_column describe_columns[] = {
     { "column_name", KDB_TYPE_TEXT, true },     { "ordinal_position", KDB_TYPE_INT, true },
     { "column_id", KDB_TYPE_BIGINT, true },     { "data_type", KDB_TYPE_TEXT, true },
     { "is_nullable", KDB_TYPE_BOOLEAN, true },  { "is_primary_key", KDB_TYPE_BOOLEAN, true },
@@ -112,7 +60,7 @@ static bool in_key(const kdb_table *table, size_t column)
     return false;
 }
 
-static kdb_status describe_user_table(made *m, const kdb_table *table, kdb_err *err)
+static kdb_status describe_user_table(kdbi_made *m, const kdb_table *table, kdb_err *err)
 {
     kdb_arena *arena = m->exec->arena;
     for (size_t i = 0; i < table->schema->ncolumns; i++) {
@@ -126,12 +74,12 @@ static kdb_status describe_user_table(made *m, const kdb_table *table, kdb_err *
                                     text_or_null(kdb_column_default_text(column, arena)),
                                     kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
                                     kdb_value_int((int32_t)table->schema->version) };
-        KDB_TRY(made_row(m, cells, err));
+        KDB_TRY(kdbi_made_row(m, cells, err));
     }
     return KDB_OK;
 }
 
-static kdb_status describe_view(made *m, const kdb_view *view, kdb_err *err)
+static kdb_status describe_view(kdbi_made *m, const kdb_view *view, kdb_err *err)
 {
     for (size_t i = 0; i < view->ncolumns; i++) {
         const kdb_view_column *column = &view->columns[i];
@@ -144,12 +92,12 @@ static kdb_status describe_view(made *m, const kdb_view *view, kdb_err *err)
                                     kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
                                     kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
                                     kdb_value_int(1) };
-        KDB_TRY(made_row(m, cells, err));
+        KDB_TRY(kdbi_made_row(m, cells, err));
     }
     return KDB_OK;
 }
 
-static kdb_status describe_system_table(made *m, const kdb_system_table_def *def, kdb_err *err)
+static kdb_status describe_system_table(kdbi_made *m, const kdb_system_table_def *def, kdb_err *err)
 {
     for (size_t i = 0; i < def->ncolumns; i++) {
         const kdb_system_column *column = &def->columns[i];
@@ -162,7 +110,7 @@ static kdb_status describe_system_table(made *m, const kdb_system_table_def *def
                                     kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
                                     kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
                                     kdb_value_int(1) };
-        KDB_TRY(made_row(m, cells, err));
+        KDB_TRY(kdbi_made_row(m, cells, err));
     }
     return KDB_OK;
 }
@@ -179,17 +127,17 @@ kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pendin
     if (def == NULL && view == NULL) {
         KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
     }
-    made m;
-    made_begin(&m, exec, describe_columns, KDB_ARRAY_LEN(describe_columns));
+    kdbi_made m;
+    kdbi_made_begin(&m, exec, describe_columns, KDB_ARRAY_LEN(describe_columns));
     KDB_TRY(def != NULL    ? describe_system_table(&m, def, err)
             : view != NULL ? describe_view(&m, view, err)
                            : describe_user_table(&m, table, err));
-    return made_end(&m, err);
+    return kdbi_made_end(&m, err);
 }
 
 /* ---- SHOW STATS ---- */
 
-static const made_column stats_columns[] = {
+static const kdbi_made_column stats_columns[] = {
     { "table_name", KDB_TYPE_TEXT, true },         { "namespace", KDB_TYPE_TEXT, true },
     { "schema_version", KDB_TYPE_BIGINT, true },   { "logical_rows", KDB_TYPE_BIGINT, true },
     { "flushed_segments", KDB_TYPE_BIGINT, true }, { "active_streams", KDB_TYPE_BIGINT, true },
@@ -234,8 +182,8 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
     KDB_TRY(kdbi_access_check_table(exec->request->principal.role, table, KDBI_READ, err));
     uint64_t rows = 0;
     KDB_TRY(count_rows(exec, table, snapshot, &rows, err));
-    made m;
-    made_begin(&m, exec, stats_columns, KDB_ARRAY_LEN(stats_columns));
+    kdbi_made m;
+    kdbi_made_begin(&m, exec, stats_columns, KDB_ARRAY_LEN(stats_columns));
     const kdb_value cells[] = { kdb_value_text(table->name),
                                 kdb_value_text(table->ns),
                                 kdb_value_bigint((int64_t)table->schema->version),
@@ -243,6 +191,6 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
                                 kdb_value_bigint(0),
                                 kdb_value_bigint(0),
                                 kdb_value_bigint(0) };
-    KDB_TRY(made_row(&m, cells, err));
-    return made_end(&m, err);
+    KDB_TRY(kdbi_made_row(&m, cells, err));
+    return kdbi_made_end(&m, err);
 }

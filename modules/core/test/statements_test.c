@@ -455,6 +455,36 @@ static void what_a_view_does_not_read_may_change(void **state)
     expect(f, "root", "DROP VIEW app.all_of_it", "[0 View app.all_of_it dropped successfully]\n");
 }
 
+static void explain_tells_of_the_callers_own_rows(void **state)
+{
+    fixture *f = *state;
+    expect(f, "ann", "INSERT INTO app.notes (id, body) VALUES (1, 'a'), (2, 'b')", "[2 Inserted 2 row(s)]\n");
+    for (int i = 0; i < 30; i++) {
+        char sql[96];
+        (void)snprintf(sql, sizeof(sql), "INSERT INTO app.notes (id, body) VALUES (%d, 'x')", i);
+        expect(f, "bob", sql, "[1 Inserted 1 row(s)]\n");
+    }
+    static const char *const queries[] = { "SELECT body FROM app.notes WHERE stars = 3",
+                                           "SELECT count(*) AS n FROM app.notes GROUP BY stars, body" };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(queries); i++) {
+        char sql[160];
+        (void)snprintf(sql, sizeof(sql), "EXPLAIN ANALYZE VERBOSE %s", queries[i]);
+        answer a = run(f, "ann", sql);
+        assert_non_null(strstr(a.text, "\nkey_range|app.notes: all rows of 'ann'\n"));
+        assert_non_null(strstr(a.text, "\nrows_read|2\n"));
+        assert_non_null(strstr(a.text, "\nrows_returned|2\n"));
+        assert_null(strstr(a.text, "30"));
+        assert_null(strstr(a.text, "32"));
+        assert_null(strcasestr(a.text, "kdb_scan"));
+        answer_done(&a);
+    }
+    answer a = run(f, "ann", "EXPLAIN DELETE FROM app.notes WHERE id = 1");
+    assert_non_null(strstr(a.text, "\nkey_range|app.notes: 1 key\n"));
+    answer_done(&a);
+    expect(f, "ann", "SELECT count(*) AS n FROM app.notes", "n\n2\n");
+    expect_failure(f, "ann", "EXPLAIN SELECT * FROM system.users", KDB_PERMISSION_DENIED, "System tables require");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -483,6 +513,7 @@ int main(int argc, char **argv)
         CASE(a_cancelled_query_ends),
         CASE(users_are_made_changed_and_dropped),
         CASE(show_and_describe_are_for_everybody),
+        CASE(explain_tells_of_the_callers_own_rows),
         CASE(a_plan_follows_the_views_that_it_reads),
         CASE(views_nest_and_multiply_within_bounds),
         CASE(what_a_view_does_not_read_may_change),

@@ -101,6 +101,7 @@ kdb_status kdbi_parse_show_columns(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_stats(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_nothing_more(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_describe(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_explain(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_view(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_materialized_view(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_temporary_view(kdbi_cursor *cur, kdb_stmt *stmt);

@@ -289,6 +289,11 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_SHOW_STORAGES:
         kdb_buf_append_lit(&text, "SHOW STORAGES");
         return;
+    case KDB_STMT_EXPLAIN:
+        kdb_buf_printf(&text, "EXPLAIN%s%s @%d <%.*s>", stmt->as.explain.analyze ? " ANALYZE" : "",
+                       stmt->as.explain.verbose ? " VERBOSE" : "", stmt->as.explain.position,
+                       KDB_SV_ARG(stmt->as.explain.text));
+        return;
     case KDB_STMT_CREATE_VIEW:
         add_view(&stmt->as.view);
         return;

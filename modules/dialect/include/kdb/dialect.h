@@ -58,6 +58,7 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_DESCRIBE_TABLE, /* also DESC, DESCRIBE t, SHOW COLUMNS FROM t */
     KDB_STMT_SHOW_STATS,
     KDB_STMT_SHOW_STORAGES,
+    KDB_STMT_EXPLAIN,
     KDB_STMT_CREATE_VIEW,
     KDB_STMT_DROP_VIEW,
     KDB_STMT_CREATE_USER,
@@ -225,6 +226,13 @@ typedef struct kdb_table_stmt {
     bool if_exists;
 } kdb_table_stmt;
 
+typedef struct kdb_explain_stmt {
+    bool analyze; /* run it too: a query only */
+    bool verbose;
+    kdb_sv text; /* the statement explained: a query, INSERT, UPDATE or DELETE */
+    int32_t position;
+    kdb_stmt_kind kind; /* of it */
+} kdb_explain_stmt;
 typedef struct kdb_view_stmt {
     kdb_table_name view;
     bool or_replace;
@@ -251,6 +259,7 @@ typedef struct kdb_stmt {
         kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS */
         kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
         kdb_view_stmt view;    /* CREATE VIEW */
+        kdb_explain_stmt explain;
         kdb_user_stmt user;
     } as;
 } kdb_stmt;

@@ -1,0 +1,195 @@
+/* stmt_explain.c - EXPLAIN: which executor runs a statement and why, which keys it reads, and the engine's plan. It tells
+ * callers what holds for them: their keys, their rows. Nothing in it depends on the rows of others. */
+#include "core_int.h"
+
+static const kdbi_made_column explain_columns[] = { { "plan_type", KDB_TYPE_TEXT, true },
+                                                    { "plan", KDB_TYPE_TEXT, true } };
+
+static kdb_status add_row(kdbi_made *m, const char *type, kdb_sv plan, kdb_err *err)
+{
+    const kdb_value cells[] = { kdb_value_text(kdb_sv_cstr(type)), kdb_value_text(plan) };
+    return kdbi_made_row(m, cells, err);
+}
+
+/* ---- executor ---- */
+
+static kdb_sv executor_text(kdbi_run *run, kdbi_plan *plan)
+{
+    if (kdbi_native_get(plan, run->params, run->nparams) != NULL) {
+        return KDB_SV("native");
+    }
+    return kdb_sv_printf(run->exec->arena, "engine: %s", kdbi_native_refusal(plan));
+}
+
+/* ---- keys ---- */
+
+static kdb_sv range_text(const kdbi_run *run, size_t slot, const kdb_key_set *keys, kdb_arena *arena)
+{
+    const kdb_table *table = run->plan->slots[slot].table;
+    const kdb_user_id user = kdbi_exec_user(run->exec, table);
+    kdb_key_set whole;
+    kdb_table_key_set(table, user, NULL, 0, NULL, 0, arena, &whole);
+    if (!kdb_sv_eq(keys->from, whole.from) || !kdb_sv_eq(keys->to, whole.to)) {
+        return KDB_SV("a range of the key");
+    }
+    if (table->type == KDB_TABLE_SHARED) {
+        return KDB_SV("all rows");
+    }
+    return kdb_sv_printf(arena, "all rows of '%.*s'", KDB_SV_ARG(user.text));
+}
+
+static kdb_sv keys_text(const kdbi_run *run, size_t slot, kdb_arena *arena)
+{
+    kdb_key_set keys;
+    kdbi_run_keys(run, slot, arena, &keys);
+    if (!keys.points) {
+        return range_text(run, slot, &keys, arena);
+    }
+    return keys.nkeys == 0 ? KDB_SV("no key can match")
+                           : kdb_sv_printf(arena, "%zu %s", keys.nkeys, keys.nkeys == 1 ? "key" : "keys");
+}
+
+/* `app.notes: 1 key`, a line for each table. */
+static kdb_sv all_keys_text(const kdbi_run *run, kdb_arena *arena)
+{
+    kdb_buf text;
+    kdb_buf_init(&text, 0);
+    for (size_t i = 0; i < run->plan->nslots; i++) {
+        const kdbi_slot *slot = &run->plan->slots[i];
+        kdb_buf_append_sv(&text, i == 0 ? KDB_SV("") : KDB_SV("\n"));
+        if (slot->table == NULL) {
+            kdb_buf_printf(&text, "%s.%s: all rows", slot->def->ns, slot->def->name);
+            continue;
+        }
+        const kdb_sv keys = keys_text(run, i, arena);
+        kdb_buf_printf(&text, "%.*s.%.*s: %.*s", KDB_SV_ARG(slot->table->ns), KDB_SV_ARG(slot->table->name),
+                       KDB_SV_ARG(keys));
+    }
+    const kdb_sv out = kdb_sv_dup(arena, kdb_buf_sv(&text));
+    kdb_buf_done(&text);
+    return run->plan->nslots == 0 ? KDB_SV("no table") : out;
+}
+
+/* ---- the engine's plan ---- */
+
+/* The scan function is our own affair. Its name gives way to words of no more letters: the plan is drawn in boxes. */
+static void hide_scan_function(char *text, size_t len, const char *function)
+{
+    static const char shown[] = "TABLE SCAN";
+    const size_t name_len = strlen(function);
+    for (size_t i = 0; i + name_len <= len; i++) {
+        if (kdb_sv_ieq(kdb_sv_of(text + i, name_len), kdb_sv_of(function, name_len))) {
+            memset(text + i, ' ', name_len);
+            memcpy(text + i, shown, name_len < sizeof(shown) - 1 ? name_len : sizeof(shown) - 1);
+            i += name_len - 1;
+        }
+    }
+}
+
+/* The text column of the one row that the engine's EXPLAIN gives. */
+static kdb_status read_plan(kdb_engine_cursor *cursor, const char *function, kdb_arena *arena, kdb_sv *out,
+                            kdb_err *err)
+{
+    const kdb_chunk *chunk = NULL;
+    *out = KDB_SV("");
+    KDB_TRY(kdb_engine_fetch(cursor, &chunk, err));
+    if (chunk->nrows > 0 && chunk->ncols == 2) {
+        const kdb_value value = kdb_vec_get(&chunk->cols[1], 0);
+        char *text = kdb_sv_dup_cstr(arena, value.as.bytes);
+        hide_scan_function(text, value.as.bytes.len, function);
+        *out = kdb_sv_of(text, value.as.bytes.len);
+    }
+    return KDB_OK;
+}
+
+static kdb_status engine_text(kdbi_run *run, kdbi_plan *plan, kdb_sv *out, kdb_err *err)
+{
+    kdbi_worker *worker = run->exec->worker;
+    KDB_TRY(kdbi_plan_prepare(worker, plan, err)); /* says what the scans read, and what is wrong with the query */
+    const kdb_sv sql = kdb_sv_printf(run->exec->arena, "EXPLAIN %.*s", KDB_SV_ARG(plan->query.bound->sql));
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *explained = NULL;
+    KDB_TRY(kdb_engine_prepare(worker->conn, sql, plan->query.scan_tables, plan->nslots, &explained, err));
+    const kdb_scan_source none = { .self = run };
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+    KDB_TRY(kdb_engine_execute(explained, run->params, run->nparams, &none, &cursor, err));
+    return read_plan(cursor, kdb_engine_scan_function(worker->conn), run->exec->arena, out, err);
+}
+
+/* ---- ANALYZE ---- */
+
+static kdb_status analyze(kdbi_made *m, kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
+    const int64_t start = kdb_monotonic_us();
+    uint64_t returned = 0;
+    KDB_TRY(kdbi_run_start(&run, exec, plan, NULL, err));
+    for (const kdb_chunk *chunk = NULL; chunk == NULL || chunk->nrows > 0; returned += chunk->nrows) {
+        KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
+    }
+    const int64_t took = kdb_monotonic_us() - start;
+    kdb_arena *arena = exec->arena;
+    KDB_TRY(add_row(m, "executed_by", run.native != NULL ? KDB_SV("native") : KDB_SV("engine"), err));
+    KDB_TRY(add_row(m, "rows_read", kdb_sv_printf(arena, "%llu", (unsigned long long)kdbi_run_rows_read(&run)), err));
+    KDB_TRY(add_row(m, "rows_returned", kdb_sv_printf(arena, "%llu", (unsigned long long)returned), err));
+    return add_row(m, "time_ms",
+                   kdb_sv_printf(arena, "%lld.%03lld", (long long)(took / 1000), (long long)(took % 1000)), err);
+}
+
+/* ---- the statement ---- */
+
+static kdb_status explain_query(kdbi_made *m, kdb_exec *exec, const kdb_explain_stmt *stmt, kdbi_plan *plan,
+                                kdb_err *err)
+{
+    kdbi_run run;
+    kdbi_run_init(&run, exec, plan, NULL);
+    const kdb_sv executor = executor_text(&run, plan);
+    const bool native = kdb_sv_eq(executor, KDB_SV("native"));
+    KDB_TRY(add_row(m, "executor", executor, err));
+    KDB_TRY(add_row(m, "key_range", all_keys_text(&run, exec->arena), err));
+    if (!native || stmt->verbose) {
+        kdb_sv text;
+        KDB_TRY(engine_text(&run, plan, &text, err));
+        KDB_TRY(add_row(m, "engine_plan", text, err));
+    }
+    return stmt->analyze ? analyze(m, exec, plan, err) : KDB_OK;
+}
+
+static kdb_status explain(kdb_exec *exec, const kdb_explain_stmt *stmt, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    kdbi_made m;
+    kdbi_made_begin(&m, exec, explain_columns, KDB_ARRAY_LEN(explain_columns));
+    if (plan->target != NULL) {
+        KDB_TRY(add_row(
+            &m, "target",
+            kdb_sv_printf(exec->arena, "%.*s.%.*s", KDB_SV_ARG(plan->target->ns), KDB_SV_ARG(plan->target->name)),
+            err));
+    }
+    if (plan->query.bound == NULL) { /* plain values */
+        KDB_TRY(add_row(&m, "executor", KDB_SV("native"), err));
+    } else {
+        KDB_TRY(explain_query(&m, exec, stmt, plan, err));
+    }
+    return kdbi_made_end(&m, err);
+}
+
+/* The statement is planned as it would be on its own, its literals taken out of the text. */
+kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)pending;
+    const kdb_explain_stmt *stmt = &plan->stmt->as.explain;
+    exec->has_shape = kdb_dialect_shape(stmt->text, exec->arena, &exec->shape);
+    exec->shaped = exec->next + 1;
+    const kdbi_plan_text text = { .ns = exec->ns, .text = stmt->text, .shape = exec->has_shape ? &exec->shape : NULL };
+    kdbi_plan *inner = NULL;
+    bool owned = false;
+    KDB_TRY(kdbi_plan_get(exec->worker, &text, &inner, &owned, err));
+    const kdb_status status = explain(exec, stmt, inner, err);
+    if (status != KDB_OK && err->position >= 0) {
+        err->position += stmt->position;
+    }
+    if (owned) {
+        kdbi_plan_free(inner);
+    }
+    return status;
+}
