@@ -58,7 +58,7 @@ static kdb_type type_number(size_t i)
     return type;
 }
 
-static void make_schema(kdb_arena *arena, uint64_t *seed, kdb_schema *out)
+static void make_schema(kdb_arena *arena, uint64_t *seed, bool initials, kdb_schema *out)
 {
     enum { COLUMNS = 3 * KDB_TYPE_KIND_COUNT };
     kdb_column *columns = KDB_ARENA_ARRAY(arena, kdb_column, COLUMNS);
@@ -72,6 +72,10 @@ static void make_schema(kdb_arena *arena, uint64_t *seed, kdb_schema *out)
         if (column->default_kind == KDB_DEFAULT_LITERAL) {
             column->default_literal =
                 next_random(seed) % 4 == 0 ? kdb_value_null(column->type) : literal_of(column->type, seed);
+        }
+        column->has_initial = initials && next_random(seed) % 3 == 0;
+        if (column->has_initial) {
+            column->initial = literal_of(column->type, seed);
         }
     }
     *out = (kdb_schema){ .version = 3, .ncolumns = COLUMNS, .columns = columns };
@@ -87,6 +91,8 @@ static void assert_same_column(const kdb_column *a, const kdb_column *b)
     if (a->default_kind == KDB_DEFAULT_LITERAL) {
         assert_true(kdb_value_same(&a->default_literal, &b->default_literal));
     }
+    assert_int_equal(a->has_initial, b->has_initial);
+    assert_true(!a->has_initial || kdb_value_same(&a->initial, &b->initial));
 }
 
 static void schemas_read_back_equal(void **state)
@@ -97,8 +103,10 @@ static void schemas_read_back_equal(void **state)
         kdb_schema schema, back;
         kdb_buf bytes;
         kdb_buf_init(&bytes, 0);
-        make_schema(fix->arena, &seed, &schema);
+        make_schema(fix->arena, &seed, round % 2 == 0, &schema);
         kdbi_schema_encode(&schema, &bytes);
+        assert_int_equal(bytes.ptr[0],
+                         round % 2 == 0 ? KDBI_SCHEMA_FORMAT : KDBI_RECORD_FORMAT); /* old servers read 1 */
         assert_ok(fix, kdbi_schema_decode(kdb_buf_sv(&bytes), 3, fix->arena, &back, &fix->err));
         kdb_buf_done(&bytes); /* nothing borrows from the bytes */
         assert_int_equal(back.version, 3);
@@ -195,7 +203,7 @@ static void foreign_bytes_are_corrupt_and_no_more(void **state)
     kdb_schema schema;
     kdb_buf bytes;
     kdb_buf_init(&bytes, 0);
-    make_schema(fix->arena, &seed, &schema);
+    make_schema(fix->arena, &seed, true, &schema);
     kdbi_schema_encode(&schema, &bytes);
     assert_robust(decode_schema, kdb_buf_sv(&bytes));
     bytes.len = 0;

@@ -73,6 +73,25 @@ static void unaligned_rows_give_aligned_floats(void **state)
     }
 }
 
+/* ALTER may make TEXT of any column, and rows are converted when read: no value may turn out not to have a text. */
+static void every_value_has_a_text(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    fixture_random random = { 13 };
+    for (size_t i = 0; i < 1000 * fixture_every_type_count; i++) {
+        const kdb_type type = fixture_every_type[i % fixture_every_type_count].type;
+        if (type.kind == KDB_TYPE_BYTES) { /* ALTER looks at those */
+            continue;
+        }
+        kdb_arena_reset(arena);
+        const kdb_value value = fixture_value(&random, type, true, arena);
+        kdb_value text;
+        assert_int_equal(kdb_value_coerce(&value, kdb_type_of(KDB_TYPE_TEXT), arena, &text, NULL), KDB_OK);
+        assert_true(text.is_null == value.is_null && (text.is_null || kdb_utf8_valid(text.as.bytes)));
+    }
+}
+
 /* ---- the format, byte by byte: it is on disks ---- */
 
 static void the_format_is_as_written_down(void **state)
@@ -368,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back_as_they_were_written),
         cmocka_unit_test(unaligned_rows_give_aligned_floats),
+        cmocka_unit_test(every_value_has_a_text),
         cmocka_unit_test(the_format_is_as_written_down),
         cmocka_unit_test(older_rows_read_by_column_id),
         cmocka_unit_test(a_row_of_an_older_version_encodes_as_the_latest),
