@@ -6,6 +6,9 @@
 
 enum { BLOCK_BYTES = 16 * 1024, BLOOM_BITS_PER_KEY = 10, CACHE_SHARD_BITS = 4, BYTES_PER_SYNC = 1024 * 1024 };
 enum { WRITE_BUFFERS = 3 };
+/* Of a write buffer, for a Bloom filter over its keys: some 16 bits each. Every INSERT asks for a key that is not there,
+ * which else is a walk down a skip list of half a million keys (3.4 us; 0.4 us with the filter). */
+#define MEMTABLE_BLOOM_SHARE 0.02
 /* RocksDB's own diary: small, few, warnings only. */
 enum { INFO_LOG_WARN = 2, INFO_LOG_BYTES = 1024 * 1024, INFO_LOG_FILES = 2 };
 
@@ -47,6 +50,8 @@ static rocksdb_options_t *new_options(const kdb_store_options *in, rocksdb_cache
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_bytes_per_sync(options, BYTES_PER_SYNC);
     rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_BLOOM_SHARE);
+    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
     set_table_format(options, cache);
     rocksdb_options_set_wal_recovery_mode(options, rocksdb_point_in_time_recovery);
     set_info_log(options);
