@@ -286,12 +286,83 @@ static void no_row_is_without_a_column_that_must_have_a_value(void **state)
     assert_true(done > 0);
 }
 
+/* ---- plans ---- */
+
+static kdbi_plan *plan_of(kdbi_worker *worker, const char *sql)
+{
+    kdb_err err = { .position = -1 };
+    const kdbi_plan_text text = { .ns = KDB_SV("default"), .text = kdb_sv_cstr(sql) };
+    kdbi_plan *plan = NULL;
+    bool owned = true;
+    assert_int_equal(kdbi_plan_get(worker, &text, &plan, &owned, &err), KDB_OK);
+    assert_false(owned);
+    return plan;
+}
+
+static void ready(kdbi_worker *worker, kdbi_plan *plan)
+{
+    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    kdb_err err = { .position = -1 };
+    assert_int_equal(kdbi_plan_bind(worker, plan, &root, &err), KDB_OK);
+    assert_int_equal(kdbi_plan_prepare(worker, plan, &err), KDB_OK);
+}
+
+static void run_as_root(const char *sql)
+{
+    answer a = run(&f, "root", sql);
+    assert_int_equal(a.status, KDB_OK);
+    answer_done(&a);
+}
+
+static void ddl_invalidates_exactly_what_it_must(void **state)
+{
+    (void)state;
+    kdb_err err = { .position = -1 };
+    kdbi_worker worker = { .core = f.core, .plans = kdbi_plan_cache_new(8) };
+    assert_int_equal(kdb_engine_connect(f.engine, &worker.conn, &err), KDB_OK);
+    run_as_root("CREATE SHARED TABLE app.a (id INT PRIMARY KEY, x INT)");
+    run_as_root("CREATE SHARED TABLE app.b (id INT PRIMARY KEY, x INT)");
+    kdbi_plan *a = plan_of(&worker, "SELECT * FROM app.a");
+    kdbi_plan *b = plan_of(&worker, "SELECT * FROM app.b");
+    kdbi_plan *both = plan_of(&worker, "SELECT count(*) FROM app.b JOIN app.a ON a.id = b.id");
+    kdbi_plan *update = plan_of(&worker, "UPDATE app.a SET x = x + 1 WHERE id = 1");
+    kdbi_plan *all[] = { a, b, both, update };
+    kdb_arena *bindings[KDB_ARRAY_LEN(all)];
+    for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) {
+        ready(&worker, all[i]);
+        bindings[i] = all[i]->bind_arena;
+    }
+    run_as_root("CREATE SHARED TABLE app.c (id INT PRIMARY KEY)");
+    run_as_root("ALTER TABLE app.c ADD COLUMN x INT");
+    run_as_root("ALTER NAMESPACE app SET DESCRIPTION 'x'");
+    run_as_root("DROP TABLE app.c");
+    for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) { /* they know nothing of c */
+        assert_true(kdbi_plan_is_current(f.core, all[i]));
+        ready(&worker, all[i]);
+        assert_ptr_equal(all[i]->bind_arena, bindings[i]);
+    }
+    run_as_root("ALTER TABLE app.a ADD COLUMN y INT");
+    for (size_t i = 0; i < KDB_ARRAY_LEN(all); i++) {
+        assert_int_equal(kdbi_plan_is_current(f.core, all[i]), all[i] == b);
+        ready(&worker, all[i]);
+        assert_true(kdbi_plan_is_current(f.core, all[i]));
+    }
+    assert_ptr_equal(b->bind_arena, bindings[1]);
+    assert_int_equal(a->slots[0].table->schema->version, 2);
+    assert_int_equal(a->query.result.ncolumns, 5);
+    assert_int_equal(both->slots[1].table->schema->version, 2);
+    assert_int_equal(update->target->schema->version, 2);
+    kdbi_plan_cache_free(worker.plans);
+    kdb_engine_disconnect(worker.conn);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(statements_never_meet_a_table_half_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(no_null_slips_into_a_not_null_column, setup, teardown),
         cmocka_unit_test_setup_teardown(no_row_is_without_a_column_that_must_have_a_value, setup, teardown),
+        cmocka_unit_test_setup_teardown(ddl_invalidates_exactly_what_it_must, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

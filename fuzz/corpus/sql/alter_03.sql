@@ -1,0 +1,1 @@
+ALTER NAMESPACE n SET OPTIONS (a = 'x', b = -2.5, "c.d" = true)
