@@ -214,7 +214,7 @@ static const kdbi_step **operands(kdbi_compiler *c, const kdb_node *node)
     if (args == NULL || node->nargs < 2 || !kdbi_unify(c, args, node->nargs, &type)) {
         return NULL;
     }
-    return may_move(args, node->nargs) ? NULL : args;
+    return may_move(args, node->nargs) || !kdbi_is_strict(c, args, node->nargs) ? NULL : args;
 }
 
 const kdbi_step *kdbi_compile_compare(kdbi_compiler *c, const kdb_node *node)

@@ -4,6 +4,8 @@
 
 /* As deep as the dialect lets statements nest, with room for the casts in between. */
 enum { DEPTH_MAX = 600 };
+/* A node may stand in a tree more than once (CASE x WHEN ..), which nested doubles the work each time. */
+enum { NODES_MAX = 20000 };
 
 /* ---- steps ---- */
 
@@ -105,6 +107,28 @@ kdbi_step *kdbi_step_binary(kdbi_compiler *c, kdbi_step_fn run, kdb_type type, c
     return kdbi_step_new(c, run, type, args, 2);
 }
 
+/* NULL or not is known of a literal; of other constants the engine may know it before it runs. */
+static bool may_be_null_constant(const kdbi_compiler *c, const kdbi_step *step)
+{
+    const kdb_value *literal = kdbi_literal(c, step);
+    const kdbi_const_def *def = step->run == kdbi_run_const ? &c->consts[step->index] : NULL;
+    if (def != NULL && def->origin == KDBI_FROM_PARAM) {
+        return c->params[def->param - 1].kind == KDB_TYPE_NULL;
+    }
+    return step->is_constant && (literal == NULL || literal->is_null);
+}
+
+bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs)
+{
+    bool fails = false;
+    bool null = false;
+    for (size_t i = 0; i < nargs; i++) {
+        fails = fails || (args[i]->can_fail && !args[i]->is_constant);
+        null = null || may_be_null_constant(c, args[i]);
+    }
+    return !fails || !null;
+}
+
 /* ---- leaves ---- */
 
 static const kdbi_step *compile_literal(kdbi_compiler *c, const kdb_node *node)
@@ -113,7 +137,7 @@ static const kdbi_step *compile_literal(kdbi_compiler *c, const kdb_node *node)
     const kdb_type type = kdbi_engine_type(node->value.type);
     const kdbi_const_def def = { .origin = KDBI_FROM_LITERAL, .value = form };
     kdbi_step *step = const_step(c, type, &def);
-    step->is_literal = !form.is_null && (type.kind == KDB_TYPE_INT || type.kind == KDB_TYPE_TEXT);
+    step->is_literal = !form.is_null && (kdbi_is_integer(type) || type.kind == KDB_TYPE_TEXT);
     return step;
 }
 
@@ -263,15 +287,26 @@ static const node_compiler node_compilers[] = {
     [KDB_NODE_DIV] = kdbi_compile_arithmetic,
     [KDB_NODE_MOD] = kdbi_compile_arithmetic,
     [KDB_NODE_NEG] = kdbi_compile_negation,
+    [KDB_NODE_LIKE] = kdbi_compile_like,
+    [KDB_NODE_ILIKE] = kdbi_compile_like,
+    [KDB_NODE_CONCAT] = kdbi_compile_join,
+    [KDB_NODE_CASE] = kdbi_compile_case,
+    [KDB_NODE_COALESCE] = kdbi_compile_coalesce,
+    [KDB_NODE_NULLIF] = kdbi_compile_nullif,
+    [KDB_NODE_GREATEST] = kdbi_compile_greatest_least,
+    [KDB_NODE_LEAST] = kdbi_compile_greatest_least,
+    [KDB_NODE_CALL] = kdbi_compile_call,
     [KDB_NODE_CAST] = kdbi_compile_cast,
 };
 
 const kdbi_step *kdbi_compile(kdbi_compiler *c, const kdb_node *node)
 {
     const size_t kind = (size_t)node->kind;
-    if (kind >= KDB_ARRAY_LEN(node_compilers) || node_compilers[kind] == NULL || c->depth == DEPTH_MAX) {
+    if (kind >= KDB_ARRAY_LEN(node_compilers) || node_compilers[kind] == NULL || c->depth == DEPTH_MAX ||
+        c->nodes == NODES_MAX) {
         return NULL;
     }
+    c->nodes++;
     c->depth++;
     const kdbi_step *step = node_compilers[kind](c, node);
     c->depth--;

@@ -80,6 +80,7 @@ typedef struct kdbi_compiler {
     size_t const_room;
     kdbi_use *uses; /* by parameter */
     unsigned depth;
+    unsigned nodes;
 } kdbi_compiler;
 
 struct kdb_expr {
@@ -155,10 +156,77 @@ const kdbi_step *kdbi_compile_arithmetic(kdbi_compiler *c, const kdb_node *node)
 const kdbi_step *kdbi_compile_negation(kdbi_compiler *c, const kdb_node *node);
 const kdbi_step *kdbi_compile_cast(kdbi_compiler *c, const kdb_node *node);
 
+const kdbi_step *kdbi_compile_case(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_coalesce(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_nullif(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_greatest_least(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_like(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_join(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_concat(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_call(kdbi_compiler *c, const kdb_node *node);
+
+/* A step as a condition; NULL when it is no BOOLEAN. */
+const kdbi_step *kdbi_truth(kdbi_compiler *c, const kdbi_step *step);
+
+/* A parameter, NULL or anything else as a value of `type`. */
+const kdbi_step *kdbi_as(kdbi_compiler *c, const kdbi_step *step, kdb_type type);
 /* `step` in type `to`, by the engine's casts; NULL when not exact here. */
 const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to);
 
 /* Orders two forms of a kind: NaN equals itself and is above all. */
 int kdbi_order(kdb_type type, const kdb_value *a, const kdb_value *b);
+
+/* ---- casts ---- */
+
+const char *kdbi_int_name(kdb_type type);
+static inline int64_t kdbi_floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+/* 10^n, n at most 38. */
+kdb_i128 kdbi_power_of_ten(unsigned n);
+bool kdbi_to_decimal_fails(kdb_type from, kdb_type to);
+bool kdbi_from_decimal_fails(kdb_type from, kdb_type to);
+kdb_status kdbi_run_real_to_int(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_int_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_real_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_decimal_to_int(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_decimal_to_double(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_decimal_to_float(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_decimal_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_real_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_decimal_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+
+/* Arithmetic of DECIMALs and integers, one a DECIMAL. */
+const kdbi_step *kdbi_compile_decimal(kdbi_compiler *c, kdb_node_kind kind, const kdbi_step *a, const kdbi_step *b);
+/* Of any numbers, as DOUBLEs. */
+const kdbi_step *kdbi_compile_real_division(kdbi_compiler *c, const kdbi_step *a, const kdbi_step *b);
+/* False when the engine may settle a step by a NULL beside what fails, without running that. */
+bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
+
+/* ---- text ---- */
+
+uint32_t kdbi_fold_lower(uint32_t character);
+uint32_t kdbi_fold_upper(uint32_t character);
+kdb_sv kdbi_text_lower(kdb_arena *arena, kdb_sv text);
+
+bool kdbi_check_substring(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
+kdb_status kdbi_run_lower(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_upper(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_length(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_byte_length(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_bit_length(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_left(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_right(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_substring(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_trim(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_ltrim(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_rtrim(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_strpos(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_contains(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_starts_with(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_ends_with(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_first_character(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 
 #endif

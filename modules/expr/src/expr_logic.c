@@ -2,7 +2,7 @@
  * and may skip any: one that can fail leaves the outcome to chance there, so it is not compiled here. */
 #include "expr_int.h"
 
-static const kdbi_step *truth_of(kdbi_compiler *c, const kdbi_step *step)
+const kdbi_step *kdbi_truth(kdbi_compiler *c, const kdbi_step *step)
 {
     if (step->is_param) {
         return kdbi_param_as(c, step, kdb_type_of(KDB_TYPE_BOOLEAN));
@@ -34,7 +34,7 @@ const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
     for (size_t i = 0; args != NULL && i < node->nargs; i++) {
-        args[i] = truth_of(c, args[i]);
+        args[i] = kdbi_truth(c, args[i]);
         if (args[i] == NULL || (args[i]->can_fail && node->nargs > 1)) {
             return NULL;
         }
@@ -57,7 +57,7 @@ static kdb_status run_not(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 const kdbi_step *kdbi_compile_not(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
-    const kdbi_step *arg = args == NULL || node->nargs != 1 ? NULL : truth_of(c, args[0]);
+    const kdbi_step *arg = args == NULL || node->nargs != 1 ? NULL : kdbi_truth(c, args[0]);
     return arg == NULL ? NULL : kdbi_step_unary(c, run_not, kdb_type_of(KDB_TYPE_BOOLEAN), arg);
 }
 
@@ -105,7 +105,7 @@ const kdbi_step *kdbi_compile_is(kdbi_compiler *c, const kdb_node *node)
     if (args == NULL || node->nargs != 1) {
         return NULL;
     }
-    const kdbi_step *arg = null_test ? args[0] : truth_of(c, args[0]);
+    const kdbi_step *arg = null_test ? args[0] : kdbi_truth(c, args[0]);
     if (arg == NULL || arg->is_param) {
         return NULL;
     }

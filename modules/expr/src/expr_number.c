@@ -3,11 +3,6 @@
 
 #include "expr_int.h"
 
-static const char *int_name(kdb_type type)
-{
-    return type.kind == KDB_TYPE_SMALLINT ? "INT16" : type.kind == KDB_TYPE_INT ? "INT32" : "INT64";
-}
-
 /* Both operands; *out is the left one. False when one is NULL, with *out NULL. */
 static kdb_status operands(const kdbi_step *step, kdbi_run *run, kdb_value *out, kdb_value *right)
 {
@@ -20,7 +15,7 @@ static kdb_status operands(const kdbi_step *step, kdbi_run *run, kdb_value *out,
 static kdb_status overflow(const kdbi_step *step, const kdbi_run *run, const char *what, char sign, int64_t a,
                            int64_t b)
 {
-    return KDB_FAIL(run->err, KDB_ARITHMETIC, "Overflow in %s of %s (%lld %c %lld)!", what, int_name(step->type),
+    return KDB_FAIL(run->err, KDB_ARITHMETIC, "Overflow in %s of %s (%lld %c %lld)!", what, kdbi_int_name(step->type),
                     (long long)a, sign, (long long)b);
 }
 
@@ -69,7 +64,7 @@ static kdb_status run_mul(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     return KDB_OK;
 }
 
-/* A divisor of zero fails even under a NULL. */
+/* A divisor of zero fails even under a NULL. The engine computes divisors, which its text has twice, first. */
 static kdb_status divisor_zero(const kdbi_run *run)
 {
     return KDB_FAIL(run->err, KDB_ARITHMETIC, "division by zero");
@@ -82,8 +77,8 @@ static int64_t smallest(kdb_type type)
 
 static kdb_status divide_operands(const kdbi_step *step, kdbi_run *run, kdb_value *out, kdb_value *right)
 {
-    KDB_TRY(kdbi_arg(step, 0, run, out));
     KDB_TRY(kdbi_arg(step, 1, run, right));
+    KDB_TRY(kdbi_arg(step, 0, run, out));
     if (!right->is_null && right->as.i64 == 0) {
         return divisor_zero(run);
     }
@@ -142,8 +137,8 @@ REAL_STEP(mul, a *b)
 
 static kdb_status real_operands(const kdbi_step *step, kdbi_run *run, kdb_value *out, kdb_value *right)
 {
-    KDB_TRY(kdbi_arg(step, 0, run, out));
     KDB_TRY(kdbi_arg(step, 1, run, right));
+    KDB_TRY(kdbi_arg(step, 0, run, out));
     if (!right->is_null && right->as.f64 == 0) {
         return divisor_zero(run);
     }
@@ -219,19 +214,46 @@ static bool settle_operands(kdbi_compiler *c, const kdbi_step **args)
         if (args[i]->is_param) {
             args[i] = kdbi_param_open(c, args[i]);
         }
-        if (!kdbi_is_number(args[i]->type)) {
+        const kdb_value *literal = kdbi_literal(c, args[i]);
+        if (!kdbi_is_number(args[i]->type) || (literal != NULL && literal->is_null)) {
             return false;
         }
     }
     return true;
 }
 
+const kdbi_step *kdbi_compile_real_division(kdbi_compiler *c, const kdbi_step *a, const kdbi_step *b)
+{
+    const kdb_type type = kdb_type_of(KDB_TYPE_DOUBLE);
+    const kdbi_step *left = kdbi_cast(c, a, type);
+    const kdbi_step *right = kdbi_cast(c, b, type);
+    if (left == NULL || right == NULL) {
+        return NULL;
+    }
+    kdbi_step *step = kdbi_step_binary(c, run_double_div, type, left, right);
+    step->can_fail = step->can_fail || !is_safe_divisor(c, right);
+    return step;
+}
+
+static bool is_decimal(const kdbi_step *a, const kdbi_step *b)
+{
+    const bool either = a->type.kind == KDB_TYPE_DECIMAL || b->type.kind == KDB_TYPE_DECIMAL;
+    const bool exact =
+        kdbi_as_decimal(a->type).kind == KDB_TYPE_DECIMAL && kdbi_as_decimal(b->type).kind == KDB_TYPE_DECIMAL;
+    return either && exact;
+}
+
 const kdbi_step *kdbi_compile_arithmetic(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
     kdb_type type;
-    if (args == NULL || node->nargs != 2 || !settle_operands(c, args) || !kdbi_unify(c, args, 2, &type) ||
-        type.kind == KDB_TYPE_DECIMAL) {
+    if (args == NULL || node->nargs != 2 || !settle_operands(c, args) || !kdbi_is_strict(c, args, 2)) {
+        return NULL;
+    }
+    if (is_decimal(args[0], args[1])) {
+        return kdbi_compile_decimal(c, node->kind, args[0], args[1]);
+    }
+    if (!kdbi_unify(c, args, 2, &type)) {
         return NULL;
     }
     const operator_row *row = find_operator(node->kind);
@@ -286,7 +308,7 @@ const kdbi_step *kdbi_compile_negation(kdbi_compiler *c, const kdb_node *node)
     const kdb_type type = args[0]->type;
     const bool integer = kdbi_is_integer(type);
     const kdb_value *literal = kdbi_literal(c, args[0]);
-    if (args[0]->is_literal && literal->as.i64 != INT32_MIN) {
+    if (args[0]->is_literal && literal->as.i64 > INT32_MIN && literal->as.i64 <= INT32_MAX) {
         return kdbi_step_written(c, type, -literal->as.i64);
     }
     kdbi_step *step = kdbi_step_unary(c,

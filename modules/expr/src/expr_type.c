@@ -124,14 +124,6 @@ static bool common_number(kdb_type a, kdb_type b, kdb_type *out)
     return true;
 }
 
-/* A literal integer as small as what it meets. */
-static kdb_type literal_type(const kdbi_compiler *c, const kdbi_step *literal, kdb_type met)
-{
-    const kdb_value *value = kdbi_literal(c, literal);
-    const bool small = value->as.i64 >= INT16_MIN && value->as.i64 <= INT16_MAX;
-    return met.kind == KDB_TYPE_SMALLINT && small ? met : literal->type;
-}
-
 static bool is_time(kdb_type type)
 {
     return type.kind == KDB_TYPE_TIMESTAMP || type.kind == KDB_TYPE_DATE;
@@ -150,58 +142,64 @@ static bool common_type(kdb_type a, kdb_type b, kdb_type *out)
     return is_time(a) && is_time(b);
 }
 
-static bool is_open(const kdbi_step *step)
+/* The type so far; a literal's while nothing else has been met, which then counts for as little as it can. */
+typedef struct meeting {
+    kdb_type type;
+    const kdb_value *literal;
+} meeting;
+
+/* A literal integer is as small as what it meets, if that can hold it; literal text becomes what it meets. */
+static bool meet_literal(kdb_type literal, const kdb_value *value, kdb_type met, kdb_type *out)
 {
-    return step->is_param || step->is_literal || kdbi_is_null_literal(step);
+    if (literal.kind == KDB_TYPE_TEXT || (kdbi_is_integer(met) && kdbi_fits(met, value->as.i64))) {
+        *out = met;
+        return true;
+    }
+    return kdbi_is_number(met) && common_type(literal, met, out);
 }
 
-/* Of those that have a type of their own; KDB_TYPE_NULL when none has. */
-static bool settled_type(const kdbi_step *const *steps, size_t nsteps, kdb_type *out)
+static bool meet(meeting *m, kdb_type type, const kdb_value *literal)
 {
-    *out = kdb_type_of(KDB_TYPE_NULL);
-    for (size_t i = 0; i < nsteps; i++) {
-        if (is_open(steps[i])) {
-            continue;
-        }
-        if (out->kind == KDB_TYPE_NULL) {
-            *out = steps[i]->type;
-        } else if (!common_type(*out, steps[i]->type, out)) {
-            return false;
-        }
+    const kdb_type before = m->type;
+    const kdb_value *was = m->literal;
+    m->literal = NULL;
+    if (before.kind == KDB_TYPE_NULL) {
+        *m = (meeting){ type, literal };
+        return true;
     }
-    return true;
+    if (was != NULL && literal == NULL) {
+        return meet_literal(before, was, type, &m->type);
+    }
+    if (was == NULL && literal != NULL) {
+        return meet_literal(type, literal, before, &m->type);
+    }
+    return common_type(before, type, &m->type);
 }
 
-/* Literals then: an integer may raise the type, text takes it. */
-static bool meet_literals(const kdbi_compiler *c, const kdbi_step *const *steps, size_t nsteps, kdb_type *type)
+const kdbi_step *kdbi_as(kdbi_compiler *c, const kdbi_step *step, kdb_type type)
 {
-    for (size_t i = 0; i < nsteps; i++) {
-        if (!steps[i]->is_literal) {
-            continue;
-        }
-        if (type->kind == KDB_TYPE_NULL) {
-            *type = steps[i]->type;
-        } else if (steps[i]->type.kind == KDB_TYPE_INT) {
-            if (!kdbi_is_number(*type) || !common_type(*type, literal_type(c, steps[i], *type), type)) {
-                return false;
-            }
-        }
+    if (step->is_param) {
+        return kdbi_param_as(c, step, type);
     }
-    return true;
+    return kdbi_is_null_literal(step) ? kdbi_step_null(c, type) : kdbi_cast(c, step, type);
 }
 
 bool kdbi_unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out)
 {
-    if (!settled_type(steps, nsteps, out) || !meet_literals(c, steps, nsteps, out)) {
-        return false;
-    }
+    meeting m = { .type = kdb_type_of(KDB_TYPE_NULL) };
     for (size_t i = 0; i < nsteps; i++) {
-        if (out->kind == KDB_TYPE_NULL) {
-            return false; /* nothing but NULLs and parameters */
+        const bool open = steps[i]->is_param || kdbi_is_null_literal(steps[i]);
+        const kdb_value *literal = steps[i]->is_literal ? kdbi_literal(c, steps[i]) : NULL;
+        if (!open && !meet(&m, steps[i]->type, literal)) {
+            return false;
         }
-        steps[i] = steps[i]->is_param               ? kdbi_param_as(c, steps[i], *out)
-                   : kdbi_is_null_literal(steps[i]) ? kdbi_step_null(c, *out)
-                                                    : kdbi_cast(c, steps[i], *out);
+    }
+    if (m.type.kind == KDB_TYPE_NULL) {
+        return false; /* nothing but NULLs and parameters */
+    }
+    *out = m.type;
+    for (size_t i = 0; i < nsteps; i++) {
+        steps[i] = kdbi_as(c, steps[i], m.type);
         if (steps[i] == NULL) {
             return false;
         }

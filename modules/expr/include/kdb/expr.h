@@ -50,12 +50,7 @@ KDB_NODISCARD kdb_status kdb_expr_matches(const kdb_expr *expr, const kdb_expr_c
 /* Orders two values of one type as ORDER BY does, NULLs aside: by bytes for text, NaN above all. < 0, 0, > 0. */
 int kdb_expr_compare(const kdb_value *a, const kdb_value *b);
 
-/* The functions that programs know, one row each, by their names in kdb_function_defs. */
-typedef struct kdb_expr_function_def {
-    const char *name;
-    uint8_t min_args, max_args;
-} kdb_expr_function_def;
-extern const kdb_expr_function_def kdb_expr_function_defs[];
-extern const size_t kdb_expr_function_defs_count;
+/* The names of the functions that programs know, sorted, some more than once; NULL behind the last. */
+const char *kdb_expr_function_name(size_t index);
 
 #endif

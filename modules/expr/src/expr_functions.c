@@ -1,0 +1,141 @@
+/* expr_functions.c - the functions that programs know: one row per name and signature. A signature is a letter per argument,
+ * lower case for any value, upper case for one that is a literal; after `>` the result. */
+#include "expr_int.h"
+
+typedef const kdbi_step *(*call_compiler)(kdbi_compiler *c, const kdb_node *node);
+typedef bool (*call_check)(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
+
+typedef struct function_row {
+    const char *name;
+    const char *signature;
+    kdbi_step_fn run;
+    uint32_t detail;
+    bool can_fail;
+    call_check check;      /* what else the arguments must be; NULL: nothing */
+    call_compiler compile; /* instead of all this */
+} function_row;
+
+static const function_row function_rows[] = {
+    { "ascii", "t>i", kdbi_run_first_character, 0, false, NULL, NULL },
+    { "bit_length", "t>b", kdbi_run_bit_length, 0, false, NULL, NULL },
+    { "btrim", "t>t", kdbi_run_trim, 0, false, NULL, NULL },
+    { "btrim", "tt>t", kdbi_run_trim, 0, false, NULL, NULL },
+    { "char_length", "t>b", kdbi_run_length, 0, false, NULL, NULL },
+    { "character_length", "t>b", kdbi_run_length, 0, false, NULL, NULL },
+    { "concat", NULL, NULL, 0, false, NULL, kdbi_compile_concat },
+    { "contains", "tt>o", kdbi_run_contains, 0, false, NULL, NULL },
+    { "ends_with", "tt>o", kdbi_run_ends_with, 0, false, NULL, NULL },
+    { "ifnull", NULL, NULL, 0, false, NULL, kdbi_compile_coalesce },
+    { "instr", "tt>b", kdbi_run_strpos, 0, false, NULL, NULL },
+    { "lcase", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
+    { "left", "ti>t", kdbi_run_left, 0, false, NULL, NULL },
+    { "len", "t>b", kdbi_run_length, 0, false, NULL, NULL },
+    { "length", "t>b", kdbi_run_length, 0, false, NULL, NULL },
+    { "lower", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
+    { "ltrim", "t>t", kdbi_run_ltrim, 0, false, NULL, NULL },
+    { "ltrim", "tt>t", kdbi_run_ltrim, 0, false, NULL, NULL },
+    { "nvl", NULL, NULL, 0, false, NULL, kdbi_compile_coalesce },
+    { "ord", "t>i", kdbi_run_first_character, (uint32_t)-1, false, NULL, NULL },
+    { "prefix", "tt>o", kdbi_run_starts_with, 0, false, NULL, NULL },
+    { "right", "ti>t", kdbi_run_right, 0, false, NULL, NULL },
+    { "rtrim", "t>t", kdbi_run_rtrim, 0, false, NULL, NULL },
+    { "rtrim", "tt>t", kdbi_run_rtrim, 0, false, NULL, NULL },
+    { "starts_with", "tt>o", kdbi_run_starts_with, 0, false, NULL, NULL },
+    { "strlen", "t>b", kdbi_run_byte_length, 0, false, NULL, NULL },
+    { "strpos", "tt>b", kdbi_run_strpos, 0, false, NULL, NULL },
+    { "substr", "ti>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
+    { "substr", "tii>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
+    { "substring", "ti>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
+    { "substring", "tii>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
+    { "suffix", "tt>o", kdbi_run_ends_with, 0, false, NULL, NULL },
+    { "trim", "t>t", kdbi_run_trim, 0, false, NULL, NULL },
+    { "trim", "tt>t", kdbi_run_trim, 0, false, NULL, NULL },
+    { "ucase", "t>t", kdbi_run_upper, 0, false, NULL, NULL },
+    { "unicode", "t>i", kdbi_run_first_character, (uint32_t)-1, false, NULL, NULL },
+    { "upper", "t>t", kdbi_run_upper, 0, false, NULL, NULL },
+};
+
+static kdb_type type_of_letter(char letter)
+{
+    switch (letter) {
+    case 't':
+        return kdb_type_of(KDB_TYPE_TEXT);
+    case 'i':
+        return kdb_type_of(KDB_TYPE_INT);
+    case 'b':
+        return kdb_type_of(KDB_TYPE_BIGINT);
+    case 'd':
+        return kdb_type_of(KDB_TYPE_DOUBLE);
+    case 'f':
+        return kdb_type_of(KDB_TYPE_FLOAT);
+    case 'w':
+        return kdb_type_of(KDB_TYPE_TIMESTAMP);
+    case 'a':
+        return kdb_type_of(KDB_TYPE_DATE);
+    default:
+        return kdb_type_of(KDB_TYPE_BOOLEAN);
+    }
+}
+
+/* Integers are taken where they are no wider than what is wanted; all else must be what is wanted. */
+static const kdbi_step *argument(kdbi_compiler *c, const kdbi_step *arg, kdb_type wanted)
+{
+    if (arg->is_param || kdbi_is_null_literal(arg)) {
+        return NULL;
+    }
+    const bool widens = kdbi_is_integer(arg->type) && kdbi_is_integer(wanted) && arg->type.kind != KDB_TYPE_BIGINT;
+    return kdb_type_eq(arg->type, wanted) || widens ? kdbi_cast(c, arg, wanted) : NULL;
+}
+
+static bool fit_signature(kdbi_compiler *c, const char *signature, const kdbi_step *const *args, size_t nargs,
+                          const kdbi_step **out)
+{
+    size_t i = 0;
+    for (; signature[i] != '>'; i++) {
+        out[i] = i < nargs ? argument(c, args[i], type_of_letter(signature[i])) : NULL;
+        if (out[i] == NULL) {
+            return false;
+        }
+    }
+    return i == nargs;
+}
+
+static const kdbi_step *call(kdbi_compiler *c, const function_row *row, const kdbi_step *const *args, size_t nargs)
+{
+    enum { ARGS_MAX = 4 };
+    const kdbi_step *fitted[ARGS_MAX];
+    if (nargs > ARGS_MAX || !fit_signature(c, row->signature, args, nargs, fitted) ||
+        !kdbi_is_strict(c, fitted, nargs) || (row->check != NULL && !row->check(c, fitted, nargs))) {
+        return NULL;
+    }
+    const kdb_type type = type_of_letter(strchr(row->signature, '>')[1]);
+    kdbi_step *step = kdbi_step_new(c, row->run, type, fitted, nargs);
+    step->detail = row->detail;
+    step->can_fail = step->can_fail || row->can_fail;
+    return step;
+}
+
+const kdbi_step *kdbi_compile_call(kdbi_compiler *c, const kdb_node *node)
+{
+    const kdbi_step **args = NULL;
+    for (size_t i = 0; i < KDB_ARRAY_LEN(function_rows); i++) {
+        const function_row *row = &function_rows[i];
+        if (!kdb_sv_eq(node->name, kdb_sv_cstr(row->name))) {
+            continue;
+        }
+        if (row->signature == NULL) {
+            return row->compile(c, node);
+        }
+        args = args == NULL ? kdbi_compile_args(c, node) : args;
+        const kdbi_step *step = args == NULL ? NULL : call(c, row, args, node->nargs);
+        if (step != NULL || args == NULL) {
+            return step;
+        }
+    }
+    return NULL;
+}
+
+const char *kdb_expr_function_name(size_t index)
+{
+    return index < KDB_ARRAY_LEN(function_rows) ? function_rows[index].name : NULL;
+}

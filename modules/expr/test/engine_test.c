@@ -1,0 +1,312 @@
+/* engine_test.c - programs against the engine: random expressions over random rows, their types, values and errors.
+ * KDB_EXPR_SEED and KDB_EXPR_COUNT choose others than the usual; a failure prints its seed and statement. */
+#include "sentences.h"
+
+#include <stdlib.h>
+
+enum { STATEMENTS = 4000, ROWS_LAST = 50 /* statements that see the same rows */ };
+
+typedef struct tally {
+    size_t statements;  /* that the engine runs */
+    size_t compiled;    /* of those, here too */
+    size_t evaluations; /* rows compared */
+    size_t errors;      /* rows that fail in both */
+    size_t wrong;
+    size_t other_text; /* errors of one status and two texts */
+} tally;
+
+typedef struct trial {
+    rows *rows;
+    tally *tally;
+    kdb_arena *arena;
+    const char *sql;
+    uint64_t seed;
+    kdb_value params[SENTENCE_PARAMS];
+    uint32_t nparams;
+    kdb_bound *bound;
+    const kdb_expr *expr;
+    const kdb_expr_consts *consts;
+    kdb_engine_plan *plan;
+} trial;
+
+/* ---- dialect ---- */
+
+static kdb_status find_table(KDB_UNUSED void *self, KDB_UNUSED const kdb_table_name *name, KDB_UNUSED bool dml_target,
+                             kdb_bind_table *out, KDB_UNUSED kdb_err *err)
+{
+    *out = (kdb_bind_table){ .columns = rows_columns, .ncolumns = ROWS_COLUMNS };
+    return KDB_OK;
+}
+
+static bool bind(trial *t)
+{
+    kdb_stmt *stmt = NULL;
+    kdb_err err;
+    const kdb_binder binder = { .scan_function = kdb_engine_scan_function(t->rows->conn), .table = find_table };
+    if (kdb_dialect_parse(kdb_sv_cstr(t->sql), NULL, t->arena, &stmt, &err) != KDB_OK ||
+        kdb_dialect_bind(stmt->as.query, stmt->nparams, &binder, t->arena, &t->bound, &err) != KDB_OK) {
+        return false;
+    }
+    t->nparams = stmt->nparams;
+    return t->bound->nextras == 0;
+}
+
+static void compile(trial *t)
+{
+    kdb_type types[SENTENCE_PARAMS];
+    for (size_t i = 0; i < t->nparams; i++) {
+        types[i] = t->params[i].is_null ? kdb_type_of(KDB_TYPE_NULL) : t->params[i].type;
+    }
+    if (t->bound->single == NULL) {
+        return;
+    }
+    t->expr = kdb_expr_compile(t->bound->single->targets[0], rows_columns, ROWS_COLUMNS, types, t->nparams, t->arena);
+    if (t->expr != NULL && !kdb_expr_params_agree(&t->expr, 1, t->arena)) {
+        t->expr = NULL;
+    }
+}
+
+/* ---- differences ---- */
+
+static void complain(trial *t, const char *what, const char *engine, const char *ours)
+{
+    t->tally->wrong++;
+    if (t->tally->wrong <= 20) {
+        print_error("%s (KDB_EXPR_SEED=%llu)\n  %s\n  engine: %s\n  ours:   %s\n", what, (unsigned long long)t->seed,
+                    t->sql, engine, ours);
+        for (size_t i = 0; i < t->nparams; i++) {
+            print_error("  $%zu = %s %s\n", i + 1, kdb_type_defs[t->params[i].type.kind].sql_name,
+                        kdb_sv_dup_cstr(t->arena, kdb_value_to_text(&t->params[i], t->arena)));
+        }
+    }
+}
+
+static const char *shown(const trial *t, const kdb_value *value)
+{
+    if (value->type.kind == KDB_TYPE_DOUBLE && !value->is_null) {
+        return kdb_sv_printf(t->arena, "%a %.17g%c", value->as.f64, value->as.f64, '\0').ptr;
+    }
+    return kdb_sv_dup_cstr(t->arena, kdb_value_to_text(value, t->arena));
+}
+
+static void show_row(const trial *t, size_t row)
+{
+    bool used[ROWS_COLUMNS] = { false };
+    kdb_expr_columns(t->expr, used);
+    for (size_t i = 0; i < ROWS_COLUMNS; i++) {
+        if (used[i]) {
+            print_error("  %s = %s\n", rows_columns[i].name.ptr, shown(t, &t->rows->cells[row][i]));
+        }
+    }
+}
+
+/* NaN has many forms, and only one meaning. */
+static bool same(const kdb_value *a, const kdb_value *b)
+{
+    if (!a->is_null && !b->is_null && a->type.kind == b->type.kind) {
+        if (a->type.kind == KDB_TYPE_DOUBLE && a->as.f64 != a->as.f64) {
+            return b->as.f64 != b->as.f64;
+        }
+        if (a->type.kind == KDB_TYPE_FLOAT && a->as.f32 != a->as.f32) {
+            return b->as.f32 != b->as.f32;
+        }
+    }
+    return kdb_value_same(a, b);
+}
+
+/* What the engine said of one row, against ours. */
+static void compare_row(trial *t, size_t row, kdb_status status, const kdb_value *engine, const kdb_err *engine_err)
+{
+    kdb_value ours = kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
+    kdb_err err;
+    const kdb_expr_row face = rows_at(t->rows, row);
+    const kdb_status our_status = kdb_expr_eval(t->expr, t->consts, &face, t->arena, &ours, &err);
+    t->tally->evaluations++;
+    if (our_status != status) {
+        complain(t, "one fails and the other does not, or otherwise",
+                 status == KDB_OK ? shown(t, engine) : engine_err->text,
+                 our_status == KDB_OK ? shown(t, &ours) : err.text);
+        show_row(t, row);
+        return;
+    }
+    if (status != KDB_OK) {
+        t->tally->errors++;
+        t->tally->other_text += strcmp(err.text, engine_err->text) != 0;
+        if (getenv("KDB_EXPR_TEXTS") != NULL && strcmp(err.text, engine_err->text) != 0) {
+            print_message("%s\n  %s\n  %s\n", t->sql, engine_err->text, err.text);
+        }
+        return;
+    }
+    if (!same(&ours, engine)) {
+        complain(t, "values differ", shown(t, engine), shown(t, &ours));
+        show_row(t, row);
+    }
+}
+
+/* ---- running ---- */
+
+/* False when a row fails. */
+static bool run_all(trial *t, kdb_status *status, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+    const kdb_chunk *chunk = NULL;
+    size_t at = t->rows->first;
+    *status = kdb_engine_execute(t->plan, t->params, t->nparams, &t->rows->source, &cursor, err);
+    while (*status == KDB_OK) {
+        *status = kdb_engine_fetch(cursor, &chunk, err);
+        if (*status != KDB_OK || chunk->nrows == 0) {
+            break;
+        }
+        if (at == t->rows->first && !kdb_type_eq(chunk->cols[0].type, kdb_expr_type(t->expr))) {
+            complain(t, "types differ", kdb_type_sql_text(chunk->cols[0].type, t->arena).ptr,
+                     kdb_type_sql_text(kdb_expr_type(t->expr), t->arena).ptr);
+            return true;
+        }
+        for (size_t i = 0; i < chunk->nrows; i++) {
+            const kdb_value value = kdb_vec_get(&chunk->cols[0], i);
+            compare_row(t, at++, KDB_OK, &value, NULL);
+        }
+    }
+    return *status == KDB_OK;
+}
+
+static void run_row(trial *t, size_t row)
+{
+    kdb_status status;
+    kdb_err err;
+    t->rows->first = row;
+    t->rows->count = 1;
+    if (!run_all(t, &status, &err)) {
+        compare_row(t, row, status, NULL, &err);
+    }
+    t->rows->first = 0;
+    t->rows->count = ROWS;
+}
+
+static void run_compiled(trial *t)
+{
+    kdb_err err;
+    kdb_err engine_err;
+    kdb_status status;
+    if (kdb_expr_bind(t->expr, t->params, t->nparams, t->arena, &t->consts, &err) != KDB_OK) {
+        if (run_all(t, &status, &engine_err) || status != err.status) {
+            complain(t, "binding fails", status == KDB_OK ? "no error" : engine_err.text, err.text);
+        }
+        return;
+    }
+    const tally before = *t->tally;
+    if (run_all(t, &status, &engine_err)) {
+        return;
+    }
+    *t->tally = before;
+    for (size_t row = 0; row < ROWS; row++) {
+        run_row(t, row);
+    }
+}
+
+static void try_one(rows *r, tally *sum, uint64_t seed)
+{
+    chance c = { .state = seed };
+    kdb_buf sql;
+    kdb_err err;
+    kdb_buf_init(&sql, 0);
+    sentence s = { .out = &sql, .chance = &c };
+    kdb_buf_append_lit(&sql, "SELECT ");
+    sentence_any(&s);
+    kdb_buf_append_lit(&sql, " FROM t");
+    trial t = { .rows = r, .tally = sum, .arena = r->arena, .seed = seed };
+    t.sql = kdb_sv_dup_cstr(r->arena, kdb_buf_sv(&sql));
+    memcpy(t.params, s.params, sizeof(t.params));
+    kdb_buf_done(&sql);
+    if (!bind(&t)) {
+        return;
+    }
+    compile(&t);
+    const kdb_status status = kdb_engine_prepare(r->conn, t.bound->sql, &r->scan, 1, &t.plan, &err);
+    if (status == KDB_OK) {
+        sum->statements++;
+        sum->compiled += t.expr != NULL;
+    } else if (t.expr != NULL) {
+        complain(&t, "the engine refuses it", err.text, "compiled");
+    }
+    if (status == KDB_OK && t.expr != NULL) {
+        run_compiled(&t);
+    } else if (status == KDB_OK && getenv("KDB_EXPR_REFUSED") != NULL) {
+        print_message("%s\n", t.sql);
+    }
+    kdb_engine_plan_free(t.plan);
+    kdb_arena_reset(r->arena);
+}
+
+static uint64_t setting(const char *name, uint64_t usual)
+{
+    const char *text = getenv(name);
+    return text == NULL ? usual : strtoull(text, NULL, 10);
+}
+
+/* Lower and upper case of every character, and the characters that trim() takes away. */
+static void characters_fold_as_in_the_engine(void **state)
+{
+    (void)state;
+    rows *r = rows_open();
+    trial t = { .rows = r, .arena = r->arena };
+    tally sum = { 0 };
+    t.tally = &sum;
+    static const char *const statements[] = { "SELECT lower(t) FROM t", "SELECT upper(t) FROM t",
+                                              "SELECT trim(t) FROM t", "SELECT ascii(t) FROM t",
+                                              "SELECT (t ILIKE lower(t)) FROM t" };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(statements); i++) {
+        kdb_err err;
+        t.sql = statements[i];
+        assert_true(bind(&t));
+        compile(&t);
+        assert_non_null(t.expr);
+        assert_int_equal(kdb_expr_bind(t.expr, NULL, 0, r->arena, &t.consts, &err), KDB_OK);
+        assert_int_equal(kdb_engine_prepare(r->conn, t.bound->sql, &r->scan, 1, &t.plan, &err), KDB_OK);
+        kdb_arena *kept = r->arena;
+        for (uint32_t first = 1; first < 0x110000; first += ROWS * ROWS_CHARACTERS) {
+            t.arena = kdb_arena_new(0);
+            kdb_status status;
+            rows_fill_characters(r, first, t.arena);
+            assert_true(run_all(&t, &status, &err));
+            kdb_arena_free(t.arena);
+        }
+        t.arena = kept;
+        kdb_engine_plan_free(t.plan);
+    }
+    rows_close(r);
+    assert_int_equal(sum.wrong, 0);
+}
+
+static void programs_compute_what_the_engine_does(void **state)
+{
+    (void)state;
+    rows *r = rows_open();
+    tally sum = { 0 };
+    const uint64_t first = setting("KDB_EXPR_SEED", 1);
+    const uint64_t count = setting("KDB_EXPR_COUNT", STATEMENTS);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        if (seed == first || seed % ROWS_LAST == 0) {
+            chance c = { .state = seed / ROWS_LAST };
+            rows_fill(r, &c);
+        }
+        try_one(r, &sum, seed);
+    }
+    rows_close(r);
+    print_message("%zu statements, %zu compiled, %zu evaluations, %zu errors, %zu of other text\n", sum.statements,
+                  sum.compiled, sum.evaluations, sum.errors, sum.other_text);
+    assert_int_equal(sum.wrong, 0);
+    if (count == STATEMENTS) {
+        assert_true(sum.compiled * 2 > sum.statements);
+        assert_true(sum.evaluations >= 100000 || sum.compiled == 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(characters_fold_as_in_the_engine),
+        cmocka_unit_test(programs_compute_what_the_engine_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
