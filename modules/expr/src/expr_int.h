@@ -165,6 +165,16 @@ const kdbi_step *kdbi_compile_join(kdbi_compiler *c, const kdb_node *node);
 const kdbi_step *kdbi_compile_concat(kdbi_compiler *c, const kdb_node *node);
 const kdbi_step *kdbi_compile_call(kdbi_compiler *c, const kdb_node *node);
 
+const kdbi_step *kdbi_compile_abs(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_date_part(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_date_trunc(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_epoch(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_epoch_count(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_part(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_real_test(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_round(kdbi_compiler *c, const kdb_node *node);
+const kdbi_step *kdbi_compile_sqrt(kdbi_compiler *c, const kdb_node *node);
+
 /* A step as a condition; NULL when it is no BOOLEAN. */
 const kdbi_step *kdbi_truth(kdbi_compiler *c, const kdbi_step *step);
 

@@ -45,7 +45,7 @@ rows *rows_open(void);
 void rows_close(rows *r);
 /* New values in all cells. */
 void rows_fill(rows *r, chance *c);
-enum { ROWS_CHARACTERS = 64 };
+enum { ROWS_CHARACTERS = 512 };
 /* Column `t` gets the characters from `first` on, ROWS_CHARACTERS in a row; the texts lie in `arena`. */
 void rows_fill_characters(rows *r, uint32_t first, kdb_arena *arena);
 kdb_expr_row rows_at(const rows *r, size_t row);

@@ -58,6 +58,37 @@ static const char *const number_forms[] = {
     "unicode(%t)",
     "position(%t IN %t)",
     "char_length(%t)",
+    "year(%w)",
+    "month(%d)",
+    "extract(day FROM %w)",
+    "extract(hour FROM %w)",
+    "minute(%w)",
+    "second(%w)",
+    "extract(milliseconds FROM %w)",
+    "date_part('microseconds', %w)",
+    "extract(dow FROM %d)",
+    "extract(isodow FROM %w)",
+    "dayofyear(%w)",
+    "extract(week FROM %w)",
+    "isoyear(%d)",
+    "yearweek(%w)",
+    "quarter(%d)",
+    "extract(epoch FROM %w)",
+    "extract(century FROM %w)",
+    "extract(decade FROM %d)",
+    "extract(millennium FROM %w)",
+    "epoch(%d)",
+    "epoch_ms(%w)",
+    "epoch_us(%d)",
+    "abs(%n)",
+    "ceil(%n)",
+    "floor(%n)",
+    "trunc(%n)",
+    "round(%n)",
+    "round(%n, 2)",
+    "round(%n, 0)",
+    "sqrt(%n)",
+    "round(%n, 5)",
     "instr(%t, %t)",
     "ord(%t)",
 };
@@ -131,12 +162,25 @@ static const char *const truth_forms[] = {
     "prefix(%t, %t)",
     "suffix(%t, %t)",
     "CAST(%n AS BOOLEAN)",
+    "isnan(%n)",
+    "isinf(%n)",
+    "isfinite(%n)",
     "(%b AND %b AND %b)",
     "(%b OR %b OR %b)",
 };
-static const char *const instant_forms[] = { "CAST(%d AS TIMESTAMP)", "COALESCE(%w, %w)", "GREATEST(%w, %w)",
-                                             "CASE WHEN %b THEN %w ELSE %w END", "NULLIF(%w, %w)" };
-static const char *const day_forms[] = { "CAST(%w AS DATE)", "COALESCE(%d, %d)", "LEAST(%d, %d)" };
+static const char *const instant_forms[] = { "CAST(%d AS TIMESTAMP)",
+                                             "COALESCE(%w, %w)",
+                                             "GREATEST(%w, %w)",
+                                             "CASE WHEN %b THEN %w ELSE %w END",
+                                             "NULLIF(%w, %w)",
+                                             "date_trunc('hour', %w)",
+                                             "date_trunc('minute', %d)",
+                                             "date_trunc('second', %w)",
+                                             "date_trunc('milliseconds', %w)" };
+static const char *const day_forms[] = {
+    "CAST(%w AS DATE)",          "COALESCE(%d, %d)",        "LEAST(%d, %d)",          "date_trunc('year', %w)",
+    "date_trunc('quarter', %d)", "date_trunc('month', %w)", "date_trunc('week', %w)", "date_trunc('day', %w)"
+};
 static const char *const like_forms[] = { "(%t LIKE ", "(%t ILIKE ", "(%t NOT LIKE " };
 
 static void put(sentence *s, const char *text)
