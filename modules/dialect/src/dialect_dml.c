@@ -246,12 +246,6 @@ static kdb_status attach_with(PgQuery__SelectStmt *select, PgQuery__WithClause *
 
 static kdb_status check_insert(const PgQuery__InsertStmt *insert, kdb_err *err)
 {
-    if (insert->on_conflict_clause != NULL) {
-        return refuse(err, insert->on_conflict_clause->location, "ON CONFLICT");
-    }
-    if (insert->n_returning_list != 0) {
-        return refuse(err, insert->returning_list[0]->res_target->location, "RETURNING");
-    }
     const bool overrides = insert->override != PG_QUERY__OVERRIDING_KIND__OVERRIDING_NOT_SET &&
                            insert->override != PG_QUERY__OVERRIDING_KIND__OVERRIDING_KIND_UNDEFINED;
     return overrides ? refuse(err, -1, "OVERRIDING") : KDB_OK;
@@ -268,6 +262,7 @@ static kdb_status build_rows(insert_builder *builder, const PgQuery__InsertStmt 
     if (!is_values(select)) {
         KDB_TRY(attach_with(select, stmt->with_clause, err));
         insert->select = kdbi_query_new(builder->cells.arena, builder->text, select);
+        insert->select->insert_source = true;
         return KDB_OK;
     }
     KDB_TRY(build_values(builder, select, err));
@@ -291,7 +286,11 @@ kdb_status kdbi_parse_insert(const PgQuery__InsertStmt *insert, kdb_arena *arena
         KDB_TRY(target_columns(insert->cols, insert->n_cols, stmt->text, arena, &stmt->as.insert.columns, err));
     }
     stmt->kind = KDB_STMT_INSERT;
-    return build_rows(&builder, insert, err);
+    KDB_TRY(build_rows(&builder, insert, err));
+    KDB_TRY(kdbi_parse_conflict(insert, stmt, arena, err));
+    kdbi_parse_returning(&stmt->as.insert.rows, insert->returning_list, insert->n_returning_list, stmt->text,
+                         insert->relation, arena);
+    return KDB_OK;
 }
 
 /* ---- UPDATE and DELETE ---- */
@@ -342,17 +341,17 @@ static kdb_status set_value(const PgQuery__ResTarget *target, PgQuery__Node **ou
     return KDB_OK;
 }
 
-static kdb_status set_list(const PgQuery__UpdateStmt *update, kdb_arena *arena, PgQuery__SelectStmt *select,
-                           kdb_stmt *stmt, kdb_err *err)
+kdb_status kdbi_parse_assignments(kdbi_assignments *set, PgQuery__Node *const *targets, size_t ntargets, kdb_err *err)
 {
-    kdb_change *change = &stmt->as.change;
-    cell_builder builder = { .arena = arena, .stmt = stmt, .exprs = select };
-    change->cells = KDB_ARENA_ARRAY(arena, kdb_cell, update->n_target_list);
-    for (size_t i = 0; i < update->n_target_list; i++) {
+    cell_builder builder = { .arena = set->arena, .stmt = set->stmt, .exprs = set->exprs };
+    KDB_TRY(target_columns(targets, ntargets, set->stmt->text, set->arena, &set->columns, err));
+    set->cells = KDB_ARENA_ARRAY(set->arena, kdb_cell, ntargets);
+    for (size_t i = 0; i < ntargets; i++) {
         PgQuery__Node *value = NULL;
-        KDB_TRY(set_value(update->target_list[i]->res_target, &value, err));
-        build_cell(&builder, value, &change->cells[i]);
+        KDB_TRY(set_value(targets[i]->res_target, &value, err));
+        build_cell(&builder, value, &set->cells[i]);
     }
+    set->exprs = builder.exprs;
     return KDB_OK;
 }
 
@@ -360,20 +359,21 @@ kdb_status kdbi_parse_update(const PgQuery__UpdateStmt *update, kdb_arena *arena
 {
     kdb_change *change = &stmt->as.change;
     stmt->kind = KDB_STMT_UPDATE;
-    if (update->n_returning_list != 0) {
-        return refuse(err, update->returning_list[0]->res_target->location, "RETURNING");
-    }
     if (update->where_clause == NULL) {
         return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "UPDATE requires a WHERE clause");
     }
     KDB_TRY(kdbi_range_var_name(update->relation, stmt->text, arena, &change->table, err));
-    change->ncolumns = update->n_target_list;
-    KDB_TRY(target_columns(update->target_list, update->n_target_list, stmt->text, arena, &change->columns, err));
     PgQuery__SelectStmt *select = change_select(arena, update->relation, update->from_clause, update->n_from_clause,
                                                 update->where_clause, update->with_clause);
-    KDB_TRY(set_list(update, arena, select, stmt, err));
+    kdbi_assignments set = { .stmt = stmt, .arena = arena, .exprs = select };
+    KDB_TRY(kdbi_parse_assignments(&set, update->target_list, update->n_target_list, err));
+    change->columns = set.columns;
+    change->cells = set.cells;
+    change->ncolumns = update->n_target_list;
     change->select = kdbi_query_new(arena, stmt->text, select);
     change->select->change = true;
+    kdbi_parse_returning(&change->rows, update->returning_list, update->n_returning_list, stmt->text, update->relation,
+                         arena);
     return KDB_OK;
 }
 
@@ -381,9 +381,6 @@ kdb_status kdbi_parse_delete(const PgQuery__DeleteStmt *del, kdb_arena *arena, k
 {
     kdb_change *change = &stmt->as.change;
     stmt->kind = KDB_STMT_DELETE;
-    if (del->n_returning_list != 0) {
-        return refuse(err, del->returning_list[0]->res_target->location, "RETURNING");
-    }
     if (del->where_clause == NULL) {
         return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "DELETE requires a WHERE clause");
     }
@@ -392,5 +389,6 @@ kdb_status kdbi_parse_delete(const PgQuery__DeleteStmt *del, kdb_arena *arena, k
                                                 del->where_clause, del->with_clause);
     change->select = kdbi_query_new(arena, stmt->text, select);
     change->select->change = true;
+    kdbi_parse_returning(&change->rows, del->returning_list, del->n_returning_list, stmt->text, del->relation, arena);
     return KDB_OK;
 }

@@ -205,8 +205,43 @@ struct kdb_query {
     bool change;   /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
     bool untitled; /* nobody sees the names of the outermost columns */
     const kdb_shape *shape; /* of the text, or NULL */
+    bool insert_source; /* of an INSERT: `*` of the outermost list leaves system columns out */
 };
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select);
+
+/* SET's columns and their cells; what is not a plain cell goes to `exprs`. */
+typedef struct kdbi_assignments {
+    kdb_stmt *stmt; /* its text, and its shape for literals that may be lifted */
+    kdb_arena *arena;
+    PgQuery__SelectStmt *exprs; /* NULL: made when there is one */
+    kdb_table_name *columns;
+    kdb_cell *cells;
+} kdbi_assignments;
+KDB_NODISCARD kdb_status kdbi_parse_assignments(kdbi_assignments *set, PgQuery__Node *const *targets, size_t ntargets,
+                                                kdb_err *err);
+
+/* ---- dialect_conflict.c ---- */
+
+/* Fills stmt->as.insert.conflict, and .rows for DO UPDATE. */
+KDB_NODISCARD kdb_status kdbi_parse_conflict(const PgQuery__InsertStmt *insert, kdb_stmt *stmt, kdb_arena *arena,
+                                             kdb_err *err);
+
+/* ---- dialect_rows.c ---- */
+
+/* The trees are borrowed, never changed. */
+struct kdb_row_query {
+    kdb_query query; /* the text, and no SELECT */
+    const PgQuery__RangeVar *target;
+    PgQuery__Node *const *returning;
+    size_t nreturning;
+    const PgQuery__SelectStmt *set; /* its list is DO UPDATE's expressions; NULL: none */
+    const PgQuery__Node *where;     /* DO UPDATE's; NULL: none */
+};
+/* *rows is made when there is none yet. */
+kdb_row_query *kdbi_row_query(kdb_row_query **rows, kdb_sv text, const PgQuery__RangeVar *target, kdb_arena *arena);
+/* Notes RETURNING's list, if there is one. */
+void kdbi_parse_returning(kdb_row_query **rows, PgQuery__Node *const *list, size_t nlist, kdb_sv text,
+                          const PgQuery__RangeVar *target, kdb_arena *arena);
 
 /* ---- binding: what the FROM clauses and WITH lists around an expression make visible ---- */
 
@@ -402,6 +437,9 @@ bool kdbi_is_constant(const PgQuery__Node *node);
 
 /* A literal, or a cast of one, that is BOOLEAN, BYTES or a time by sql.md 4, where the engine would read it otherwise. */
 bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out);
+
+/* dialect_targets.c: INSERT INTO t SELECT * FROM s fills t with the columns of s that can be written. */
+bool kdbi_star_leaves_out(const kdbi_expr *e, const kdbi_column *column);
 
 /* dialect_operator.c */
 KDB_NODISCARD kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out);

@@ -33,6 +33,9 @@ static bool add_star(const kdbi_expr *e, single_list *list, int32_t position)
 {
     const kdbi_relation *relation = e->scope->relations[0];
     for (size_t i = 0; i < relation->columns.count; i++) {
+        if (kdbi_star_leaves_out(e, &relation->columns.items[i])) {
+            continue;
+        }
         kdb_node *node = kdbi_tree_found(e, relation, (uint32_t)i, position);
         if (node == NULL) {
             return false;

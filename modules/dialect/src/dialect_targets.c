@@ -48,6 +48,36 @@ static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv 
     add_found_result(list, found, name);
 }
 
+/* True for the SELECTs whose lists are the result of `query`: itself, or the sides of its set operations. */
+static bool gives_result(const PgQuery__SelectStmt *query, const PgQuery__SelectStmt *select)
+{
+    for (; query != select; query = query->larg) {
+        if (query->larg == NULL) {
+            return false;
+        }
+        if (query->rarg == select || (query->rarg->larg != NULL && gives_result(query->rarg, select))) {
+            return true;
+        }
+    }
+    return true;
+}
+
+bool kdbi_star_leaves_out(const kdbi_expr *e, const kdbi_column *column)
+{
+    const kdb_query *query = e->b->query;
+    return query->insert_source &&
+           (kdb_sv_eq(column->name, KDB_SV("_seq")) || kdb_sv_eq(column->name, KDB_SV("_deleted"))) &&
+           gives_result(query->select, e->scope->select);
+}
+
+static void add_star_target(target_list *list, const kdbi_found *found)
+{
+    const kdbi_column *column = &found->relation->columns.items[found->column];
+    if (!kdbi_star_leaves_out(list->e, column)) {
+        add_found_target(list, found, column->name);
+    }
+}
+
 static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
 {
     kdbi_binding *b = list->e->b;
@@ -57,7 +87,7 @@ static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
     if (relation != NULL) {
         for (size_t i = 0; i < relation->columns.count; i++) {
             const kdbi_found found = { .relation = relation, .column = (uint32_t)i };
-            add_found_target(list, &found, relation->columns.items[i].name);
+            add_star_target(list, &found);
         }
         return KDB_OK;
     }
@@ -70,7 +100,7 @@ static kdb_status emit_star(target_list *list, const PgQuery__ColumnRef *ref)
                                    .column = visible->column,
                                    .merged = visible->merged,
                                    .merged_outer = visible->merged_outer };
-        add_found_target(list, &found, visible->relation->columns.items[visible->column].name);
+        add_star_target(list, &found);
     }
     return KDB_OK;
 }

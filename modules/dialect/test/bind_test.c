@@ -417,9 +417,30 @@ static void divisions_check_their_divisors(void **state)
     CHECK_CASES(cases, bound);
 }
 
+static void the_source_of_an_insert_has_the_columns_that_can_be_written(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "INSERT INTO orders SELECT * FROM orders",
+          "SELECT \"orders\".\"id\", \"orders\".\"user_id\", \"orders\".\"total\" FROM kdb_scan(0) AS \"orders\" "
+          "ORDER BY \"orders\".\"_seq\"" },
+        { "INSERT INTO orders SELECT o.* FROM orders o WHERE _deleted",
+          "SELECT \"o\".\"id\", \"o\".\"user_id\", \"o\".\"total\" FROM kdb_scan(0) AS \"o\" WHERE "
+          "\"o\".\"_deleted\" ORDER BY \"o\".\"_seq\"" },
+        { "INSERT INTO events SELECT x.* FROM (SELECT * FROM events) x UNION ALL (SELECT * FROM events EXCEPT SELECT * "
+          "FROM events)",
+          "(SELECT \"x\".\"kind\" FROM (SELECT \"events\".\"kind\", \"events\".\"_seq\" FROM kdb_scan(0) AS "
+          "\"events\") AS \"x\") UNION ALL ((SELECT \"events\".\"kind\" FROM kdb_scan(1) AS \"events\") EXCEPT "
+          "(SELECT \"events\".\"kind\" FROM kdb_scan(2) AS \"events\"))" },
+        { "INSERT INTO events SELECT _seq FROM events", "SELECT \"events\".\"_seq\" FROM kdb_scan(0) AS \"events\"" },
+    };
+    CHECK_CASES(cases, bound);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(the_source_of_an_insert_has_the_columns_that_can_be_written),
         TEST(tables_become_scans),
         TEST(joins_keep_their_columns_apart),
         TEST(with_names_hide_tables),

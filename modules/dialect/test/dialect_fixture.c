@@ -135,6 +135,33 @@ static void add_cell(const kdb_cell *cell)
     }
 }
 
+static void add_conflict(const kdb_conflict *conflict)
+{
+    kdb_buf_append_lit(&text, " on conflict");
+    for (size_t i = 0; i < conflict->nkey; i++) {
+        kdb_buf_printf(&text, "%s%.*s", i == 0 ? " (" : ", ", KDB_SV_ARG(conflict->key[i].name));
+    }
+    kdb_buf_append_sv(&text, conflict->nkey != 0 ? KDB_SV(")") : KDB_SV(""));
+    kdb_buf_append_sv(&text, conflict->update ? KDB_SV(" update") : KDB_SV(" nothing"));
+    for (size_t i = 0; i < conflict->ncolumns; i++) {
+        kdb_buf_printf(&text, " [%.*s = ", KDB_SV_ARG(conflict->columns[i].name));
+        add_cell(&conflict->cells[i]);
+        kdb_buf_append_byte(&text, ']');
+    }
+}
+
+static void add_rows(const kdb_insert *insert)
+{
+    for (size_t r = 0; r < insert->nrows; r++) {
+        kdb_buf_append_lit(&text, " [");
+        for (size_t c = 0; c < insert->width; c++) {
+            kdb_buf_append_sv(&text, c == 0 ? KDB_SV("") : KDB_SV("; "));
+            add_cell(&insert->cells[r * insert->width + c]);
+        }
+        kdb_buf_append_lit(&text, "]");
+    }
+}
+
 static void add_insert(const kdb_insert *insert)
 {
     kdb_buf_append_lit(&text, "INSERT");
@@ -145,16 +172,13 @@ static void add_insert(const kdb_insert *insert)
     kdb_buf_append_sv(&text, insert->ncolumns != 0 ? KDB_SV(")") : KDB_SV(""));
     if (insert->select != NULL) {
         kdb_buf_append_lit(&text, " select");
-        return;
+    } else {
+        add_rows(insert);
     }
-    for (size_t r = 0; r < insert->nrows; r++) {
-        kdb_buf_append_lit(&text, " [");
-        for (size_t c = 0; c < insert->width; c++) {
-            kdb_buf_append_sv(&text, c == 0 ? KDB_SV("") : KDB_SV("; "));
-            add_cell(&insert->cells[r * insert->width + c]);
-        }
-        kdb_buf_append_lit(&text, "]");
+    if (insert->conflict != NULL) {
+        add_conflict(insert->conflict);
     }
+    kdb_buf_append_sv(&text, insert->rows != NULL ? KDB_SV(" rows") : KDB_SV(""));
 }
 
 static void add_change(const char *verb, const kdb_change *change)
@@ -166,6 +190,7 @@ static void add_change(const char *verb, const kdb_change *change)
         add_cell(&change->cells[i]);
         kdb_buf_append_byte(&text, ']');
     }
+    kdb_buf_append_sv(&text, change->rows != NULL ? KDB_SV(" rows") : KDB_SV(""));
 }
 
 static void add_namespace(const char *verb, const kdb_namespace_stmt *ns)
@@ -509,7 +534,7 @@ static void add_literal(const kdb_value *value)
     }
 }
 
-static void add_node(const kdb_bound *of, const kdb_node *node)
+static void add_node(const kdb_bind_table *of, const kdb_node *node)
 {
     switch (node->kind) {
     case KDB_NODE_LITERAL:
@@ -519,7 +544,10 @@ static void add_node(const kdb_bound *of, const kdb_node *node)
         kdb_buf_printf(&text, "$%u", node->param);
         return;
     case KDB_NODE_COLUMN:
-        kdb_buf_append_sv(&text, find_fake(&of->tables[0])->table.columns[node->column].name);
+        if (node->column >= of->ncolumns) { /* of EXCLUDED: behind the target's columns and its key */
+            kdb_buf_append_lit(&text, "excluded.");
+        }
+        kdb_buf_append_sv(&text, of->columns[node->column % (of->ncolumns + 1)].name);
         return;
     case KDB_NODE_CALL:
         assert_true(is_scalar(node->name));
@@ -538,7 +566,7 @@ static void add_node(const kdb_bound *of, const kdb_node *node)
     kdb_buf_append_byte(&text, ')');
 }
 
-static void add_clause(const char *word, const kdb_bound *of, const kdb_node *node)
+static void add_clause(const char *word, const kdb_bind_table *of, const kdb_node *node)
 {
     if (node != NULL) {
         kdb_buf_printf(&text, " %s ", word);
@@ -546,7 +574,7 @@ static void add_clause(const char *word, const kdb_bound *of, const kdb_node *no
     }
 }
 
-static void add_single(const kdb_bound *of, const kdb_single *single)
+static void add_single(const kdb_bind_table *of, const kdb_single *single)
 {
     if (single->count) {
         kdb_buf_printf(&text, "[%.*s: count]", KDB_SV_ARG(single->names[0]));
@@ -577,7 +605,67 @@ const char *single(const char *sql)
         return out == NULL ? error : "none";
     }
     text.len = 0;
-    add_single(out, out->single);
+    static const kdb_bind_table none = { .ncolumns = 0 };
+    add_single(out->ntables == 0 ? &none : &find_fake(&out->tables[0])->table, out->single);
+    return take_text();
+}
+
+/* ---- expressions over the rows of a write ---- */
+
+static void add_row_expr(const kdb_bind_table *of, const kdb_row_expr *expr)
+{
+    if (expr->node == NULL) {
+        kdb_buf_append_lit(&text, "no tree");
+    } else {
+        add_node(of, expr->node);
+    }
+    kdb_buf_append_sv(&text, expr->constant ? KDB_SV(" constant") : KDB_SV(""));
+    kdb_buf_printf(&text, "@%d", expr->position);
+}
+
+static void add_row_exprs(const kdb_bind_table *of, const kdb_row_exprs *rows)
+{
+    for (size_t i = 0; i < rows->nset; i++) {
+        kdb_buf_append_sv(&text, i == 0 ? KDB_SV("set ") : KDB_SV("; "));
+        add_row_expr(of, &rows->set[i]);
+    }
+    if (rows->where != NULL) {
+        kdb_buf_append_lit(&text, " where ");
+        add_row_expr(of, rows->where);
+    }
+    for (size_t i = 0; i < rows->nreturning; i++) {
+        kdb_buf_printf(&text, "%s%.*s: ", i == 0 ? " returning " : "; ", KDB_SV_ARG(rows->returning[i].name));
+        add_row_expr(of, &rows->returning[i]);
+    }
+    kdb_buf_printf(&text, " extras=%zu", rows->nextras);
+}
+
+static kdb_bind_table bind_table(const kdb_table_name *name)
+{
+    kdb_bind_table table;
+    assert_int_equal(fake_find_table(NULL, name, true, &table, NULL), KDB_OK);
+    return table;
+}
+
+const char *row_exprs(const char *sql)
+{
+    kdb_stmt *stmt = NULL;
+    kdb_row_exprs *out = NULL;
+    kdb_err err = { .position = -1 };
+    text.len = 0;
+    if (kdb_dialect_parse(kdb_sv_cstr(sql), NULL, arena, &stmt, &err) != KDB_OK) {
+        return error_text(&err);
+    }
+    const bool insert = stmt->kind == KDB_STMT_INSERT;
+    const kdb_bind_table table = bind_table(insert ? &stmt->as.insert.table : &stmt->as.change.table);
+    const kdb_row_query *rows = insert ? stmt->as.insert.rows : stmt->as.change.rows;
+    assert_non_null(rows);
+    if (kdb_dialect_bind_rows(rows, stmt->nparams, &table, arena, &out, &err) != KDB_OK) {
+        assert_null(out);
+        return error_text(&err);
+    }
+    assert_int_equal(out->excluded, table.ncolumns + 1);
+    add_row_exprs(&table, out);
     return take_text();
 }
 

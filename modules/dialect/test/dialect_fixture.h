@@ -28,6 +28,8 @@ const char *bound(const char *sql);
 const char *facts(const char *sql);
 /* kdb_bound.single, its trees as (operator argument ..); "none" when there is none. */
 const char *single(const char *sql);
+/* What RETURNING and DO UPDATE say over the rows of a write. */
+const char *row_exprs(const char *sql);
 
 typedef struct text_case {
     const char *sql;

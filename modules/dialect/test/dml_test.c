@@ -44,13 +44,51 @@ static void inserts_that_do_not_fit_are_refused(void **state)
         { "INSERT INTO users (id) VALUES (1, 2)", "INVALID_SQL@31 INSERT has more expressions than target columns" },
         { "INSERT INTO users (id, ID) VALUES (1, 2)", "INVALID_SQL@23 column \"id\" specified more than once" },
         { "INSERT INTO users (id[1]) VALUES (1)", "INVALID_SQL@19 Assigning to a part of a column is not supported" },
-        { "INSERT INTO users (id) VALUES (1) ON CONFLICT DO NOTHING", "INVALID_SQL@34 ON CONFLICT is not supported" },
-        { "INSERT INTO users (id) VALUES (1) RETURNING id", "INVALID_SQL@44 RETURNING is not supported" },
         { "INSERT INTO users (id) OVERRIDING SYSTEM VALUE VALUES (1)", "INVALID_SQL@-1 OVERRIDING is not supported" },
         { "WITH a AS (SELECT 1) INSERT INTO users WITH b AS (SELECT 1) SELECT 1",
           "INVALID_SQL@0 A second WITH is not supported" },
         { "INSERT INTO users", "INVALID_SQL@17 syntax error at end of input" },
         { "INSERT INTO a.b.c VALUES (1)", "INVALID_SQL@12 Table name has too many parts: expected namespace.table" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void conflicts_name_a_key_and_what_becomes_of_the_row(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT DO NOTHING",
+          "INSERT .users (id) [BIGINT 1] on conflict nothing" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (Id, \"Name\") DO NOTHING RETURNING *",
+          "INSERT .users (id) [BIGINT 1] on conflict (id, name) nothing rows" },
+        { "INSERT INTO users (id) SELECT id FROM orders ON CONFLICT (id) DO NOTHING",
+          "INSERT .users (id) select on conflict (id) nothing" },
+        { "INSERT INTO users (id, age) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET age = EXCLUDED.age, name = 'x', "
+          "ok = $2, score = DEFAULT, at = now(), price = users.price + 1 WHERE users.age < 5",
+          "INSERT .users (id, age) [BIGINT 1; $1] on conflict (id) update [age = expr 0] [name = TEXT x] [ok = $2] "
+          "[score = DEFAULT] [at = now()] [price = expr 1] rows params=2" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET (age, name) = (1, EXCLUDED.name)",
+          "INSERT .users (id) [BIGINT 1] on conflict (id) update [age = BIGINT 1] [name = expr 0] rows" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT ( "
+          "a234567890123456789012345678901234567890123456789012345678901234 , "
+          "b234567890123456789012345678901234567890123456789012345678901234) DO NOTHING",
+          "INSERT .users (id) [BIGINT 1] on conflict (a234567890123456789012345678901234567890123456789012345678901234, "
+          "b234567890123456789012345678901234567890123456789012345678901234) nothing" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT DO UPDATE SET age = 1",
+          "INVALID_SQL@34 ON CONFLICT DO UPDATE requires the primary key's columns, as in ON CONFLICT (id)" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT ON CONSTRAINT pk DO NOTHING",
+          "INVALID_SQL@46 ON CONSTRAINT is not supported: ON CONFLICT takes the primary key's columns" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) WHERE id > 1 DO NOTHING",
+          "INVALID_SQL@57 WHERE before DO is not supported: ON CONFLICT takes the primary key's columns" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (lower(name)) DO NOTHING",
+          "INVALID_SQL@46 An expression, collation or operator class is not supported: ON CONFLICT takes the primary "
+          "key's columns" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET age = 1, AGE = 2",
+          "INVALID_SQL@74 column \"age\" specified more than once" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET age[1] = 1",
+          "INVALID_SQL@65 Assigning to a part of a column is not supported" },
+        { "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET",
+          "INVALID_SQL@64 syntax error at end of input" },
     };
     CHECK_CASES(cases, parsed);
 }
@@ -77,11 +115,11 @@ static void changes_name_their_columns_and_need_a_where(void **state)
         { "UPDATE users SET age = 1, AGE = 2 WHERE id = 1", "INVALID_SQL@26 column \"age\" specified more than once" },
         { "UPDATE users SET age[1] = 1 WHERE id = 1",
           "INVALID_SQL@17 Assigning to a part of a column is not supported" },
-        { "UPDATE users SET age = 1 WHERE id = 1 RETURNING id", "INVALID_SQL@48 RETURNING is not supported" },
+        { "UPDATE users SET age = 1 WHERE id = 1 RETURNING id", "UPDATE .users [age = BIGINT 1] rows" },
         { "DELETE FROM users WHERE id = 1", "DELETE .users" },
         { "DELETE FROM app.users u USING orders o WHERE o.id = u.id", "DELETE app.users" },
         { "DELETE FROM users", "STMT_INVALID_SQL@-1 DELETE requires a WHERE clause" },
-        { "DELETE FROM users WHERE id = 1 RETURNING *", "INVALID_SQL@41 RETURNING is not supported" },
+        { "DELETE FROM users WHERE id = 1 RETURNING *", "DELETE .users rows" },
         { "UPDATE users SET a234567890123456789012345678901234567890123456789012345678901234 = 1 WHERE TRUE",
           "UPDATE .users [a234567890123456789012345678901234567890123456789012345678901234 = BIGINT 1]" },
     };
@@ -93,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(plain_cells_are_values_and_the_rest_expressions),
         TEST(inserts_that_do_not_fit_are_refused),
+        TEST(conflicts_name_a_key_and_what_becomes_of_the_row),
         TEST(changes_name_their_columns_and_need_a_where),
     };
     return cmocka_run_group_tests_name("dml", tests, NULL, NULL);

@@ -171,6 +171,19 @@ typedef struct kdb_cell {
 
 typedef struct kdb_query kdb_query; /* a parsed SELECT, not yet bound */
 enum { KDB_VIEW_DEPTH_MAX = 16 };   /* views that read views */
+/* What a write says over its rows one by one, RETURNING's list and DO UPDATE's expressions: parsed, not yet bound. */
+typedef struct kdb_row_query kdb_row_query;
+
+/* INSERT .. ON CONFLICT. */
+typedef struct kdb_conflict {
+    int32_t position;
+    kdb_table_name *key; /* the columns in brackets, of one position; NULL: none are given (DO NOTHING only) */
+    size_t nkey;
+    bool update;             /* DO UPDATE, else DO NOTHING */
+    kdb_table_name *columns; /* DO UPDATE: SET's names */
+    kdb_cell *cells;         /* and what they are set to; EXPR counts kdb_row_exprs.set */
+    size_t ncolumns;
+} kdb_conflict;
 
 typedef struct kdb_insert {
     kdb_table_name table;
@@ -179,8 +192,10 @@ typedef struct kdb_insert {
     kdb_cell *cells; /* VALUES: nrows * width, row by row; NULL for INSERT .. SELECT and DEFAULT VALUES */
     size_t nrows;
     size_t width;
-    kdb_query *exprs;  /* one row with the EXPR cells; NULL when there are none */
-    kdb_query *select; /* INSERT .. SELECT */
+    kdb_query *exprs;       /* one row with the EXPR cells; NULL when there are none */
+    kdb_query *select;      /* INSERT .. SELECT */
+    kdb_conflict *conflict; /* NULL: none */
+    kdb_row_query *rows;    /* RETURNING, DO UPDATE; NULL: neither */
 } kdb_insert;
 
 /* UPDATE and DELETE: `select` yields, per matching row, `_key` (BYTES), `_seq` (BIGINT) of the target, then UPDATE's
@@ -191,6 +206,7 @@ typedef struct kdb_change {
     kdb_cell *cells;         /* UPDATE: and what they are set to; EXPR counts select's columns behind `_seq` */
     size_t ncolumns;
     kdb_query *select;
+    kdb_row_query *rows; /* RETURNING; NULL: none */
 } kdb_change;
 
 typedef enum kdb_user_auth { KDB_USER_PASSWORD, KDB_USER_OAUTH, KDB_USER_INTERNAL } kdb_user_auth;
@@ -445,6 +461,32 @@ typedef struct kdb_bound {
  * deparses it. `nparams` is the statement's. The query is not changed: it may be bound again after DDL. */
 KDB_NODISCARD kdb_status kdb_dialect_bind(const kdb_query *query, uint32_t nparams, const kdb_binder *binder,
                                           kdb_arena *arena, kdb_bound **out, kdb_err *err);
+
+/* An expression over the rows of a write. */
+typedef struct kdb_row_expr {
+    kdb_node *node;   /* NULL: nothing that a tree can say (a subquery, say): the caller refuses it */
+    int32_t position; /* in the statement text */
+    kdb_sv name;      /* RETURNING: of the result column */
+    bool constant;    /* as in kdb_bound_column */
+} kdb_row_expr;
+/* A KDB_NODE_COLUMN below `excluded` is the target's: kdb_bind_table.columns of the row written (DELETE: of the row as
+ * it was; DO UPDATE: of the row that is there). From `excluded` on it is EXCLUDED's column - excluded. */
+typedef struct kdb_row_exprs {
+    kdb_row_expr *returning; /* `*` spelled out: the user columns */
+    size_t nreturning;
+    kdb_row_expr *set; /* DO UPDATE's EXPR cells */
+    size_t nset;
+    kdb_row_expr *where; /* DO UPDATE's; NULL: none */
+    uint32_t excluded;
+    kdb_extra *extras; /* parameter nparams + 1 + i is extras[i] */
+    size_t nextras;
+} kdb_row_exprs;
+
+/* Resolves every name, function and operator of `query` as _bind does; only `target`'s columns can be named. May be called
+ * again after DDL. */
+KDB_NODISCARD kdb_status kdb_dialect_bind_rows(const kdb_row_query *query, uint32_t nparams,
+                                               const kdb_bind_table *target, kdb_arena *arena, kdb_row_exprs **out,
+                                               kdb_err *err);
 
 /* The functions users may call, one row each; a test walks the engine's own list against it. */
 typedef enum kdb_function_kind {

@@ -1,0 +1,256 @@
+/* dialect_rows.c - the expressions of a write over its rows, one row at a time: RETURNING's list and what DO UPDATE
+ * sets and asks. They never reach the engine, yet are bound like everything else: the engine's text is written and
+ * thrown away, so that every name, function and operator is checked by the one binder there is. */
+#include "dialect_int.h"
+
+kdb_row_query *kdbi_row_query(kdb_row_query **rows, kdb_sv text, const PgQuery__RangeVar *target, kdb_arena *arena)
+{
+    if (*rows == NULL) {
+        *rows = KDB_ARENA_NEW(arena, kdb_row_query);
+        (*rows)->query.text = text;
+        (*rows)->target = target;
+    }
+    return *rows;
+}
+
+void kdbi_parse_returning(kdb_row_query **rows, PgQuery__Node *const *list, size_t nlist, kdb_sv text,
+                          const PgQuery__RangeVar *target, kdb_arena *arena)
+{
+    if (nlist != 0) {
+        kdb_row_query *query = kdbi_row_query(rows, text, target, arena);
+        query->returning = list;
+        query->nreturning = nlist;
+    }
+}
+
+/* ---- what can be named ---- */
+
+/* The target's columns, its key's place, and EXCLUDED's columns, as if they were columns of one table. */
+static const kdb_bind_table *both_rows(kdbi_binding *b, const kdb_bind_table *target)
+{
+    const size_t n = target->ncolumns;
+    kdb_field *columns = KDB_ARENA_ARRAY(b->arena, kdb_field, 2 * n + 1);
+    kdb_bind_table *both = KDB_ARENA_NEW(b->arena, kdb_bind_table);
+    memcpy(columns, target->columns, n * sizeof(*columns));
+    memcpy(columns + n + 1, target->columns, n * sizeof(*columns));
+    *both = *target;
+    both->columns = columns;
+    return both;
+}
+
+static bool is_system_name(kdb_sv name)
+{
+    return name.len != 0 && name.ptr[0] == '_';
+}
+
+/* System columns belong to rows that are stored, which EXCLUDED is not. */
+static kdbi_relation *row_relation(kdbi_binding *b, const kdb_bind_table *both, kdb_sv alias, uint32_t first,
+                                   bool stored)
+{
+    kdbi_relation *relation = KDB_ARENA_NEW(b->arena, kdbi_relation);
+    relation->alias = alias;
+    relation->engine = alias;
+    relation->table = both;
+    relation->slot = 0;
+    for (size_t i = 0; i < both->ncolumns; i++) {
+        if (stored || !is_system_name(both->columns[i].name)) {
+            kdbi_column *column = kdbi_columns_add(&relation->columns, b->arena);
+            column->name = both->columns[i].name;
+            column->engine = column->name;
+            column->slot = 0;
+            column->column = first + (uint32_t)i;
+        }
+    }
+    return relation;
+}
+
+static kdb_status target_relation(kdbi_binding *b, const kdb_bind_table *both, const PgQuery__RangeVar *var,
+                                  kdbi_relation **out)
+{
+    kdb_table_name name;
+    KDB_TRY(kdbi_range_var_name(var, b->query->text, b->arena, &name, b->err));
+    *out = row_relation(b, both, var->alias == NULL ? name.name : kdb_sv_cstr(var->alias->aliasname), 0, true);
+    (*out)->ns = var->alias == NULL ? name.ns : kdb_sv_of("", 0);
+    return KDB_OK;
+}
+
+/* ---- expressions ---- */
+
+static void set_node(const kdbi_expr *e, const PgQuery__Node *node, kdb_row_expr *out)
+{
+    out->node = kdbi_tree(e, node);
+    out->position = kdbi_node_location(node);
+    out->constant = kdbi_is_constant(node);
+}
+
+static kdb_status bind_expr(const kdbi_expr *e, const PgQuery__Node *node, const char *clause, kdb_row_expr *out)
+{
+    KDB_CLEANUP(kdb_buf_done) kdb_buf unused = { .limit = KDBI_TEXT_MAX };
+    KDB_TRY(kdbi_emit_expr(e, node, &unused));
+    if (e->scope->has_aggregate || e->scope->has_window) {
+        return KDBI_REFUSE(e->b, kdbi_node_location(node), "%s functions are not allowed in %s",
+                           e->scope->has_aggregate ? "aggregate" : "window", clause);
+    }
+    set_node(e, node, out);
+    return KDB_OK;
+}
+
+/* ---- RETURNING ---- */
+
+typedef struct returning_list {
+    const kdbi_expr *e;
+    kdb_row_exprs *out;
+    size_t cap;
+} returning_list;
+
+static kdb_row_expr *add_result(returning_list *list)
+{
+    kdb_row_exprs *out = list->out;
+    if (out->nreturning == list->cap) {
+        list->cap = list->cap == 0 ? 8 : list->cap * 2;
+        kdb_row_expr *grown = KDB_ARENA_ARRAY(list->e->b->arena, kdb_row_expr, list->cap);
+        if (out->nreturning != 0) {
+            memcpy(grown, out->returning, out->nreturning * sizeof(*grown));
+        }
+        out->returning = grown;
+    }
+    return &out->returning[out->nreturning++];
+}
+
+static void add_star(returning_list *list, int32_t position)
+{
+    const kdbi_relation *target = list->e->scope->relations[0];
+    for (size_t i = 0; i < target->columns.count; i++) {
+        const kdbi_column *column = &target->columns.items[i];
+        if (is_system_name(column->name)) {
+            continue;
+        }
+        kdb_node *node = KDB_ARENA_NEW(list->e->b->arena, kdb_node);
+        *node = (kdb_node){ .kind = KDB_NODE_COLUMN, .position = position, .column = column->column };
+        *add_result(list) = (kdb_row_expr){ .node = node, .position = position, .name = column->name };
+    }
+}
+
+static kdb_status add_column(returning_list *list, const PgQuery__ResTarget *target)
+{
+    const PgQuery__ColumnRef *ref = target->val->column_ref;
+    kdbi_binding *b = list->e->b;
+    kdbi_found found;
+    if (kdbi_is_star(ref)) {
+        const kdbi_relation *relation = NULL;
+        KDB_TRY(kdbi_resolve_star(b, list->e->scope, ref, &relation));
+        add_star(list, ref->location);
+        return KDB_OK;
+    }
+    KDB_TRY(kdbi_resolve(b, list->e->scope, ref, &found));
+    kdb_row_expr *result = add_result(list);
+    set_node(list->e, target->val, result);
+    result->name = target->name[0] == '\0' ? found.name : kdb_sv_cstr(target->name);
+    return KDB_OK;
+}
+
+static kdb_status add_expr(returning_list *list, const PgQuery__ResTarget *target)
+{
+    kdbi_binding *b = list->e->b;
+    kdb_row_expr *result = add_result(list);
+    KDB_TRY(bind_expr(list->e, target->val, "RETURNING", result));
+    result->name = target->name[0] == '\0' ? kdbi_title(b->query->text, target->location, target->val, b->arena)
+                                           : kdb_sv_cstr(target->name);
+    return KDB_OK;
+}
+
+static kdb_status bind_returning(returning_list *list, const kdb_row_query *query)
+{
+    kdbi_binding *b = list->e->b;
+    for (size_t i = 0; i < query->nreturning; i++) {
+        const PgQuery__Node *node = query->returning[i];
+        if (node->node_case != PG_QUERY__NODE__NODE_RES_TARGET || node->res_target->val == NULL ||
+            node->res_target->n_indirection != 0) {
+            return KDBI_REFUSE(b, kdbi_node_location(node), "this form of a RETURNING list is not supported");
+        }
+        const PgQuery__ResTarget *target = node->res_target;
+        KDB_TRY(target->val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? add_column(list, target)
+                                                                          : add_expr(list, target));
+        if (list->out->nreturning > KDBI_COLUMNS_MAX) { /* `*` makes much of little text */
+            return KDBI_REFUSE(b, target->location, "RETURNING has more than %d columns", KDBI_COLUMNS_MAX);
+        }
+    }
+    return KDB_OK;
+}
+
+/* ---- DO UPDATE ---- */
+
+static kdb_status bind_update(const kdbi_expr *e, const kdb_row_query *query, kdb_row_exprs *out)
+{
+    out->nset = query->set == NULL ? 0 : query->set->n_target_list;
+    out->set = KDB_ARENA_ARRAY(e->b->arena, kdb_row_expr, out->nset + 1);
+    for (size_t i = 0; i < out->nset; i++) {
+        KDB_TRY(bind_expr(e, query->set->target_list[i]->res_target->val, "ON CONFLICT DO UPDATE", &out->set[i]));
+    }
+    if (query->where != NULL) {
+        out->where = KDB_ARENA_NEW(e->b->arena, kdb_row_expr);
+        KDB_TRY(bind_expr(e, query->where, "ON CONFLICT DO UPDATE", out->where));
+    }
+    return KDB_OK;
+}
+
+/* ---- the whole ---- */
+
+/* A subquery that reads a table is bound no further. */
+static kdb_status no_tables(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out, kdb_err *err)
+{
+    (void)self;
+    (void)dml_target;
+    (void)out;
+    return KDB_FAIL_AT(err, name->position, KDB_INVALID_SQL,
+                       "RETURNING and ON CONFLICT take no subqueries: they see the row that is written only");
+}
+
+static void only_slot(kdbi_binding *b, const kdb_bind_table *both)
+{
+    b->slots = KDB_ARENA_ARRAY(b->arena, const kdb_bind_table *, 1);
+    b->slots[0] = both;
+    b->bound->tables = KDB_ARENA_ARRAY(b->arena, kdb_bound_table, 1);
+    b->bound->ntables = 1;
+    b->tables_cap = 1;
+}
+
+static kdb_status bind_rows(kdbi_binding *b, const kdb_row_query *query, const kdb_bind_table *target,
+                            kdb_row_exprs *out)
+{
+    const kdb_bind_table *both = both_rows(b, target);
+    const kdbi_context context = { 0 };
+    kdbi_scope returning = { 0 };
+    kdbi_scope update = { 0 };
+    kdbi_relation *relation = NULL;
+    only_slot(b, both);
+    out->excluded = (uint32_t)target->ncolumns + 1;
+    KDB_TRY(target_relation(b, both, query->target, &relation));
+    KDB_TRY(kdbi_scope_add(b, &returning, relation, query->target->location));
+    KDB_TRY(kdbi_scope_add(b, &update, relation, query->target->location));
+    if (query->set != NULL || query->where != NULL) {
+        kdbi_relation *excluded = row_relation(b, both, KDB_SV("excluded"), out->excluded, false);
+        KDB_TRY(kdbi_scope_add(b, &update, excluded, query->target->location));
+    }
+    const kdbi_expr update_expr = kdbi_expr_in(b, &context, &update);
+    KDB_TRY(bind_update(&update_expr, query, out));
+    const kdbi_expr returning_expr = kdbi_expr_in(b, &context, &returning);
+    returning_list list = { .e = &returning_expr, .out = out };
+    return bind_returning(&list, query);
+}
+
+kdb_status kdb_dialect_bind_rows(const kdb_row_query *query, uint32_t nparams, const kdb_bind_table *target,
+                                 kdb_arena *arena, kdb_row_exprs **out, kdb_err *err)
+{
+    static const kdb_binder binder = { .scan_function = "", .table = no_tables };
+    kdbi_binding b = { .query = &query->query, .binder = &binder, .arena = arena, .err = err, .nparams = nparams };
+    kdb_row_exprs *rows = KDB_ARENA_NEW(arena, kdb_row_exprs);
+    b.bound = KDB_ARENA_NEW(arena, kdb_bound);
+    b.bound->extras = KDB_ARENA_ARRAY(arena, kdb_extra, KDB_EXTRA_LITERAL);
+    b.param_used = KDB_ARENA_ARRAY(arena, bool, nparams + 1);
+    KDB_TRY(bind_rows(&b, query, target, rows));
+    rows->extras = b.bound->extras;
+    rows->nextras = b.bound->nextras;
+    *out = rows;
+    return KDB_OK;
+}
