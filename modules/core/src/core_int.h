@@ -13,6 +13,8 @@ typedef struct kdbi_worker kdbi_worker;
 typedef struct kdbi_plan kdbi_plan;
 typedef struct kdbi_plan_cache kdbi_plan_cache;
 typedef struct kdbi_write kdbi_write;
+typedef struct kdbi_upsert kdbi_upsert;
+typedef struct kdbi_returning kdbi_returning;
 typedef struct kdbi_run kdbi_run;
 typedef struct kdbi_row_locks kdbi_row_locks;
 typedef struct kdbi_sequencer kdbi_sequencer;
@@ -78,6 +80,11 @@ typedef struct kdbi_result {
 void kdbi_result_describe(const kdbi_plan *plan, const kdb_field *computed, size_t ncolumns, kdb_arena *arena,
                           kdbi_result *result);
 
+/* Type and flags of a table's column as a result: `field` indexes kdb_table_fields. */
+void kdbi_result_of_field(const kdb_table *table, uint32_t field, kdb_result_column *column);
+/* Of a column computed from literals alone, whose computed type is in column->type. */
+kdbi_convert kdbi_result_of_constant(kdb_result_column *column);
+
 /* A chunk as it is shown: a result's columns, some of them converted. */
 typedef struct kdbi_shown {
     const kdbi_result *result;
@@ -135,6 +142,7 @@ struct kdbi_plan {
     size_t nviews;
     kdb_table *target; /* DML: a reference */
     int32_t target_position;
+    kdb_row_exprs *rows; /* what RETURNING and DO UPDATE say; NULL: nothing */
     kdbi_bound_query query;
 
     unsigned lane_overruns; /* executions in a lane that met too many rows */
@@ -233,6 +241,49 @@ const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run);
 /* KDB_CANCELLED or KDB_TIMEOUT once the statement has to stop. */
 KDB_NODISCARD kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err);
 
+/* The value of a parameter that the server adds. */
+kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra);
+
+/* ---- row_program.c: what RETURNING and DO UPDATE say, run for one row after the other ---- */
+
+/* A bind of the statement's expressions to its table and parameters. All lies in `arena`. */
+typedef struct kdbi_row_binding {
+    const kdb_table *table;
+    kdb_arena *arena;
+    const kdb_field *fields; /* the target's, its key's place, EXCLUDED's */
+    size_t nfields;
+    uint32_t excluded; /* EXCLUDED's fields begin here */
+    const kdb_value *params;
+    const kdb_type *param_types;
+    size_t nparams;
+} kdbi_row_binding;
+typedef struct kdbi_row_program {
+    kdb_type type;
+    int32_t column; /* the value is this field's; -1: */
+    const kdb_expr *expr;
+    const kdb_expr_consts *consts;
+    kdb_value constant; /* without expr */
+} kdbi_row_program;
+/* The values a program sees. */
+typedef struct kdbi_row_view {
+    uint32_t excluded;                /* of the binding */
+    kdb_value *target;                /* by field */
+    const kdb_value *excluded_values; /* by column */
+} kdbi_row_view;
+
+void kdbi_row_binding_init(kdbi_row_binding *binding, const kdb_exec *exec, const kdbi_plan *plan, kdb_arena *arena);
+/* KDB_STMT_INVALID_SQL for what cannot be run over rows; `clause` names where it stands. */
+KDB_NODISCARD kdb_status kdbi_row_program_new(const kdbi_row_binding *binding, const kdb_row_expr *expr,
+                                              const char *clause, kdbi_row_program *out, kdb_err *err);
+/* The value borrows from the row, the program or `scratch`. */
+KDB_NODISCARD kdb_status kdbi_row_program_run(const kdbi_row_program *program, kdbi_row_view *view, kdb_arena *scratch,
+                                              kdb_value *out, kdb_err *err);
+/* Room for the target's values in `arena`. */
+void kdbi_row_view_init(kdbi_row_view *view, const kdb_table *table, uint32_t excluded, kdb_arena *arena);
+/* Shows the row's values as the target's, `_seq` and `_deleted` included. They borrow from `row` or lie in `scratch`. */
+KDB_NODISCARD kdb_status kdbi_row_view_set(kdbi_row_view *view, const kdb_table *table, const kdb_row *row,
+                                           kdb_arena *scratch, kdb_err *err);
+
 /* ---- write.c: the rows one statement changes, from evaluation to publication ---- */
 
 typedef struct kdbi_row_write {
@@ -246,6 +297,7 @@ typedef struct kdbi_row_write {
     const kdb_value *set; /* UPDATE: new values by SET position */
     bool fresh;           /* key made by the server: cannot exist yet */
     bool skip;            /* nothing to write after all */
+    bool shown;           /* RETURNING shows it, be it written or the same as before */
 } kdbi_row_write;
 
 struct kdbi_write {
@@ -261,6 +313,8 @@ struct kdbi_write {
     bool locked;
     kdb_user_id user;
     kdb_batch *batch;
+    kdbi_upsert *upsert;         /* INSERT: what ON CONFLICT says; NULL: nothing */
+    kdbi_returning *returning;   /* owned; NULL: none */
     const uint32_t *set_columns; /* UPDATE: table columns by SET position */
     size_t nset;
     kdbi_row_write *rows;
@@ -295,6 +349,35 @@ KDB_NODISCARD kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_
 KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);
 size_t kdbi_write_count(const kdbi_write *write); /* rows not skipped */
 
+/* ---- returning.c ---- */
+
+/* kdbi_returning is the rows that RETURNING shows: computed before the commit, so that what fails undoes the statement, and sent by a worker
+ * after it. Has an arena of its own, since it outlives the write. */
+/* *out is NULL when the statement has no RETURNING. */
+KDB_NODISCARD kdb_status kdbi_returning_new(const kdb_exec *exec, const kdbi_plan *plan, kdbi_returning **out,
+                                            kdb_err *err);
+void kdbi_returning_free(kdbi_returning *returning); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdbi_returning, kdbi_returning_free)
+/* Computes the rows of the write that are `shown`, but for `_seq`. */
+KDB_NODISCARD kdb_status kdbi_returning_compute(kdbi_returning *returning, kdbi_write *write, kdb_err *err);
+/* Fills in `_seq`, once the rows have one. */
+void kdbi_returning_number(kdbi_returning *returning, const kdbi_write *write);
+/* Sends exec->returning as the statement's result. On a worker. */
+KDB_NODISCARD kdb_status kdbi_returning_send(kdb_exec *exec, kdb_err *err);
+/* Has a worker send it and end the statement. Any thread. */
+void kdbi_returning_hand_over(kdb_exec *exec);
+
+/* ---- insert_conflict.c ---- */
+
+/* kdbi_upsert is what INSERT .. ON CONFLICT does about rows that are there already; it lies in write->arena. */
+/* Checks the clause and makes exec->write->upsert of it; nothing when there is none. */
+KDB_NODISCARD kdb_status kdbi_upsert_new(kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
+/* One key twice in the statement: DO NOTHING takes the first, DO UPDATE refuses. */
+KDB_NODISCARD kdb_status kdbi_upsert_check_twice(kdbi_write *write, kdb_err *err);
+/* Decides about a row whose key has the live row `old`. */
+KDB_NODISCARD kdb_status kdbi_upsert_apply(kdb_exec *exec, kdbi_write *write, kdbi_row_write *row, const kdb_row *old,
+                                           kdb_err *err);
+
 /* ---- exec.c: one request ---- */
 
 struct kdb_exec {
@@ -319,6 +402,7 @@ struct kdb_exec {
     kdbi_plan *plan;      /* transient plan of the statement that runs */
     uint64_t affected[3]; /* INSERT, UPDATE, DELETE totals of a batch */
     kdbi_write *write;    /* of the statement that runs */
+    kdbi_returning *returning; /* of the statement that runs, once it is committed; owned */
     bool sending;         /* rows of it went out */
     bool stale;           /* it failed because DDL overtook it: it begins again */
     /* What a worker does with the execution when it takes it from the queue. */
@@ -439,8 +523,18 @@ void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed);
 /* The table column a statement names; system columns and unknown ones are refused with the nearest name. */
 KDB_NODISCARD kdb_status kdbi_find_column(const kdb_table *table, const kdb_table_name *column, const char *verb,
                                           uint32_t *out, kdb_err *err);
+/* The table's columns that SET names, in its order, checked: no key, no system column, none twice. In `arena`. */
+KDB_NODISCARD kdb_status kdbi_map_set(const kdb_table *table, const kdb_table_name *names, size_t count,
+                                      kdb_arena *arena, const uint32_t **out, kdb_err *err);
 /* Adds the column to a coercion failure, in the reference's words. */
 void kdbi_coercion_error(kdb_err *err, const kdb_column *column);
+/* A value for SET's `column`: coerced, and NULL only where it may be; `row` counts from 1 for messages. */
+KDB_NODISCARD kdb_status kdbi_set_value(const kdb_column *column, const kdb_value *value, size_t row, kdb_arena *arena,
+                                        kdb_value *out, kdb_err *err);
+/* Makes the row that replaces `old`: its values with row->set in place of `columns`; skipped when that is the same. Room
+ * for all the table's values is in `values`. */
+KDB_NODISCARD kdb_status kdbi_make_update(kdbi_write *write, kdbi_row_write *row, const kdb_row *old,
+                                          const uint32_t *columns, size_t ncolumns, kdb_value *values, kdb_err *err);
 /* The values of one row of a table to be written, checked for NOT NULL; `row` counts from 1 for messages. */
 KDB_NODISCARD kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_value *values, size_t row, kdb_err *err);
 

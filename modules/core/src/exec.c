@@ -97,6 +97,8 @@ static void release(kdb_exec *exec)
     exec->plan = NULL;
     kdbi_write_abandon(exec->write);
     exec->write = NULL;
+    kdbi_returning_free(exec->returning);
+    exec->returning = NULL;
 }
 
 static void finish(kdb_exec *exec)

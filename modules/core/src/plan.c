@@ -101,6 +101,17 @@ static kdb_status resolve_system(resolver *r, kdb_sv ns, const kdb_table_name *n
     return KDB_OK;
 }
 
+static kdb_bind_table bind_table_of(const kdb_table *table, kdb_arena *arena)
+{
+    size_t count = 0;
+    kdb_bind_table out = { .has_seq = true,
+                           .deleted_is_false = table->type == KDB_TABLE_STREAM,
+                           .order_by_seq = table->nkey == 0 };
+    out.columns = kdb_table_fields(table, arena, &count);
+    out.ncolumns = count;
+    return out;
+}
+
 static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *name, bool target, kdb_bind_table *out,
                                kdb_err *err)
 {
@@ -110,14 +121,8 @@ static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *nam
     slot->target = target;
     slot->position = name->position;
     KDB_TRY(check_slot(r->plan, slot, r->principal->role, err));
-    const kdb_table *table = slot->table;
-    size_t count = 0;
-    *out = (kdb_bind_table){ .handle = slot,
-                             .has_seq = true,
-                             .deleted_is_false = table->type == KDB_TABLE_STREAM,
-                             .order_by_seq = table->nkey == 0 };
-    out->columns = kdb_table_fields(table, r->plan->bind_arena, &count);
-    out->ncolumns = count;
+    *out = bind_table_of(slot->table, r->plan->bind_arena);
+    out->handle = slot;
     return KDB_OK;
 }
 
@@ -240,6 +245,7 @@ static void unbind(kdbi_plan *plan)
     plan->views = NULL;
     plan->nviews = 0;
     plan->target = NULL;
+    plan->rows = NULL;
     plan->query = (kdbi_bound_query){ 0 };
 }
 
@@ -338,6 +344,26 @@ static kdb_status bind_target(kdbi_worker *worker, kdbi_plan *plan, const kdb_ta
     return check_target(plan, principal->role, err);
 }
 
+static kdb_status bind_rows(kdbi_plan *plan, const kdb_row_query *rows, kdb_err *err)
+{
+    if (rows == NULL) {
+        return KDB_OK;
+    }
+    const kdb_bind_table target = bind_table_of(plan->target, plan->bind_arena);
+    return kdb_dialect_bind_rows(rows, plan->stmt->nparams, &target, plan->bind_arena, &plan->rows, err);
+}
+
+static kdb_status bind_insert(kdbi_worker *worker, kdbi_plan *plan, const kdb_insert *insert,
+                              const kdb_principal *principal, kdb_err *err)
+{
+    KDB_TRY(bind_target(worker, plan, &insert->table, principal, err));
+    const kdb_query *query = insert->select != NULL ? insert->select : insert->exprs;
+    if (query != NULL) {
+        KDB_TRY(bind_query(worker, plan, query, principal, err));
+    }
+    return bind_rows(plan, insert->rows, err);
+}
+
 static kdb_status bind_statement(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal, kdb_err *err)
 {
     const kdb_stmt *stmt = plan->stmt;
@@ -345,12 +371,11 @@ static kdb_status bind_statement(kdbi_worker *worker, kdbi_plan *plan, const kdb
         return bind_query(worker, plan, stmt->as.query, principal, err);
     }
     if (stmt->kind == KDB_STMT_INSERT) {
-        KDB_TRY(bind_target(worker, plan, &stmt->as.insert.table, principal, err));
-        const kdb_query *query = stmt->as.insert.select != NULL ? stmt->as.insert.select : stmt->as.insert.exprs;
-        return query == NULL ? KDB_OK : bind_query(worker, plan, query, principal, err);
+        return bind_insert(worker, plan, &stmt->as.insert, principal, err);
     }
     KDB_TRY(bind_target(worker, plan, &stmt->as.change.table, principal, err));
-    return bind_query(worker, plan, stmt->as.change.select, principal, err);
+    KDB_TRY(bind_query(worker, plan, stmt->as.change.select, principal, err));
+    return bind_rows(plan, stmt->as.change.rows, err);
 }
 
 static bool still_means(kdb_registry *registry, const kdb_table *table)

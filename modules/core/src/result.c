@@ -4,27 +4,33 @@
 
 /* ---- columns ---- */
 
-static kdb_type field_type(const kdbi_slot *slot, uint32_t column, bool *key, bool *not_null)
+void kdbi_result_of_field(const kdb_table *table, uint32_t field, kdb_result_column *column)
 {
-    *key = false;
-    if (slot->def != NULL) {
-        *key = slot->def->columns[column].key;
-        *not_null = slot->def->columns[column].not_null;
-        return kdb_type_of(slot->def->columns[column].kind);
+    const kdb_schema *schema = table->schema;
+    if (field >= schema->ncolumns) { /* `_seq`, `_deleted` */
+        column->not_null = true;
+        column->type = kdb_type_of(field == schema->ncolumns ? KDB_TYPE_BIGINT : KDB_TYPE_BOOLEAN);
+        return;
     }
-    const kdb_schema *schema = slot->table->schema;
-    if (column >= schema->ncolumns) { /* `_seq`, `_deleted` */
-        *not_null = true;
-        return kdb_type_of(column == schema->ncolumns ? KDB_TYPE_BIGINT : KDB_TYPE_BOOLEAN);
+    for (size_t i = 0; i < table->nkey; i++) {
+        column->key = column->key || table->key[i] == field;
     }
-    for (size_t i = 0; i < slot->table->nkey; i++) {
-        *key = *key || slot->table->key[i] == column;
-    }
-    *not_null = schema->columns[column].not_null;
-    return schema->columns[column].type;
+    column->not_null = schema->columns[field].not_null;
+    column->type = schema->columns[field].type;
 }
 
-static kdbi_convert constant_conversion(kdb_result_column *column)
+static void slot_field(const kdbi_slot *slot, uint32_t field, kdb_result_column *column)
+{
+    if (slot->def == NULL) {
+        kdbi_result_of_field(slot->table, field, column);
+        return;
+    }
+    column->key = slot->def->columns[field].key;
+    column->not_null = slot->def->columns[field].not_null;
+    column->type = kdb_type_of(slot->def->columns[field].kind);
+}
+
+kdbi_convert kdbi_result_of_constant(kdb_result_column *column)
 {
     switch (kdb_type_layout(column->type)) {
     case KDB_LAYOUT_I16:
@@ -53,14 +59,18 @@ static kdbi_convert constant_conversion(kdb_result_column *column)
 static kdbi_convert shown_column(const kdbi_plan *plan, const kdb_bound_column *from, kdb_result_column *column)
 {
     if (from->slot < 0) {
-        return from->constant ? constant_conversion(column) : KDBI_KEEP;
+        return from->constant ? kdbi_result_of_constant(column) : KDBI_KEEP;
     }
-    const kdb_type type = field_type(&plan->slots[from->slot], from->column, &column->key, &column->not_null);
-    if (kdb_type_eq(type, column->type) || kdb_type_layout(type) != kdb_type_layout(column->type)) {
+    const kdb_type computed = column->type;
+    slot_field(&plan->slots[from->slot], from->column, column);
+    if (kdb_type_eq(column->type, computed)) {
         return KDBI_KEEP;
     }
-    column->type = type; /* JSON, FILE and DATETIME, which the engine takes for text and timestamps */
-    return KDBI_RETYPE;
+    if (kdb_type_layout(column->type) != kdb_type_layout(computed)) {
+        column->type = computed;
+        return KDBI_KEEP;
+    }
+    return KDBI_RETYPE; /* JSON, FILE and DATETIME, which the engine takes for text and timestamps */
 }
 
 void kdbi_result_describe(const kdbi_plan *plan, const kdb_field *computed, size_t ncolumns, kdb_arena *arena,

@@ -120,18 +120,19 @@ static void scan_close_local(void *self, void *opened, void *local)
     }
 }
 
-static kdb_value extra_value(const kdbi_run *run, const kdb_extra *extra)
+kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra)
 {
+    const kdb_principal *principal = &exec->request->principal;
     switch (extra->kind) {
     case KDB_EXTRA_NOW:
-        return kdb_value_timestamp(run->now_us);
+        return kdb_value_timestamp(exec->now_us);
     case KDB_EXTRA_CURRENT_USER:
-        return kdb_value_text(run->principal->user.text);
+        return kdb_value_text(principal->user.text);
     case KDB_EXTRA_CURRENT_ROLE:
-        return kdb_value_text(kdb_sv_cstr(kdb_role_name(run->principal->role)));
+        return kdb_value_text(kdb_sv_cstr(kdb_role_name(principal->role)));
     case KDB_EXTRA_LITERAL:
-        KDB_ASSERT(extra->literal < run->exec->shape.nliterals);
-        return run->exec->shape.literals[extra->literal].value;
+        KDB_ASSERT(extra->literal < exec->shape.nliterals);
+        return exec->shape.literals[extra->literal].value;
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }
@@ -144,7 +145,7 @@ static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *ar
         params[i] = request->params[i];
     }
     for (size_t i = 0; i < bound->nextras; i++) {
-        params[request->nparams + i] = extra_value(run, &bound->extras[i]);
+        params[request->nparams + i] = kdbi_exec_extra(run->exec, &bound->extras[i]);
     }
     run->params = params;
     run->nparams = request->nparams + bound->nextras;

@@ -29,22 +29,21 @@ static kdb_status check_set_column(const kdb_table *table, const kdb_table_name 
     return KDB_OK;
 }
 
-static kdb_status map_set(setter *s, kdb_err *err)
+kdb_status kdbi_map_set(const kdb_table *table, const kdb_table_name *names, size_t count, kdb_arena *arena,
+                        const uint32_t **out, kdb_err *err)
 {
-    const kdb_table *table = s->write->table;
-    uint32_t *columns = KDB_ARENA_ARRAY(s->write->arena, uint32_t, s->change->ncolumns + 1);
-    s->columns = columns;
-    for (size_t i = 0; i < s->change->ncolumns; i++) {
-        const kdb_table_name *column = &s->change->columns[i];
-        KDB_TRY(kdbi_find_column(table, column, "update", &columns[i], err));
-        KDB_TRY(check_set_column(table, column, s->columns[i], err));
+    uint32_t *columns = KDB_ARENA_ARRAY(arena, uint32_t, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        KDB_TRY(kdbi_find_column(table, &names[i], "update", &columns[i], err));
+        KDB_TRY(check_set_column(table, &names[i], columns[i], err));
         for (size_t j = 0; j < i; j++) {
-            if (s->columns[j] == s->columns[i]) {
-                return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL, "Multiple assignments to column '%.*s'",
-                                   KDB_SV_ARG(column->name));
+            if (columns[j] == columns[i]) {
+                return KDB_FAIL_AT(err, names[i].position, KDB_STMT_INVALID_SQL,
+                                   "Multiple assignments to column '%.*s'", KDB_SV_ARG(names[i].name));
             }
         }
     }
+    *out = columns;
     return KDB_OK;
 }
 
@@ -61,6 +60,21 @@ static size_t kept_bytes(const kdb_value *value)
                                        : 0;
 }
 
+kdb_status kdbi_set_value(const kdb_column *column, const kdb_value *value, size_t row, kdb_arena *arena,
+                          kdb_value *out, kdb_err *err)
+{
+    const kdb_status status = kdb_value_coerce(value, column->type, arena, out, err);
+    if (status != KDB_OK) {
+        kdbi_coercion_error(err, column);
+        return status;
+    }
+    if (out->is_null && column->not_null) {
+        return KDB_FAIL(err, KDB_CONSTRAINT, "NOT NULL constraint violation: column '%.*s' cannot be NULL (row %zu)",
+                        KDB_SV_ARG(column->name), row);
+    }
+    return KDB_OK;
+}
+
 static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, const kdb_value **out, kdb_err *err)
 {
     kdb_arena *arena = s->write->arena;
@@ -72,16 +86,7 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
         const kdb_column *column = &s->write->table->schema->columns[s->columns[i]];
         const kdb_value value = kdbi_cell_value(&cells, &s->change->cells[i], column);
         kdb_value coerced;
-        const kdb_status status = kdb_value_coerce(&value, column->type, arena, &coerced, err);
-        if (status != KDB_OK) {
-            kdbi_coercion_error(err, column);
-            return status;
-        }
-        if (coerced.is_null && column->not_null) {
-            return KDB_FAIL(err, KDB_CONSTRAINT,
-                            "NOT NULL constraint violation: column '%.*s' cannot be NULL (row %zu)",
-                            KDB_SV_ARG(column->name), s->write->nrows + 1);
-        }
+        KDB_TRY(kdbi_set_value(column, &value, s->write->nrows + 1, arena, &coerced, err));
         set[i] = kdbi_value_keep(&coerced, arena);
         KDB_TRY(kdbi_write_charge(s->write, kept_bytes(&set[i]), err));
     }
@@ -126,31 +131,27 @@ static kdb_status evaluate(setter *s, kdbi_plan *plan, const kdb_key_set *only, 
 
 /* ---- under the locks ---- */
 
-/* What becomes of one row, given its present version. */
-static kdb_status apply_update(const setter *s, kdbi_row_write *row, const kdb_row *old, kdb_err *err)
+kdb_status kdbi_make_update(kdbi_write *write, kdbi_row_write *row, const kdb_row *old, const uint32_t *columns,
+                            size_t ncolumns, kdb_value *values, kdb_err *err)
 {
-    kdb_arena *arena = s->write->arena;
-    const kdb_table *table = s->write->table;
-    kdb_value *values = s->values;
-    KDB_TRY(kdb_row_values(table, old, arena, values, err));
     bool changed = false;
-    for (size_t i = 0; i < s->change->ncolumns; i++) {
-        changed = changed || !kdb_value_same(&values[s->columns[i]], &row->set[i]);
-        values[s->columns[i]] = row->set[i];
+    KDB_TRY(kdb_row_values(write->table, old, write->arena, values, err));
+    for (size_t i = 0; i < ncolumns; i++) {
+        changed = changed || !kdb_value_same(&values[columns[i]], &row->set[i]);
+        values[columns[i]] = row->set[i];
     }
-    if (!changed) {
-        row->skip = true;
-        return KDB_OK;
-    }
-    return kdb_row_encode(table, values, 0, false, arena, &row->row, err);
+    row->skip = !changed;
+    return changed ? kdb_row_encode(write->table, values, 0, false, write->arena, &row->row, err) : KDB_OK;
 }
 
+/* What becomes of one row, given its present version. */
 static kdb_status apply(const setter *s, kdbi_row_write *row, const kdb_row *old, kdb_err *err)
 {
     row->old_row = old->bytes;
     row->old_seq = old->seq;
+    row->shown = true;
     if (row->op == KDB_CHANGE_UPDATE) {
-        KDB_TRY(apply_update(s, row, old, err));
+        KDB_TRY(kdbi_make_update(s->write, row, old, s->columns, s->change->ncolumns, s->values, err));
     } else if (s->write->table->type != KDB_TABLE_STREAM) {
         row->row = kdb_row_restamp(old, 0, true, s->write->arena);
     }
@@ -274,7 +275,8 @@ static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, 
     setter s = {
         .exec = exec, .write = exec->write, .change = &plan->stmt->as.change, .cells = cells_of(exec, exec->write)
     };
-    KDB_TRY(map_set(&s, err));
+    KDB_TRY(kdbi_map_set(plan->target, s.change->columns, s.change->ncolumns, exec->write->arena, &s.columns, err));
+    KDB_TRY(kdbi_returning_new(exec, plan, &exec->write->returning, err));
     exec->write->set_columns = s.columns;
     exec->write->nset = s.change->ncolumns;
     KDB_TRY(evaluate(&s, plan, NULL, err));

@@ -310,38 +310,43 @@ static kdb_status check_twice(const kdbi_write *write, kdb_err *err)
     return KDB_OK;
 }
 
-/* Only a tombstone may be in the way; the new row takes its place. */
-static kdb_status check_absent(kdbi_write *write, kdbi_row_write *row, kdb_sv stored, kdb_err *err)
+/* A tombstone is replaced. What becomes of a row that is there, ON CONFLICT says. */
+static kdb_status meet(kdb_exec *exec, kdbi_write *write, kdbi_row_write *row, kdb_sv stored, kdb_err *err)
 {
     kdb_row old;
+    if (row->skip) {
+        return KDB_OK;
+    }
+    row->shown = true;
+    if (stored.len == 0) {
+        return KDB_OK;
+    }
     KDB_TRY(kdb_row_open(write->table, stored, &old, err));
     if (!old.deleted) {
-        return key_violation(write->table, row, "already exists in", err);
+        return write->upsert != NULL ? kdbi_upsert_apply(exec, write, row, &old, err)
+                                     : key_violation(write->table, row, "already exists in", err);
     }
     row->old_seq = old.seq;
     return KDB_OK;
 }
 
-/* With the locks held: no row of these keys may be there. */
-static kdb_status check_all_absent(kdbi_write *write, kdb_err *err)
+static kdb_status meet_all(kdb_exec *exec, kdbi_write *write, kdb_err *err)
 {
     kdb_sv stored[KDBI_PRESENT_ROWS];
     size_t count = 0;
     for (size_t from = 0; from < write->nrows; from += count) {
         KDB_TRY(kdbi_write_present(write, from, stored, &count, err));
         for (size_t i = 0; i < count; i++) {
-            if (stored[i].len != 0) {
-                KDB_TRY(check_absent(write, &write->rows[from + i], stored[i], err));
-            }
+            KDB_TRY(meet(exec, write, &write->rows[from + i], stored[i], err));
         }
     }
     return KDB_OK;
 }
 
+/* With the locks held. */
 static kdb_status insert_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
-    (void)exec;
-    KDB_TRY(check_all_absent(write, err));
+    KDB_TRY(meet_all(exec, write, err));
     return kdbi_write_commit(write, pending, err);
 }
 
@@ -363,7 +368,9 @@ kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
                 .table = plan->target,
                 .write = exec->write,
                 .cells = { .exec = exec, .arena = exec->write->arena } };
+    KDB_TRY(kdbi_upsert_new(exec, plan, err));
+    KDB_TRY(kdbi_returning_new(exec, plan, &exec->write->returning, err));
     KDB_TRY(make_rows(&m, plan, err));
-    KDB_TRY(check_twice(exec->write, err));
+    KDB_TRY(exec->write->upsert != NULL ? kdbi_upsert_check_twice(exec->write, err) : check_twice(exec->write, err));
     return kdbi_write_lock(exec->write, insert_locked, pending, err);
 }

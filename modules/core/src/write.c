@@ -22,6 +22,7 @@ kdbi_write *kdbi_write_new(kdb_exec *exec, kdb_table *table, kdb_user_id user)
 static void write_free(kdbi_write *write)
 {
     kdb_batch_free(write->batch);
+    kdbi_returning_free(write->returning);
     kdb_free(write->rows);
     kdb_table_unref(write->table);
     kdb_arena_free(write->arena);
@@ -275,16 +276,19 @@ static void on_committed(kdb_commit *commit, kdb_status status, const kdb_err *e
     if (status == KDB_OK) {
         kdb_seq_ceiling_confirm(&write->core->ceiling, write->ceiling);
     }
+    exec->returning = KDB_TAKE(write->returning);
     publish_in_order(write);
     unlock(write);
     exec->write = NULL;
     write_drop_owner(write);
     if (status != KDB_OK) {
         kdbi_exec_fail(exec, status, err);
-        return;
+    } else if (exec->returning != NULL) {
+        kdbi_returning_hand_over(exec);
+    } else {
+        kdbi_exec_affected(exec, op, count);
+        kdbi_exec_statement_done(exec);
     }
-    kdbi_exec_affected(exec, op, count);
-    kdbi_exec_statement_done(exec);
 }
 
 static void stage_row(kdbi_write *write, kdbi_row_write *row)
@@ -318,18 +322,36 @@ static void number_and_stage(kdbi_write *write, size_t count)
     kdb_free(seqs);
 }
 
+static kdb_status finish_without_rows(kdb_exec *exec, kdbi_write *write, kdb_err *err)
+{
+    if (write->returning != NULL) {
+        kdbi_returning_number(write->returning, write);
+    }
+    exec->returning = KDB_TAKE(write->returning);
+    exec->write = NULL;
+    const kdb_change_op op = write->op;
+    kdbi_write_abandon(write);
+    if (exec->returning != NULL) {
+        return kdbi_returning_send(exec, err);
+    }
+    kdbi_exec_affected(exec, op, 0);
+    return KDB_OK;
+}
+
 kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err)
 {
-    (void)err;
     kdb_exec *exec = write->exec;
     const size_t count = kdbi_write_count(write);
+    if (write->returning != NULL) {
+        KDB_TRY(kdbi_returning_compute(write->returning, write, err));
+    }
     if (count == 0) {
-        exec->write = NULL;
-        kdbi_exec_affected(exec, write->op, 0);
-        kdbi_write_abandon(write);
-        return KDB_OK;
+        return finish_without_rows(exec, write, err);
     }
     number_and_stage(write, count);
+    if (write->returning != NULL) {
+        kdbi_returning_number(write->returning, write);
+    }
     kdbi_worker_leave(exec); /* from here on the committer may end the request at any moment */
     write->commit = (kdb_commit){ .batch = write->batch, .done = on_committed };
     *pending = true;
