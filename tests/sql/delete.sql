@@ -38,7 +38,6 @@ DELETE FROM app.wombat WHERE id = 1;
 DELETE FROM system.users WHERE user_id = 'root';
 DELETE FROM app.items WHERE id = 1;
 DELETE FROM app.notes WHERE id = 1 / 0;
-DELETE FROM app.notes WHERE id = 1 RETURNING id;
 DELETE FROM app.notes USING app.items WHERE true;
 TRUNCATE app.notes;
 

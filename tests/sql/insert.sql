@@ -79,8 +79,6 @@ INSERT INTO app.notes (id, title) SELECT 1;
 INSERT INTO app.notes VALUES (1, 'x', 'y', true, 5);
 INSERT INTO app.notes (_seq, title) VALUES (1, 'x');
 INSERT INTO app.notes (_deleted, title) VALUES (true, 'x');
-INSERT INTO app.notes (id, title) VALUES (400, 'x') RETURNING id;
-INSERT INTO app.notes (id, title) VALUES (400, 'x') ON CONFLICT DO NOTHING;
 INSERT INTO app.wombat (id) VALUES (1);
 INSERT INTO app.note (id) VALUES (1);
 INSERT INTO nowhere.notes (id) VALUES (1);

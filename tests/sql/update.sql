@@ -53,7 +53,6 @@ UPDATE app.notes SET n = 1 / 0 WHERE id = 1;
 UPDATE app.notes SET price = 1234567.89 WHERE id = 1;
 UPDATE app.wombat SET a = 1 WHERE id = 1;
 UPDATE system.users SET role = 'dba' WHERE user_id = 'alice';
-UPDATE app.notes SET title = 'x' WHERE id = 1 RETURNING id;
 UPDATE app.notes SET title = b.title FROM app.notes b WHERE b.id = 2;
 UPDATE app.items SET n = 0 WHERE id = 1;
 SELECT id, title, n, price FROM app.notes;

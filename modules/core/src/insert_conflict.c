@@ -48,7 +48,7 @@ static kdb_status check_key(const kdb_table *table, const kdb_conflict *conflict
 {
     for (size_t i = 0; i < conflict->nkey; i++) {
         uint32_t column = 0;
-        KDB_TRY(kdbi_find_column(table, &conflict->key[i], "conflict on", &column, err));
+        KDB_TRY(kdbi_find_column(table, &conflict->key[i], "match conflicts on", &column, err));
         bool repeated = false;
         for (size_t j = 0; j < i; j++) {
             repeated = repeated || kdb_sv_eq(conflict->key[j].name, conflict->key[i].name);
