@@ -1,6 +1,6 @@
-/* sql_fuzz.c - SQL text from anyone: split, parsed and bound against a few tables. What the binder makes for the
- * engine must hold nothing that a user could have chosen where the engine looks names up (engine_text.h), and
- * positions of errors must lie in the text. */
+/* sql_fuzz.c - SQL text from anyone: split, parsed and bound against a few tables, with its literals and without. What
+ * the binder makes for the engine must hold nothing that a user could have chosen where the engine looks names up
+ * (engine_text.h), and positions of errors must lie in the text. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +49,25 @@ static void bind_all(const kdb_stmt *stmt, kdb_arena *arena)
     }
 }
 
+/* A shape's literals lie in the text, in order, and a statement parsed with it can be bound like any other. */
+static void bind_shaped(kdb_sv text, kdb_arena *arena)
+{
+    kdb_shape shape;
+    kdb_stmt *stmt = NULL;
+    kdb_err err = { .position = -1 };
+    if (!kdb_dialect_shape(text, arena, &shape)) {
+        return;
+    }
+    for (size_t i = 0; i < shape.nliterals; i++) {
+        const int32_t position = shape.literals[i].position;
+        check(position > (i == 0 ? -1 : shape.literals[i - 1].position) && (size_t)position < text.len,
+              "literal out of place", text);
+    }
+    if (kdb_dialect_parse(text, &shape, arena, &stmt, &err) == KDB_OK) {
+        bind_all(stmt, arena);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
@@ -65,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kdb_dialect_parse(pieces[i].text, NULL, arena, &stmt, &err) == KDB_OK) {
             bind_all(stmt, arena);
         }
+        bind_shaped(pieces[i].text, arena);
     }
     return 0;
 }

@@ -512,6 +512,15 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
 void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select);
 
+/* ---- dialect_row_compare.c ---- */
+
+/* (a, b) <op> (1, 2), whatever the operator. */
+bool kdbi_is_row_comparison(const PgQuery__AExpr *expr);
+/* The same in comparisons of the rows' values. */
+KDB_NODISCARD kdb_status kdbi_compare_rows(kdbi_binding *b, const PgQuery__AExpr *expr, PgQuery__Node **out);
+/* What every row that meets it meets too, as conjuncts. */
+KDB_NODISCARD kdb_status kdbi_implied_by_rows(kdbi_binding *b, const PgQuery__AExpr *expr, PgQuery__Node **out);
+
 /* ---- dialect_lift.c: literals of the shape that become parameters ---- */
 
 /* The literal that begins at `position`. */

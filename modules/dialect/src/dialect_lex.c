@@ -24,7 +24,27 @@ static bool is_word(char c)
 
 static bool is_operator(char c)
 {
-    return c != '\0' && strchr("~!@#^&|?+-*/%<>=", c) != NULL;
+    switch (c) {
+    case '~':
+    case '!':
+    case '@':
+    case '#':
+    case '^':
+    case '&':
+    case '|':
+    case '?':
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+    case '<':
+    case '>':
+    case '=':
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The byte `ahead` of the position, 0 past the end. */
@@ -224,7 +244,7 @@ static kdbi_token_kind lex_word(kdbi_lexer *lexer)
     if (first == 'e' && peek(lexer, 1) == '\'') {
         return lex_escape_string(lexer);
     }
-    if (strchr("xbn", first) != NULL && peek(lexer, 1) == '\'') {
+    if (peek(lexer, 1) == '\'' && strchr("xbn", first) != NULL) {
         lexer->pos++;
         return lex_quoted(lexer, KDBI_TOKEN_PREFIXED_STRING);
     }
@@ -288,7 +308,8 @@ kdbi_token kdbi_lex_next(kdbi_lexer *lexer)
 
 bool kdbi_token_is_word(const kdbi_token *token, const char *word)
 {
-    return token->kind == KDBI_TOKEN_WORD && kdb_sv_ieq(token->text, kdb_sv_cstr(word));
+    return token->kind == KDBI_TOKEN_WORD && ((token->text.ptr[0] ^ word[0]) & ~0x20) == 0 && /* mostly it is not */
+           kdb_sv_ieq(token->text, kdb_sv_cstr(word));
 }
 
 bool kdbi_token_is(const kdbi_token *token, char symbol)

@@ -319,6 +319,16 @@ static bool emit_signed_integer(const PgQuery__AExpr *expr, const kdbi_expr *e, 
     return true;
 }
 
+static kdb_status emit_rows(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    PgQuery__Node *compared = NULL;
+    if (out->overflow) { /* rows of rows: the text doubles each time */
+        return KDBI_REFUSE(e->b, expr->location, "the statement is too large");
+    }
+    KDB_TRY(kdbi_compare_rows(e->b, expr, &compared));
+    return kdbi_emit_expr(e, compared, out);
+}
+
 static kdb_status emit_op(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
 {
     const char *name = operator_name(expr->name, expr->n_name);
@@ -336,6 +346,9 @@ static kdb_status emit_op(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
         return emit_prefix(&inner, expr, name, out);
     }
     const operator_def *def = find_binary(name);
+    if (def != NULL && def->form == FORM_COMPARISON && kdbi_is_row_comparison(expr)) {
+        return emit_rows(e, expr, out);
+    }
     return def == NULL ? refuse(e, expr, name) : emit_binary(&inner, expr, def, out);
 }
 

@@ -150,6 +150,17 @@ static const pred_operator pred_operators[] = {
     { ">", KDB_PRED_GT, KDB_PRED_LT }, { ">=", KDB_PRED_GE, KDB_PRED_LE },
 };
 
+static void collect_conjunct(const pred_walk *walk, const PgQuery__Node *node);
+
+/* Of (a, b) > (1, 2) a scan can use a >= 1. */
+static void collect_rows(const pred_walk *walk, const PgQuery__AExpr *expr)
+{
+    PgQuery__Node *implied = NULL;
+    if (kdbi_implied_by_rows(walk->b, expr, &implied) == KDB_OK) {
+        collect_conjunct(walk, implied);
+    }
+}
+
 static void collect_comparison(const pred_walk *walk, const PgQuery__AExpr *expr)
 {
     const char *name = expr->n_name == 1 ? kdbi_node_string(expr->name[0]) : NULL;
@@ -216,7 +227,11 @@ static void collect_conjunct(const pred_walk *walk, const PgQuery__Node *node)
     }
     switch (node->a_expr->kind) {
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
-        collect_comparison(walk, node->a_expr);
+        if (kdbi_is_row_comparison(node->a_expr)) {
+            collect_rows(walk, node->a_expr);
+        } else {
+            collect_comparison(walk, node->a_expr);
+        }
         return;
     case PG_QUERY__A__EXPR__KIND__AEXPR_IN:
         collect_in(walk, node->a_expr);

@@ -67,11 +67,25 @@ static bool is_ambiguous(const shape_walk *walk, const kdbi_token *token)
     }
 }
 
-/* Control characters and whatever else no statement holds outside of quotes. */
+/* False for control characters and whatever else no statement holds outside of quotes. */
 static bool is_readable(const kdbi_token *token)
 {
-    return token->kind != KDBI_TOKEN_OPEN_STRING && token->kind != KDBI_TOKEN_OPEN_COMMENT &&
-           (token->kind != KDBI_TOKEN_SYMBOL || strchr("()[],;.:", token->text.ptr[0]) != NULL);
+    if (token->kind != KDBI_TOKEN_SYMBOL) {
+        return token->kind != KDBI_TOKEN_OPEN_STRING && token->kind != KDBI_TOKEN_OPEN_COMMENT;
+    }
+    switch (token->text.ptr[0]) {
+    case '(':
+    case ')':
+    case '[':
+    case ']':
+    case ',':
+    case ';':
+    case '.':
+    case ':':
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* ---- literals ---- */
@@ -141,10 +155,9 @@ static bool take_literal(shape_walk *walk, const kdbi_token *token)
 static void add_text(shape_walk *walk, const kdbi_token *token)
 {
     char *out = walk->key + walk->len;
-    const bool fold = token->kind == KDBI_TOKEN_WORD && walk->list == NO_LIST;
-    for (size_t i = 0; i < token->text.len; i++) {
-        const char c = token->text.ptr[i];
-        out[i] = fold && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    memcpy(out, token->text.ptr, token->text.len);
+    for (size_t i = 0; i < token->text.len && token->kind == KDBI_TOKEN_WORD && walk->list == NO_LIST; i++) {
+        out[i] = (char)(out[i] | (out[i] >= 'A' && out[i] <= 'Z' ? 0x20 : 0));
     }
     out[token->text.len] = TOKEN_END;
     walk->len += token->text.len + 1;
@@ -152,22 +165,26 @@ static void add_text(shape_walk *walk, const kdbi_token *token)
 
 /* A list's text, and that of the subqueries in it, may become names of columns: it goes into the key as it is written. The
  * list is taken for longer rather than shorter than it is. */
+static void follow_word(shape_walk *walk, const kdbi_token *token)
+{
+    if (walk->list == NO_LIST) {
+        const bool begins = kdbi_token_is_word(token, "SELECT") || kdbi_token_is_word(token, "RETURNING");
+        walk->list = begins && !kdbi_token_is(&walk->prev, '.') ? walk->depth : NO_LIST;
+    } else if (walk->depth == walk->list && kdbi_token_is_word(token, "FROM") && !kdbi_token_is(&walk->prev, '.') &&
+               !kdbi_token_is_word(&walk->prev, "DISTINCT") && !kdbi_token_is_word(&walk->prev, "WITHIN")) {
+        walk->list = NO_LIST;
+    }
+}
+
 static void follow_lists(shape_walk *walk, const kdbi_token *token)
 {
-    walk->depth += kdbi_token_is(token, '(') || kdbi_token_is(token, '[');
-    walk->depth -= kdbi_token_is(token, ')') || kdbi_token_is(token, ']');
-    if (token->kind == KDBI_TOKEN_WORD && !kdbi_token_is(&walk->prev, '.')) {
-        const bool begins = kdbi_token_is_word(token, "SELECT") || kdbi_token_is_word(token, "RETURNING");
-        const bool ends = kdbi_token_is_word(token, "FROM") && !kdbi_token_is_word(&walk->prev, "DISTINCT") &&
-                          !kdbi_token_is_word(&walk->prev, "WITHIN");
-        if (begins && walk->list == NO_LIST) {
-            walk->list = walk->depth;
-        } else if (ends && walk->depth == walk->list) {
-            walk->list = NO_LIST;
-        }
-    }
-    if (walk->depth < walk->list) {
-        walk->list = NO_LIST;
+    if (token->kind == KDBI_TOKEN_WORD) {
+        follow_word(walk, token);
+    } else if (token->kind == KDBI_TOKEN_SYMBOL) {
+        const char c = token->text.ptr[0];
+        walk->depth += c == '(' || c == '[';
+        walk->depth -= c == ')' || c == ']';
+        walk->list = walk->depth < walk->list ? NO_LIST : walk->list;
     }
 }
 

@@ -124,11 +124,17 @@ static kdb_node *regex(const kdbi_expr *e, const PgQuery__AExpr *expr, const tre
     return def->name[0] == '!' ? kdbi_node_unary(e, KDB_NODE_NOT, call) : call;
 }
 
+static kdb_node *rows(const kdbi_expr *e, const PgQuery__AExpr *expr)
+{
+    PgQuery__Node *node = NULL;
+    return kdbi_compare_rows(e->b, expr, &node) == KDB_OK ? kdbi_tree(e, node) : NULL;
+}
+
 static kdb_node *binary(const kdbi_expr *e, const PgQuery__AExpr *expr, const tree_operator *def)
 {
     switch (def->form) {
     case FORM_COMPARISON:
-        return compared(e, expr, def->kind);
+        return kdbi_is_row_comparison(expr) ? rows(e, expr) : compared(e, expr, def->kind);
     case FORM_ARITHMETIC:
         return kdbi_node_binary(e, def->kind, operand(e, expr->lexpr, expr->rexpr),
                                 operand(e, expr->rexpr, expr->lexpr));

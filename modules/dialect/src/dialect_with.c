@@ -99,15 +99,32 @@ static kdb_status emit_cte(kdbi_binding *b, kdbi_context *context, const PgQuery
     return KDB_OK;
 }
 
+/* Two queries of one list have two names; those of lists around it may be hidden. */
+static kdb_status check_name(kdbi_binding *b, const kdbi_cte *ctes, const kdbi_cte *outer,
+                             const PgQuery__CommonTableExpr *expr)
+{
+    for (; ctes != outer; ctes = ctes->next) {
+        if (kdb_sv_eq(ctes->name, kdb_sv_cstr(expr->ctename))) {
+            return KDBI_REFUSE(b, expr->location, "WITH query name \"%s\" specified more than once", expr->ctename);
+        }
+    }
+    return KDB_OK;
+}
+
 /* Adds to context->ctes: each name is visible to those after it and to the query. */
 kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with, kdb_buf *out)
 {
+    const kdbi_cte *outer = context->ctes;
+    if (with != NULL && with->n_ctes > KDBI_TABLES_MAX) {
+        return KDBI_REFUSE(b, with->location, "WITH has more than %d queries", KDBI_TABLES_MAX);
+    }
     for (size_t i = 0; with != NULL && i < with->n_ctes; i++) {
         const kdb_sv words = with->recursive ? KDB_SV("WITH RECURSIVE ") : KDB_SV("WITH ");
         kdb_buf_append_sv(out, i == 0 ? words : KDB_SV(", "));
         if (with->ctes[i]->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR) {
             return KDBI_REFUSE(b, with->location, "this form of WITH is not supported");
         }
+        KDB_TRY(check_name(b, context->ctes, outer, with->ctes[i]->common_table_expr));
         KDB_TRY(emit_cte(b, context, with->ctes[i]->common_table_expr, with->recursive, out));
     }
     if (with != NULL && with->n_ctes != 0) {

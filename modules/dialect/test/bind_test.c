@@ -83,6 +83,8 @@ static void with_names_hide_tables(void **state)
         { "WITH a AS (SELECT id FROM users) SELECT * FROM a",
           "WITH \"kdb_cte_0\"(\"id\") AS (SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\") SELECT \"a\".\"id\" "
           "FROM \"kdb_cte_0\" AS \"a\"" },
+        { "WITH a AS (SELECT 1), b AS (SELECT 2), A AS (SELECT 3) SELECT * FROM a",
+          "INVALID_SQL@39 WITH query name \"a\" specified more than once" },
         { "WITH users AS (SELECT 1 AS x) SELECT * FROM users",
           "WITH \"kdb_cte_0\"(\"x\") AS (SELECT 1 AS \"x\") SELECT \"users\".\"x\" FROM \"kdb_cte_0\" AS \"users\"" },
         { "WITH users AS (SELECT id FROM users) SELECT * FROM users, app.users u",
@@ -229,8 +231,8 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "AS \"1\" FROM kdb_scan(2) AS \"orders\"))" },
         { "SELECT id FROM users WHERE (id, age) = (1, 2) AND ROW(id) IN (SELECT 1) AND name IS NOT NULL AND ok IS "
           "NOT TRUE AND age IS DISTINCT FROM 1",
-          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((ROW(\"users\".\"id\", \"users\".\"age\") = "
-          "ROW(1, 2)) AND (ROW(\"users\".\"id\") IN (SELECT 1 AS \"1\")) AND (\"users\".\"name\" IS NOT NULL) AND "
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (((\"users\".\"id\" = 1) AND "
+          "(\"users\".\"age\" = 2)) AND (ROW(\"users\".\"id\") IN (SELECT 1 AS \"1\")) AND (\"users\".\"name\" IS NOT NULL) AND "
           "(\"users\".\"ok\" IS NOT TRUE) AND (\"users\".\"age\" IS DISTINCT FROM 1))" },
         { "SELECT doc->'a'->>'b', doc->0, doc->-1, doc ? 'k', doc->name FROM users",
           "SELECT json_extract_string(TRY_CAST(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a') AS JSON), "
@@ -294,6 +296,29 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "FLOAT[]), CAST('[2]' AS FLOAT[])) AS \"cosine_distance('[1]', '[2]')\", \"kdb_snowflake_id\"() AS "
           "\"snowflake_id()\", \"kdb_uuid_v7\"() AS \"uuid_v7()\", \"kdb_ulid\"() AS \"ulid()\" FROM kdb_scan(0) AS "
           "\"users\"" },
+    };
+    CHECK_CASES(cases, bound);
+}
+
+static void rows_are_compared_by_their_values(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SELECT 1 FROM users WHERE (id, age, 'x') >= (1, $1, name)",
+          "SELECT 1 AS \"1\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"id\" > 1) OR ((\"users\".\"id\" = 1) AND "
+          "((\"users\".\"age\" > $1) OR ((\"users\".\"age\" = $1) AND ('x' >= \"users\".\"name\")))))" },
+        { "SELECT 1 FROM users WHERE ROW(id, age) <> ROW(1, 2) AND ROW(id) < ROW(3)",
+          "SELECT 1 AS \"1\" FROM kdb_scan(0) AS \"users\" WHERE (((\"users\".\"id\" <> 1) OR (\"users\".\"age\" <> 2)) "
+          "AND (\"users\".\"id\" < 3))" },
+        { "SELECT 1 FROM users WHERE ((id, age), name) = ((1, 2), 'x')",
+          "SELECT 1 AS \"1\" FROM kdb_scan(0) AS \"users\" WHERE (((\"users\".\"id\" = 1) AND (\"users\".\"age\" = 2)) "
+          "AND (\"users\".\"name\" = 'x'))" },
+        { "SELECT 1 FROM users WHERE (id, age) = (1, 2, 3)",
+          "INVALID_SQL@36 unequal number of entries in row expressions" },
+        { "SELECT 1 FROM users WHERE (id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, id, "
+          "id, id, id, id, id, id, id, id, id, id, id, id) < (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+          "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
+          "INVALID_SQL@159 rows of more than 32 values cannot be compared" },
     };
     CHECK_CASES(cases, bound);
 }
@@ -448,6 +473,7 @@ int main(void)
         TEST(the_session_and_the_clock_become_parameters),
         TEST(lists_groups_and_windows),
         TEST(operators_functions_and_casts_mean_what_they_should),
+        TEST(rows_are_compared_by_their_values),
         TEST(functions_in_from),
         TEST(spelling_is_forgiven_and_names_are_kept),
         TEST(changes_select_keys_versions_and_values),

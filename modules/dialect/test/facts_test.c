@@ -41,6 +41,8 @@ static void conditions_go_to_their_scans_when_they_are_clear(void **state)
           "at = 5 AND doc = '{}' AND id = NULL AND id = '5' AND ok = 'yes'",
           "columns 0.0 0:users scan-order" },
         { "SELECT id FROM users WHERE id = 1 OR age = 2", "columns 0.0 0:users scan-order" },
+        { "SELECT id FROM users WHERE (id, age) = (1, 2) AND (id, name) > (3, 'x') AND ROW(age) < ROW(4)",
+          "columns 0.0 0:users id = 1; age = 2; id >= 3; age < 4; scan-order" },
         { "SELECT id FROM users WHERE NOT id = 1", "columns 0.0 0:users scan-order" },
         { "SELECT id FROM users WHERE (id = 1 AND age = 2) AND (name = 'x')",
           "columns 0.0 0:users id = 1; age = 2; name = x; scan-order" },
