@@ -128,6 +128,11 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_EXEC_PLAN_CACHE] = { "execution", "sql_plan_cache_max_entries", NULL, INTEGER("200", 0, 100000),
                                   "Prepared statements that each worker keeps." },
 
+    [KDB_OPT_TXN_TIMEOUT] = { "transactions", "timeout_seconds", NULL, INTEGER("300", 1, 86400),
+                              "Seconds that a transaction may stay idle." },
+    [KDB_OPT_TXN_BUFFER] = { "transactions", "max_buffer_bytes", NULL, INTEGER("104857600", 65536, MOST_BYTES),
+                             "Bytes that one transaction may write, rows that it replaces or rolls back included." },
+
     [KDB_OPT_NODE_ID] = { "cluster", "node_id", "KALAMDB_NODE_ID", INTEGER("0", 0, 1023),
                           "Number of this server in the ids that it makes; servers whose data will meet need "
                           "different ones." },

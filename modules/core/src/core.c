@@ -238,6 +238,8 @@ static void read_options(kdb_core *core, const kdb_options *options)
     core->options = options;
     core->timeout_us = kdb_opt_i64(options, KDB_OPT_EXEC_TIMEOUT) * 1000000;
     core->write_limit = (size_t)kdb_opt_i64(options, KDB_OPT_LIMITS_STATEMENT_WRITE);
+    core->txn_limit = (size_t)kdb_opt_i64(options, KDB_OPT_TXN_BUFFER);
+    core->txn_idle_us = kdb_opt_i64(options, KDB_OPT_TXN_TIMEOUT) * 1000000;
     core->default_limit = kdb_opt_i64(options, KDB_OPT_LIMITS_DEFAULT_QUERY);
     core->max_limit = kdb_opt_i64(options, KDB_OPT_LIMITS_MAX_QUERY);
     core->slow_us = kdb_opt_i64(options, KDB_OPT_LOG_SLOW_QUERY_MS) * 1000;

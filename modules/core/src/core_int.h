@@ -15,6 +15,8 @@ typedef struct kdbi_plan_cache kdbi_plan_cache;
 typedef struct kdbi_write kdbi_write;
 typedef struct kdbi_upsert kdbi_upsert;
 typedef struct kdbi_returning kdbi_returning;
+
+typedef struct kdbi_txn kdbi_txn;
 typedef struct kdbi_run kdbi_run;
 typedef struct kdbi_row_locks kdbi_row_locks;
 typedef struct kdbi_sequencer kdbi_sequencer;
@@ -37,6 +39,8 @@ kdbi_row_locks *kdbi_row_locks_new(void);
 void kdbi_row_locks_free(kdbi_row_locks *locks);
 /* Fills set->stripes (in `arena`) from the keys of one table. */
 void kdbi_lock_set_init(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys, size_t nkeys, kdb_arena *arena);
+/* Adds the keys of another table; before the set is acquired. */
+void kdbi_lock_set_add(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys, size_t nkeys, kdb_arena *arena);
 /* True: all held now. False: parked, `granted` will be called. Never blocks. */
 bool kdbi_row_locks_acquire(kdbi_row_locks *locks, kdbi_lock_set *set);
 void kdbi_row_locks_release(kdbi_row_locks *locks, kdbi_lock_set *set);
@@ -215,7 +219,8 @@ struct kdbi_run {
     const kdbi_plan *plan;
     const kdb_principal *principal;
     const kdbi_result *result; /* what fetch gives */
-    kdb_snapshot *snapshot;    /* owned; NULL: none was needed */
+    const kdbi_txn *txn;       /* whose snapshot and own rows are read; NULL: outside a transaction */
+    kdb_snapshot *snapshot;    /* owned; NULL: none was needed, or the transaction's */
     const kdb_value *params;   /* the user's, then the bound query's extras */
     size_t nparams;
     int64_t now_us;
@@ -236,8 +241,10 @@ void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
 uint64_t kdbi_run_rows_read(const kdbi_run *run);
 /* The keys that slot `slot` has to read. */
 void kdbi_run_keys(const kdbi_run *run, size_t slot, kdb_arena *arena, kdb_key_set *out);
-/* One snapshot serves all that an execution reads. */
+/* One snapshot serves all that an execution reads: its own, or its transaction's. */
 const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run);
+/* The transaction's own rows of the table, which every read of it must lay over the snapshot; NULL: there are none. */
+const kdb_overlay *kdbi_run_overlay(const kdbi_run *run, const kdb_table *table);
 /* KDB_CANCELLED or KDB_TIMEOUT once the statement has to stop. */
 KDB_NODISCARD kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err);
 
@@ -317,6 +324,9 @@ struct kdbi_write {
     kdbi_returning *returning;   /* owned; NULL: none */
     const uint32_t *set_columns; /* UPDATE: table columns by SET position */
     size_t nset;
+    kdbi_txn *staged_in; /* the transaction that the statement is part of: it keeps the rows until its COMMIT */
+    kdbi_txn *commits;   /* a reference: this is part of that transaction's COMMIT, */
+    kdbi_write *also;    /* and this is the next part, of another table. The first part has the locks and the batch */
     kdbi_row_write *rows;
     size_t nrows, cap;
     size_t limit; /* bytes of keys and rows the statement may write */
@@ -335,17 +345,18 @@ void kdbi_write_abandon(kdbi_write *write);
 KDB_NODISCARD kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err);
 /* Counts `bytes` that the statement keeps for its rows. KDB_LIMIT as above. */
 KDB_NODISCARD kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_err *err);
-/* Locks the rows' keys, enters the table, then runs `step`, here or later on a worker (*pending). */
+/* Locks the rows' keys, enters the table, then runs `step`, here or later on a worker (*pending). In a transaction there is
+ * nothing to lock yet: `step` runs at once. */
 KDB_NODISCARD kdb_status kdbi_write_lock(kdbi_write *write,
                                          kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *), bool *pending,
                                          kdb_err *err);
 enum { KDBI_PRESENT_ROWS = 64 };
-/* What lies under the keys of the next rows from `from` on, with the locks held: stored[i] of rows[from + i], empty where
- * nothing does and for fresh rows. *count says how many rows it is; 0 at the end. In write->arena. */
+/* What lies under the keys of the next rows from `from` on, with the locks held, or as the transaction sees it: stored[i]
+ * of rows[from + i], empty where nothing does and for fresh rows. *count says how many rows it is; 0 at the end. In write->arena. */
 KDB_NODISCARD kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS],
                                             size_t *count, kdb_err *err);
 /* Gives each row its `_seq` and hands the batch to the committer; the statement is then answered from there. With no
- * rows to write it is done at once (*pending stays false). */
+ * rows to write it is done at once (*pending stays false), and so it is in a transaction, which keeps the rows. */
 KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);
 size_t kdbi_write_count(const kdbi_write *write); /* rows not skipped */
 
@@ -405,6 +416,8 @@ struct kdb_exec {
     kdbi_returning *returning; /* of the statement that runs, once it is committed; owned */
     bool sending;         /* rows of it went out */
     bool stale;           /* it failed because DDL overtook it: it begins again */
+    kdbi_txn *txn;        /* set and cleared with core->lock held: system.transactions looks */
+    uint64_t number;      /* of the request among those that began a transaction; 0: it has not */
     /* What a worker does with the execution when it takes it from the queue. */
     void (*resume)(kdb_exec *exec);
     kdb_exec *prev_live, *next_live; /* guarded by core->lock, as the next */
@@ -422,6 +435,8 @@ KDB_NODISCARD kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
 /* What a new execution resumes with: checks all statements, then runs them. */
 void kdbi_exec_start(kdb_exec *exec);
+/* Binds the plan for the caller; in a transaction, checks that it may read and write what it names. */
+KDB_NODISCARD kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
 /* Puts the execution back on the workers' queue, to continue with `resume`. Any thread. */
 void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec));
 /* Gives up what the statement that runs has done so far and puts it back on the queue, to begin from its start. Any
@@ -485,6 +500,76 @@ void kdbi_made_begin(kdbi_made *made, kdb_exec *exec, const kdbi_made_column *co
 /* `cells` follow the columns; what they point to lives until the end. */
 KDB_NODISCARD kdb_status kdbi_made_row(kdbi_made *made, const kdb_value *cells, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_made_end(kdbi_made *made, kdb_err *err);
+
+kdb_status kdbi_run_begin(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_commit(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_rollback(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_savepoint(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_rollback_to(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_release(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+
+/* ---- txn.c: an explicit transaction of one request ---- */
+
+typedef enum kdbi_txn_state { KDBI_TXN_OPEN, KDBI_TXN_COMMITTING } kdbi_txn_state;
+
+typedef struct kdbi_savepoint kdbi_savepoint;
+typedef struct kdbi_undo kdbi_undo;
+
+/* A table the transaction has met, with the rows of one user. */
+typedef struct kdbi_txn_table {
+    struct kdbi_txn_table *next;
+    kdb_table *table; /* a reference: all statements must mean this very definition */
+    kdb_user_id user;
+    kdb_overlay *overlay; /* NULL: nothing written */
+} kdbi_txn_table;
+
+struct kdbi_txn {
+    kdb_core *core; /* fixed, as the next five */
+    kdb_arena *arena;
+    char id[37];
+    uint64_t request;      /* number of the one that owns it */
+    int64_t started_us;    /* monotonic */
+    uint64_t snapshot_seq; /* above every `_seq` in the snapshot */
+    kdb_snapshot *snapshot;
+    kdbi_txn_table *tables;     /* the statement that runs, as the next four */
+    kdbi_savepoint *savepoints; /* innermost first */
+    kdbi_undo *undo;            /* newest first; kept while there are savepoints */
+    uint64_t affected[3];       /* of the request when it began */
+    atomic_uint refs;           /* the execution, and the parts of its COMMIT, which point at its rows */
+    atomic_int state;           /* kdbi_txn_state. Written by the execution, read by anybody, as the rest */
+    atomic_int_fast64_t active_us;
+    atomic_size_t writes, bytes, ntables;
+};
+
+/* Opens one for the request, which has none. */
+void kdbi_txn_begin(kdb_exec *exec);
+/* Drops the request's transaction with all it has staged; none is fine. It holds no locks. */
+void kdbi_txn_end(kdb_exec *exec);
+/* The same, and its counts are taken back. */
+void kdbi_txn_roll_back(kdb_exec *exec);
+kdbi_txn *kdbi_txn_ref(kdbi_txn *txn);
+void kdbi_txn_unref(kdbi_txn *txn); /* NULL is fine */
+/* Before each statement: refuses DDL, and everything once the transaction has been idle for too long. */
+KDB_NODISCARD kdb_status kdbi_txn_resume(kdbi_txn *txn, kdb_stmt_kind kind, int64_t now_us, kdb_err *err);
+/* Refuses the tables of a bound plan that a transaction cannot have, and remembers the others. */
+KDB_NODISCARD kdb_status kdbi_txn_admit(kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
+/* NULL when nothing of the table has been written, or `txn` is NULL. */
+const kdb_overlay *kdbi_txn_overlay(const kdbi_txn *txn, const kdb_table *table, kdb_user_id user);
+/* Takes over the rows of a statement's write and gives them their provisional `_seq`. Fails whole with KDB_LIMIT. */
+KDB_NODISCARD kdb_status kdbi_txn_stage(kdbi_txn *txn, kdbi_write *write, kdb_err *err);
+void kdbi_txn_save(kdb_exec *exec, kdb_sv name);
+/* KDB_NOT_FOUND without a savepoint of that name. */
+KDB_NODISCARD kdb_status kdbi_txn_roll_back_to(kdb_exec *exec, kdb_sv name, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_txn_release(kdbi_txn *txn, kdb_sv name, kdb_err *err);
+
+/* ---- txn_commit.c ---- */
+
+/* Writes all that is staged as one batch, or fails with KDB_CONFLICT; *pending as for writes. */
+KDB_NODISCARD kdb_status kdbi_txn_commit(kdb_exec *exec, bool *pending, kdb_err *err);
+/* The batch is durable: answers and drops the transaction. */
+void kdbi_txn_committed(kdb_exec *exec);
+/* "failed to commit transaction '..': <what> 'ns.t' since it began" */
+kdb_status kdbi_txn_conflict(const kdbi_write *write, const char *what, kdb_err *err);
 
 /* ---- cell.c ---- */
 
@@ -575,6 +660,8 @@ struct kdb_core {
     size_t nsinks;
     int64_t timeout_us;
     size_t write_limit;
+    size_t txn_limit;
+    int64_t txn_idle_us;
     int64_t default_limit, max_limit;
     size_t scan_threads;
     int64_t slow_us;
@@ -599,7 +686,7 @@ struct kdb_core {
     kdb_exec *last_parked;
     int64_t watch_wakes_us; /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
-    atomic_uint_fast64_t requests, failed, overloaded;
+    atomic_uint_fast64_t requests, failed, overloaded, transacting;
 };
 
 #endif

@@ -93,6 +93,7 @@ static void end_statement(kdb_exec *exec)
 static void release(kdb_exec *exec)
 {
     kdbi_worker_leave(exec);
+    kdbi_txn_end(exec);
     kdbi_plan_free(exec->plan);
     exec->plan = NULL;
     kdbi_write_abandon(exec->write);
@@ -101,7 +102,7 @@ static void release(kdb_exec *exec)
     exec->returning = NULL;
 }
 
-static void finish(kdb_exec *exec)
+static void answer(kdb_exec *exec)
 {
     for (int op = KDB_CHANGE_INSERT; op <= KDB_CHANGE_DELETE; op++) {
         if (exec->affected[op] > 0) {
@@ -112,6 +113,19 @@ static void finish(kdb_exec *exec)
     const kdb_reply *reply = &exec->request->reply;
     reply->done(reply->self, NULL);
     kdbi_core_retire(exec, false);
+}
+
+/* A transaction ends with its request at the latest; leaving that to the server is the client's mistake. */
+static void finish(kdb_exec *exec)
+{
+    if (exec->txn == NULL) {
+        answer(exec);
+        return;
+    }
+    kdb_err err = { .position = -1 };
+    const kdb_status status = KDB_FAIL(
+        &err, KDB_INVALID_OPERATION, "Request completed with an open explicit transaction; rolled back automatically");
+    kdbi_exec_fail(exec, status, &err);
 }
 
 /* The statement's text for admins' `details`, unless it may hold a password. Text that did not parse is not shown
@@ -204,6 +218,12 @@ static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err
     return KDB_FAIL(err, KDB_PERMISSION_DENIED, "%s", def->denied);
 }
 
+kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    return exec->txn == NULL || plan->internal ? KDB_OK : kdbi_txn_admit(exec, plan, err);
+}
+
 /* A plan that is not cached goes with the execution. */
 static kdb_status take_plan(kdb_exec *exec, kdbi_plan **out, kdb_err *err)
 {
@@ -237,6 +257,9 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
     kdbi_plan *plan = NULL;
     KDB_TRY(take_plan(exec, &plan, err));
     exec->kind = plan->stmt->kind;
+    if (exec->txn != NULL) {
+        KDB_TRY(kdbi_txn_resume(exec->txn, exec->kind, exec->started_us, err));
+    }
     const kdb_status status = kdbi_stmt_runs[plan->stmt->kind](exec, plan, pending, err);
     if (*pending) {
         return KDB_OK;

@@ -106,7 +106,8 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     } else {
         kdbi_run_keys(run, 0, r->memory->run, &spec.keys);
     }
-    if (needs_snapshot(&spec)) {
+    spec.overlay = kdbi_run_overlay(run, native->table);
+    if (run->txn != NULL || needs_snapshot(&spec)) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;

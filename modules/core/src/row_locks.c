@@ -53,18 +53,29 @@ static uint16_t stripe_of(uint32_t table_id, kdb_sv key)
 
 void kdbi_lock_set_init(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys, size_t nkeys, kdb_arena *arena)
 {
-    uint16_t *stripes = KDB_ARENA_ARRAY(arena, uint16_t, nkeys + 1);
-    for (size_t i = 0; i < nkeys; i++) {
-        stripes[i] = stripe_of(table_id, keys[i]);
+    *set = (kdbi_lock_set){ .count = 0 };
+    kdbi_lock_set_add(set, table_id, keys, nkeys, arena);
+}
+
+void kdbi_lock_set_add(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys, size_t nkeys, kdb_arena *arena)
+{
+    const size_t all = set->count + nkeys;
+    uint16_t *stripes = KDB_ARENA_ARRAY(arena, uint16_t, all + 1);
+    if (set->count > 0) {
+        memcpy(stripes, set->stripes, set->count * sizeof(*stripes));
     }
-    qsort(stripes, nkeys, sizeof(*stripes), compare_u16);
-    size_t count = 0;
     for (size_t i = 0; i < nkeys; i++) {
+        stripes[set->count + i] = stripe_of(table_id, keys[i]);
+    }
+    qsort(stripes, all, sizeof(*stripes), compare_u16);
+    size_t count = 0;
+    for (size_t i = 0; i < all; i++) {
         if (count == 0 || stripes[count - 1] != stripes[i]) {
             stripes[count++] = stripes[i];
         }
     }
-    *set = (kdbi_lock_set){ .stripes = stripes, .count = count };
+    set->stripes = stripes;
+    set->count = count;
 }
 
 /* Takes the stripe or joins its line. Once parked, the set belongs to whoever releases the stripe. */

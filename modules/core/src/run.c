@@ -1,6 +1,7 @@
-/* run.c - one execution of a bound query, natively where that is exact and in the engine else: a snapshot of the store, the
- * parameters with the values the server adds, and the scans that feed the engine. Everything a scan needs of the session hangs off the run, so one prepared plan serves
- * every user: the user's rows are chosen here, when the scan opens. */
+/* run.c - one execution of a bound query, natively where that is exact and in the engine else: a snapshot of the store, or
+ * its transaction's with the rows that has written, the parameters with the values the server adds, and the scans that
+ * feed the engine. Everything a scan needs of the session hangs off the run, so one prepared plan serves every user: the
+ * user's rows are chosen here, when the scan opens. */
 #include "core_int.h"
 
 /* One slot being read. Has an arena of its own: scans of one execution open on different engine threads. */
@@ -38,12 +39,22 @@ void kdbi_run_keys(const kdbi_run *run, size_t slot, kdb_arena *arena, kdb_key_s
     kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, arena, out);
 }
 
+static const kdb_snapshot *snapshot_of(const kdbi_run *run)
+{
+    return run->txn != NULL ? run->txn->snapshot : run->snapshot;
+}
+
+const kdb_overlay *kdbi_run_overlay(const kdbi_run *run, const kdb_table *table)
+{
+    return run->txn == NULL ? NULL : kdbi_txn_overlay(run->txn, table, kdbi_exec_user(run->exec, table));
+}
+
 const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run)
 {
-    if (run->snapshot == NULL) {
+    if (snapshot_of(run) == NULL) {
         run->snapshot = kdb_snapshot_new(run->core->store);
     }
-    return run->snapshot;
+    return snapshot_of(run);
 }
 
 static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const size_t *projection, size_t nprojection,
@@ -54,7 +65,8 @@ static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const si
     const kdb_bound_table *from = &bound->tables[slot];
     kdb_scan_spec spec = { .store = run->core->store,
                            .table = table,
-                           .snapshot = run->snapshot,
+                           .snapshot = snapshot_of(run),
+                           .overlay = kdbi_run_overlay(run, table),
                            .sees_deleted = from->sees_deleted,
                            .now_ms = run->now_us / 1000,
                            .projection = projection,
@@ -78,7 +90,7 @@ static kdb_status scan_open(void *self, size_t slot, const size_t *projection, s
     *max_threads = 1;
     const kdb_system_table_def *def = run->plan->slots[slot].def;
     if (def != NULL) {
-        KDB_TRY(kdb_system_scan_open(run->core->system, def, run->principal, run->snapshot, columns, nprojection,
+        KDB_TRY(kdb_system_scan_open(run->core->system, def, run->principal, snapshot_of(run), columns, nprojection,
                                      &s->system, err));
     } else {
         KDB_TRY(open_table(run, slot, s, columns, nprojection, err));
@@ -180,6 +192,7 @@ void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key
                        .exec = exec,
                        .plan = plan,
                        .principal = &exec->request->principal,
+                       .txn = plan->internal ? NULL : exec->txn,
                        .now_us = exec->now_us,
                        .restrict_target = restrict_target };
     if (plan->internal) {

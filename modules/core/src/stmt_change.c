@@ -285,7 +285,7 @@ static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, 
 
 kdb_status kdbi_run_update(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    KDB_TRY(kdbi_exec_bind(exec, plan, err));
     if (plan->target->type == KDB_TABLE_STREAM) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "UPDATE not supported for STREAM tables");
     }
@@ -294,6 +294,6 @@ kdb_status kdbi_run_update(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
 
 kdb_status kdbi_run_delete(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    KDB_TRY(kdbi_exec_bind(exec, plan, err));
     return run_change(exec, plan, KDB_CHANGE_DELETE, pending, err);
 }

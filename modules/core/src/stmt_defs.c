@@ -32,6 +32,12 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     /* One's own password and e-mail are anybody's to change: auth decides. */
     [KDB_STMT_ALTER_USER] = { "ALTER USER", KDB_ROLE_USER, KDB_STMT_DDL | KDB_STMT_HASHES, ADMIN_USERS },
     [KDB_STMT_DROP_USER] = { "DROP USER", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_USERS },
+    [KDB_STMT_BEGIN] = { "BEGIN", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
+    [KDB_STMT_COMMIT] = { "COMMIT", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
+    [KDB_STMT_ROLLBACK] = { "ROLLBACK", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
+    [KDB_STMT_SAVEPOINT] = { "SAVEPOINT", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
+    [KDB_STMT_ROLLBACK_TO] = { "ROLLBACK TO", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
+    [KDB_STMT_RELEASE] = { "RELEASE", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
 };
 
 const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
@@ -57,4 +63,10 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_CREATE_USER] = kdbi_run_create_user,
     [KDB_STMT_ALTER_USER] = kdbi_run_alter_user,
     [KDB_STMT_DROP_USER] = kdbi_run_drop_user,
+    [KDB_STMT_BEGIN] = kdbi_run_begin,
+    [KDB_STMT_COMMIT] = kdbi_run_commit,
+    [KDB_STMT_ROLLBACK] = kdbi_run_rollback,
+    [KDB_STMT_SAVEPOINT] = kdbi_run_savepoint,
+    [KDB_STMT_ROLLBACK_TO] = kdbi_run_rollback_to,
+    [KDB_STMT_RELEASE] = kdbi_run_release,
 };

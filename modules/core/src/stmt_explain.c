@@ -156,7 +156,7 @@ static kdb_status explain_query(kdbi_made *m, kdb_exec *exec, const kdb_explain_
 
 static kdb_status explain(kdb_exec *exec, const kdb_explain_stmt *stmt, kdbi_plan *plan, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    KDB_TRY(kdbi_exec_bind(exec, plan, err));
     kdbi_made m;
     kdbi_made_begin(&m, exec, explain_columns, KDB_ARRAY_LEN(explain_columns));
     if (plan->target != NULL) {

@@ -360,7 +360,7 @@ static kdb_status make_rows(maker *m, kdbi_plan *plan, kdb_err *err)
 
 kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    KDB_TRY(kdbi_exec_bind(exec, plan, err));
     exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
     exec->write->op = KDB_CHANGE_INSERT;
     maker m = { .exec = exec,

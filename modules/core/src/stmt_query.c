@@ -55,7 +55,7 @@ static kdb_status stream_rows(kdb_exec *exec, kdbi_run *run, uint64_t cap, kdb_e
 
 static kdb_status run_bound(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    KDB_TRY(kdbi_exec_bind(exec, plan, err));
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     KDB_TRY(kdbi_run_start(&run, exec, plan, NULL, err));
     return stream_rows(exec, &run, row_cap(exec, plan), err);

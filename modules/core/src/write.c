@@ -1,6 +1,7 @@
 /* write.c - what one INSERT, UPDATE or DELETE writes, from evaluation to publication (design 5): lock the keys, check the
  * rows under the locks, give each its `_seq`, one batch, durable, publish in order, unlock, answer. Evaluation and check
- * run on workers; everything from the commit on runs on the committer. */
+ * run on workers; everything from the commit on runs on the committer. In a transaction a statement's rows are kept by
+ * that, without a lock, and COMMIT goes this way with all of them: a chain of writes, one per table. */
 #include "core_int.h"
 
 enum { FIRST_ROWS = 16 };
@@ -14,6 +15,7 @@ kdbi_write *kdbi_write_new(kdb_exec *exec, kdb_table *table, kdb_user_id user)
     write->exec = exec;
     write->table = kdb_table_ref(table);
     write->user = (kdb_user_id){ kdb_sv_dup(arena, user.text) };
+    write->staged_in = exec->txn;
     write->limit = exec->core->write_limit;
     atomic_init(&write->owners, 2);
     return write;
@@ -25,6 +27,7 @@ static void write_free(kdbi_write *write)
     kdbi_returning_free(write->returning);
     kdb_free(write->rows);
     kdb_table_unref(write->table);
+    kdbi_txn_unref(write->commits);
     kdb_arena_free(write->arena);
 }
 
@@ -58,9 +61,11 @@ static void unlock(kdbi_write *write)
         write->locked = false;
         kdbi_row_locks_release(write->core->row_locks, &write->locks);
     }
-    if (write->entered) {
-        write->entered = false;
-        leave_table(write);
+    for (kdbi_write *at = write; at != NULL; at = at->also) {
+        if (at->entered) {
+            at->entered = false;
+            leave_table(at);
+        }
     }
 }
 
@@ -68,7 +73,11 @@ void kdbi_write_abandon(kdbi_write *write)
 {
     if (write != NULL) {
         unlock(write);
+    }
+    while (write != NULL) {
+        kdbi_write *also = write->also;
         write_free(write);
+        write = also;
     }
 }
 
@@ -106,10 +115,14 @@ size_t kdbi_write_count(const kdbi_write *write)
 
 /* ---- locking ---- */
 
-/* The table is gone, or what was evaluated may not fit what it is now: then the statement begins again. */
+/* The table is gone, or what was evaluated may not fit what it is now: then the statement begins again. A transaction that
+ * has evaluated all its statements cannot. */
 static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     tell_closer(write->core);
+    if (write->commits != NULL) {
+        return kdbi_txn_conflict(write, "DDL has changed table", err);
+    }
     if (kdb_table_state_of(write->table) == KDB_TABLE_DROPPED) {
         return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
                         KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
@@ -119,15 +132,17 @@ static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, 
     return KDB_OK;
 }
 
-/* The table is entered only now: from here to the end of the commit a write waits for no worker, which DDL, that waits
+/* The tables are entered only now: from here to the end of the commit a write waits for no worker, which DDL, that waits
  * for it on a worker, relies on. */
 static kdb_status run_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     write->locked = true;
-    if (!kdb_table_write_enter(write->table)) {
-        return turned_away(exec, write, pending, err);
+    for (kdbi_write *at = write; at != NULL; at = at->also) {
+        if (!kdb_table_write_enter(at->table)) {
+            return turned_away(exec, at, pending, err);
+        }
+        at->entered = true;
     }
-    write->entered = true;
     return write->locked_step(exec, write, pending, err);
 }
 
@@ -157,25 +172,36 @@ static void on_locks_granted(kdbi_lock_set *set)
     kdbi_exec_requeue(write->exec, resume_locked);
 }
 
-static void collect_locks(kdbi_write *write)
+static void add_locks(kdbi_write *write, const kdbi_write *part)
 {
-    kdb_sv *keys = kdb_alloc_array(write->nrows + 1, sizeof(*keys));
+    kdb_sv *keys = kdb_alloc_array(part->nrows + 1, sizeof(*keys));
     size_t count = 0;
-    for (size_t i = 0; i < write->nrows; i++) {
-        if (!write->rows[i].fresh) {
-            keys[count++] = write->rows[i].key;
+    for (size_t i = 0; i < part->nrows; i++) {
+        if (!part->rows[i].fresh) {
+            keys[count++] = part->rows[i].key;
         }
     }
-    kdbi_lock_set_init(&write->locks, write->table->id, keys, count, write->arena);
+    kdbi_lock_set_add(&write->locks, part->table->id, keys, count, write->arena);
     kdb_free(keys);
+}
+
+/* One set for all tables, so that the stripes of all are taken in one order. */
+static void collect_locks(kdbi_write *write)
+{
+    write->locks = (kdbi_lock_set){ .granted = on_locks_granted };
+    for (const kdbi_write *at = write; at != NULL; at = at->also) {
+        add_locks(write, at);
+    }
 }
 
 kdb_status kdbi_write_lock(kdbi_write *write, kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *),
                            bool *pending, kdb_err *err)
 {
     kdb_exec *exec = write->exec;
+    if (write->staged_in != NULL) {
+        return step(exec, write, pending, err);
+    }
     collect_locks(write);
-    write->locks.granted = on_locks_granted;
     write->locked_step = step;
     /* Once parked, another thread may go on with the execution before acquire returns. */
     kdbi_worker *worker = exec->worker;
@@ -190,19 +216,52 @@ kdb_status kdbi_write_lock(kdbi_write *write, kdb_status (*step)(kdb_exec *, kdb
 
 /* ---- what is there ---- */
 
+/* NULL: what is committed by now. */
+static const kdb_snapshot *snapshot_of(const kdbi_write *write)
+{
+    return write->staged_in == NULL ? NULL : write->staged_in->snapshot;
+}
+
 static kdb_status present_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb_err *err)
 {
-    const kdb_status status =
-        kdb_store_get(write->core->store, NULL, kdb_table_partition(write->table), key, write->arena, stored, err);
+    const kdb_status status = kdb_store_get(write->core->store, snapshot_of(write), kdb_table_partition(write->table),
+                                            key, write->arena, stored, err);
     return status == KDB_NOT_FOUND ? KDB_OK : status;
+}
+
+/* What the transaction has written itself counts before what its snapshot holds. */
+static void prefer_own(const kdbi_write *write, size_t from, kdb_sv *stored, size_t count)
+{
+    const kdb_overlay *overlay = kdbi_txn_overlay(write->staged_in, write->table, write->user);
+    for (size_t i = 0; overlay != NULL && i < count; i++) {
+        const kdbi_row_write *row = &write->rows[from + i];
+        const kdb_overlay_row *own = row->fresh ? NULL : kdb_overlay_find(overlay, row->key);
+        if (own != NULL) {
+            stored[i] = own->row;
+        }
+    }
+}
+
+static kdb_status read_present(kdbi_write *write, const kdb_sv *keys, size_t nkeys, const size_t *at, kdb_sv *stored,
+                               kdb_err *err)
+{
+    kdb_sv values[KDBI_PRESENT_ROWS];
+    bool found[KDBI_PRESENT_ROWS];
+    if (nkeys < 2) {
+        return nkeys == 0 ? KDB_OK : present_one(write, keys[0], &stored[at[0]], err);
+    }
+    KDB_TRY(kdb_store_multi_get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), keys, nkeys,
+                                write->arena, found, values, err));
+    for (size_t i = 0; i < nkeys; i++) {
+        stored[at[i]] = values[i];
+    }
+    return KDB_OK;
 }
 
 kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS], size_t *count,
                               kdb_err *err)
 {
     kdb_sv keys[KDBI_PRESENT_ROWS];
-    kdb_sv values[KDBI_PRESENT_ROWS];
-    bool found[KDBI_PRESENT_ROWS];
     size_t at[KDBI_PRESENT_ROWS];
     size_t nkeys = 0;
     size_t i = 0;
@@ -215,14 +274,8 @@ kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI
         }
     }
     *count = i;
-    if (nkeys < 2) {
-        return nkeys == 0 ? KDB_OK : present_one(write, keys[0], &stored[at[0]], err);
-    }
-    KDB_TRY(kdb_store_multi_get(write->core->store, NULL, kdb_table_partition(write->table), keys, nkeys, write->arena,
-                                found, values, err));
-    for (i = 0; i < nkeys; i++) {
-        stored[at[i]] = values[i];
-    }
+    KDB_TRY(read_present(write, keys, nkeys, at, stored, err));
+    prefer_own(write, from, stored, i);
     return KDB_OK;
 }
 
@@ -265,6 +318,36 @@ static void publish_in_order(kdbi_write *write)
     }
 }
 
+/* Every table's changes are published before the locks go and the client hears of them. */
+static void publish_all(kdbi_write *write, kdb_status status)
+{
+    for (kdbi_write *at = write; at != NULL; at = at->also) {
+        at->status = status;
+    }
+    for (kdbi_write *at = write; at != NULL; at = at->also) {
+        publish_in_order(at);
+    }
+}
+
+static void drop_all(kdbi_write *write)
+{
+    while (write != NULL) {
+        kdbi_write *also = write->also;
+        write_drop_owner(write);
+        write = also;
+    }
+}
+
+static void answer(kdb_exec *exec, kdb_change_op op, size_t count)
+{
+    if (exec->txn != NULL) { /* of all statements in it, COMMIT alone comes here */
+        kdbi_txn_committed(exec);
+    } else {
+        kdbi_exec_affected(exec, op, count);
+    }
+    kdbi_exec_statement_done(exec);
+}
+
 /* Committer. */
 static void on_committed(kdb_commit *commit, kdb_status status, const kdb_err *err)
 {
@@ -272,87 +355,101 @@ static void on_committed(kdb_commit *commit, kdb_status status, const kdb_err *e
     kdb_exec *exec = write->exec;
     const kdb_change_op op = write->op;
     const size_t count = kdbi_write_count(write);
-    write->status = status;
     if (status == KDB_OK) {
         kdb_seq_ceiling_confirm(&write->core->ceiling, write->ceiling);
     }
     exec->returning = KDB_TAKE(write->returning);
-    publish_in_order(write);
+    publish_all(write, status);
     unlock(write);
     exec->write = NULL;
-    write_drop_owner(write);
+    drop_all(write);
     if (status != KDB_OK) {
         kdbi_exec_fail(exec, status, err);
     } else if (exec->returning != NULL) {
         kdbi_returning_hand_over(exec);
     } else {
-        kdbi_exec_affected(exec, op, count);
-        kdbi_exec_statement_done(exec);
+        answer(exec, op, count);
     }
 }
 
-static void stage_row(kdbi_write *write, kdbi_row_write *row)
+static void stage_row(kdbi_write *write, kdbi_row_write *row, kdb_batch *batch)
 {
     if (row->key.len == 0) { /* the key is made from the row's first `_seq` */
         row->key = kdb_row_key_hidden(write->table, write->user, row->seq, write->arena);
     }
     if (row->row.len == 0) {
-        kdb_tables_stage_remove(write->table, row->key, write->batch);
+        kdb_tables_stage_remove(write->table, row->key, batch);
         return;
     }
     kdb_row_stamp(row->row, row->seq);
-    kdb_tables_stage_put(write->table, write->user, row->key, row->row, row->seq, row->old_seq, write->batch);
+    kdb_tables_stage_put(write->table, write->user, row->key, row->row, row->seq, row->old_seq, batch);
 }
 
-/* Numbers are taken after everything that can fail, so that a place in the table's line is always given up again. */
-static void number_and_stage(kdbi_write *write, size_t count)
+/* Returns the greatest `_seq`. */
+static uint64_t number_and_stage(kdbi_write *write, size_t count, kdb_batch *batch)
 {
     uint64_t *seqs = kdb_alloc_array(count, sizeof(*seqs));
     kdbi_sequencer_enter(write->core->sequencer, write->table->id, &write->ticket, seqs, count);
-    write->batch = kdb_batch_new();
     size_t next = 0;
     for (size_t i = 0; i < write->nrows; i++) {
         kdbi_row_write *row = &write->rows[i];
         if (!row->skip) {
             row->seq = seqs[next++];
-            stage_row(write, row);
+            stage_row(write, row, batch);
         }
     }
-    write->ceiling = kdb_seq_ceiling_stage(&write->core->ceiling, seqs[count - 1], write->batch);
+    const uint64_t last = seqs[count - 1];
     kdb_free(seqs);
+    return last;
 }
 
-static kdb_status finish_without_rows(kdb_exec *exec, kdbi_write *write, kdb_err *err)
+/* Numbers are taken after everything that can fail, so that a place in a table's line is always given up again. */
+static void make_batch(kdbi_write *write)
 {
+    uint64_t last = 0;
+    write->batch = kdb_batch_new();
+    for (kdbi_write *at = write; at != NULL; at = at->also) {
+        last = number_and_stage(at, kdbi_write_count(at), write->batch); /* later numbers are greater */
+    }
+    write->ceiling = kdb_seq_ceiling_stage(&write->core->ceiling, last, write->batch);
+}
+
+/* Nothing goes to the committer: the statement is done. */
+static kdb_status end_here(kdbi_write *write, kdb_err *err)
+{
+    kdb_exec *exec = write->exec;
+    const kdb_change_op op = write->op;
+    const size_t count = kdbi_write_count(write);
     if (write->returning != NULL) {
         kdbi_returning_number(write->returning, write);
     }
     exec->returning = KDB_TAKE(write->returning);
     exec->write = NULL;
-    const kdb_change_op op = write->op;
     kdbi_write_abandon(write);
     if (exec->returning != NULL) {
         return kdbi_returning_send(exec, err);
     }
-    kdbi_exec_affected(exec, op, 0);
+    kdbi_exec_affected(exec, op, count);
     return KDB_OK;
 }
 
 kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err)
 {
-    kdb_exec *exec = write->exec;
-    const size_t count = kdbi_write_count(write);
     if (write->returning != NULL) {
         KDB_TRY(kdbi_returning_compute(write->returning, write, err));
     }
-    if (count == 0) {
-        return finish_without_rows(exec, write, err);
+    if (write->staged_in != NULL) {
+        KDB_TRY(kdbi_txn_stage(write->staged_in, write, err));
+        return end_here(write, err);
     }
-    number_and_stage(write, count);
+    if (kdbi_write_count(write) == 0) {
+        return end_here(write, err);
+    }
+    make_batch(write);
     if (write->returning != NULL) {
         kdbi_returning_number(write->returning, write);
     }
-    kdbi_worker_leave(exec); /* from here on the committer may end the request at any moment */
+    kdbi_worker_leave(write->exec); /* from here on the committer may end the request at any moment */
     write->commit = (kdb_commit){ .batch = write->batch, .done = on_committed };
     *pending = true;
     kdb_store_commit_async(write->core->store, &write->commit);

@@ -17,6 +17,8 @@ struct pending_request {
     bool done;
     kdb_buf text;
     answer result;
+    void (*hook)(void *arg); /* after each result with rows */
+    void *hook_arg;
 };
 
 static void open_stores(fixture *f)
@@ -107,6 +109,9 @@ static void on_end(void *self, uint64_t count, bool truncated)
     if (truncated) {
         kdb_buf_append_lit(&p->text, "(truncated)\n");
     }
+    if (p->hook != NULL) {
+        p->hook(p->hook_arg);
+    }
 }
 
 static void on_message(void *self, uint64_t count, kdb_sv message)
@@ -135,8 +140,8 @@ static void on_done(void *self, const kdb_failure *failure)
 
 /* ---- requests ---- */
 
-static pending_request *submit(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params,
-                               size_t nparams)
+static pending_request *new_request(fixture *f, const char *user, kdb_role role, const char *sql,
+                                    const kdb_value *params, size_t nparams)
 {
     pending_request *p = KDB_NEW(pending_request);
     p->f = f;
@@ -148,12 +153,24 @@ static pending_request *submit(fixture *f, const char *user, kdb_role role, cons
                                 .nparams = nparams,
                                 .principal = { { kdb_sv_cstr(user) }, role },
                                 .reply = { p, on_begin, on_rows, on_end, on_message, on_done } };
+    return p;
+}
+
+static void submit_request(pending_request *p)
+{
     kdb_err err;
-    const kdb_status status = kdb_core_submit(f->core, &p->request, &err);
+    const kdb_status status = kdb_core_submit(p->f->core, &p->request, &err);
     if (status != KDB_OK) {
         const kdb_failure failure = { .status = status, .text = kdb_sv_cstr(err.text) };
         on_done(p, &failure);
     }
+}
+
+static pending_request *submit(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params,
+                               size_t nparams)
+{
+    pending_request *p = new_request(f, user, role, sql, params, nparams);
+    submit_request(p);
     return p;
 }
 
@@ -165,6 +182,20 @@ static kdb_role role_of(const char *user)
 pending_request *start(fixture *f, const char *user, const char *sql)
 {
     return submit(f, user, role_of(user), sql, NULL, 0);
+}
+
+pending_request *start_between(fixture *f, const char *user, const char *sql, void (*hook)(void *arg), void *arg)
+{
+    pending_request *p = new_request(f, user, role_of(user), sql, NULL, 0);
+    p->hook = hook;
+    p->hook_arg = arg;
+    submit_request(p);
+    return p;
+}
+
+answer run_between(fixture *f, const char *user, const char *sql, void (*hook)(void *arg), void *arg)
+{
+    return wait_for(start_between(f, user, sql, hook, arg));
 }
 
 void cancel(pending_request *p)

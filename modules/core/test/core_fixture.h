@@ -42,4 +42,9 @@ pending_request *start(fixture *f, const char *user, const char *sql);
 answer wait_for(pending_request *p);
 void cancel(pending_request *p);
 
+/* The same with a hook, called with `arg` on the worker after each result with rows: what a test does there happens
+ * between two statements of the request. */
+pending_request *start_between(fixture *f, const char *user, const char *sql, void (*hook)(void *arg), void *arg);
+answer run_between(fixture *f, const char *user, const char *sql, void (*hook)(void *arg), void *arg);
+
 #endif

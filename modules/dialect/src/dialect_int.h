@@ -100,6 +100,8 @@ kdb_status kdbi_parse_show_tables(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_columns(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_stats(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_nothing_more(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_transaction(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_savepoint(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_describe(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_explain(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_view(kdbi_cursor *cur, kdb_stmt *stmt);

@@ -334,6 +334,27 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_DROP_USER:
         add_user("DROP USER", &stmt->as.user);
         return;
+    case KDB_STMT_BEGIN:
+        kdb_buf_append_lit(&text, "BEGIN");
+        return;
+    case KDB_STMT_COMMIT:
+        kdb_buf_append_lit(&text, "COMMIT");
+        return;
+    case KDB_STMT_ROLLBACK:
+        kdb_buf_append_lit(&text, "ROLLBACK");
+        return;
+    case KDB_STMT_SAVEPOINT:
+        kdb_buf_append_lit(&text, "SAVEPOINT");
+        add_word("name", stmt->as.savepoint.name);
+        return;
+    case KDB_STMT_ROLLBACK_TO:
+        kdb_buf_append_lit(&text, "ROLLBACK TO");
+        add_word("name", stmt->as.savepoint.name);
+        return;
+    case KDB_STMT_RELEASE:
+        kdb_buf_append_lit(&text, "RELEASE");
+        add_word("name", stmt->as.savepoint.name);
+        return;
     case KDB_STMT_KIND_COUNT:
         break;
     }

@@ -211,11 +211,39 @@ static void tables_and_namespaces_are_altered(void **state)
     CHECK_CASES(cases, parsed);
 }
 
+static void transactions_and_savepoints(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "begin", "BEGIN" },
+        { "BEGIN TRANSACTION", "BEGIN" },
+        { "BEGIN WORK", "BEGIN" },
+        { "START TRANSACTION", "BEGIN" },
+        { "START TRANSACTION READ ONLY", "INVALID_SQL@18 syntax error at or near \"READ\"" },
+        { "BEGIN ISOLATION LEVEL SERIALIZABLE", "INVALID_SQL@6 syntax error at or near \"ISOLATION\"" },
+        { "COMMIT", "COMMIT" },
+        { "COMMIT WORK", "COMMIT" },
+        { "COMMIT AND CHAIN", "INVALID_SQL@7 syntax error at or near \"AND\"" },
+        { "COMMIT PREPARED 'x'", "INVALID_SQL@0 Unsupported statement type: COMMIT PREPARED" },
+        { "ROLLBACK", "ROLLBACK" },
+        { "ROLLBACK WORK", "ROLLBACK" },
+        { "ROLLBACK PREPARED 'x'", "INVALID_SQL@0 Unsupported statement type: ROLLBACK PREPARED" },
+        { "SAVEPOINT Here", "SAVEPOINT name=here" },
+        { "SAVEPOINT \"Here\"", "SAVEPOINT name=Here" },
+        { "SAVEPOINT", "INVALID_SQL@9 syntax error at end of input" },
+        { "SAVEPOINT a b", "INVALID_SQL@12 syntax error at or near \"b\"" },
+        { "ROLLBACK TO here", "ROLLBACK TO name=here" },
+        { "ROLLBACK TO SAVEPOINT here", "ROLLBACK TO name=here" },
+        { "RELEASE here", "RELEASE name=here" },
+        { "RELEASE SAVEPOINT here", "RELEASE name=here" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
 static void statements_of_other_systems_are_refused_by_name(void **state)
 {
     (void)state;
     static const text_case cases[] = {
-        { "BEGIN", "INVALID_SQL@0 Unsupported statement type: BEGIN" },
         { "SUBSCRIBE TO t", "INVALID_SQL@0 Unsupported statement type: SUBSCRIBE" },
         { "STORAGE FLUSH TABLE t", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
         { "STORAGE FLUSH ALL", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
@@ -286,6 +314,7 @@ int main(void)
         TEST(views_are_made_and_dropped),
         TEST(tables_and_namespaces_are_altered),
         TEST(users_are_made_changed_and_dropped_without_echoing_secrets),
+        TEST(transactions_and_savepoints),
         TEST(statements_of_other_systems_are_refused_by_name),
         TEST(the_grammar_says_where_it_stops),
     };

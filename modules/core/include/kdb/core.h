@@ -122,8 +122,9 @@ typedef enum kdb_stmt_flag {
     KDB_STMT_READS = 1,
     KDB_STMT_WRITES = 2,
     KDB_STMT_DDL = 4,
-    KDB_STMT_HASHES = 8,  /* waits for a hashing thread */
-    KDB_STMT_PLANNED = 16 /* bound, compiled, and kept for the next time */
+    KDB_STMT_HASHES = 8,      /* waits for a hashing thread */
+    KDB_STMT_PLANNED = 16,    /* bound, compiled, and kept for the next time */
+    KDB_STMT_TRANSACTION = 32 /* begins, ends or marks one */
 } kdb_stmt_flag;
 typedef struct kdb_stmt_def {
     const char *name;  /* "CREATE TABLE" */

@@ -64,6 +64,12 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_CREATE_USER,
     KDB_STMT_ALTER_USER,
     KDB_STMT_DROP_USER,
+    KDB_STMT_BEGIN, /* also START TRANSACTION */
+    KDB_STMT_COMMIT,
+    KDB_STMT_ROLLBACK,
+    KDB_STMT_SAVEPOINT,
+    KDB_STMT_ROLLBACK_TO,
+    KDB_STMT_RELEASE,
     KDB_STMT_KIND_COUNT
 } kdb_stmt_kind;
 
@@ -258,6 +264,10 @@ typedef struct kdb_view_stmt {
     int32_t query_position;
 } kdb_view_stmt;
 
+typedef struct kdb_savepoint_stmt {
+    kdb_sv name;
+} kdb_savepoint_stmt;
+
 typedef struct kdb_stmt {
     kdb_stmt_kind kind;
     kdb_sv text;
@@ -277,6 +287,7 @@ typedef struct kdb_stmt {
         kdb_view_stmt view;    /* CREATE VIEW */
         kdb_explain_stmt explain;
         kdb_user_stmt user;
+        kdb_savepoint_stmt savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE */
     } as;
 } kdb_stmt;
 
