@@ -14,7 +14,11 @@
 // names are replaced, so that two runs give the same text. Cells are shown as JSON, as they are on the wire.
 'use strict';
 const MASKED = new Set(['_seq', '_updated', 'created_at', 'updated_at', 'last_seen', 'last_login_at', 'password_hash']);
-const VOLATILE = [[/\b([A-Z]{2})-[0-9a-f]{12}\b/g, '$1-<id>']];
+const VOLATILE = [
+    [/\b([A-Z]{2})-[0-9a-f]{12}\b/g, '$1-<id>'],
+    [/\b([Tt]ransaction[a-z ]*[ (']+)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '$1<id>'],
+    [/\bsql-req-\d+/g, 'sql-req-<n>'],
+];
 
 const DIRECTIVE = /^-- (?:(as) (root|admin)|(user) (\w+(?: \w+)?)|(namespace)(?: (\w+))?|(params) (\[.*\])|(sort)|(mask) ([\w ]+)|(batch)|(end))$/;
 
