@@ -4,6 +4,7 @@
 #include "core_fixture.h"
 
 #include <ctype.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -541,17 +542,25 @@ static void ddl_beneath_a_transaction_is_a_conflict(void **state)
 
 /* ---- ends ---- */
 
+/* The request may get here before whoever started it has put it down. */
 static void cancel_request(void *arg)
 {
-    cancel(*(pending_request **)arg);
+    _Atomic(pending_request *) *started = arg;
+    pending_request *p = NULL;
+    while ((p = atomic_load(started)) == NULL) {
+        sched_yield();
+    }
+    cancel(p);
 }
 
 static void a_cancelled_transaction_leaves_nothing(void **state)
 {
     (void)state;
-    pending_request *p = NULL;
-    p = start_between(&f, "root", "BEGIN; UPDATE acc SET v = 0 WHERE true; SELECT 1 AS go; SELECT 2 AS go; COMMIT",
-                      cancel_request, &p);
+    _Atomic(pending_request *) started = NULL;
+    pending_request *p =
+        start_between(&f, "root", "BEGIN; UPDATE acc SET v = 0 WHERE true; SELECT 1 AS go; SELECT 2 AS go; COMMIT",
+                      cancel_request, &started);
+    atomic_store(&started, p);
     answer a = wait_for(p);
     assert_int_equal(a.status, KDB_CANCELLED);
     answer_done(&a);
