@@ -94,7 +94,7 @@ static kdb_sv plain(const digits *d, kdb_arena *arena)
     }
     const int whole = d->exponent + 1;
     if (d->count <= whole) {
-        return kdb_sv_printf(arena, "%s%.*s%.*s.0", sign, d->count, d->text, whole - d->count, "0000000000000000");
+        return kdb_sv_printf(arena, "%s%.*s%.*s.0", sign, d->count, d->text, whole - d->count, "000000000000000000000");
     }
     return kdb_sv_printf(arena, "%s%.*s.%.*s", sign, whole, d->text, d->count - whole, d->text + whole);
 }
@@ -127,4 +127,19 @@ kdb_status kdbi_run_real_to_text(const kdbi_step *step, kdbi_run *run, kdb_value
         out->as.bytes = real_text(step->args[0]->type, out, run->scratch);
     }
     return KDB_OK;
+}
+
+/* Plain up to 21 digits before the point and 5 zeros behind it, without a sign or zeros in the exponent. */
+kdb_sv kdbi_json_real(double value, kdb_arena *arena)
+{
+    enum { JSON_PLAIN_MIN = -6, JSON_PLAIN_MAX = 21 };
+    const kdb_value form = { .as.f64 = value };
+    digits d;
+    const kdb_sv shortest = value_text(kdb_type_of(KDB_TYPE_DOUBLE), &form, arena);
+    read_digits(kdb_sv_of(kdb_sv_dup_cstr(arena, shortest), shortest.len), &d);
+    if (d.exponent >= JSON_PLAIN_MIN && d.exponent < JSON_PLAIN_MAX) {
+        return plain(&d, arena);
+    }
+    return kdb_sv_printf(arena, "%s%c%s%.*se%d", d.negative ? "-" : "", d.text[0], d.count > 1 ? "." : "", d.count - 1,
+                         d.text + 1, d.exponent);
 }

@@ -118,6 +118,16 @@ static bool may_be_null_constant(const kdbi_compiler *c, const kdbi_step *step)
     return step->is_constant && (literal == NULL || literal->is_null);
 }
 
+bool kdbi_has_null(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs)
+{
+    for (size_t i = 0; i < nargs; i++) {
+        if (may_be_null_constant(c, args[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs)
 {
     bool fails = false;

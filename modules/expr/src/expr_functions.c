@@ -50,6 +50,14 @@ static const function_row function_rows[] = {
     { "isnan", NULL, NULL, 0, false, NULL, kdbi_compile_real_test },
     { "isodow", NULL, NULL, 0, false, NULL, kdbi_compile_part },
     { "isoyear", NULL, NULL, 0, false, NULL, kdbi_compile_part },
+    { "json_as_text", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_contains", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get_array", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get_bool", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get_int", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get_json", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get_str", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "lcase", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
     { "left", "ti>t", kdbi_run_left, 0, false, NULL, NULL },
     { "len", "t>b", kdbi_run_length, 0, false, NULL, NULL },
@@ -143,8 +151,8 @@ static const kdbi_step *call(kdbi_compiler *c, const function_row *row, const kd
 {
     enum { ARGS_MAX = 4 };
     const kdbi_step *fitted[ARGS_MAX];
-    if (nargs > ARGS_MAX || !fit_signature(c, row->signature, args, nargs, fitted) ||
-        !kdbi_is_strict(c, fitted, nargs) || (row->check != NULL && !row->check(c, fitted, nargs))) {
+    if (nargs > ARGS_MAX || !fit_signature(c, row->signature, args, nargs, fitted) || kdbi_has_null(c, fitted, nargs) ||
+        (row->check != NULL && !row->check(c, fitted, nargs))) {
         return NULL;
     }
     const kdb_type type = type_of_letter(strchr(row->signature, '>')[1]);

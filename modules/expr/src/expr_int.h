@@ -175,6 +175,8 @@ const kdbi_step *kdbi_compile_real_test(kdbi_compiler *c, const kdb_node *node);
 const kdbi_step *kdbi_compile_round(kdbi_compiler *c, const kdb_node *node);
 const kdbi_step *kdbi_compile_sqrt(kdbi_compiler *c, const kdb_node *node);
 
+const kdbi_step *kdbi_compile_json(kdbi_compiler *c, const kdb_node *node);
+
 /* A step as a condition; NULL when it is no BOOLEAN. */
 const kdbi_step *kdbi_truth(kdbi_compiler *c, const kdbi_step *step);
 
@@ -208,10 +210,15 @@ kdb_status kdbi_run_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out
 kdb_status kdbi_run_real_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_decimal_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 
+/* A finite DOUBLE as the engine's JSON writer has it. */
+kdb_sv kdbi_json_real(double value, kdb_arena *arena);
+
 /* Arithmetic of DECIMALs and integers, one a DECIMAL. */
 const kdbi_step *kdbi_compile_decimal(kdbi_compiler *c, kdb_node_kind kind, const kdbi_step *a, const kdbi_step *b);
 /* Of any numbers, as DOUBLEs. */
 const kdbi_step *kdbi_compile_real_division(kdbi_compiler *c, const kdbi_step *a, const kdbi_step *b);
+/* True when one may be a NULL that the engine knows when it binds: some of its functions have another type then. */
+bool kdbi_has_null(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
 /* False when the engine may settle a step by a NULL beside what fails, without running that. */
 bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
 
@@ -219,6 +226,8 @@ bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t
 
 uint32_t kdbi_fold_lower(uint32_t character);
 uint32_t kdbi_fold_upper(uint32_t character);
+/* UTF-8 of a character; returns its bytes, 4 at most. */
+size_t kdbi_put_character(uint32_t character, char *out);
 kdb_sv kdbi_text_lower(kdb_arena *arena, kdb_sv text);
 
 bool kdbi_check_substring(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);

@@ -39,7 +39,8 @@ static kdb_status run_abs_decimal(const kdbi_step *step, kdbi_run *run, kdb_valu
 static const kdbi_step *number_of(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = node->nargs >= 1 ? kdbi_compile_args(c, node) : NULL;
-    return args == NULL || args[0]->is_param || !kdbi_is_number(args[0]->type) ? NULL : args[0];
+    const bool good = args != NULL && !args[0]->is_param && kdbi_is_number(args[0]->type) && !kdbi_has_null(c, args, 1);
+    return good ? args[0] : NULL;
 }
 
 const kdbi_step *kdbi_compile_abs(kdbi_compiler *c, const kdb_node *node)

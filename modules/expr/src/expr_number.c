@@ -214,8 +214,7 @@ static bool settle_operands(kdbi_compiler *c, const kdbi_step **args)
         if (args[i]->is_param) {
             args[i] = kdbi_param_open(c, args[i]);
         }
-        const kdb_value *literal = kdbi_literal(c, args[i]);
-        if (!kdbi_is_number(args[i]->type) || (literal != NULL && literal->is_null)) {
+        if (!kdbi_is_number(args[i]->type)) {
             return false;
         }
     }
@@ -247,7 +246,7 @@ const kdbi_step *kdbi_compile_arithmetic(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
     kdb_type type;
-    if (args == NULL || node->nargs != 2 || !settle_operands(c, args) || !kdbi_is_strict(c, args, 2)) {
+    if (args == NULL || node->nargs != 2 || !settle_operands(c, args) || kdbi_has_null(c, args, 2)) {
         return NULL;
     }
     if (is_decimal(args[0], args[1])) {

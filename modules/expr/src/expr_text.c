@@ -47,7 +47,7 @@ static uint32_t take_character(kdb_sv text, size_t *at)
     return (uint32_t)(c[0] & 0x07) << 18 | (uint32_t)(c[1] & 0x3f) << 12 | (uint32_t)(c[2] & 0x3f) << 6 | (c[3] & 0x3f);
 }
 
-static size_t put_character(uint32_t character, char *out)
+size_t kdbi_put_character(uint32_t character, char *out)
 {
     if (character < 0x80) {
         out[0] = (char)character;
@@ -79,7 +79,7 @@ static kdb_sv folded(kdb_arena *arena, kdb_sv text, uint32_t (*fold)(uint32_t ch
     char *out = kdb_arena_alloc_raw(arena, 2 * text.len + 4);
     size_t len = 0;
     for (size_t at = 0; at < text.len;) {
-        len += put_character(fold(take_character(text, &at)), out + len);
+        len += kdbi_put_character(fold(take_character(text, &at)), out + len);
     }
     return kdb_sv_of(out, len);
 }
@@ -426,7 +426,7 @@ static const kdbi_step *joined_as(kdbi_compiler *c, const kdb_node *node, kdbi_s
             return NULL;
         }
     }
-    return args == NULL || node->nargs == 0 || !kdbi_is_strict(c, args, node->nargs)
+    return args == NULL || node->nargs == 0 || kdbi_has_null(c, args, node->nargs)
                ? NULL
                : kdbi_step_new(c, run, text, args, node->nargs);
 }

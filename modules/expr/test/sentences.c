@@ -89,6 +89,7 @@ static const char *const number_forms[] = {
     "round(%n, 0)",
     "sqrt(%n)",
     "round(%n, 5)",
+    "json_get_int(%j, %k)",
     "instr(%t, %t)",
     "ord(%t)",
 };
@@ -124,6 +125,13 @@ static const char *const text_forms[] = {
     "concat(%t, %n, %b)",
     "concat(%t, %t)",
     "ifnull(%t, %t)",
+    "(%j ->> %k)",
+    "(%j ->> %k)",
+    "(%j -> %k ->> %k)",
+    "json_get_str(%j, %k)",
+    "json_get_array(%j, %k)",
+    "(%j -> %k -> %k ->> %k)",
+    "json_as_text(%j, %k, %k)",
     "upper(%t)",
 };
 static const char *const truth_forms[] = {
@@ -181,6 +189,8 @@ static const char *const day_forms[] = {
     "CAST(%w AS DATE)",          "COALESCE(%d, %d)",        "LEAST(%d, %d)",          "date_trunc('year', %w)",
     "date_trunc('quarter', %d)", "date_trunc('month', %w)", "date_trunc('week', %w)", "date_trunc('day', %w)"
 };
+static const char *const keys[] = { "'a'",   "'b'",   "'c'", "'0'",  "0", "1",   "-1",   "-3",    "7",
+                                    "'a/b'", "'c~d'", "''",  "'01'", "t", "'k'", "NULL", "'$.a'", "'*'" };
 static const char *const like_forms[] = { "(%t LIKE ", "(%t ILIKE ", "(%t NOT LIKE " };
 
 static void put(sentence *s, const char *text)
@@ -199,7 +209,7 @@ static void put_kind(sentence *s, char kind, unsigned depth);
 static void put_form(sentence *s, const char *form, unsigned depth)
 {
     for (; *form != '\0'; form++) {
-        if (*form == '%' && strchr("ntbwdj", form[1]) != NULL && form[1] != '\0') {
+        if (*form == '%' && strchr("ntbwdjk", form[1]) != NULL && form[1] != '\0') {
             put_kind(s, *++form, depth == 0 ? 0 : depth - 1);
         } else {
             kdb_buf_append_byte(s->out, (uint8_t)*form);
@@ -253,7 +263,7 @@ static void put_number_column(sentence *s)
 static void put_leaf(sentence *s, char kind)
 {
     const bool literal = chance_of(s->chance, 4) == 0;
-    if (chance_of(s->chance, 24) == 0) {
+    if (chance_of(s->chance, 24) == 0 && kind != 'j' && kind != 'k') {
         put_param(s, kind);
         return;
     }
@@ -276,6 +286,9 @@ static void put_leaf(sentence *s, char kind)
         return;
     case 'j':
         put(s, "j");
+        return;
+    case 'k':
+        put(s, PICK(s, keys));
         return;
     default:
         put(s, literal ? "TRUE" : "ok");
@@ -345,7 +358,8 @@ static void put_kind(sentence *s, char kind, unsigned depth)
         put_form(s, PICK(s, day_forms), depth);
         return;
     case 'j':
-        put(s, "j");
+    case 'k':
+        put_leaf(s, kind);
         return;
     default:
         put_truth(s, depth);
@@ -355,7 +369,7 @@ static void put_kind(sentence *s, char kind, unsigned depth)
 
 void sentence_any(sentence *s)
 {
-    static const char kinds[] = "nnnttbbbbwd";
+    static const char kinds[] = "nnnttbbbbwdj";
     const unsigned depth = 1 + chance_of(s->chance, 3);
     const char kind = kinds[chance_of(s->chance, sizeof(kinds) - 1)];
     if (kind == 'b') {
@@ -366,6 +380,8 @@ void sentence_any(sentence *s)
         put_form(s, PICK(s, text_forms), depth);
     } else if (kind == 'w') {
         put_form(s, PICK(s, instant_forms), depth);
+    } else if (kind == 'j') {
+        put_form(s, chance_of(s->chance, 2) == 0 ? "(%j -> %k)" : "json_get(%j, %k, %k)", depth);
     } else {
         put_form(s, PICK(s, day_forms), depth);
     }
