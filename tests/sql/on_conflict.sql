@@ -22,7 +22,7 @@ INSERT INTO app.stock (id) VALUES (2) ON CONFLICT (id) DO UPDATE SET n = DEFAULT
 INSERT INTO app.stock (id, n) VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET (n, note) = (EXCLUDED.n + 1, 'row') RETURNING id, n, note;
 INSERT INTO app.stock (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = EXCLUDED.note RETURNING note;
 -- params [1, 3, "by parameter"]
-INSERT INTO app.stock (id, n) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET n = stock.n + $2, note = $3 WHERE stock.n >= $1 RETURNING id, n, note;
+INSERT INTO app.stock (id, n) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET n = stock.n * $2, note = $3 WHERE stock.n >= $1 RETURNING id, n, note;
 INSERT INTO app.stock (id, n) SELECT id, n FROM app.stock WHERE id <= 2 ON CONFLICT (id) DO UPDATE SET n = stock.n + 100 + EXCLUDED.n RETURNING id, n;
 INSERT INTO app.stock SELECT * FROM app.stock ON CONFLICT (id) DO UPDATE SET note = 'all';
 SELECT id, n, note FROM app.stock;

@@ -33,7 +33,10 @@ DELETE FROM app.log WHERE n = 1 RETURNING n, t;
 DELETE FROM app.bag WHERE t = 'x' RETURNING *;
 
 -- expressions
-UPDATE app.notes SET n = 5 WHERE id = 1 RETURNING n + 1 AS next, n > 3, n IS NULL, -n, 1 + 1, 1.5, 'x' AS word, NULL, n IN (1, 5) AND id = 1 AS both;
+UPDATE app.notes SET n = 5 WHERE id = 1 RETURNING n + 1 AS next, n > 3, n IS NULL, -n, 1 + 1, 1.5, 'x' AS word, NULL, n IN (1, 5) AND id = 1 AS both, CASE WHEN n = 5 THEN 'five' ELSE 'other' END AS c, COALESCE(price, 0) AS p, upper(title), title || '!' AS loud;
+-- params [3, 2.5, "x", null]
+UPDATE app.notes SET n = 6 WHERE id = 1 RETURNING n > $1 AS more, n * $2 AS product, n / $1 AS part, title = $3 AS same, n = $4 AS unknown, n BETWEEN $1 AND 9 AS within, $3 AS t, $4 AS nil;
+UPDATE app.notes SET n = 5 WHERE id = 1 RETURNING at < NOW() AS past, CURRENT_USER IS NULL AS nobody;
 
 -- a batch: in its place, and not counted with the others
 -- batch

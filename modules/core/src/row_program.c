@@ -61,10 +61,65 @@ static bool is_value(const kdbi_row_binding *binding, const kdb_node *node, kdb_
     return false;
 }
 
+/* ---- numbers given as parameters ----
+ * The engine types them by their use and value, for which module expr then leaves expressions to it. Here there is no
+ * engine: a number is what it is, like a literal. */
+
+static bool is_number(const kdb_value *value)
+{
+    return !value->is_null && (value->type.kind == KDB_TYPE_BIGINT || value->type.kind == KDB_TYPE_DOUBLE);
+}
+
+typedef struct settler {
+    const kdbi_row_binding *binding;
+    kdb_map *settled; /* by the address of the node: one that stands in several places is settled once */
+} settler;
+
+static kdb_node *settle(const settler *s, kdb_node *node)
+{
+    kdb_arena *arena = s->binding->arena;
+    if (node->kind == KDB_NODE_PARAM && is_number(&s->binding->params[node->param - 1])) {
+        kdb_node *literal = KDB_ARENA_NEW(arena, kdb_node);
+        *literal = (kdb_node){ .kind = KDB_NODE_LITERAL,
+                               .position = node->position,
+                               .value = s->binding->params[node->param - 1] };
+        return literal;
+    }
+    if (node->nargs == 0) {
+        return node;
+    }
+    const kdb_sv address = kdb_sv_of((const char *)&node, sizeof(node));
+    kdb_node *copy = kdb_map_lookup(s->settled, address);
+    if (copy == NULL) {
+        copy = KDB_ARENA_NEW(arena, kdb_node);
+        *copy = *node;
+        copy->args = KDB_ARENA_ARRAY(arena, kdb_node *, node->nargs);
+        for (size_t i = 0; i < node->nargs; i++) {
+            copy->args[i] = settle(s, node->args[i]);
+        }
+        (void)kdb_map_put(s->settled, address, copy);
+    }
+    return copy;
+}
+
+static const kdb_node *settle_numbers(const kdbi_row_binding *binding, kdb_node *node)
+{
+    bool any = false;
+    for (size_t i = 0; i < binding->nparams && !any; i++) {
+        any = is_number(&binding->params[i]);
+    }
+    if (!any) {
+        return node;
+    }
+    KDB_CLEANUP(kdb_map_freep) kdb_map *settled = kdb_map_new();
+    const settler s = { binding, settled };
+    return settle(&s, node);
+}
+
 kdb_status kdbi_row_program_new(const kdbi_row_binding *binding, const kdb_row_expr *expr, const char *clause,
                                 kdbi_row_program *out, kdb_err *err)
 {
-    const kdb_node *node = expr->node;
+    kdb_node *node = expr->node;
     *out = (kdbi_row_program){ .column = -1 };
     if (node == NULL) {
         return refuse(expr, clause, err);
@@ -78,8 +133,8 @@ kdb_status kdbi_row_program_new(const kdbi_row_binding *binding, const kdb_row_e
         out->type = out->constant.is_null ? kdb_type_of(KDB_TYPE_NULL) : out->constant.type;
         return KDB_OK;
     }
-    out->expr = kdb_expr_compile(node, binding->fields, binding->nfields, binding->param_types, binding->nparams,
-                                 binding->arena);
+    out->expr = kdb_expr_compile(settle_numbers(binding, node), binding->fields, binding->nfields, binding->param_types,
+                                 binding->nparams, binding->arena);
     if (out->expr == NULL) {
         return refuse(expr, clause, err);
     }

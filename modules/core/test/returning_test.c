@@ -161,6 +161,28 @@ static void a_conflict_does_nothing_or_updates(void **state)
     assert_string_equal(ops, "iiiuiudiui");
 }
 
+/* The result of a CASE in a CASE's subject stands in every WHEN: it must not be multiplied. */
+static void parameters_in_nested_cases_are_settled_once(void **state)
+{
+    (void)state;
+    kdb_buf sql;
+    kdb_buf_init(&sql, 0);
+    kdb_buf_append_lit(&sql, "INSERT INTO t (id, n) VALUES (1, 1) RETURNING ");
+    for (int i = 0; i < 40; i++) {
+        kdb_buf_append_lit(&sql, "CASE ");
+    }
+    kdb_buf_append_lit(&sql, "n + $1");
+    for (int i = 0; i < 40; i++) {
+        kdb_buf_append_lit(&sql, " WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN $1 THEN 1 ELSE 3 END");
+    }
+    kdb_buf_append_byte(&sql, 0);
+    const kdb_value one = kdb_value_bigint(1);
+    answer a = run_as(&f, "ann", KDB_ROLE_USER, sql.ptr, &one, 1);
+    assert_true(a.status == KDB_OK || a.status == KDB_STMT_INVALID_SQL);
+    answer_done(&a);
+    kdb_buf_done(&sql);
+}
+
 static void keys_of_several_columns_may_be_named_in_any_order(void **state)
 {
     (void)state;
@@ -253,6 +275,7 @@ int main(int argc, char **argv)
         CASE(returning_stands_in_its_place_in_a_batch),
         CASE(many_rows_come_back_in_order),
         CASE(a_conflict_does_nothing_or_updates),
+        CASE(parameters_in_nested_cases_are_settled_once),
         CASE(keys_of_several_columns_may_be_named_in_any_order),
         CASE(conflicts_that_mean_nothing_are_refused),
         CASE(concurrent_upserts_add_up),
