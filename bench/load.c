@@ -3,7 +3,8 @@
  *   load --port P --clients N --seconds S [--warmup S] [--method POST] [--path /v1/api/sql] [--body TEMPLATE]
  *        [--tokens FILE] [--expect TEXT] [--pid SERVER]
  *
- * In the body {{seq}} is a number that never repeats (from --first, 0), and {{rand:LO:HI}} one from LO to HI. With
+ * In the body {{seq}} is a number that never repeats (from --first, 0), {{same}} the one that {{seq}} gave last, and
+ * {{rand:LO:HI}} one from LO to HI. With
  * --tokens each request carries a random line of the file. An answer counts when its status is 200 and it holds --expect.
  * Prints one line of JSON: rate, latencies, and with --pid the processor time of the server per request. */
 #include <arpa/inet.h>
@@ -22,7 +23,7 @@ enum { MAX_PARTS = 256, HEAD_MAX = 4096, FIRST_INPUT = 64 * 1024 };
 
 /* ---- request templates ---- */
 
-typedef enum part_kind { PART_TEXT, PART_SEQ, PART_RANDOM } part_kind;
+typedef enum part_kind { PART_TEXT, PART_SEQ, PART_SAME, PART_RANDOM } part_kind;
 typedef struct part {
     part_kind kind;
     const char *text;
@@ -60,6 +61,8 @@ static const char *parse_place(template *t, const char *at)
         p.kind = PART_RANDOM;
         p.low = strtoull(at + 7, &colon, 10);
         p.high = strtoull(colon + 1, NULL, 10);
+    } else if (strncmp(at, "{{same}}", 8) == 0) {
+        p.kind = PART_SAME;
     } else if (strncmp(at, "{{seq}}", 7) != 0) {
         bench_fail("what is %.20s?", at);
     }
@@ -132,6 +135,9 @@ static char *put_body(run *r, char *at)
             break;
         case PART_SEQ:
             at = put_number(at, r->seq++);
+            break;
+        case PART_SAME:
+            at = put_number(at, r->seq - 1);
             break;
         case PART_RANDOM:
             at = put_number(at, p->low + bench_random(&r->dice) % (p->high - p->low + 1));

@@ -204,9 +204,19 @@ kdb_status kdbi_vec_read_embedding(duckdb_vector from, size_t nrows, KDB_UNUSED 
 
 /* ---- vectors to be filled ---- */
 
+/* A short string lies in its element: DuckDB's function would look the vector's type up for each of them. What is behind
+ * its bytes is compared too, and so must be zero. */
 static void put_bytes(kdb_vec *vec, size_t row, kdb_sv bytes)
 {
-    duckdb_vector_assign_string_element_len(vec->handle, row, bytes.ptr == NULL ? "" : bytes.ptr, bytes.len);
+    if (bytes.len > INLINE_STRING) {
+        duckdb_vector_assign_string_element_len(vec->handle, row, bytes.ptr, bytes.len);
+        return;
+    }
+    duckdb_string_t string = { .value.inlined.length = (uint32_t)bytes.len };
+    if (bytes.len != 0) {
+        memcpy(string.value.inlined.inlined, bytes.ptr, bytes.len);
+    }
+    ((duckdb_string_t *)duckdb_vector_get_data(vec->handle))[row] = string;
 }
 
 static void put_i128(kdb_vec *vec, size_t row, kdb_i128 value)
