@@ -135,6 +135,10 @@ test('of many that insert one key, one commits', async () => {
     }
 });
 
+test('no transaction outlives its request', async () => {
+    assert.deepStrictEqual(await server.root.rows('SELECT * FROM system.transactions'), []);
+});
+
 test('after kill -9 every acknowledged transfer is there, and no half of any', async () => {
     const own = new Server();
     await own.start();

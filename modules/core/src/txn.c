@@ -88,6 +88,47 @@ void kdbi_txn_unref(kdbi_txn *txn)
     kdb_arena_free(txn->arena);
 }
 
+/* ---- what others see of it ---- */
+
+static const char *state_name(const kdbi_txn *txn)
+{
+    if (atomic_load_explicit(&txn->state, memory_order_relaxed) == KDBI_TXN_COMMITTING) {
+        return "committing";
+    }
+    return atomic_load_explicit(&txn->writes, memory_order_relaxed) > 0 ? "open_write" : "open_read";
+}
+
+static kdb_transaction_row row_of(const kdbi_txn *txn, int64_t now_us, kdb_arena *arena)
+{
+    const int64_t idle_us = now_us - atomic_load_explicit(&txn->active_us, memory_order_relaxed);
+    return (kdb_transaction_row){ .id = kdb_sv_dup(arena, kdb_sv_cstr(txn->id)),
+                                  .owner = kdb_sv_printf(arena, "sql-req-%llu", (unsigned long long)txn->request),
+                                  .origin = KDB_SV("SqlBatch"),
+                                  .state = kdb_sv_cstr(state_name(txn)),
+                                  .age_ms = (now_us - txn->started_us) / 1000,
+                                  .idle_ms = idle_us / 1000,
+                                  .writes = (int64_t)atomic_load_explicit(&txn->writes, memory_order_relaxed),
+                                  .bytes = (int64_t)atomic_load_explicit(&txn->bytes, memory_order_relaxed),
+                                  .tables = (int64_t)atomic_load_explicit(&txn->ntables, memory_order_relaxed),
+                                  .snapshot_seq = (int64_t)txn->snapshot_seq };
+}
+
+void kdb_core_transactions(kdb_core *core, kdb_arena *arena, kdb_transaction_row **out, size_t *count)
+{
+    const int64_t now_us = kdb_monotonic_us();
+    size_t n = 0;
+    kdb_mutex_lock(&core->lock);
+    kdb_transaction_row *rows = KDB_ARENA_ARRAY(arena, kdb_transaction_row, core->live + 1);
+    for (const kdb_exec *exec = core->first_live; exec != NULL; exec = exec->next_live) {
+        if (exec->txn != NULL) { /* not ended while we hold the lock */
+            rows[n++] = row_of(exec->txn, now_us, arena);
+        }
+    }
+    kdb_mutex_unlock(&core->lock);
+    *out = rows;
+    *count = n;
+}
+
 /* ---- statements ---- */
 
 static kdb_status refuse_idle(const kdbi_txn *txn, kdb_stmt_kind kind, kdb_err *err)

@@ -540,6 +540,40 @@ static void ddl_beneath_a_transaction_is_a_conflict(void **state)
     expect(&f, "root", "SELECT count(*) AS n FROM t", "n\n0\n");
 }
 
+static void look_at_transactions(void *arg)
+{
+    char *text = arg;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_transaction_row *rows = NULL;
+    size_t count = 0;
+    kdb_core_transactions(f.core, arena, &rows, &count);
+    if (count == 1) {
+        KDB_ASSERT(rows[0].age_ms >= rows[0].idle_ms && rows[0].bytes >= 0 && rows[0].snapshot_seq > 0);
+        (void)sprintf(text + strlen(text), "%.*s %.*s %.*s %.*s writes=%d tables=%d %s\n", KDB_SV_ARG(rows[0].id),
+                      KDB_SV_ARG(rows[0].owner), KDB_SV_ARG(rows[0].origin), KDB_SV_ARG(rows[0].state),
+                      (int)rows[0].writes, (int)rows[0].tables, rows[0].bytes > 0 ? "bytes" : "");
+    } else {
+        (void)sprintf(text + strlen(text), "%zu\n", count);
+    }
+}
+
+static void open_transactions_are_listed(void **state)
+{
+    (void)state;
+    char text[1024] = "";
+    answer a =
+        run_between(&f, "svc",
+                    "SELECT 1; BEGIN; SELECT count(*) FROM acc; INSERT INTO acc VALUES (3, 3), (4, 4); SELECT 1; "
+                    "SELECT count(*) FROM t; COMMIT; SELECT 1",
+                    look_at_transactions, text);
+    assert_int_equal(a.status, KDB_OK);
+    answer_done(&a);
+    hide_ids(text);
+    assert_string_equal(text, "0\n* sql-req-1 SqlBatch open_read writes=0 tables=1 \n"
+                              "* sql-req-1 SqlBatch open_write writes=2 tables=1 bytes\n"
+                              "* sql-req-1 SqlBatch open_write writes=2 tables=2 bytes\n0\n");
+}
+
 /* ---- ends ---- */
 
 /* The request may get here before whoever started it has put it down. */
@@ -635,6 +669,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_rows_do_not_conflict, setup, teardown),
         cmocka_unit_test_setup_teardown(write_skew_is_possible, setup, teardown),
         cmocka_unit_test_setup_teardown(ddl_beneath_a_transaction_is_a_conflict, setup, teardown),
+        cmocka_unit_test_setup_teardown(open_transactions_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_transaction_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(transfers_keep_the_sum, setup, teardown),
     };

@@ -94,7 +94,9 @@ static void close_engine(kdb_server *server)
 
 static kdb_status open_services(kdb_server *server, KDB_UNUSED kdb_err *err)
 {
-    const kdb_system_reporter reporter = { .self = server, .stats = kdbi_server_report_stats };
+    const kdb_system_reporter reporter = { .self = server,
+                                           .stats = kdbi_server_report_stats,
+                                           .transactions = kdbi_server_report_transactions };
     server->system = kdb_system_new(server->store, server->registry, server->auth, server->options);
     kdb_system_set_reporter(server->system, &reporter);
     return KDB_OK;

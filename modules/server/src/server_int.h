@@ -21,6 +21,7 @@ struct kdb_server {
 
 /* Figures of core and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
+void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
 /* True when only this machine can reach server.host. */
 bool kdbi_host_is_local(kdb_sv host);
 

@@ -1,4 +1,5 @@
-/* stats.c - figures of the upper modules for system.stats, which has those of the process and the store itself. */
+/* stats.c - what the upper modules report for the system tables: figures for system.stats, which has those of the process
+ * and the store itself, and the open transactions. */
 #include "server_int.h"
 
 typedef struct stats {
@@ -39,4 +40,10 @@ void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, 
     rows[KDB_ARRAY_LEN(figures)] = (kdb_stat_row){ KDB_SV("server_version"), kdb_sv_cstr(kdb_server_version) };
     *out = rows;
     *count = KDB_ARRAY_LEN(figures) + 1;
+}
+
+void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count)
+{
+    const kdb_server *server = self;
+    kdb_core_transactions(server->core, arena, out, count);
 }

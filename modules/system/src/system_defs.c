@@ -83,6 +83,14 @@ static const kdb_system_column live_columns[] = {
     { "node_id", BIGINT, NN },       { "last_ping_at", TIMESTAMP, NN },
 };
 
+static const kdb_system_column transaction_columns[] = {
+    { "transaction_id", TEXT, NN },         { "owner_id", TEXT, NN },
+    { "origin", TEXT, NN },                 { "state", TEXT, NN },
+    { "age_ms", BIGINT, NN },               { "idle_ms", BIGINT, NN },
+    { "write_count", BIGINT, NN },          { "write_bytes", BIGINT, NN },
+    { "touched_tables_count", BIGINT, NN }, { "snapshot_commit_seq", BIGINT, NN },
+};
+
 static const kdb_system_column stat_columns[] = {
     { "metric_name", TEXT, NN },
     { "metric_value", TEXT, NN },
@@ -159,6 +167,8 @@ const kdb_system_table_def kdb_system_table_defs[] = {
            "Where cold files lie."),
     SYSTEM("jobs", NULL, job_columns, kdbi_jobs_open, kdbi_jobs_next, "Background jobs."),
     SYSTEM("live", "live_queries", live_columns, kdbi_live_open, kdbi_live_next, "Live queries that are running."),
+    SYSTEM("transactions", NULL, transaction_columns, kdbi_transactions_open, kdbi_transactions_next,
+           "Transactions that are open."),
     SYSTEM("stats", NULL, stat_columns, kdbi_stats_open, kdbi_stats_next, "Figures of the running server."),
     SYSTEM("settings", NULL, setting_columns, kdbi_settings_open, kdbi_settings_next,
            "Options with their values; secrets are masked."),

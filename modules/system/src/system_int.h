@@ -85,6 +85,8 @@ kdb_status kdbi_jobs_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_jobs_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_live_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_live_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_transactions_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_transactions_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_stats_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_stats_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_settings_open(kdb_system_scan *scan, kdb_err *err);

@@ -37,6 +37,9 @@ static const struct {
       "live_id TEXT PK; connection_id TEXT NN; subscription_id TEXT NN; namespace_id TEXT NN; table_name TEXT NN; "
       "user_id TEXT NN; query TEXT NN; options JSON; status TEXT NN; created_at TIMESTAMP NN; "
       "last_update TIMESTAMP NN; changes BIGINT NN; node_id BIGINT NN; last_ping_at TIMESTAMP NN" },
+    { "system", "transactions",
+      "transaction_id TEXT NN; owner_id TEXT NN; origin TEXT NN; state TEXT NN; age_ms BIGINT NN; idle_ms BIGINT NN; "
+      "write_count BIGINT NN; write_bytes BIGINT NN; touched_tables_count BIGINT NN; snapshot_commit_seq BIGINT NN" },
     { "system", "stats", "metric_name TEXT NN; metric_value TEXT NN" },
     { "system", "settings", "name TEXT NN; value TEXT NN; description TEXT NN; category TEXT NN" },
     { "information_schema", "schemata",

@@ -144,6 +144,24 @@ static void report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t
     *count = 1;
 }
 
+static void report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count)
+{
+    (void)self;
+    kdb_transaction_row *rows = KDB_ARENA_ARRAY(arena, kdb_transaction_row, 1);
+    rows[0] = (kdb_transaction_row){ .id = KDB_SV("t-1"),
+                                     .owner = KDB_SV("sql-req-1"),
+                                     .origin = KDB_SV("SqlBatch"),
+                                     .state = KDB_SV("open_write"),
+                                     .age_ms = 1,
+                                     .idle_ms = 2,
+                                     .writes = 3,
+                                     .bytes = 4,
+                                     .tables = 5,
+                                     .snapshot_seq = 6 };
+    *out = rows;
+    *count = 1;
+}
+
 static void report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count)
 {
     (void)self;
@@ -156,7 +174,7 @@ static void report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_
 
 void fixture_fill(fixture *f)
 {
-    const kdb_system_reporter reporter = { NULL, report_live, report_stats };
+    const kdb_system_reporter reporter = { NULL, report_live, report_stats, report_transactions };
     fixture_table(f, "u", KDB_TABLE_USER, KDB_ACCESS_UNSET, 2);
     fixture_table(f, "shown", KDB_TABLE_SHARED, KDB_ACCESS_PUBLIC, 1);
     fixture_table(f, "secret", KDB_TABLE_SHARED, KDB_ACCESS_DBA, 1);

@@ -176,6 +176,16 @@ static void live_queries_are_as_reported(void **state)
                                  "alice-c1-s1|t|SELECT * FROM t|NULL|active|7"));
 }
 
+static void transactions_are_as_reported(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
+    assert_int_equal(fixture_count_lines(read_as_dba(f, "transactions", NULL)), 0);
+    fixture_fill(f);
+    assert_true(
+        fixture_has_line(read_as_dba(f, "transactions", NULL), "t-1|sql-req-1|SqlBatch|open_write|1|2|3|4|5|6"));
+}
+
 static void stats_have_ours_and_the_reported(void **state)
 {
     (void)state;
@@ -294,6 +304,7 @@ int main(void)
         cmocka_unit_test(dropped_users_stay_listed),
         cmocka_unit_test(storages_have_no_credentials),
         cmocka_unit_test(live_queries_are_as_reported),
+        cmocka_unit_test(transactions_are_as_reported),
         cmocka_unit_test(stats_have_ours_and_the_reported),
         cmocka_unit_test(settings_list_every_option_and_no_secret),
         cmocka_unit_test(admins_see_all_names),

@@ -116,6 +116,9 @@ typedef struct kdb_core_stats {
 } kdb_core_stats;
 void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out);
 
+/* The transactions that are open, in `arena`: what system.transactions lists. Any thread. */
+void kdb_core_transactions(kdb_core *core, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
+
 /* ---- the table of statements ---- */
 
 typedef enum kdb_stmt_flag {

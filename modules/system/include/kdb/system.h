@@ -41,6 +41,11 @@ typedef struct kdb_live_row {
     kdb_sv live_id, connection_id, subscription_id, ns, table, user, query, options_json, status;
     int64_t created_us, last_update_us, changes, last_ping_us;
 } kdb_live_row;
+/* One open transaction as system.transactions shows it. */
+typedef struct kdb_transaction_row {
+    kdb_sv id, owner, origin, state;
+    int64_t age_ms, idle_ms, writes, bytes, tables, snapshot_seq;
+} kdb_transaction_row;
 /* One figure of system.stats. */
 typedef struct kdb_stat_row {
     kdb_sv name, value;
@@ -51,6 +56,7 @@ typedef struct kdb_system_reporter {
     void *self;
     void (*live)(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);
     void (*stats)(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
+    void (*transactions)(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
 } kdb_system_reporter;
 
 typedef struct kdb_system kdb_system;
