@@ -524,6 +524,23 @@ static void write_skew_is_possible(void **state)
     expect(&f, "root", "SELECT sum(v) AS s FROM acc", "s\n0\n");
 }
 
+static void returning_and_on_conflict_meet_own_rows(void **state)
+{
+    (void)state;
+    expect_txn(
+        "ann",
+        "BEGIN; INSERT INTO t VALUES (1, 'a') RETURNING id, v; "
+        "INSERT INTO t VALUES (1, 'b'), (2, 'c') ON CONFLICT (id) DO UPDATE SET v = t.v || EXCLUDED.v RETURNING v; "
+        "INSERT INTO t VALUES (2, 'd') ON CONFLICT (id) DO NOTHING RETURNING v; "
+        "UPDATE t SET v = 'e' WHERE id = 2 RETURNING v; "
+        "DELETE FROM t WHERE id = 1 RETURNING v; SELECT id, v FROM t; COMMIT",
+        STARTED "id|v\n1|a\nv\nab\nc\nv\nv\ne\nv\nab\nid|v\n2|e\n" COMMITTED);
+    expect(&f, "ann", "SELECT id, v FROM t", "id|v\n2|e\n");
+    static const char *const insert[] = { "INSERT INTO acc VALUES (7, 7)", NULL };
+    interleave("BEGIN; INSERT INTO acc VALUES (7, 0) ON CONFLICT (id) DO UPDATE SET v = 1; SELECT 1 AS go; COMMIT",
+               insert, STARTED "go\n1\n" LOST);
+}
+
 static void ddl_beneath_a_transaction_is_a_conflict(void **state)
 {
     (void)state;
@@ -538,6 +555,16 @@ static void ddl_beneath_a_transaction_is_a_conflict(void **state)
                "go\n1\ngo\n2\n! CONFLICT failed to commit transaction '*': DDL has changed table 'default.t' since "
                "it began\n");
     expect(&f, "root", "SELECT count(*) AS n FROM t", "n\n0\n");
+    static const char *const alter[] = { "ALTER TABLE t ADD COLUMN w INT", NULL };
+    interleave("BEGIN; INSERT INTO t VALUES (1, 'a'); SELECT 1 AS go; COMMIT", alter,
+               STARTED "go\n1\n! CONFLICT failed to commit transaction '*': DDL has changed table 'default.t' since it "
+                       "began\n");
+    static const char *const alter_again[] = { "ALTER TABLE t DROP COLUMN w", NULL };
+    interleave("BEGIN; SELECT v FROM t; SELECT v FROM t; COMMIT", alter_again,
+               STARTED "v\n! CONFLICT table 'default.t' was altered after transaction '*' had used it\n");
+    static const char *const alter_unused[] = { "ALTER TABLE t ADD COLUMN x INT DEFAULT 5", NULL };
+    interleave("BEGIN; SELECT 1 AS go; INSERT INTO t (id) VALUES (2); SELECT id, v, x FROM t; COMMIT", alter_unused,
+               STARTED "go\n1\nid|v|x\n2|NULL|5\n" COMMITTED "[1 Inserted 1 row(s)]\n");
 }
 
 static void look_at_transactions(void *arg)
@@ -668,6 +695,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_sees_what_is_not_committed, setup, teardown),
         cmocka_unit_test_setup_teardown(other_rows_do_not_conflict, setup, teardown),
         cmocka_unit_test_setup_teardown(write_skew_is_possible, setup, teardown),
+        cmocka_unit_test_setup_teardown(returning_and_on_conflict_meet_own_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(ddl_beneath_a_transaction_is_a_conflict, setup, teardown),
         cmocka_unit_test_setup_teardown(open_transactions_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_transaction_leaves_nothing, setup, teardown),
