@@ -14,6 +14,7 @@ test.before(async () => {
     await root.results(`CREATE NAMESPACE app;
         CREATE SHARED TABLE app.counters (id INT PRIMARY KEY, n INT NOT NULL, hits INT NOT NULL);
         CREATE USER TABLE app.ids (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), worker INT);
+        CREATE USER TABLE app.staged (k INT PRIMARY KEY, a INT, b TEXT);
         CREATE USER TABLE app.own (k INT PRIMARY KEY, a INT, b TEXT);
         CREATE SHARED TABLE app.model (k INT PRIMARY KEY, a INT, b TEXT)`);
     alice = await server.createUser('alice');
@@ -128,10 +129,40 @@ class Model {
         return { sql: `DELETE FROM ${this.table} WHERE k >= ${from} AND k < ${to}`, apply: () => ({ shown: gone, count: gone.length, put: [], gone }) };
     }
 
+    take({ put, gone = [] }) {
+        put.forEach((row) => this.rows.set(row[0], row));
+        gone.forEach(([k]) => this.rows.delete(k));
+    }
+
     next(pick) {
         return [this.insert, this.insert, this.insert, this.update, this.remove][pick(5)].call(this, pick);
     }
 }
+
+// In a transaction each statement meets the rows that those before it left, committed or not.
+test('random statements in transactions do what a plain model does', async () => {
+    const model = new Model('app.staged');
+    const pick = random(23);
+    for (let round = 0; round < 40; round++) {
+        const undone = pick(4) === 0;
+        const before = new Map(model.rows);
+        const steps = [];
+        while (steps.length < 6) {
+            const statement = model.next(pick);
+            const expected = statement.apply();
+            if (!expected.error) {
+                steps.push({ sql: `${statement.sql} RETURNING *`, shown: expected.shown });
+                model.take(expected);
+            }
+        }
+        const sql = ['BEGIN', ...steps.map((step) => step.sql), undone ? 'ROLLBACK' : 'COMMIT'].join(';\n');
+        const results = await alice.results(sql);
+        assert.strictEqual(results.length, steps.length + 2);
+        steps.forEach((step, i) => assert.deepStrictEqual(byKey(results[i + 1].rows), byKey(step.shown), `${step.sql}\nin ${sql}`));
+        model.rows = undone ? before : model.rows;
+        assert.deepStrictEqual(await alice.rows('SELECT k, a, b FROM app.staged'), byKey([...model.rows.values()]), `after ${sql}`);
+    }
+});
 
 const byKey = (rows) => [...rows].sort((x, y) => x[0] - y[0]);
 
@@ -158,8 +189,7 @@ for (const [kind, table] of [['USER', 'app.own'], ['SHARED', 'app.model']]) {
                 } else {
                     assert.strictEqual(result.row_count, expected.count, sql);
                 }
-                expected.put.forEach((row) => model.rows.set(row[0], row));
-                (expected.gone ?? []).forEach(([k]) => model.rows.delete(k));
+                model.take(expected);
             }
             if (i % 20 === 0 || i === 399) {
                 assert.deepStrictEqual(await client.rows(`SELECT k, a, b FROM ${table}`), byKey([...model.rows.values()]), `after ${sql}`);
