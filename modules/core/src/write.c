@@ -415,7 +415,7 @@ static void make_batch(kdbi_write *write)
 }
 
 /* Nothing goes to the committer: the statement is done. */
-static kdb_status end_here(kdbi_write *write, kdb_err *err)
+static kdb_status end_here(kdbi_write *write, bool *pending, kdb_err *err)
 {
     kdb_exec *exec = write->exec;
     const kdb_change_op op = write->op;
@@ -426,6 +426,12 @@ static kdb_status end_here(kdbi_write *write, kdb_err *err)
     exec->returning = KDB_TAKE(write->returning);
     exec->write = NULL;
     kdbi_write_abandon(write);
+    if (exec->returning != NULL && exec->in_lane) { /* rows may have to wait for the client: not on a net thread */
+        *pending = true;
+        kdbi_worker_leave(exec);
+        kdbi_returning_hand_over(exec);
+        return KDB_OK;
+    }
     if (exec->returning != NULL) {
         return kdbi_returning_send(exec, err);
     }
@@ -440,10 +446,10 @@ kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err)
     }
     if (write->staged_in != NULL) {
         KDB_TRY(kdbi_txn_stage(write->staged_in, write, err));
-        return end_here(write, err);
+        return end_here(write, pending, err);
     }
     if (kdbi_write_count(write) == 0) {
-        return end_here(write, err);
+        return end_here(write, pending, err);
     }
     make_batch(write);
     if (write->returning != NULL) {
