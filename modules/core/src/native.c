@@ -9,14 +9,21 @@ typedef struct compiler {
     kdbi_native *native;
     const kdb_field *fields;
     size_t nfields;
+    const kdb_expr **exprs; /* all that has been compiled */
+    size_t nexprs;
 } compiler;
 
-static const kdb_expr *compile(const compiler *c, const kdb_node *node)
+static const kdb_expr *compile(compiler *c, const kdb_node *node)
 {
-    return kdb_expr_compile(node, c->fields, c->nfields, c->native->param_types, c->native->nparams, c->native->arena);
+    const kdb_expr *expr =
+        kdb_expr_compile(node, c->fields, c->nfields, c->native->param_types, c->native->nparams, c->native->arena);
+    if (expr != NULL) {
+        c->exprs[c->nexprs++] = expr;
+    }
+    return expr;
 }
 
-static bool compile_target(const compiler *c, const kdb_node *node, kdbi_native_target *out)
+static bool compile_target(compiler *c, const kdb_node *node, kdbi_native_target *out)
 {
     if (node->kind == KDB_NODE_COLUMN) {
         *out = (kdbi_native_target){ .field = (int32_t)node->column, .type = c->fields[node->column].type };
@@ -31,7 +38,7 @@ static bool compile_target(const compiler *c, const kdb_node *node, kdbi_native_
 }
 
 /* UPDATE and DELETE read the key and `_seq` of the rows they change before what SET computes. */
-static bool compile_targets(const compiler *c)
+static bool compile_targets(compiler *c)
 {
     kdbi_native *native = c->native;
     const kdb_single *single = c->plan->query.bound->single;
@@ -56,7 +63,7 @@ static bool compile_targets(const compiler *c)
     return true;
 }
 
-static bool compile_sort(const compiler *c)
+static bool compile_sort(compiler *c)
 {
     kdbi_native *native = c->native;
     const kdb_single *single = c->plan->query.bound->single;
@@ -75,7 +82,7 @@ static bool compile_sort(const compiler *c)
     return true;
 }
 
-static bool compile_order(const compiler *c)
+static bool compile_order(compiler *c)
 {
     kdbi_native *native = c->native;
     native->order = native->table == NULL ? KDBI_ORDER_KEY_UP : kdbi_native_choose_order(c->plan, native->table);
@@ -93,7 +100,7 @@ static bool compile_order(const compiler *c)
     return true;
 }
 
-static bool compile_where(const compiler *c)
+static bool compile_where(compiler *c)
 {
     const kdb_node *where = c->plan->query.bound->single->where;
     if (where == NULL) {
@@ -128,7 +135,10 @@ static bool compile_all(kdbi_plan *plan, kdbi_native *native)
     native->count = bound->single->count;
     native->limit = bound->single->limit;
     native->offset = bound->single->offset;
-    if (!compile_where(&c) || !compile_order(&c) || !compile_targets(&c)) {
+    const size_t most = 1 + bound->single->norder + bound->single->ntargets;
+    c.exprs = KDB_ARENA_ARRAY(native->arena, const kdb_expr *, most);
+    if (!compile_where(&c) || !compile_order(&c) || !compile_targets(&c) ||
+        !kdb_expr_params_agree(c.exprs, c.nexprs, native->arena)) {
         return false;
     }
     describe(&c);

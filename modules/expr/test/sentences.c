@@ -386,3 +386,12 @@ void sentence_any(sentence *s)
         put_form(s, PICK(s, day_forms), depth);
     }
 }
+
+void sentence_truth(sentence *s)
+{
+    const unsigned terms = 1 + chance_of(s->chance, 3);
+    for (unsigned i = 0; i < terms; i++) {
+        put(s, i == 0 ? "" : " AND ");
+        put_truth(s, 1 + chance_of(s->chance, 3));
+    }
+}

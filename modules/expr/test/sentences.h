@@ -15,5 +15,7 @@ typedef struct sentence {
 
 /* Appends one expression of any type. */
 void sentence_any(sentence *s);
+/* Appends a condition: up to three terms. */
+void sentence_truth(sentence *s);
 
 #endif
