@@ -50,7 +50,9 @@ const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
 static kdb_status run_not(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
     KDB_TRY(kdbi_arg(step, 0, run, out));
-    out->as.b = !out->as.b;
+    if (!out->is_null) {
+        out->as.b = !out->as.b;
+    }
     return KDB_OK;
 }
 

@@ -184,7 +184,7 @@ static double any_real(chance *c)
 static kdb_i128 any_decimal(chance *c, unsigned precision)
 {
     const kdb_i128 limit = power_of_ten(precision);
-    const kdb_i128 wide = (kdb_i128)(int64_t)chance_next(c) << chance_of(c, 60);
+    const kdb_i128 wide = (kdb_i128)(int64_t)chance_next(c) * ((kdb_i128)1 << chance_of(c, 60));
     switch (chance_of(c, 6)) {
     case 0:
         return limit - 1;
