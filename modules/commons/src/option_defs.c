@@ -127,6 +127,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                           INTEGER("524288", 1024, INT64_C(1) << 32), "Bytes of one parameter." },
     [KDB_OPT_EXEC_PLAN_CACHE] = { "execution", "sql_plan_cache_max_entries", NULL, INTEGER("200", 0, 100000),
                                   "Prepared statements that each worker keeps." },
+    [KDB_OPT_EXEC_NATIVE] = { "execution", "native_executor", NULL, BOOLEAN("true"),
+                              "Run statements over one table without the SQL engine where that gives the same result; off "
+                              "only to look for a difference." },
 
     [KDB_OPT_TXN_TIMEOUT] = { "transactions", "timeout_seconds", NULL, INTEGER("300", 1, 86400),
                               "Seconds that a transaction may stay idle." },

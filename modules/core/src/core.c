@@ -244,6 +244,7 @@ static void read_options(kdb_core *core, const kdb_options *options)
     core->max_limit = kdb_opt_i64(options, KDB_OPT_LIMITS_MAX_QUERY);
     core->slow_us = kdb_opt_i64(options, KDB_OPT_LOG_SLOW_QUERY_MS) * 1000;
     core->node_id = kdb_opt_i64(options, KDB_OPT_NODE_ID);
+    core->use_native = kdb_opt_bool(options, KDB_OPT_EXEC_NATIVE);
     core->scan_threads = scan_threads(options);
     core->nworkers = worker_count(options);
 }
@@ -323,6 +324,7 @@ void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out)
     out->requests = atomic_load_explicit(&core->requests, memory_order_relaxed);
     out->failed = atomic_load_explicit(&core->failed, memory_order_relaxed);
     out->overloaded = atomic_load_explicit(&core->overloaded, memory_order_relaxed);
+    out->native = atomic_load_explicit(&core->native, memory_order_relaxed);
     out->queued = kdb_queue_length(core->queue);
     kdb_mutex_lock(&core->lock);
     for (size_t i = 0; i < core->nworkers; i++) {

@@ -686,7 +686,8 @@ struct kdb_core {
     kdb_exec *last_parked;
     int64_t watch_wakes_us; /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
-    atomic_uint_fast64_t requests, failed, overloaded, transacting;
+    bool use_native;        /* execution.native_executor */
+    atomic_uint_fast64_t requests, failed, overloaded, transacting, native;
 };
 
 #endif

@@ -165,12 +165,16 @@ static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *ar
 
 static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
 {
-    const kdbi_native *native = kdbi_native_get(plan, run->params, run->nparams);
+    const kdbi_native *native = run->core->use_native ? kdbi_native_get(plan, run->params, run->nparams) : NULL;
     if (native == NULL) {
         return KDB_OK;
     }
     run->result = kdbi_native_result(native);
-    return kdbi_native_start(native, run, &run->native, err);
+    KDB_TRY(kdbi_native_start(native, run, &run->native, err));
+    if (run->native != NULL) {
+        atomic_fetch_add_explicit(&run->core->native, 1, memory_order_relaxed);
+    }
+    return KDB_OK;
 }
 
 static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)

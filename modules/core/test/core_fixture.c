@@ -16,6 +16,7 @@ struct pending_request {
     pthread_cond_t ended;
     bool done;
     kdb_buf text;
+    kdb_buf columns;
     answer result;
     void (*hook)(void *arg); /* after each result with rows */
     void *hook_arg;
@@ -81,8 +82,13 @@ void fixture_close(fixture *f)
 static void on_begin(void *self, const kdb_result_column *columns, size_t ncolumns)
 {
     pending_request *p = self;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    p->columns.len = 0;
     for (size_t i = 0; i < ncolumns; i++) {
         kdb_buf_printf(&p->text, "%s%.*s", i == 0 ? "" : "|", KDB_SV_ARG(columns[i].name));
+        kdb_buf_printf(&p->columns, "%.*s %.*s%s%s, ", KDB_SV_ARG(columns[i].name),
+                       KDB_SV_ARG(kdb_type_sql_text(columns[i].type, arena)), columns[i].key ? " key" : "",
+                       columns[i].not_null ? " nn" : "");
     }
     kdb_buf_append_lit(&p->text, "\n");
 }
@@ -131,7 +137,9 @@ static void on_done(void *self, const kdb_failure *failure)
         kdb_buf_printf(&p->text, "! %s %.*s\n", kdb_status_defs[failure->status].name, KDB_SV_ARG(failure->text));
     }
     kdb_buf_append_byte(&p->text, 0);
+    kdb_buf_append_byte(&p->columns, 0);
     p->result.text = p->text.ptr;
+    p->result.columns = p->columns.ptr;
     pthread_mutex_lock(&p->lock);
     p->done = true;
     pthread_cond_signal(&p->ended);
@@ -148,6 +156,7 @@ static pending_request *new_request(fixture *f, const char *user, kdb_role role,
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->ended, NULL);
     kdb_buf_init(&p->text, 0);
+    kdb_buf_init(&p->columns, 0);
     p->request = (kdb_request){ .sql = kdb_sv_cstr(sql),
                                 .params = params,
                                 .nparams = nparams,
@@ -156,7 +165,7 @@ static pending_request *new_request(fixture *f, const char *user, kdb_role role,
     return p;
 }
 
-static void submit_request(pending_request *p)
+static pending_request *submit(pending_request *p)
 {
     kdb_err err;
     const kdb_status status = kdb_core_submit(p->f->core, &p->request, &err);
@@ -181,7 +190,7 @@ static kdb_role role_of(const char *user)
 
 pending_request *start(fixture *f, const char *user, const char *sql)
 {
-    return submit(f, user, role_of(user), sql, NULL, 0);
+    return submit(new_request(f, user, role_of(user), sql, NULL, 0));
 }
 
 pending_request *start_between(fixture *f, const char *user, const char *sql, void (*hook)(void *arg), void *arg)
@@ -189,8 +198,7 @@ pending_request *start_between(fixture *f, const char *user, const char *sql, vo
     pending_request *p = new_request(f, user, role_of(user), sql, NULL, 0);
     p->hook = hook;
     p->hook_arg = arg;
-    submit_request(p);
-    return p;
+    return submit(p);
 }
 
 answer run_between(fixture *f, const char *user, const char *sql, void (*hook)(void *arg), void *arg)
@@ -219,7 +227,15 @@ answer wait_for(pending_request *p)
 
 answer run_as(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params, size_t nparams)
 {
-    return wait_for(submit(f, user, role, sql, params, nparams));
+    return wait_for(submit(new_request(f, user, role, sql, params, nparams)));
+}
+
+answer run_in_lane(fixture *f, kdb_core_lane *lane, const char *user, const char *sql, const kdb_value *params,
+                   size_t nparams, bool *in_lane)
+{
+    pending_request *p = new_request(f, user, role_of(user), sql, params, nparams);
+    *in_lane = kdb_core_lane_run(lane, &p->request);
+    return wait_for(*in_lane ? p : submit(p));
 }
 
 answer run(fixture *f, const char *user, const char *sql)
@@ -230,7 +246,9 @@ answer run(fixture *f, const char *user, const char *sql)
 void answer_done(answer *a)
 {
     kdb_free(a->text);
+    kdb_free(a->columns);
     a->text = NULL;
+    a->columns = NULL;
 }
 
 void expect(fixture *f, const char *user, const char *sql, const char *text)

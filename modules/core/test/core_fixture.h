@@ -24,12 +24,16 @@ typedef struct answer {
     kdb_status status;
     uint64_t rows; /* of the last result */
     uint32_t line, column;
+    char *columns; /* of the last result: `name TYPE flags` each */
 } answer;
 
 /* Runs SQL as `user` with `role` and waits for its end. Free with answer_done. */
 answer run_as(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params, size_t nparams);
 answer run(fixture *f, const char *user, const char *sql); /* role user; `root` is system */
 void answer_done(answer *a);
+/* As run_as in a lane, if the lane takes it (*in_lane), else on a worker. */
+answer run_in_lane(fixture *f, kdb_core_lane *lane, const char *user, const char *sql, const kdb_value *params,
+                   size_t nparams, bool *in_lane);
 
 /* Asserts the whole text of an answer. */
 void expect(fixture *f, const char *user, const char *sql, const char *text);

@@ -54,6 +54,7 @@ typedef enum kdb_option_id {
     KDB_OPT_EXEC_PLAN_CACHE, /* entries per worker */
     KDB_OPT_TXN_TIMEOUT,     /* seconds between two statements */
     KDB_OPT_TXN_BUFFER,      /* bytes one transaction may stage */
+    KDB_OPT_EXEC_NATIVE,
     KDB_OPT_NODE_ID,         /* cluster.node_id, 0-1023 */
     KDB_OPT_COUNT
 } kdb_option_id;

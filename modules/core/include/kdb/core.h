@@ -113,6 +113,7 @@ KDB_DEFINE_CLEANUP(kdb_core, kdb_core_close)
 
 typedef struct kdb_core_stats {
     uint64_t requests, failed, overloaded, running, queued, plans_cached;
+    uint64_t native; /* executions without the engine */
 } kdb_core_stats;
 void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out);
 
