@@ -99,6 +99,7 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
                            .by_seq = native->order == KDBI_ORDER_SEQ_UP || native->order == KDBI_ORDER_SEQ_DOWN,
                            .descending = native->order == KDBI_ORDER_KEY_DOWN || native->order == KDBI_ORDER_SEQ_DOWN,
                            .sees_deleted = native->sees_deleted,
+                           .memory_only = run->exec->in_lane,
                            .whole = r->left == UINT64_MAX || r->top != NULL,
                            .now_ms = run->now_us / 1000 };
     if (spec.by_seq) {

@@ -224,8 +224,10 @@ static const kdb_snapshot *snapshot_of(const kdbi_write *write)
 
 static kdb_status present_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb_err *err)
 {
-    const kdb_status status = kdb_store_get(write->core->store, snapshot_of(write), kdb_table_partition(write->table),
-                                            key, write->arena, stored, err);
+    kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, kdb_sv, kdb_arena *, kdb_sv *, kdb_err *) =
+        write->exec->in_lane ? kdb_store_get_cached : kdb_store_get;
+    const kdb_status status = get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), key,
+                                  write->arena, stored, err);
     return status == KDB_NOT_FOUND ? KDB_OK : status;
 }
 
@@ -250,8 +252,10 @@ static kdb_status read_present(kdbi_write *write, const kdb_sv *keys, size_t nke
     if (nkeys < 2) {
         return nkeys == 0 ? KDB_OK : present_one(write, keys[0], &stored[at[0]], err);
     }
-    KDB_TRY(kdb_store_multi_get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), keys, nkeys,
-                                write->arena, found, values, err));
+    kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, const kdb_sv *, size_t, kdb_arena *, bool *,
+                      kdb_sv *, kdb_err *) = write->exec->in_lane ? kdb_store_multi_get_cached : kdb_store_multi_get;
+    KDB_TRY(get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), keys, nkeys, write->arena,
+                found, values, err));
     for (size_t i = 0; i < nkeys; i++) {
         stored[at[i]] = values[i];
     }

@@ -175,14 +175,6 @@ static pending_request *submit(pending_request *p)
     }
 }
 
-static pending_request *submit(fixture *f, const char *user, kdb_role role, const char *sql, const kdb_value *params,
-                               size_t nparams)
-{
-    pending_request *p = new_request(f, user, role, sql, params, nparams);
-    submit_request(p);
-    return p;
-}
-
 static kdb_role role_of(const char *user)
 {
     return strcmp(user, "root") == 0 ? KDB_ROLE_SYSTEM : strcmp(user, "svc") == 0 ? KDB_ROLE_SERVICE : KDB_ROLE_USER;
