@@ -130,6 +130,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_EXEC_NATIVE] = { "execution", "native_executor", NULL, BOOLEAN("true"),
                               "Run statements over one table without the SQL engine where that gives the same result; off "
                               "only to look for a difference." },
+    [KDB_OPT_EXEC_HOT_ROWS] = { "execution", "hot_rows_cache_bytes", NULL, INTEGER("67108864", 0, INT64_C(1) << 40),
+                                "Memory for the rows of small tables (a user's part of a USER table) that are read whole again "
+                                "and again; 0 keeps none." },
 
     [KDB_OPT_TXN_TIMEOUT] = { "transactions", "timeout_seconds", NULL, INTEGER("300", 1, 86400),
                               "Seconds that a transaction may stay idle." },

@@ -269,6 +269,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->queue = kdb_queue_new((size_t)kdb_opt_i64(core->options, KDB_OPT_SERVER_QUEUE_LENGTH));
     core->row_locks = kdbi_row_locks_new();
     core->sequencer = kdbi_sequencer_new();
+    core->hot = kdbi_hot_cache_new(core->sequencer, (size_t)kdb_opt_i64(options->options, KDB_OPT_EXEC_HOT_ROWS));
     core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
     KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
     core->ceiling_open = true;
@@ -307,6 +308,7 @@ void kdb_core_close(kdb_core *core)
         kdb_log_warn("sequence ceiling not lowered err=%s",
                      err.text); /* the next start runs ahead of the clock a little */
     }
+    kdbi_hot_cache_free(core->hot);
     kdbi_sequencer_free(core->sequencer);
     kdbi_row_locks_free(core->row_locks);
     kdb_queue_free(core->queue);

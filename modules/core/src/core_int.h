@@ -50,16 +50,20 @@ void kdbi_row_locks_release(kdbi_row_locks *locks, kdbi_lock_set *set);
 /* One write's place in its table's order; embedded in kdbi_write. */
 typedef struct kdbi_seq_ticket {
     struct kdbi_seq_ticket *next;
-    bool finished; /* committed or failed: may leave the line */
+    bool finished;    /* committed or failed: may leave the line */
+    uint16_t counter; /* of its partition's writes */
 } kdbi_seq_ticket;
 
 kdbi_sequencer *kdbi_sequencer_new(void);
 void kdbi_sequencer_free(kdbi_sequencer *sequencer);
-/* Takes `count` new ids (written to seqs) and a place in the table's line, in one step. */
-void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket, uint64_t *seqs,
-                          size_t count);
+/* Takes `count` new ids (written to seqs) and a place in the table's line, in one step. Before the batch is handed over. */
+void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, kdbi_seq_ticket *ticket,
+                          uint64_t *seqs, size_t count);
 /* Committer only. Marks the ticket and returns the tickets that may be published now, in order (linked by `next`). */
 kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket);
+/* True when no write of the partition is on its way. *version then names what the store holds of it: reading the
+ * partition after one such answer and before another of the same version reads that state. */
+bool kdbi_sequencer_quiet(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t *version);
 
 /* ---- access.c: table rights by role (catalog.md 4) ---- */
 
@@ -210,6 +214,16 @@ bool kdbi_native_is_through(const kdbi_native_run *run);
 void kdbi_native_run_free(kdbi_native_run *run);            /* NULL is fine */
 uint64_t kdbi_native_rows_read(const kdbi_native_run *run); /* rows looked at so far */
 KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
+
+/* ---- hot_cache.c: small partitions that are read whole again and again, kept decoded ---- */
+
+typedef struct kdbi_hot_cache kdbi_hot_cache;
+kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit /* bytes; 0: keeps nothing */);
+void kdbi_hot_cache_free(kdbi_hot_cache *cache);
+/* The partition's rows as they are now, a reference; NULL when they are not kept. The second time that a state is asked for
+ * its rows are loaded, if they are few; `walk` says how to read them. */
+KDB_NODISCARD kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user,
+                                            kdb_hot_rows **out, kdb_err *err);
 
 /* ---- run.c: one execution of a bound query ---- */
 
@@ -410,14 +424,14 @@ struct kdb_exec {
     size_t shaped;  /* 1 + index of the statement that `shape` is of; 0: none yet */
     bool has_shape;
     kdb_shape shape;
-    kdbi_plan *plan;      /* transient plan of the statement that runs */
-    uint64_t affected[3]; /* INSERT, UPDATE, DELETE totals of a batch */
-    kdbi_write *write;    /* of the statement that runs */
+    kdbi_plan *plan;           /* transient plan of the statement that runs */
+    uint64_t affected[3];      /* INSERT, UPDATE, DELETE totals of a batch */
+    kdbi_write *write;         /* of the statement that runs */
     kdbi_returning *returning; /* of the statement that runs, once it is committed; owned */
-    bool sending;         /* rows of it went out */
-    bool stale;           /* it failed because DDL overtook it: it begins again */
-    kdbi_txn *txn;        /* set and cleared with core->lock held: system.transactions looks */
-    uint64_t number;      /* of the request among those that began a transaction; 0: it has not */
+    bool sending;              /* rows of it went out */
+    bool stale;                /* it failed because DDL overtook it: it begins again */
+    kdbi_txn *txn;             /* set and cleared with core->lock held: system.transactions looks */
+    uint64_t number;           /* of the request among those that began a transaction; 0: it has not */
     /* What a worker does with the execution when it takes it from the queue. */
     void (*resume)(kdb_exec *exec);
     kdb_exec *prev_live, *next_live; /* guarded by core->lock, as the next */
@@ -674,6 +688,7 @@ struct kdb_core {
     size_t nworkers;
     kdbi_row_locks *row_locks;
     kdbi_sequencer *sequencer;
+    kdbi_hot_cache *hot;
 
     kdb_mutex lock;         /* rank KDB_LOCK_WORKERS */
     kdb_cond changed;       /* live fell to 0, a closed table lost a writer, a request was
@@ -686,7 +701,7 @@ struct kdb_core {
     kdb_exec *last_parked;
     int64_t watch_wakes_us; /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
-    bool use_native;        /* execution.native_executor */
+    bool use_native; /* execution.native_executor */
     atomic_uint_fast64_t requests, failed, overloaded, transacting, native;
 };
 

@@ -26,6 +26,7 @@ struct kdbi_native_run {
     uint64_t walked; /* steps, the last one included */
     uint64_t read;   /* rows the steps found */
     bool ended;
+    kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
     kdbi_top *top;
     size_t top_at;
 };
@@ -88,6 +89,47 @@ static bool needs_snapshot(const kdb_walk_spec *spec)
     return spec->by_seq || (spec->keys.points && spec->keys.nkeys > 1);
 }
 
+/* Marks what every row is asked for. */
+static void decode_hot(const kdbi_native_run *r)
+{
+    const kdbi_native *native = r->native;
+    bool used[native->table->schema->ncolumns + 3];
+    memset(used, 0, sizeof used);
+    if (native->where != NULL) {
+        kdb_expr_columns(native->where, used);
+    }
+    for (size_t i = 0; i < native->nsort; i++) {
+        kdb_expr_columns(native->sort[i], used);
+    }
+    for (uint32_t i = 0; i < native->table->schema->ncolumns + 2; i++) {
+        if (used[i]) {
+            kdb_hot_rows_decode(r->hot, i);
+        }
+    }
+}
+
+/* A walk over all of the caller's rows may have them in memory. */
+static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, kdb_err *err)
+{
+    const kdbi_native *native = r->native;
+    if (spec->by_seq || spec->keys.points || spec->overlay != NULL || spec->snapshot != NULL || spec->sees_deleted ||
+        !spec->whole || native->table->type == KDB_TABLE_STREAM || r->run->exec->in_lane) {
+        return KDB_OK;
+    }
+    const kdb_user_id user = kdbi_exec_user(r->run->exec, native->table);
+    kdb_sv from, to;
+    kdb_row_user_range(native->table, user, r->memory->run, &from, &to);
+    if (!kdb_sv_eq(from, spec->keys.from) || !kdb_sv_eq(to, spec->keys.to)) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, &r->hot, err));
+    if (r->hot != NULL) {
+        decode_hot(r);
+        spec->hot = r->hot;
+    }
+    return KDB_OK;
+}
+
 static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
 {
     const kdbi_native *native = r->native;
@@ -111,6 +153,7 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     if (run->txn != NULL || needs_snapshot(&spec)) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
+    KDB_TRY(find_hot(r, &spec, err));
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
     r->row = (kdb_expr_row){ r->walk, column_of };
@@ -196,6 +239,7 @@ void kdbi_native_run_free(kdbi_native_run *r)
     }
     kdbi_top_free(r->top);
     kdb_row_walk_done(r->walk);
+    kdb_hot_rows_unref(r->hot);
     kdbi_native_memory *memory = r->memory;
     kdb_arena_reset(memory->row);
     kdb_arena_reset(memory->scratch);

@@ -1,18 +1,26 @@
 /* sequencer.c - gives writes their `_seq` and lets their changes out in that order. Workers take numbers and hand their
  * batches to the committer independently, so commits of one table may end out of order; a write's changes are held
  * back until no write with a smaller `_seq` is in flight for its table. Tables share the lines of a few shards: a line
- * shared with another table orders more than it must, never less. */
+ * shared with another table orders more than it must, never less.
+ * The same two calls, before a write is handed over and after it has been applied, count the writes of each partition (a
+ * user's rows of a table): while no write is between the two, what the store holds of the partition is the state that the
+ * count names. Counters are shared by hash too: a shared one moves more often than it must, never less. */
 #include "core_int.h"
 
-enum { SHARDS = 64 };
+enum { SHARDS = 64, COUNTERS = 4096 };
 
 typedef struct shard {
     kdb_mutex lock; /* rank KDB_LOCK_SEQUENCER */
     kdbi_seq_ticket *first, *last;
 } shard;
 
+typedef struct counter {
+    atomic_uint_fast64_t begun, ended;
+} counter;
+
 struct kdbi_sequencer {
     shard shards[SHARDS];
+    counter counters[COUNTERS];
 };
 
 kdbi_sequencer *kdbi_sequencer_new(void)
@@ -36,11 +44,27 @@ void kdbi_sequencer_free(kdbi_sequencer *sequencer)
     kdb_free(sequencer);
 }
 
-void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket, uint64_t *seqs,
-                          size_t count)
+static uint16_t counter_of(uint32_t table_id, kdb_user_id user)
+{
+    const uint64_t hash = kdb_hash64(user.text) ^ (table_id * UINT64_C(0x9E3779B97F4A7C15));
+    return (uint16_t)((hash ^ hash >> 32) % COUNTERS);
+}
+
+bool kdbi_sequencer_quiet(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t *version)
+{
+    counter *writes = &sequencer->counters[counter_of(table_id, user)];
+    const uint64_t ended =
+        atomic_load(&writes->ended); /* first: a write that ends in between then shows as in flight */
+    *version = atomic_load(&writes->begun);
+    return ended == *version;
+}
+
+void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, kdbi_seq_ticket *ticket,
+                          uint64_t *seqs, size_t count)
 {
     shard *at = &sequencer->shards[table_id % SHARDS];
-    *ticket = (kdbi_seq_ticket){ 0 };
+    *ticket = (kdbi_seq_ticket){ .counter = counter_of(table_id, user) };
+    atomic_fetch_add(&sequencer->counters[ticket->counter].begun, 1);
     kdb_mutex_lock(&at->lock);
     for (size_t i = 0; i < count; i++) {
         seqs[i] = kdb_snowflake_next();
@@ -53,6 +77,7 @@ void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq
 kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket)
 {
     shard *at = &sequencer->shards[table_id % SHARDS];
+    atomic_fetch_add(&sequencer->counters[ticket->counter].ended, 1);
     kdb_mutex_lock(&at->lock);
     ticket->finished = true;
     kdbi_seq_ticket *head = at->first, *end = NULL;

@@ -226,8 +226,8 @@ static kdb_status present_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb
 {
     kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, kdb_sv, kdb_arena *, kdb_sv *, kdb_err *) =
         write->exec->in_lane ? kdb_store_get_cached : kdb_store_get;
-    const kdb_status status = get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), key,
-                                  write->arena, stored, err);
+    const kdb_status status =
+        get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), key, write->arena, stored, err);
     return status == KDB_NOT_FOUND ? KDB_OK : status;
 }
 
@@ -393,7 +393,7 @@ static void stage_row(kdbi_write *write, kdbi_row_write *row, kdb_batch *batch)
 static uint64_t number_and_stage(kdbi_write *write, size_t count, kdb_batch *batch)
 {
     uint64_t *seqs = kdb_alloc_array(count, sizeof(*seqs));
-    kdbi_sequencer_enter(write->core->sequencer, write->table->id, &write->ticket, seqs, count);
+    kdbi_sequencer_enter(write->core->sequencer, write->table->id, write->user, &write->ticket, seqs, count);
     size_t next = 0;
     for (size_t i = 0; i < write->nrows; i++) {
         kdbi_row_write *row = &write->rows[i];

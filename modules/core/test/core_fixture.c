@@ -173,6 +173,7 @@ static pending_request *submit(pending_request *p)
         const kdb_failure failure = { .status = status, .text = kdb_sv_cstr(err.text) };
         on_done(p, &failure);
     }
+    return p;
 }
 
 static kdb_role role_of(const char *user)

@@ -16,15 +16,17 @@ static size_t length(const kdbi_seq_ticket *ticket)
     return count;
 }
 
+static const kdb_user_id nobody;
+
 static void a_later_write_waits_for_the_earlier_one(void **state)
 {
     (void)state;
     kdbi_sequencer *sequencer = kdbi_sequencer_new();
     kdbi_seq_ticket a, b, c;
     uint64_t seqs[4];
-    kdbi_sequencer_enter(sequencer, 20, &a, seqs, 1);
-    kdbi_sequencer_enter(sequencer, 20, &b, seqs + 1, 2);
-    kdbi_sequencer_enter(sequencer, 20, &c, seqs + 3, 1);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &a, seqs, 1);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &b, seqs + 1, 2);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &c, seqs + 3, 1);
     for (size_t i = 1; i < 4; i++) {
         assert_true(seqs[i - 1] < seqs[i]);
     }
@@ -44,8 +46,8 @@ static void a_write_with_nothing_before_it_leaves_at_once(void **state)
     kdbi_sequencer *sequencer = kdbi_sequencer_new();
     kdbi_seq_ticket a, b;
     uint64_t seq;
-    kdbi_sequencer_enter(sequencer, 20, &a, &seq, 1);
-    kdbi_sequencer_enter(sequencer, 20, &b, &seq, 1);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &a, &seq, 1);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &b, &seq, 1);
     assert_int_equal(length(kdbi_sequencer_finish(sequencer, 20, &a)), 1);
     assert_int_equal(length(kdbi_sequencer_finish(sequencer, 20, &b)), 1);
     kdbi_sequencer_free(sequencer);
@@ -57,8 +59,8 @@ static void tables_do_not_wait_for_each_other(void **state)
     kdbi_sequencer *sequencer = kdbi_sequencer_new();
     kdbi_seq_ticket a, b;
     uint64_t seq;
-    kdbi_sequencer_enter(sequencer, 20, &a, &seq, 1);
-    kdbi_sequencer_enter(sequencer, 21, &b, &seq, 1);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &a, &seq, 1);
+    kdbi_sequencer_enter(sequencer, 21, nobody, &b, &seq, 1);
     assert_int_equal(length(kdbi_sequencer_finish(sequencer, 21, &b)), 1);
     assert_int_equal(length(kdbi_sequencer_finish(sequencer, 20, &a)), 1);
     kdbi_sequencer_free(sequencer);

@@ -13,8 +13,10 @@ struct kdb_row_walk {
     kdb_arena *arena; /* the caller's */
     kdb_partition partition;
     int64_t oldest_ms;
-    kdb_iter *iter; /* of a range or of the seq index */
-    size_t point;   /* the next key to look up */
+    kdb_iter *iter;                   /* of a range or of the seq index */
+    size_t point;                     /* the next key to look up */
+    size_t hot_at, hot_next, hot_end; /* the row the walk is at, the next, and one past the last, as the walk counts */
+    const kdb_value **hot_columns;    /* by field: decoded values, or NULL */
     bool started;
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
     bool *batch_found;
@@ -43,6 +45,17 @@ static void choose_partition(kdb_row_walk *walk)
     }
 }
 
+static void open_hot(kdb_row_walk *walk)
+{
+    kdb_hot_rows *hot = walk->spec.hot;
+    const size_t nfields = walk->spec.decoder->nfields + 1;
+    walk->hot_end = kdbi_hot_rows_count(hot);
+    walk->hot_columns = KDB_ARENA_ARRAY(walk->arena, const kdb_value *, nfields);
+    for (size_t i = 0; i < nfields; i++) {
+        walk->hot_columns[i] = kdbi_hot_rows_column(hot, (uint32_t)i);
+    }
+}
+
 kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out, kdb_err *err)
 {
     if (kdb_table_state_of(spec->table) == KDB_TABLE_DROPPED) {
@@ -54,6 +67,9 @@ kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row
     walk->arena = arena;
     walk->oldest_ms = kdbi_oldest_visible(spec->table, spec->now_ms);
     choose_partition(walk);
+    if (spec->hot != NULL) {
+        open_hot(walk);
+    }
     *out = walk;
     return KDB_OK;
 }
@@ -340,12 +356,48 @@ static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err
     }
 }
 
+/* ---- rows kept in memory ---- */
+
+/* They were checked when they were loaded, and none is deleted. */
+static bool next_hot(kdb_row_walk *walk)
+{
+    if (walk->hot_next == walk->hot_end) {
+        return false;
+    }
+    walk->hot_at = walk->spec.descending ? walk->hot_end - 1 - walk->hot_next : walk->hot_next;
+    walk->hot_next++;
+    walk->plan = NULL; /* until a column is wanted that is not decoded */
+    return true;
+}
+
+/* Makes the row the walk is at one whose columns can be read from its bytes. */
+static void open_hot_row(kdb_row_walk *walk)
+{
+    kdbi_hot_rows_at(walk->spec.hot, walk->hot_at, &walk->key, &walk->row);
+    walk->plan = plan_of(walk, walk->row);
+    KDB_ASSERT(walk->plan != NULL);
+}
+
+kdb_sv kdbi_row_walk_key(const kdb_row_walk *walk)
+{
+    return walk->key;
+}
+
+kdb_sv kdbi_row_walk_row(const kdb_row_walk *walk)
+{
+    return walk->row;
+}
+
 kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err)
 {
     if (KDB_UNLIKELY(walk->damaged != NULL)) {
         return KDB_FAIL(err, KDB_CORRUPT,
                         "column '%.*s' holds a value from before its type was changed that does not convert",
                         KDB_SV_ARG(walk->damaged->name));
+    }
+    if (walk->spec.hot != NULL) {
+        *out_more = next_hot(walk);
+        return KDB_OK;
     }
     if (walk->spec.keys.points) {
         return next_point(walk, out_more, err);
@@ -372,6 +424,14 @@ kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
 {
     const kdb_row_decoder *decoder = walk->spec.decoder;
     KDB_DASSERT(field <= decoder->nfields);
+    if (walk->hot_columns != NULL) {
+        if (walk->hot_columns[field] != NULL) {
+            return walk->hot_columns[field][walk->hot_at];
+        }
+        if (walk->plan == NULL) {
+            open_hot_row(walk);
+        }
+    }
     const kdbi_cell *cell = &walk->plan->cells[field];
     const kdb_type type = decoder->fields[field].type;
     switch (cell->op) {

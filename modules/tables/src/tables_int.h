@@ -189,6 +189,16 @@ typedef struct kdbi_reader_plan {
     kdbi_cell cells[]; /* by projection */
 } kdbi_reader_plan;
 
+/* hot_rows.c */
+size_t kdbi_hot_rows_count(const kdb_hot_rows *rows);
+void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_sv *row);
+/* The column's values by row, when it is decoded; else NULL. */
+const kdb_value *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field);
+
+/* row_walk.c: the row that the walk is at, borrowed until it moves */
+kdb_sv kdbi_row_walk_key(const kdb_row_walk *walk);
+kdb_sv kdbi_row_walk_row(const kdb_row_walk *walk);
+
 /* row_decoder.c */
 struct kdb_row_decoder {
     const kdb_table *table;

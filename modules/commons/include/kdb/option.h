@@ -55,7 +55,8 @@ typedef enum kdb_option_id {
     KDB_OPT_TXN_TIMEOUT,     /* seconds between two statements */
     KDB_OPT_TXN_BUFFER,      /* bytes one transaction may stage */
     KDB_OPT_EXEC_NATIVE,
-    KDB_OPT_NODE_ID,         /* cluster.node_id, 0-1023 */
+    KDB_OPT_EXEC_HOT_ROWS, /* bytes */
+    KDB_OPT_NODE_ID,       /* cluster.node_id, 0-1023 */
     KDB_OPT_COUNT
 } kdb_option_id;
 

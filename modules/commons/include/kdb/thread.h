@@ -37,9 +37,10 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_AUTH,       /* auth: users in memory, token cache */
     KDB_LOCK_REGISTRY,   /* registry: names to tables */
     KDB_LOCK_SEQUENCER,  /* core: sequence numbers in flight */
+    KDB_LOCK_HOT_ROWS,   /* core: partitions kept decoded */
     KDB_LOCK_ROW_STRIPE, /* core: the stripe table's own short lock, not the stripes */
     KDB_LOCK_ENGINE,
-    KDB_LOCK_SCAN,  /* tables: the split of one scan into parts */
+    KDB_LOCK_SCAN,  /* tables: the split of one scan into parts; the columns of rows kept in memory */
     KDB_LOCK_STORE, /* store: batches waiting for the committer */
     KDB_LOCK_QUEUE, /* commons: inside kdb_queue */
     KDB_LOCK_RANK_COUNT

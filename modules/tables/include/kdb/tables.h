@@ -162,6 +162,9 @@ KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chu
 typedef struct kdb_row_decoder kdb_row_decoder;
 kdb_row_decoder *kdb_row_decoder_new(const kdb_table *table /* outlives it */, kdb_arena *arena);
 
+/* The rows of a range as one instant saw them, in memory, in key order, without tombstones. Counted, any thread. */
+typedef struct kdb_hot_rows kdb_hot_rows;
+
 typedef struct kdb_row_walk kdb_row_walk;
 typedef struct kdb_walk_spec {
     kdb_store *store; /* borrowed until the walk is done, as all below */
@@ -175,7 +178,9 @@ typedef struct kdb_walk_spec {
     kdb_user_id user; /* by_seq */
     bool descending;
     bool sees_deleted;
-    bool whole;     /* all rows are likely to be wanted: read ahead, leave the block cache alone */
+    kdb_hot_rows
+        *hot;   /* the rows of just these keys, read instead of the store; NULL: none. Not by_seq, points or overlay */
+    bool whole; /* all rows are likely to be wanted: read ahead, leave the block cache alone */
     bool memory_only; /* KDB_WOULD_BLOCK where the disk would have to be read */
     int64_t now_ms;   /* STREAM: rows older than the TTL are not seen */
 } kdb_walk_spec;
@@ -189,5 +194,15 @@ KDB_NODISCARD kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, k
 /* One of the row's kdb_table_fields (or `_key` after them), in that field's type; borrowed until the next move. A damaged
  * value reads as NULL and fails the next move. */
 kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field);
+
+/* Reads the rows of the range that `walk` says. *out stays NULL when they are more than `max_bytes` or `max_rows`. */
+KDB_NODISCARD kdb_status kdb_hot_rows_load(const kdb_walk_spec *walk, size_t max_bytes, size_t max_rows,
+                                           kdb_hot_rows **out, kdb_err *err);
+kdb_hot_rows *kdb_hot_rows_ref(kdb_hot_rows *rows);
+void kdb_hot_rows_unref(kdb_hot_rows *rows); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_hot_rows, kdb_hot_rows_unref)
+size_t kdb_hot_rows_bytes(const kdb_hot_rows *rows);
+/* Decodes a column (of kdb_table_fields) of all rows, unless that has been done: walks then read it at the cost of a load. */
+void kdb_hot_rows_decode(kdb_hot_rows *rows, uint32_t field);
 
 #endif

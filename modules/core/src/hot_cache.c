@@ -1,0 +1,192 @@
+/* hot_cache.c - small partitions that are read whole again and again, kept decoded in memory (tables.h, kdb_hot_rows). A
+ * partition is kept in the state that the sequencer's count of its writes names: rows are loaded only if no write was on its
+ * way before and after, and used only while the count is the same, so what is read here is what the store would give. The
+ * least recently used go when the limit is reached. */
+#include "core_int.h"
+
+enum {
+    PARTITIONS_MAX = 4096, /* whose reads are remembered */
+    ROWS_MAX = 100000,     /* of one partition */
+    SHARE = 4              /* one partition may take this part of the limit */
+};
+
+typedef struct partition {
+    struct partition *newer, *older;
+    kdb_sv key;         /* the map's */
+    kdb_table *table;   /* a reference: another object is another schema */
+    uint64_t version;   /* of the writes, when it was last read */
+    kdb_hot_rows *rows; /* NULL: not loaded */
+    bool too_large;
+    size_t bytes; /* counted for it */
+} partition;
+
+struct kdbi_hot_cache {
+    kdbi_sequencer *sequencer;
+    size_t limit;
+    kdb_mutex lock; /* rank KDB_LOCK_HOT_ROWS; guards all below */
+    kdb_map *by_key;
+    partition *newest, *oldest;
+    size_t bytes;
+};
+
+kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit)
+{
+    kdbi_hot_cache *cache = KDB_NEW(kdbi_hot_cache);
+    cache->sequencer = sequencer;
+    cache->limit = limit;
+    cache->by_key = kdb_map_new();
+    kdb_mutex_init(&cache->lock, KDB_LOCK_HOT_ROWS);
+    return cache;
+}
+
+static void unlink_partition(kdbi_hot_cache *cache, partition *p)
+{
+    *(p->newer == NULL ? &cache->newest : &p->newer->older) = p->older;
+    *(p->older == NULL ? &cache->oldest : &p->older->newer) = p->newer;
+}
+
+static void link_newest(kdbi_hot_cache *cache, partition *p)
+{
+    p->newer = NULL;
+    p->older = cache->newest;
+    *(cache->newest == NULL ? &cache->oldest : &cache->newest->newer) = p;
+    cache->newest = p;
+}
+
+/* Forgets the rows, not that the partition is read. */
+static void unload(kdbi_hot_cache *cache, partition *p)
+{
+    cache->bytes -= p->bytes;
+    p->bytes = 0;
+    kdb_hot_rows_unref(p->rows);
+    p->rows = NULL;
+}
+
+static void drop(kdbi_hot_cache *cache, partition *p)
+{
+    unload(cache, p);
+    unlink_partition(cache, p);
+    (void)kdb_map_remove(cache->by_key, p->key);
+    kdb_table_unref(p->table);
+    kdb_free((void *)(uintptr_t)p->key.ptr);
+    kdb_free(p);
+}
+
+void kdbi_hot_cache_free(kdbi_hot_cache *cache)
+{
+    if (cache == NULL) {
+        return;
+    }
+    while (cache->newest != NULL) {
+        drop(cache, cache->newest);
+    }
+    kdb_map_free(cache->by_key);
+    kdb_mutex_done(&cache->lock);
+    kdb_free(cache);
+}
+
+static kdb_sv key_of(uint32_t table_id, kdb_user_id user)
+{
+    char *key = kdb_alloc(sizeof(uint32_t) + user.text.len);
+    kdb_put_be32(key, table_id);
+    if (user.text.len != 0) {
+        memcpy(key + sizeof(uint32_t), user.text.ptr, user.text.len);
+    }
+    return kdb_sv_of(key, sizeof(uint32_t) + user.text.len);
+}
+
+/* The partition's place in the cache, made when there is none. Holds the lock. */
+static partition *place_of(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user)
+{
+    const kdb_sv key = key_of(table->id, user);
+    partition *p = kdb_map_lookup(cache->by_key, key);
+    if (p != NULL) {
+        kdb_free((void *)(uintptr_t)key.ptr);
+        unlink_partition(cache, p);
+        link_newest(cache, p);
+        return p;
+    }
+    if (kdb_map_count(cache->by_key) >= PARTITIONS_MAX) {
+        drop(cache, cache->oldest);
+    }
+    p = KDB_NEW(partition);
+    p->key = key;
+    p->version = UINT64_MAX;
+    (void)kdb_map_put(cache->by_key, key, p);
+    link_newest(cache, p);
+    return p;
+}
+
+/* Columns are decoded after the rows are loaded, so what they take is looked at whenever they are used. Holds the lock. */
+static void recount(kdbi_hot_cache *cache, partition *p)
+{
+    const size_t bytes = kdb_hot_rows_bytes(p->rows);
+    cache->bytes += bytes - p->bytes;
+    p->bytes = bytes;
+    for (partition *old = cache->oldest; old != NULL && old != p && cache->bytes > cache->limit; old = old->newer) {
+        unload(cache, old);
+    }
+    if (cache->bytes > cache->limit) {
+        unload(cache, p);
+    }
+}
+
+typedef enum found { FOUND_ROWS, FOUND_AGAIN, FOUND_NOTHING } found;
+
+/* FOUND_AGAIN: the same state is read the second time, so its rows are worth loading. */
+static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, kdb_hot_rows **out)
+{
+    found result = FOUND_NOTHING;
+    kdb_mutex_lock(&cache->lock);
+    partition *p = place_of(cache, table, user);
+    if (p->table == table && p->version == version) {
+        if (p->rows != NULL) {
+            *out = kdb_hot_rows_ref(p->rows);
+            recount(cache, p);
+            result = FOUND_ROWS;
+        } else if (!p->too_large) {
+            result = FOUND_AGAIN;
+        }
+    } else {
+        unload(cache, p);
+        if (p->table != table) {
+            kdb_table_unref(p->table);
+            p->table = kdb_table_ref(table);
+        }
+        p->too_large = false;
+        p->version = version;
+    }
+    kdb_mutex_unlock(&cache->lock);
+    return result;
+}
+
+static void keep(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, kdb_hot_rows *rows)
+{
+    kdb_mutex_lock(&cache->lock);
+    partition *p = place_of(cache, table, user);
+    if (p->table == table && p->version == version && p->rows == NULL) {
+        p->too_large = rows == NULL;
+        if (rows != NULL) {
+            p->rows = kdb_hot_rows_ref(rows);
+            recount(cache, p);
+        }
+    }
+    kdb_mutex_unlock(&cache->lock);
+}
+
+kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user, kdb_hot_rows **out,
+                              kdb_err *err)
+{
+    kdb_table *table = (kdb_table *)(uintptr_t)walk->table; /* counting is not changing */
+    uint64_t version = 0, version_after = 0;
+    *out = NULL;
+    if (cache->limit == 0 || !kdbi_sequencer_quiet(cache->sequencer, table->id, user, &version) ||
+        find(cache, table, user, version, out) != FOUND_AGAIN) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdb_hot_rows_load(walk, cache->limit / SHARE, ROWS_MAX, out, err));
+    if (kdbi_sequencer_quiet(cache->sequencer, table->id, user, &version_after) && version_after == version) {
+        keep(cache, table, user, version, *out);
+    }
+    return KDB_OK;
+}
