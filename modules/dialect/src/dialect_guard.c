@@ -21,6 +21,9 @@ typedef struct guard {
     level levels[KDBI_NESTING_MAX + 1];
     size_t depth;       /* levels in use beside the statement's own */
     kdbi_token prev[3]; /* the latest first */
+    bool into;          /* behind INTO or ON CONFLICT: brackets that open now hold names */
+    bool names;         /* within the brackets of INSERT's column list or of ON CONFLICT */
+    bool sets;          /* between SET and what ends its list */
     uint32_t nparams;
     uint32_t nesting; /* of the whole, once it has been read */
 } guard;
@@ -36,6 +39,9 @@ static const char *const expression_ends[] = {
     /* they cannot be names */
     "OR", "WHEN", "THEN", "ELSE", "WHERE", "ON", "GROUP", "ORDER", "HAVING", "LIMIT"
 };
+/* Behind these no column is assigned any more, and no list of columns begins. */
+static const char *const set_ends[] = { "FROM", "WHERE", "RETURNING" };
+static const char *const into_ends[] = { "SELECT", "VALUES", "WITH", "TABLE", "DO" };
 static const char *const set_words[] = { "UNION", "INTERSECT", "EXCEPT" };
 /* Written with () by users, without by the grammar. */
 static const char *const value_functions[] = {
@@ -248,6 +254,40 @@ static void blank_extras(guard *g, const kdbi_token *token)
     }
 }
 
+/* What the brackets and words of a write say about where names of columns stand. */
+static void follow_write(guard *g, const kdbi_token *token)
+{
+    const bool word = token->kind == KDBI_TOKEN_WORD && !kdbi_token_is(&g->prev[0], '.');
+    if (word && g->depth == 0) {
+        const bool ends_set = IS_ONE_OF(token, set_ends);
+        g->sets = kdbi_token_is_word(token, "SET") || (g->sets && !ends_set);
+        const bool ends_into = IS_ONE_OF(token, into_ends);
+        g->into = kdbi_token_is_word(token, "INTO") || kdbi_token_is_word(token, "CONFLICT") || (g->into && !ends_into);
+    } else if (word && IS_ONE_OF(token, into_ends)) { /* a query in brackets */
+        g->names = false;
+    } else if (kdbi_token_is(token, '(') && g->depth == 1) {
+        g->names = g->into;
+        g->into = false;
+    } else if (kdbi_token_is(token, ')')) {
+        g->names = false;
+    }
+}
+
+/* USER is a reserved word of the grammar's, and a name that a column may have (sql.md 3). Where only the name of a column can
+ * stand, it gets a name that no column has, which kdbi_full_name reads as `user`; elsewhere it is CURRENT_USER. */
+static void name_user(guard *g, const kdbi_token *token)
+{
+    const bool after_comma = kdbi_token_is(&g->prev[1], ',');
+    const bool listed = g->names && (after_comma || kdbi_token_is(&g->prev[1], '(')) &&
+                        (kdbi_token_is(token, ',') || kdbi_token_is(token, ')'));
+    const bool set = g->sets && g->depth == 0 && (after_comma || kdbi_token_is_word(&g->prev[1], "SET")) &&
+                     kdbi_token_is(token, '=');
+    if ((listed || set) && kdbi_token_is_word(&g->prev[0], "USER")) {
+        memcpy(g->out + g->prev[0].offset, KDBI_USER_COLUMN, sizeof KDBI_USER_COLUMN - 1);
+    }
+    follow_write(g, token);
+}
+
 static kdb_status guard_text(guard *g, kdb_err *err)
 {
     kdbi_lexer lexer = { .text = g->text };
@@ -255,6 +295,7 @@ static kdb_status guard_text(guard *g, kdb_err *err)
         const kdbi_token token = kdbi_lex_next(&lexer);
         KDB_TRY(guard_token(g, &token, err));
         blank_extras(g, &token);
+        name_user(g, &token);
         if (token.kind == KDBI_TOKEN_END) {
             break;
         }

@@ -175,7 +175,8 @@ bool kdbi_literal_value(const PgQuery__Node *node, kdb_arena *arena, kdb_value *
 /* Parses with PostgreSQL's grammar. The tree lives in `arena`; its locations are byte offsets in `text`. */
 KDB_NODISCARD kdb_status kdbi_pg_parse(kdb_sv text, kdb_arena *arena, const PgQuery__Node **out, uint32_t *out_nparams,
                                        kdb_err *err);
-/* The name behind `sval`, the `index`-th of a dotted name at `location`: PostgreSQL keeps 63 bytes, we 64. */
+/* The name behind `sval`, the `index`-th of a dotted name at `location`: PostgreSQL keeps 63 bytes, we 64; see
+ * KDBI_USER_COLUMN too. */
 kdb_sv kdbi_full_name(kdb_sv text, int32_t location, size_t index, const char *sval, kdb_arena *arena);
 /* The only string of a node list's items, as funcname and type names hold them; NULL for other nodes. */
 const char *kdbi_node_string(const PgQuery__Node *node);
@@ -184,6 +185,8 @@ int32_t kdbi_node_location(const PgQuery__Node *node);
 
 /* ---- dialect_guard.c ---- */
 
+/* What `user` becomes where it names a column to write: as long, and no name that a column can have. */
+#define KDBI_USER_COLUMN "\xF3\xB0\x80\x80"
 /* Makes a C string for libpg_query of the same length: backticks become quotes, trailing commas and the brackets of
  * CURRENT_USER() blanks. Refuses nesting that would exhaust the stack. */
 KDB_NODISCARD kdb_status kdbi_guard(kdb_sv text, kdb_arena *arena, char **out, uint32_t *out_nparams, kdb_err *err);
@@ -207,7 +210,7 @@ struct kdb_query {
     bool change;   /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
     bool untitled; /* nobody sees the names of the outermost columns */
     const kdb_shape *shape; /* of the text, or NULL */
-    bool insert_source; /* of an INSERT: `*` of the outermost list leaves system columns out */
+    bool insert_source;     /* of an INSERT: `*` of the outermost list leaves system columns out */
 };
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select);
 

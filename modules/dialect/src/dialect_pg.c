@@ -72,6 +72,9 @@ kdb_status kdbi_pg_parse(kdb_sv text, kdb_arena *arena, const PgQuery__Node **ou
 kdb_sv kdbi_full_name(kdb_sv text, int32_t location, size_t index, const char *sval, kdb_arena *arena)
 {
     const kdb_sv name = kdb_sv_cstr(sval);
+    if (kdb_sv_eq(name, KDB_SV(KDBI_USER_COLUMN))) {
+        return KDB_SV("user");
+    }
     if (name.len < KDBI_PG_NAME_MAX || location < 0 || (size_t)location >= text.len) {
         return name;
     }

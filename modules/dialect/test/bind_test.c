@@ -375,6 +375,10 @@ static void changes_select_keys_versions_and_values(void **state)
     static const text_case cases[] = {
         { "INSERT INTO users (id, name) VALUES (1 + $1, 'x'), ($2, lower($3))",
           "WITH \"kdb_unused\" AS (SELECT CAST($2 AS VARCHAR)) SELECT (1 + $1), \"lower\"($3)" },
+        { "INSERT INTO users (name) (SELECT name, user, user FROM users WHERE f(user, user) = user)",
+          "INVALID_SQL@67 Function f() is not supported" },
+        { "INSERT INTO users (id, user) (SELECT id, user, 1 FROM users)",
+          "SELECT \"users\".\"id\", CAST($1 AS VARCHAR) AS \"user\", 1 AS \"1\" FROM kdb_scan(0) AS \"users\"" },
         { "INSERT INTO users (id) SELECT id FROM orders",
           "SELECT \"orders\".\"id\" FROM kdb_scan(0) AS \"orders\" ORDER BY \"orders\".\"_seq\"" },
         { "UPDATE users SET age = age + 1, name = $1 WHERE id = $2",
