@@ -18,7 +18,8 @@ static void put_full_text(kdb_buf *out, const kdb_failure *failure, bool admin, 
         kdb_buf_append_sv(&text, kdb_sv_cstr(kdb_status_defs[failure->status].prefix));
     }
     kdb_buf_append_sv(&text, failure->text);
-    if (admin && failure->status == KDB_INVALID_SQL && failure->line != 0) {
+    const bool placed = (admin && failure->status == KDB_INVALID_SQL) || failure->status == KDB_STMT_INVALID_SQL;
+    if (placed && failure->line != 0) {
         kdb_buf_printf(&text, " (line %u, column %u)", failure->line, failure->column);
     }
     kdb_json_put_string(out, kdb_buf_sv(&text));

@@ -284,6 +284,15 @@ static void adopt_slots(kdbi_plan *plan, const resolver *r, const kdb_bound *bou
     plan->nslots = bound->ntables;
 }
 
+/* The statement parses: what binding refuses in it is the user's own text, whose reason everybody may see (sql.md 2). */
+static kdb_status found_at_execution(kdb_status status, kdb_err *err)
+{
+    if (status == KDB_INVALID_SQL && err != NULL) {
+        err->status = KDB_STMT_INVALID_SQL;
+    }
+    return status == KDB_INVALID_SQL ? KDB_STMT_INVALID_SQL : status;
+}
+
 static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_query *query,
                              const kdb_principal *principal, kdb_err *err)
 {
@@ -294,7 +303,7 @@ static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_que
     const kdb_status status =
         kdb_dialect_bind(query, plan->stmt->nparams, &binder, plan->bind_arena, &plan->query.bound, err);
     adopt_slots(plan, &r, status == KDB_OK ? plan->query.bound : NULL);
-    return status;
+    return found_at_execution(status, err);
 }
 
 void kdbi_plan_describe(kdbi_plan *plan)

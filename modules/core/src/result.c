@@ -59,6 +59,10 @@ kdbi_convert kdbi_result_of_constant(kdb_result_column *column)
 static kdbi_convert shown_column(const kdbi_plan *plan, const kdb_bound_column *from, kdb_result_column *column)
 {
     if (from->slot < 0) {
+        if (from->cast != KDB_TYPE_NULL && kdb_type_layout(kdb_type_of(from->cast)) == kdb_type_layout(column->type)) {
+            column->type = kdb_type_of(from->cast);
+            return KDBI_RETYPE;
+        }
         return from->constant ? kdbi_result_of_constant(column) : KDBI_KEEP;
     }
     const kdb_type computed = column->type;

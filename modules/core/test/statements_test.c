@@ -424,7 +424,7 @@ static void views_nest_and_multiply_within_bounds(void **state)
         answer_done(&a);
     }
     expect(f, "ann", "SELECT n FROM app.v15", "n\n1\n");
-    expect_failure(f, "root", "CREATE VIEW app.v16 AS SELECT n FROM v15 a; SELECT n FROM app.v16", KDB_INVALID_SQL,
+    expect_failure(f, "root", "CREATE VIEW app.v16 AS SELECT n FROM v15 a; SELECT n FROM app.v16", KDB_STMT_INVALID_SQL,
                    "views nest more than 16 deep");
     expect(f, "root", "CREATE VIEW app.d0 AS SELECT 1 AS n", "[0 View app.d0 created successfully]\n");
     kdb_status status = KDB_OK;
@@ -434,7 +434,7 @@ static void views_nest_and_multiply_within_bounds(void **state)
         status = a.status;
         answer_done(&a);
     }
-    assert_int_equal(status, KDB_INVALID_SQL);
+    assert_int_equal(status, KDB_STMT_INVALID_SQL);
     expect(f, "root", "DROP NAMESPACE app CASCADE", "[0 Namespace 'app' dropped successfully]\n");
 }
 

@@ -101,6 +101,12 @@ static kdb_status emit_change(kdbi_binding *b, const PgQuery__SelectStmt *select
 
 /* ---- the whole ---- */
 
+static kdb_type_kind shown_as(const kdbi_column *result)
+{
+    const kdb_type_kind kind = result->slot < 0 ? result->type.kind : KDB_TYPE_NULL;
+    return kind == KDB_TYPE_JSON || kind == KDB_TYPE_FILE || kind == KDB_TYPE_DATETIME ? kind : KDB_TYPE_NULL;
+}
+
 static void bound_columns(kdbi_binding *b, const kdbi_columns *results)
 {
     kdb_bound *bound = b->bound;
@@ -108,7 +114,7 @@ static void bound_columns(kdbi_binding *b, const kdbi_columns *results)
     bound->columns = KDB_ARENA_ARRAY(b->arena, kdb_bound_column, results->count);
     for (size_t i = 0; i < results->count; i++) {
         const kdbi_column *result = &results->items[i];
-        bound->columns[i] = (kdb_bound_column){ result->slot, result->column, result->constant };
+        bound->columns[i] = (kdb_bound_column){ result->slot, result->column, result->constant, shown_as(result) };
     }
 }
 

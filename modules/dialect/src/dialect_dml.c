@@ -263,12 +263,14 @@ static kdb_status build_rows(insert_builder *builder, const PgQuery__InsertStmt 
         KDB_TRY(attach_with(select, stmt->with_clause, err));
         insert->select = kdbi_query_new(builder->cells.arena, builder->text, select);
         insert->select->insert_source = true;
+        insert->select->stored = true;
         return KDB_OK;
     }
     KDB_TRY(build_values(builder, select, err));
     if (builder->cells.exprs != NULL) {
         KDB_TRY(attach_with(builder->cells.exprs, stmt->with_clause, err));
         insert->exprs = kdbi_query_new(builder->cells.arena, builder->text, builder->cells.exprs);
+        insert->exprs->stored = true;
         insert->exprs->untitled = true;
     }
     return KDB_OK;
@@ -371,6 +373,7 @@ kdb_status kdbi_parse_update(const PgQuery__UpdateStmt *update, kdb_arena *arena
     change->cells = set.cells;
     change->ncolumns = update->n_target_list;
     change->select = kdbi_query_new(arena, stmt->text, select);
+    change->select->stored = true;
     change->select->change = true;
     kdbi_parse_returning(&change->rows, update->returning_list, update->n_returning_list, stmt->text, update->relation,
                          arena);

@@ -20,24 +20,6 @@ kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_
     return KDB_OK;
 }
 
-bool kdbi_is_constant(const PgQuery__Node *node)
-{
-    if (node == NULL) {
-        return false;
-    }
-    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST) {
-        return node->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL ||
-               node->a_const->val_case == PG_QUERY__A__CONST__VAL_FVAL;
-    }
-    if (node->node_case != PG_QUERY__NODE__NODE_A_EXPR || node->a_expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP ||
-        node->a_expr->n_name != 1) {
-        return false;
-    }
-    const char *op = kdbi_node_string(node->a_expr->name[0]);
-    return op != NULL && op[1] == '\0' && strchr("+-*/%", op[0]) != NULL && kdbi_is_constant(node->a_expr->rexpr) &&
-           (node->a_expr->lexpr == NULL || kdbi_is_constant(node->a_expr->lexpr));
-}
-
 /* ---- literals and parameters ---- */
 
 /* Arithmetic on literals is BIGINT (sql.md 24 rule 33), which the engine must be told. */
@@ -51,6 +33,15 @@ static void emit_number(const kdbi_expr *e, kdb_sv digits, kdb_buf *out)
     }
 }
 
+static void emit_bytes(kdb_sv bytes, kdb_buf *out)
+{
+    kdb_buf_append_lit(out, "CAST('");
+    for (size_t i = 0; i < bytes.len; i++) {
+        kdb_buf_printf(out, "\\x%02X", (unsigned char)bytes.ptr[i]);
+    }
+    kdb_buf_append_lit(out, "' AS BLOB)");
+}
+
 static kdb_status emit_bits(const kdbi_expr *e, const PgQuery__AConst *constant, kdb_buf *out)
 {
     const kdb_sv hex = kdb_sv_cstr(constant->bsval->bsval);
@@ -61,11 +52,7 @@ static kdb_status emit_bits(const kdbi_expr *e, const PgQuery__AConst *constant,
     if (kdb_hex_decode(e->b->arena, kdb_sv_of(hex.ptr + 1, hex.len - 1), &bytes, NULL) != KDB_OK) {
         return KDBI_REFUSE(e->b, constant->location, "invalid hexadecimal literal");
     }
-    kdb_buf_append_lit(out, "CAST('");
-    for (size_t i = 0; i < bytes.len; i++) {
-        kdb_buf_printf(out, "\\x%02X", (unsigned char)bytes.ptr[i]);
-    }
-    kdb_buf_append_lit(out, "' AS BLOB)");
+    emit_bytes(bytes, out);
     return KDB_OK;
 }
 
@@ -342,22 +329,34 @@ bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value
            kind == KDB_TYPE_BYTES;
 }
 
-static void emit_typed_value(const kdbi_expr *e, const kdb_value *value, kdb_buf *out)
+bool kdbi_emit_value(const kdbi_expr *e, const kdb_value *value, kdb_buf *out)
 {
-    if (value->type.kind == KDB_TYPE_BOOLEAN) {
-        kdb_buf_append_sv(out, value->as.b ? KDB_SV("TRUE") : KDB_SV("FALSE"));
-        return;
-    }
-    if (value->type.kind == KDB_TYPE_BYTES) {
-        kdb_buf_append_lit(out, "CAST('");
-        for (size_t i = 0; i < value->as.bytes.len; i++) {
-            kdb_buf_printf(out, "\\x%02X", (unsigned char)value->as.bytes.ptr[i]);
-        }
-        kdb_buf_append_lit(out, "' AS BLOB)");
-        return;
-    }
+    static const char *const cast_types[KDB_TYPE_KIND_COUNT] = {
+        [KDB_TYPE_TIMESTAMP] = "TIMESTAMP", [KDB_TYPE_DATETIME] = "TIMESTAMP", [KDB_TYPE_DATE] = "DATE",
+        [KDB_TYPE_TIME] = "TIME",           [KDB_TYPE_UUID] = "UUID",          [KDB_TYPE_DOUBLE] = "DOUBLE",
+        [KDB_TYPE_FLOAT] = "FLOAT",
+    };
     const kdb_sv text = kdb_value_to_text(value, e->b->arena);
-    kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(text));
+    switch (value->type.kind) {
+    case KDB_TYPE_BOOLEAN:
+        kdb_buf_append_sv(out, value->as.b ? KDB_SV("TRUE") : KDB_SV("FALSE"));
+        return true;
+    case KDB_TYPE_BYTES:
+        emit_bytes(value->as.bytes, out);
+        return true;
+    case KDB_TYPE_SMALLINT:
+    case KDB_TYPE_INT:
+    case KDB_TYPE_BIGINT:
+    case KDB_TYPE_DECIMAL:
+        kdb_buf_printf(out, "(%.*s)", KDB_SV_ARG(text));
+        return true;
+    default:
+        if (cast_types[value->type.kind] == NULL) {
+            return false;
+        }
+        kdb_buf_printf(out, "CAST('%.*s' AS %s)", KDB_SV_ARG(text), cast_types[value->type.kind]);
+        return true;
+    }
 }
 
 /* INTERVAL '1' DAY: the unit is a bit in the type's parameter, as PostgreSQL numbers them. */
@@ -417,8 +416,7 @@ static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
     if (is_interval_with_fields(cast->type_name)) {
         return emit_interval(e, cast, out);
     }
-    if (kdbi_typed_literal(e, node, &value)) {
-        emit_typed_value(e, &value, out);
+    if (kdbi_typed_literal(e, node, &value) && kdbi_emit_value(e, &value, out)) {
         return KDB_OK;
     }
     const bool zoned = is_zoned(cast->type_name); /* offsets in the text count */

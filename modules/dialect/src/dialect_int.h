@@ -208,6 +208,7 @@ struct kdb_query {
     kdb_sv text;                       /* the statement's */
     const PgQuery__SelectStmt *select; /* borrowed, never changed */
     bool change;   /* of an UPDATE or DELETE: the first FROM item is the target, `_key` and `_seq` precede the list */
+    bool stored;   /* of an INSERT or UPDATE: decimals stay exact */
     bool untitled; /* nobody sees the names of the outermost columns */
     const kdb_shape *shape; /* of the text, or NULL */
     bool insert_source;     /* of an INSERT: `*` of the outermost list leaves system columns out */
@@ -257,6 +258,7 @@ typedef struct kdbi_column {
     int32_t slot;  /* where its values come from, -1: computed */
     uint32_t column;
     bool constant; /* see kdb_bound_column */
+    kdb_type type; /* of what is computed, where it is known */
 } kdbi_column;
 
 typedef struct kdbi_columns {
@@ -418,6 +420,9 @@ KDB_NODISCARD kdb_status kdbi_emit_inner_sort(const kdbi_expr *e, PgQuery__Node 
 /* dialect_targets.c: the list's text is appended; its columns become the scope's results. */
 KDB_NODISCARD kdb_status kdbi_emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_buf *out);
 
+/* An item of a list that is not the answer's own. */
+KDB_NODISCARD kdb_status kdbi_emit_inner(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
+
 /* dialect_with.c: adds to context->ctes; each name is visible to those after it and to the query. */
 KDB_NODISCARD kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with,
                                         kdb_buf *out);
@@ -437,8 +442,31 @@ KDB_NODISCARD kdb_status kdbi_emit_view(kdbi_binding *b, const kdb_bind_view *vi
 kdbi_expr kdbi_expr_in(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope);
 KDB_NODISCARD kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out);
-/* Number literals, and arithmetic on nothing else. */
+/* A value of a kind other than TEXT and its like, as the engine reads it; false for those, and nothing is written. */
+bool kdbi_emit_value(const kdbi_expr *e, const kdb_value *value, kdb_buf *out);
+
+/* dialect_static.c */
+/* What an expression of literals alone comes to; the later prevails where several meet. */
+typedef enum kdbi_constant {
+    KDBI_CONSTANT_NULL,
+    KDBI_CONSTANT_INTEGER,
+    KDBI_CONSTANT_FRACTION,
+    KDBI_CONSTANT_WIDE, /* an integer beyond BIGINT */
+    KDBI_CONSTANT_NOT
+} kdbi_constant;
+kdbi_constant kdbi_constant_of(const PgQuery__Node *node);
+/* Number literals, and what is computed of nothing else. */
 bool kdbi_is_constant(const PgQuery__Node *node);
+/* The type of an expression where the tree alone settles it; KDB_TYPE_NULL where not, and for text literals, which take
+ * the type of what they meet. */
+KDB_NODISCARD kdb_status kdbi_static_type(const kdbi_expr *e, const PgQuery__Node *node, kdb_type *out);
+/* Refuses sides whose types are known and have nothing in common. */
+KDB_NODISCARD kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, const char *op,
+                                               const PgQuery__Node *right, int32_t position);
+/* A text literal compared with `other` of a known type other than text: its value in that type, or an error when it has
+ * none. *out_typed is false for all else. */
+KDB_NODISCARD kdb_status kdbi_compared_literal(const kdbi_expr *e, const PgQuery__Node *node,
+                                               const PgQuery__Node *other, kdb_value *out, bool *out_typed);
 
 /* A literal, or a cast of one, that is BOOLEAN, BYTES or a time by sql.md 4, where the engine would read it otherwise. */
 bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out);
@@ -448,9 +476,6 @@ bool kdbi_star_leaves_out(const kdbi_expr *e, const kdbi_column *column);
 
 /* dialect_operator.c */
 KDB_NODISCARD kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out);
-/* Whether `node`, compared with `other`, is a text literal that means a time: `other` is a TIMESTAMP or DATETIME column. */
-KDB_NODISCARD kdb_status kdbi_instant_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other,
-                                           kdb_value *out, bool *out_instant);
 /* The grammar's own function around a pattern, with the ESCAPE given as second argument; NULL for a plain pattern. */
 const PgQuery__FuncCall *kdbi_pattern_call(const PgQuery__Node *node, const char *function);
 /* The engine's text for a comparison that ANY and ALL may take; NULL for other operators. */

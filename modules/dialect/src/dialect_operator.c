@@ -96,46 +96,15 @@ static const char *literal_text(const PgQuery__Node *node)
     return text ? node->a_const->sval->sval : NULL;
 }
 
-/* True when `node` is a column of TIMESTAMP or DATETIME. */
-static kdb_status is_instant(const kdbi_expr *e, const PgQuery__Node *node, bool *out)
-{
-    kdbi_found found;
-    *out = false;
-    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || kdbi_is_star(node->column_ref)) {
-        return KDB_OK;
-    }
-    KDB_TRY(kdbi_resolve(e->b, e->scope, node->column_ref, &found));
-    const kdb_type_kind kind = kdbi_found_type(e->b, &found).kind;
-    *out = kind == KDB_TYPE_TIMESTAMP || kind == KDB_TYPE_DATETIME;
-    return KDB_OK;
-}
-
-kdb_status kdbi_instant_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_value *out,
-                             bool *out_instant)
-{
-    const char *text = literal_text(node);
-    int64_t us = 0;
-    *out_instant = false;
-    if (text == NULL || kdb_timestamp_parse(kdb_sv_cstr(text), &us, NULL) != KDB_OK) {
-        return KDB_OK;
-    }
-    *out = kdb_value_timestamp(us);
-    return is_instant(e, other, out_instant);
-}
-
-/* A time with an offset is made UTC here: the engine would drop the offset. */
+/* One side of a comparison with `other`. Text takes the other side's type here: the engine would find out row by row
+ * that it does not, would drop a time's offset, and reads BYTES otherwise. */
 static kdb_status emit_typed_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other,
                                   kdb_buf *out)
 {
     kdb_value value;
-    bool instant = false;
-    KDB_TRY(kdbi_instant_side(e, node, other, &value, &instant));
-    if (!instant) {
-        return kdbi_emit_expr(e, node, out);
-    }
-    const kdb_sv utc = kdb_value_to_text(&value, e->b->arena);
-    kdb_buf_printf(out, "CAST('%.*s' AS TIMESTAMP)", KDB_SV_ARG(utc));
-    return KDB_OK;
+    bool typed = false;
+    KDB_TRY(kdbi_compared_literal(e, node, other, &value, &typed));
+    return typed && kdbi_emit_value(e, &value, out) ? KDB_OK : kdbi_emit_expr(e, node, out);
 }
 
 /* One side of a comparison with `other`. */
@@ -184,6 +153,8 @@ static kdb_status emit_arithmetic(const kdbi_expr *e, const PgQuery__AExpr *expr
 /* (left <middle> right) */
 static kdb_status emit_compared(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv middle, kdb_buf *out)
 {
+    KDB_TRY(
+        kdbi_check_comparison(e, expr->lexpr, operator_name(expr->name, expr->n_name), expr->rexpr, expr->location));
     kdb_buf_append_byte(out, '(');
     KDB_TRY(emit_side(e, expr->lexpr, expr->rexpr, out));
     kdb_buf_append_sv(out, middle);
@@ -448,7 +419,9 @@ static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
     KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
     kdb_buf_append_sv(out, name[0] == '<' ? KDB_SV(" NOT IN (") : KDB_SV(" IN ("));
     for (size_t i = 0; i < expr->rexpr->list->n_items; i++) {
+        const PgQuery__Node *item = expr->rexpr->list->items[i];
         kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(kdbi_check_comparison(e, expr->lexpr, "=", item, expr->location));
         KDB_TRY(emit_item(e, expr->rexpr->list, i, expr->lexpr, out));
     }
     kdb_buf_append_lit(out, "))");
@@ -459,6 +432,8 @@ static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
 static kdb_status emit_range(const kdbi_expr *e, const PgQuery__Node *x, kdb_sv words, const PgQuery__Node *low,
                              const PgQuery__Node *high, kdb_buf *out)
 {
+    KDB_TRY(kdbi_check_comparison(e, x, ">=", low, kdbi_node_location(low)));
+    KDB_TRY(kdbi_check_comparison(e, x, "<=", high, kdbi_node_location(high)));
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_expr(e, x, out));
     kdb_buf_append_sv(out, words);

@@ -66,9 +66,9 @@ static bool same_meaning(const kdb_value *literal, kdb_type column)
     case KDB_TYPE_SMALLINT:
     case KDB_TYPE_INT:
     case KDB_TYPE_BIGINT:
-        return kind == KDB_TYPE_BIGINT || kind == KDB_TYPE_INT || kind == KDB_TYPE_SMALLINT;
+        return kind == KDB_TYPE_BIGINT || kind == KDB_TYPE_INT || kind == KDB_TYPE_SMALLINT || kind == KDB_TYPE_TEXT;
     case KDB_TYPE_DOUBLE:
-        return kind == KDB_TYPE_BIGINT || kind == KDB_TYPE_DECIMAL || kind == KDB_TYPE_DOUBLE;
+        return kind == KDB_TYPE_TEXT || kind == KDB_TYPE_BIGINT || kind == KDB_TYPE_DECIMAL || kind == KDB_TYPE_DOUBLE;
     case KDB_TYPE_DECIMAL:
         return kind == KDB_TYPE_BIGINT || (kind == KDB_TYPE_DECIMAL && literal->type.scale <= column.scale);
     case KDB_TYPE_TEXT:
@@ -80,6 +80,7 @@ static bool same_meaning(const kdb_value *literal, kdb_type column)
         return kind == KDB_TYPE_TEXT || kind == KDB_TYPE_TIMESTAMP || kind == KDB_TYPE_DATETIME;
     case KDB_TYPE_BOOLEAN:
     case KDB_TYPE_TIME:
+        return kind == KDB_TYPE_TEXT || kind == column.kind;
     case KDB_TYPE_BYTES:
         return kind == column.kind;
     case KDB_TYPE_NULL:

@@ -498,5 +498,5 @@ kdb_type kdbi_found_type(const kdbi_binding *b, const kdbi_found *found)
         return kdb_type_of(KDB_TYPE_NULL);
     }
     const kdbi_column *column = &found->relation->columns.items[found->column];
-    return column->slot < 0 ? kdb_type_of(KDB_TYPE_NULL) : b->slots[column->slot]->columns[column->column].type;
+    return column->slot < 0 ? column->type : b->slots[column->slot]->columns[column->column].type;
 }

@@ -216,6 +216,15 @@ static kdb_status emit_plain_select(kdbi_binding *b, const kdbi_context *context
 
 /* ---- VALUES ---- */
 
+static kdb_status emit_values_row(const kdbi_expr *e, const PgQuery__List *row, kdb_buf *out)
+{
+    for (size_t i = 0; i < row->n_items; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(kdbi_emit_inner(e, row->items[i], out));
+    }
+    return KDB_OK;
+}
+
 static kdb_status emit_values(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                               const PgQuery__SelectStmt *select, kdb_buf *out)
 {
@@ -229,7 +238,7 @@ static kdb_status emit_values(kdbi_binding *b, const kdbi_context *context, kdbi
                                "VALUES lists must all be the same length");
         }
         kdb_buf_append_sv(out, i == 0 ? KDB_SV("(") : KDB_SV(", ("));
-        KDB_TRY(kdbi_emit_list(&e, row->items, row->n_items, out));
+        KDB_TRY(emit_values_row(&e, row, out));
         kdb_buf_append_byte(out, ')');
     }
     kdb_buf_append_lit(out, ") AS \"kdb_values\"(");
@@ -237,6 +246,7 @@ static kdb_status emit_values(kdbi_binding *b, const kdbi_context *context, kdbi
         kdbi_column *column = kdbi_columns_add(&scope->results, b->arena);
         column->name = column->engine = kdb_sv_printf(b->arena, "column%zu", i + 1);
         column->constant = select->n_values_lists == 1 && kdbi_is_constant(select->values_lists[0]->list->items[i]);
+        KDB_TRY(kdbi_static_type(&e, select->values_lists[0]->list->items[i], &column->type));
         kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
         kdbi_emit_name(column->name, out);
     }
@@ -267,6 +277,11 @@ kdb_status kdbi_emit_side(kdbi_binding *b, const kdbi_context *context, const Pg
     return KDB_OK;
 }
 
+static kdb_type result_type(const kdbi_binding *b, const kdbi_column *result)
+{
+    return result->slot < 0 ? result->type : b->slots[result->slot]->columns[result->column].type;
+}
+
 /* Named like the left side; where the values come from is not told. */
 static kdb_status emit_set_operation(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                                      const PgQuery__SelectStmt *select, kdb_buf *out)
@@ -283,6 +298,9 @@ static kdb_status emit_set_operation(kdbi_binding *b, const kdbi_context *contex
         kdbi_column *column = kdbi_columns_add(&scope->results, b->arena);
         column->name = column->engine = left.items[i].name;
         column->constant = left.items[i].constant && right.items[i].constant;
+        const kdb_type right_type = result_type(b, &right.items[i]);
+        column->type = result_type(b, &left.items[i]);
+        column->type.kind = column->type.kind == right_type.kind ? right_type.kind : KDB_TYPE_NULL;
     }
     return KDB_OK;
 }

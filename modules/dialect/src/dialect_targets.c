@@ -31,6 +31,7 @@ static void add_found_result(target_list *list, const kdbi_found *found, kdb_sv 
         result->column = origin->column;
         result->constant = origin->constant;
     }
+    result->type = kdbi_found_type(list->e->b, found);
 }
 
 static void add_found_target(target_list *list, const kdbi_found *found, kdb_sv name)
@@ -113,17 +114,37 @@ static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget
     return KDB_OK;
 }
 
+static bool is_answer(const kdbi_expr *e)
+{
+    return e->scope->select == e->b->query->select;
+}
+
 /* Nobody sees the names of an INSERT's expressions; those of its subqueries may be used. */
 static bool is_titled(const kdbi_expr *e)
 {
-    return !e->b->query->untitled || e->scope->select != e->b->query->select;
+    return !e->b->query->untitled || !is_answer(e);
 }
 
 /* A NULL of the answer itself is TEXT (wire-protocol.md 6.1); the engine would make it an integer. */
 static bool is_shown_null(const kdbi_expr *e, const PgQuery__Node *node)
 {
     kdb_value value;
-    return e->scope->select == e->b->query->select && kdbi_literal_value(node, e->b->arena, &value) && value.is_null;
+    return is_answer(e) && kdbi_literal_value(node, e->b->arena, &value) && value.is_null;
+}
+
+/* Within the statement a number made of literals gets its type here (sql.md 24 rules 33 and 39), so that what is made of
+ * it has it too. Those of the answer itself are converted when they are shown: INSERT takes them as they are. */
+kdb_status kdbi_emit_inner(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
+{
+    const kdbi_constant constant = kdbi_constant_of(node);
+    const bool integer = constant == KDBI_CONSTANT_INTEGER;
+    if (!integer && (constant != KDBI_CONSTANT_FRACTION || e->b->query->stored)) {
+        return kdbi_emit_expr(e, node, out);
+    }
+    kdb_buf_append_lit(out, "CAST(");
+    KDB_TRY(kdbi_emit_expr(e, node, out));
+    kdb_buf_append_sv(out, integer ? KDB_SV(" AS BIGINT)") : KDB_SV(" AS DOUBLE)"));
+    return KDB_OK;
 }
 
 static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
@@ -132,8 +153,10 @@ static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *
     begin_target(list);
     if (is_shown_null(list->e, target->val)) {
         kdb_buf_append_lit(list->out, "CAST(NULL AS VARCHAR)");
-    } else {
+    } else if (is_answer(list->e)) {
         KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
+    } else {
+        KDB_TRY(kdbi_emit_inner(list->e, target->val, list->out));
     }
     kdb_sv name = kdb_sv_cstr(target->name);
     if (name.len == 0 && is_titled(list->e)) {
@@ -146,7 +169,7 @@ static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *
     result->name = name;
     result->engine = name;
     result->constant = kdbi_is_constant(target->val);
-    return KDB_OK;
+    return kdbi_static_type(list->e, target->val, &result->type);
 }
 
 static kdb_status emit_target(target_list *list, const PgQuery__Node *node)

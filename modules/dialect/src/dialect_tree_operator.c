@@ -72,11 +72,11 @@ static kdb_node *named(kdb_node *node, const char *function)
 static kdb_node *typed_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
 {
     kdb_value value;
-    bool instant = false;
-    if (kdbi_instant_side(e, node, other, &value, &instant) != KDB_OK) {
+    bool typed = false;
+    if (kdbi_compared_literal(e, node, other, &value, &typed) != KDB_OK) {
         return NULL;
     }
-    return instant ? kdbi_node_literal(e, value, kdbi_node_location(node)) : kdbi_tree(e, node);
+    return typed ? kdbi_node_literal(e, value, kdbi_node_location(node)) : kdbi_tree(e, node);
 }
 
 static kdb_node *side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)

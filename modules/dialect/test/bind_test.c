@@ -53,7 +53,7 @@ static void joins_keep_their_columns_apart(void **state)
           "SELECT \"id\" FROM kdb_scan(0) AS \"orders\" FULL JOIN kdb_scan(1) AS \"users\" USING (\"id\")" },
         { "SELECT * FROM events NATURAL JOIN (SELECT 'x' AS kind, 1 AS n) s",
           "SELECT \"kind\", \"events\".\"_seq\", \"s\".\"n\" FROM kdb_scan(0) AS \"events\" JOIN (SELECT 'x' AS "
-          "\"kind\", 1 AS \"n\") AS \"s\" USING (\"kind\")" },
+          "\"kind\", CAST(1 AS BIGINT) AS \"n\") AS \"s\" USING (\"kind\")" },
         { "SELECT * FROM system.jobs NATURAL JOIN events",
           "SELECT \"jobs\".\"job_id\", \"jobs\".\"status\", \"events\".\"kind\", \"events\".\"_seq\" FROM "
           "kdb_scan(0) AS \"jobs\" CROSS JOIN kdb_scan(1) AS \"events\"" },
@@ -86,28 +86,28 @@ static void with_names_hide_tables(void **state)
         { "WITH a AS (SELECT 1), b AS (SELECT 2), A AS (SELECT 3) SELECT * FROM a",
           "INVALID_SQL@39 WITH query name \"a\" specified more than once" },
         { "WITH users AS (SELECT 1 AS x) SELECT * FROM users",
-          "WITH \"kdb_cte_0\"(\"x\") AS (SELECT 1 AS \"x\") SELECT \"users\".\"x\" FROM \"kdb_cte_0\" AS \"users\"" },
+          "WITH \"kdb_cte_0\"(\"x\") AS (SELECT CAST(1 AS BIGINT) AS \"x\") SELECT \"users\".\"x\" FROM \"kdb_cte_0\" AS \"users\"" },
         { "WITH users AS (SELECT id FROM users) SELECT * FROM users, app.users u",
           "WITH \"kdb_cte_0\"(\"id\") AS (SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\") SELECT "
           "\"users\".\"id\", \"u\".\"id\", \"u\".\"name\", \"u\".\"age\", \"u\".\"price\", \"u\".\"doc\", "
           "\"u\".\"at\", \"u\".\"uid\", \"u\".\"ok\", \"u\".\"score\", \"u\".\"_seq\", \"u\".\"_deleted\" FROM "
           "\"kdb_cte_0\" AS \"users\", kdb_scan(1) AS \"u\"" },
         { "WITH a AS (SELECT 1 AS x), b AS (SELECT x FROM a) SELECT b.x FROM b",
-          "WITH \"kdb_cte_0\"(\"x\") AS (SELECT 1 AS \"x\"), \"kdb_cte_1\"(\"x\") AS (SELECT \"a\".\"x\" FROM "
+          "WITH \"kdb_cte_0\"(\"x\") AS (SELECT CAST(1 AS BIGINT) AS \"x\"), \"kdb_cte_1\"(\"x\") AS (SELECT \"a\".\"x\" FROM "
           "\"kdb_cte_0\" AS \"a\") SELECT \"b\".\"x\" FROM \"kdb_cte_1\" AS \"b\"" },
         { "SELECT * FROM (WITH users AS (SELECT 2 AS y) SELECT y FROM users) z, users",
           "SELECT \"z\".\"y\", \"users\".\"id\", \"users\".\"name\", \"users\".\"age\", \"users\".\"price\", "
           "\"users\".\"doc\", \"users\".\"at\", \"users\".\"uid\", \"users\".\"ok\", \"users\".\"score\", "
-          "\"users\".\"_seq\", \"users\".\"_deleted\" FROM (WITH \"kdb_cte_0\"(\"y\") AS (SELECT 2 AS \"y\") SELECT "
+          "\"users\".\"_seq\", \"users\".\"_deleted\" FROM (WITH \"kdb_cte_0\"(\"y\") AS (SELECT CAST(2 AS BIGINT) AS \"y\") SELECT "
           "\"users\".\"y\" FROM \"kdb_cte_0\" AS \"users\") AS \"z\", kdb_scan(0) AS \"users\"" },
         { "WITH a(p, q) AS NOT MATERIALIZED (SELECT id, id FROM users) SELECT p, c.q FROM a AS c",
           "WITH \"kdb_cte_0\"(\"p\", \"q\") AS NOT MATERIALIZED (SELECT \"users\".\"id\", \"users\".\"id\" FROM "
           "kdb_scan(0) AS \"users\") SELECT \"c\".\"p\", \"c\".\"q\" FROM \"kdb_cte_0\" AS \"c\"" },
         { "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT n FROM t",
-          "WITH RECURSIVE \"kdb_cte_0\"(\"n\") AS ((SELECT 1 AS \"1\") UNION ALL (SELECT (\"t\".\"n\" + 1) AS \"n + "
+          "WITH RECURSIVE \"kdb_cte_0\"(\"n\") AS ((SELECT CAST(1 AS BIGINT) AS \"1\") UNION ALL (SELECT (\"t\".\"n\" + 1) AS \"n + "
           "1\" FROM \"kdb_cte_0\" AS \"t\" WHERE (\"t\".\"n\" < 5))) SELECT \"t\".\"n\" FROM \"kdb_cte_0\" AS \"t\"" },
         { "WITH RECURSIVE t AS (SELECT 1 AS n) SELECT n FROM t",
-          "WITH RECURSIVE \"kdb_cte_0\"(\"n\") AS (SELECT 1 AS \"n\") SELECT \"t\".\"n\" FROM \"kdb_cte_0\" AS \"t\"" },
+          "WITH RECURSIVE \"kdb_cte_0\"(\"n\") AS (SELECT CAST(1 AS BIGINT) AS \"n\") SELECT \"t\".\"n\" FROM \"kdb_cte_0\" AS \"t\"" },
     };
     CHECK_CASES(cases, bound);
 }
@@ -120,11 +120,11 @@ static void sets_and_values(void **state)
           "(SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\") UNION (SELECT \"orders\".\"id\" FROM kdb_scan(1) "
           "AS \"orders\") ORDER BY \"id\" LIMIT 1" },
         { "SELECT 1 UNION ALL SELECT 2 EXCEPT SELECT 3",
-          "((SELECT 1 AS \"1\") UNION ALL (SELECT 2 AS \"2\")) EXCEPT (SELECT 3 AS \"3\")" },
+          "((SELECT CAST(1 AS BIGINT) AS \"1\") UNION ALL (SELECT CAST(2 AS BIGINT) AS \"2\")) EXCEPT (SELECT CAST(3 AS BIGINT) AS \"3\")" },
         { "VALUES (1, 'a'), (2, $1)",
-          "SELECT * FROM (VALUES (1, 'a'), (2, $1)) AS \"kdb_values\"(\"column1\", \"column2\")" },
+          "SELECT * FROM (VALUES (CAST(1 AS BIGINT), 'a'), (CAST(2 AS BIGINT), $1)) AS \"kdb_values\"(\"column1\", \"column2\")" },
         { "SELECT v.b FROM (VALUES (1, 2)) AS v(a, b)",
-          "SELECT \"v\".\"b\" FROM (SELECT * FROM (VALUES (1, 2)) AS \"kdb_values\"(\"column1\", \"column2\")) AS "
+          "SELECT \"v\".\"b\" FROM (SELECT * FROM (VALUES (CAST(1 AS BIGINT), CAST(2 AS BIGINT))) AS \"kdb_values\"(\"column1\", \"column2\")) AS "
           "\"v\"(\"a\", \"b\")" },
     };
     CHECK_CASES(cases, bound);
@@ -203,6 +203,41 @@ static void lists_groups_and_windows(void **state)
     CHECK_CASES(cases, bound);
 }
 
+static void comparisons_know_their_types_before_any_row(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SELECT id FROM users WHERE id = '5' AND price = '1.555' AND ok = 'yes' AND score < '2.5'",
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"id\" = (5)) AND "
+          "(\"users\".\"price\" = (1.555)) AND (\"users\".\"ok\" = TRUE) AND (\"users\".\"score\" < CAST('2.5' AS "
+          "DOUBLE)))" },
+        { "SELECT id FROM users WHERE uid IN ('550E8400e29b41d4a716446655440000') AND coalesce(at, now()) > "
+          "'2026-01-01T01:00:00+01:00'",
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"uid\" IN "
+          "(CAST('550e8400-e29b-41d4-a716-446655440000' AS UUID))) AND (COALESCE(\"users\".\"at\", CAST($1 AS "
+          "TIMESTAMP)) > CAST('2026-01-01 00:00:00' AS TIMESTAMP)))" },
+        { "SELECT id FROM users WHERE id = 'abc'", "INVALID_SQL@32 invalid input syntax for type BIGINT: \"abc\"" },
+        { "SELECT id FROM users WHERE age IN (1, '99999999999')",
+          "INVALID_SQL@38 invalid input syntax for type INT: \"99999999999\"" },
+        { "SELECT id FROM users WHERE id NOT BETWEEN '1' AND '1.5'",
+          "INVALID_SQL@50 invalid input syntax for type BIGINT: \"1.5\"" },
+        { "SELECT s.i FROM (SELECT max(id) AS i FROM users) s WHERE s.i = 'x'",
+          "INVALID_SQL@63 invalid input syntax for type BIGINT: \"x\"" },
+        { "SELECT id FROM users WHERE uid = 'x'", "INVALID_SQL@33 invalid input syntax for type UUID: \"x\"" },
+        { "SELECT id FROM users WHERE name = 5",
+          "INVALID_SQL@32 operator does not exist: TEXT = BIGINT. Cast one of the sides" },
+        { "SELECT id FROM users WHERE at > 5",
+          "INVALID_SQL@30 operator does not exist: TIMESTAMP > BIGINT. Cast one of the sides" },
+        { "SELECT u.id FROM users u JOIN orders o ON u.name = o.id",
+          "INVALID_SQL@49 operator does not exist: TEXT = BIGINT. Cast one of the sides" },
+        { "SELECT id FROM users WHERE name IN ('a', 1)",
+          "INVALID_SQL@32 operator does not exist: TEXT = BIGINT. Cast one of the sides" },
+        { "SELECT id FROM users WHERE name BETWEEN 'a' AND 3",
+          "INVALID_SQL@48 operator does not exist: TEXT <= BIGINT. Cast one of the sides" },
+    };
+    CHECK_CASES(cases, bound);
+}
+
 static void operators_functions_and_casts_mean_what_they_should(void **state)
 {
     (void)state;
@@ -227,12 +262,12 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
         { "SELECT id FROM users WHERE id = ANY (ARRAY[1, 2]) AND id > ALL (SELECT id FROM orders) AND EXISTS (SELECT "
           "1 FROM orders)",
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"id\" = ANY([1, 2])) AND "
-          "(\"users\".\"id\" > ALL (SELECT \"orders\".\"id\" FROM kdb_scan(1) AS \"orders\")) AND EXISTS (SELECT 1 "
-          "AS \"1\" FROM kdb_scan(2) AS \"orders\"))" },
+          "(\"users\".\"id\" > ALL (SELECT \"orders\".\"id\" FROM kdb_scan(1) AS \"orders\")) AND EXISTS (SELECT CAST(1 "
+          "AS BIGINT) AS \"1\" FROM kdb_scan(2) AS \"orders\"))" },
         { "SELECT id FROM users WHERE (id, age) = (1, 2) AND ROW(id) IN (SELECT 1) AND name IS NOT NULL AND ok IS "
           "NOT TRUE AND age IS DISTINCT FROM 1",
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (((\"users\".\"id\" = 1) AND "
-          "(\"users\".\"age\" = 2)) AND (ROW(\"users\".\"id\") IN (SELECT 1 AS \"1\")) AND (\"users\".\"name\" IS NOT NULL) AND "
+          "(\"users\".\"age\" = 2)) AND (ROW(\"users\".\"id\") IN (SELECT CAST(1 AS BIGINT) AS \"1\")) AND (\"users\".\"name\" IS NOT NULL) AND "
           "(\"users\".\"ok\" IS NOT TRUE) AND (\"users\".\"age\" IS DISTINCT FROM 1))" },
         { "SELECT doc->'a'->>'b', doc->0, doc->-1, doc ? 'k', doc->name FROM users",
           "SELECT json_extract_string(TRY_CAST(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a') AS JSON), "
@@ -348,22 +383,22 @@ static void spelling_is_forgiven_and_names_are_kept(void **state)
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (\"users\".\"id\" IN (1, 2))" },
         { "SELECT $2", "WITH \"kdb_unused\" AS (SELECT CAST($1 AS VARCHAR)) SELECT $2 AS \"$2\"" },
         { "SELECT id FROM users WHERE at > '2026-01-01T00:00:00+02:00' AND at IN ('2026-01-02', $1) AND "
-          "'2026-01-03Z' <= _updated",
+          "'2026-01-03 00:00:00Z' <= _updated",
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"at\" > CAST('2025-12-31 "
           "22:00:00' AS TIMESTAMP)) AND (\"users\".\"at\" IN (CAST('2026-01-02 00:00:00' AS TIMESTAMP), $1)) AND "
-          "('2026-01-03Z' <= epoch_ms((\"users\".\"_seq\" >> 22) + 1704067200000)))" },
+          "(CAST('2026-01-03 00:00:00' AS TIMESTAMP) <= epoch_ms((\"users\".\"_seq\" >> 22) + 1704067200000)))" },
         { "SELECT id + 1 AS n, n * 2 FROM users WHERE n > 1",
           "SELECT (\"users\".\"id\" + 1) AS \"n\", (\"n\" * 2) AS \"n * 2\" FROM kdb_scan(0) AS \"users\" WHERE "
           "(\"n\" > 1)" },
         { "SELECT id FROM users u WHERE EXISTS (SELECT 1 AS age FROM orders WHERE u.age = age)",
-          "SELECT \"u\".\"id\" FROM kdb_scan(0) AS \"u\" WHERE EXISTS (SELECT 1 AS \"age\" FROM kdb_scan(1) AS "
+          "SELECT \"u\".\"id\" FROM kdb_scan(0) AS \"u\" WHERE EXISTS (SELECT CAST(1 AS BIGINT) AS \"age\" FROM kdb_scan(1) AS "
           "\"orders\" WHERE (\"u\".\"age\" = \"u\".\"age\"))" },
         { "SELECT X'0aFF', E'a\\'b', U&'\\0041', NULL, TRUE",
           "SELECT CAST('\\x0A\\xFF' AS BLOB) AS \"X'0aFF'\", 'a''b' AS \"E'a\\'b'\", 'A' AS \"U&'\\0041'\", CAST(NULL AS VARCHAR) AS "
           "\"NULL\", TRUE AS \"TRUE\"" },
         { "SELECT ROW(1, 2), ARRAY[]::int[], (ARRAY[1, 2])[1], (ARRAY[1, 2])[1:2], ARRAY(SELECT 1)",
           "SELECT ROW(1, 2) AS \"ROW(1, 2)\", CAST([] AS INTEGER[]) AS \"ARRAY[]::int[]\", ([1, 2])[1] AS "
-          "\"(ARRAY[1, 2])[1]\", ([1, 2])[1:2] AS \"(ARRAY[1, 2])[1:2]\", ARRAY (SELECT 1 AS \"1\") AS "
+          "\"(ARRAY[1, 2])[1]\", ([1, 2])[1:2] AS \"(ARRAY[1, 2])[1:2]\", ARRAY (SELECT CAST(1 AS BIGINT) AS \"1\") AS "
           "\"ARRAY(SELECT 1)\"" },
     };
     CHECK_CASES(cases, bound);
@@ -388,7 +423,7 @@ static void changes_select_keys_versions_and_values(void **state)
           "SELECT DISTINCT ON (\"u\".\"_key\") \"u\".\"_key\", \"u\".\"_seq\", \"o\".\"total\" FROM kdb_scan(0) AS "
           "\"u\", kdb_scan(1) AS \"o\" WHERE (\"o\".\"user_id\" = \"u\".\"id\")" },
         { "WITH users AS (SELECT 5 AS m) UPDATE users SET age = x.m FROM users x WHERE TRUE",
-          "WITH \"kdb_cte_0\"(\"m\") AS (SELECT 5 AS \"m\") SELECT DISTINCT ON (\"users\".\"_key\") "
+          "WITH \"kdb_cte_0\"(\"m\") AS (SELECT CAST(5 AS BIGINT) AS \"m\") SELECT DISTINCT ON (\"users\".\"_key\") "
           "\"users\".\"_key\", \"users\".\"_seq\", \"x\".\"m\" FROM kdb_scan(0) AS \"users\", \"kdb_cte_0\" AS \"x\" "
           "WHERE TRUE" },
         { "DELETE FROM users WHERE _deleted = false AND id IN (SELECT user_id FROM orders)",
@@ -476,6 +511,7 @@ int main(void)
         TEST(sets_and_values),
         TEST(the_session_and_the_clock_become_parameters),
         TEST(lists_groups_and_windows),
+        TEST(comparisons_know_their_types_before_any_row),
         TEST(operators_functions_and_casts_mean_what_they_should),
         TEST(rows_are_compared_by_their_values),
         TEST(functions_in_from),

@@ -110,7 +110,7 @@ static void literals_have_the_types_of_the_engine(void **state)
         WHERE("at > '2026-01-01T00:00:00+02:00' AND '2026-01-02' < at AND at IN ('2026-01-03', $1)",
               "(and (> at 2025-12-31 22:00:00:TIMESTAMP) (< 2026-01-02 00:00:00:TIMESTAMP at) (in at 2026-01-03 "
               "00:00:00:TIMESTAMP $1))"),
-        WHERE("at = 'x' AND name = '2026-01-01'", "(and (= at 'x') (= name '2026-01-01'))"),
+        WHERE("doc = 'x' AND name = '2026-01-01'", "(and (= doc 'x') (= name '2026-01-01'))"),
         WHERE("at = '2026-01-01'::timestamp", "(= at 2026-01-01 00:00:00:TIMESTAMP)"),
         WHERE("id = 1 + 2 * 3", "(= id (+ (cast 1:INT BIGINT) (* (cast 2:INT BIGINT) (cast 3:INT BIGINT))))"),
         WHERE("id = age + 1", "(= id (+ age 1:INT))"),

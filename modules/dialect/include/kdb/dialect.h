@@ -444,6 +444,9 @@ typedef struct kdb_bound_column {
     int32_t slot; /* -1: computed */
     uint32_t column;
     bool constant; /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
+    kdb_type_kind
+        cast; /* computed, and known to be JSON, FILE or DATETIME, which the engine does not tell from TEXT and
+                           TIMESTAMP; KDB_TYPE_NULL: what the engine says */
 } kdb_bound_column;
 
 /* A use of a view by the query itself, and the columns that it names. */
