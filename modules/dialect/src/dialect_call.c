@@ -144,14 +144,119 @@ static kdb_status call_decode(const kdbi_expr *e, const PgQuery__FuncCall *call,
     return wrong_arguments(e, call, "decode");
 }
 
-/* Vectors come as EMBEDDING columns or as JSON text; both cast to lists. */
+static kdb_status check_vector(const kdbi_expr *e, const PgQuery__Node *arg, kdb_type *out)
+{
+    KDB_TRY(kdbi_static_type(e, arg, out));
+    if (out->kind == KDB_TYPE_NULL || out->kind == KDB_TYPE_EMBEDDING || out->kind == KDB_TYPE_TEXT ||
+        out->kind == KDB_TYPE_JSON) {
+        return KDB_OK;
+    }
+    const kdb_sv name = kdb_type_sql_text(*out, e->b->arena);
+    return KDBI_REFUSE(e->b, kdbi_node_location(arg), "COSINE_DISTANCE() takes vectors, not %.*s", KDB_SV_ARG(name));
+}
+
+/* An argument as a list of floats, with what comes before it. A list made of a missing EMBEDDING would be one of missing
+ * numbers, which the engine's functions refuse even where nobody looks at it: such a list is one of zeros. */
+static kdb_status emit_vector(const kdbi_expr *e, kdb_sv before, const PgQuery__Node *arg, kdb_buf *out)
+{
+    kdb_type type;
+    KDB_TRY(check_vector(e, arg, &type));
+    if (out->overflow) { /* the text grows with each level of nesting */
+        return KDBI_REFUSE(e->b, kdbi_node_location(arg), "the statement is too large");
+    }
+    kdb_buf_append_sv(out, before);
+    if (type.kind != KDB_TYPE_EMBEDDING) {
+        return emit_wrapped(e, KDB_SV("CAST("), arg, KDB_SV(" AS FLOAT[])"), out);
+    }
+    KDB_TRY(emit_wrapped(e, KDB_SV("COALESCE(CASE WHEN ("), arg, KDB_SV(") IS NOT NULL THEN CAST("), out));
+    KDB_TRY(emit_wrapped(e, KDB_SV(""), arg, KDB_SV(" AS FLOAT[]) END, CAST(list_resize([0], "), out));
+    kdb_buf_printf(out, "%u, 0) AS FLOAT[]))", type.dim);
+    return KDB_OK;
+}
+
+/* Whether a vector is missing; a parameter is cast wherever it stands, for it has no type otherwise. */
+static kdb_status emit_missing(const kdbi_expr *e, kdb_sv before, const PgQuery__Node *arg, kdb_buf *out)
+{
+    kdb_type type;
+    KDB_TRY(check_vector(e, arg, &type));
+    const bool embedding = type.kind == KDB_TYPE_EMBEDDING;
+    kdb_buf_append_sv(out, before);
+    return emit_wrapped(e, embedding ? KDB_SV("((") : KDB_SV("(CAST("), arg,
+                        embedding ? KDB_SV(") IS NULL)") : KDB_SV(" AS FLOAT[]) IS NULL)"), out);
+}
+
+/* How many numbers a vector has; len() would not say for a parameter. */
+static kdb_status emit_size(const kdbi_expr *e, kdb_sv before, const PgQuery__Node *arg, kdb_buf *out)
+{
+    kdb_type type;
+    KDB_TRY(check_vector(e, arg, &type));
+    if (type.kind == KDB_TYPE_EMBEDDING) {
+        kdb_buf_append_sv(out, before);
+        kdb_buf_printf(out, "%u", type.dim);
+        return KDB_OK;
+    }
+    kdb_buf_append_sv(out, before);
+    KDB_TRY(emit_vector(e, KDB_SV("list_count("), arg, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* `<first><a><second><b>` */
+static kdb_status emit_vectors(const kdbi_expr *e, kdb_sv first, const PgQuery__Node *a, kdb_sv second,
+                               const PgQuery__Node *b, kdb_buf *out)
+{
+    KDB_TRY(emit_vector(e, first, a, out));
+    return emit_vector(e, second, b, out);
+}
+
+/* Vectors come as EMBEDDING columns or as JSON text; both cast to lists. A vector of zeros has no direction, which is a
+ * distance of 1; the engine would take it for the opposite of all others. */
 static kdb_status call_cosine_distance(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
 {
+    kdb_value query;
     if (call->n_args != 2) {
         return KDBI_REFUSE(e->b, call->location, "COSINE_DISTANCE() expects exactly 2 arguments");
     }
-    KDB_TRY(emit_wrapped(e, KDB_SV("list_cosine_distance(CAST("), call->args[0], KDB_SV(" AS FLOAT[]), CAST("), out));
-    return emit_wrapped(e, KDB_SV(""), call->args[1], KDB_SV(" AS FLOAT[]))"), out);
+    const PgQuery__Node *a = call->args[0];
+    const PgQuery__Node *b = call->args[1];
+    if (kdbi_literal_value(b, e->b->arena, &query) && query.is_null) {
+        return KDBI_REFUSE(e->b, call->location, "COSINE_DISTANCE() query vector cannot be NULL");
+    }
+    KDB_TRY(emit_missing(e, KDB_SV("CASE WHEN "), a, out));
+    KDB_TRY(emit_missing(e, KDB_SV(" OR "), b, out));
+    kdb_buf_append_lit(out, " THEN NULL");
+    KDB_TRY(emit_size(e, KDB_SV(" WHEN "), b, out));
+    kdb_buf_append_lit(out, " = 0 THEN error('COSINE_DISTANCE() query vector cannot be empty')");
+    KDB_TRY(emit_size(e, KDB_SV(" WHEN "), a, out));
+    KDB_TRY(emit_size(e, KDB_SV(" <> "), b, out));
+    KDB_TRY(emit_size(e, KDB_SV(" THEN error(concat('COSINE_DISTANCE() dimension mismatch: row has ', "), a, out));
+    KDB_TRY(emit_size(e, KDB_SV(", ', query has ', "), b, out));
+    KDB_TRY(emit_vectors(e, KDB_SV(")) WHEN list_inner_product("), a, KDB_SV(", "), a, out));
+    KDB_TRY(emit_vectors(e, KDB_SV(") = 0 OR list_inner_product("), b, KDB_SV(", "), b, out));
+    KDB_TRY(emit_vectors(e, KDB_SV(") = 0 THEN 1.0 ELSE list_cosine_distance("), a, KDB_SV(", "), b, out));
+    kdb_buf_append_lit(out, ") END");
+    return KDB_OK;
+}
+
+static bool is_interval(const PgQuery__Node *node)
+{
+    const PgQuery__TypeName *type =
+        node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST ? node->type_cast->type_name : NULL;
+    const char *name = type == NULL || type->n_names == 0 ? NULL : kdbi_node_string(type->names[type->n_names - 1]);
+    return name != NULL && strcmp(name, "interval") == 0;
+}
+
+/* By a day and more the engine would make a date. */
+static kdb_status call_date_trunc(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 2) {
+        return KDBI_REFUSE(e->b, call->location, "date_trunc() takes a field and a time");
+    }
+    const bool time = !is_interval(call->args[1]);
+    kdb_buf_append_sv(out, time ? KDB_SV("CAST(\"date_trunc\"(") : KDB_SV("\"date_trunc\"("));
+    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    kdb_buf_append_sv(out, time ? KDB_SV(") AS TIMESTAMP)") : KDB_SV(")"));
+    return KDB_OK;
 }
 
 static kdb_status call_mod(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
@@ -192,6 +297,8 @@ static const special_call special_calls[] = {
     { "encode", call_encode },
     { "decode", call_decode },
     { "cosine_distance", call_cosine_distance },
+    { "date_trunc", call_date_trunc },
+    { "datetrunc", call_date_trunc },
 };
 
 static const special_call *find_special(const char *name)

@@ -419,6 +419,7 @@ static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
     if (kdbi_typed_literal(e, node, &value) && kdbi_emit_value(e, &value, out)) {
         return KDB_OK;
     }
+    KDB_TRY(kdbi_check_cast(e, cast));
     const bool zoned = is_zoned(cast->type_name); /* offsets in the text count */
     kdb_buf_append_sv(out, zoned ? KDB_SV("CAST(CAST(") : KDB_SV("CAST("));
     KDB_TRY(kdbi_emit_expr(e, cast->arg, out));

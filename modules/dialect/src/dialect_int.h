@@ -468,6 +468,10 @@ KDB_NODISCARD kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery
 KDB_NODISCARD kdb_status kdbi_compared_literal(const kdbi_expr *e, const PgQuery__Node *node,
                                                const PgQuery__Node *other, kdb_value *out, bool *out_typed);
 
+/* Refuses a cast of a text literal to a type of times, UUID, BYTES or EMBEDDING when the literal is none: the engine reads
+ * some of them otherwise than sql.md 4. */
+KDB_NODISCARD kdb_status kdbi_check_cast(const kdbi_expr *e, const PgQuery__TypeCast *cast);
+
 /* A literal, or a cast of one, that is BOOLEAN, BYTES or a time by sql.md 4, where the engine would read it otherwise. */
 bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out);
 

@@ -128,7 +128,7 @@ static kdb_status emit_typed(const kdbi_expr *e, const json_function *function, 
 {
     kdb_buf_append_lit(out, "CASE WHEN json_type(");
     KDB_TRY(emit_document(e, args, nargs, out));
-    kdb_buf_printf(out, ") IN (%s) THEN CAST(json_extract_string(", function->types);
+    kdb_buf_printf(out, ") IN (%s) THEN TRY_CAST(json_extract_string(", function->types);
     if (out->overflow) {
         return KDBI_REFUSE(e->b, position, "the statement is too large");
     }

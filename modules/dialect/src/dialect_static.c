@@ -175,6 +175,13 @@ static kdb_status call_type(const kdbi_expr *e, const PgQuery__FuncCall *call, k
     return KDB_OK;
 }
 
+static kdb_type operator_type(const PgQuery__AExpr *expr)
+{
+    const char *op =
+        expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP && expr->n_name == 1 ? kdbi_node_string(expr->name[0]) : NULL;
+    return kdb_type_of(op != NULL && strcmp(op, "->>") == 0 ? KDB_TYPE_TEXT : KDB_TYPE_NULL);
+}
+
 /* The first argument with a type speaks for all: the engine has one for them. */
 static kdb_status list_type(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_type *out)
 {
@@ -204,6 +211,9 @@ kdb_status kdbi_static_type(const kdbi_expr *e, const PgQuery__Node *node, kdb_t
         return list_type(e, node->min_max_expr->args, node->min_max_expr->n_args, out);
     case PG_QUERY__NODE__NODE_FUNC_CALL:
         return call_type(e, node->func_call, out);
+    case PG_QUERY__NODE__NODE_A_EXPR:
+        *out = operator_type(node->a_expr);
+        return KDB_OK;
     default:
         return KDB_OK;
     }
@@ -294,4 +304,18 @@ kdb_status kdbi_compared_literal(const kdbi_expr *e, const PgQuery__Node *node, 
     }
     *out_typed = true;
     return KDB_OK;
+}
+
+kdb_status kdbi_check_cast(const kdbi_expr *e, const PgQuery__TypeCast *cast)
+{
+    kdb_type type;
+    kdb_value value;
+    if (!is_text_literal(cast->arg) || !kdbi_cast_type(cast->type_name, &type) ||
+        families[type.kind] == FAMILY_NUMBER || families[type.kind] == FAMILY_TEXT) {
+        return KDB_OK;
+    }
+    const kdb_value text = kdb_value_text(kdb_sv_cstr(cast->arg->a_const->sval->sval));
+    return kdb_utf8_valid(text.as.bytes) && kdb_value_coerce(&text, type, e->b->arena, &value, NULL) == KDB_OK
+               ? KDB_OK
+               : bad_literal(e, type, text.as.bytes, cast->arg->a_const->location);
 }

@@ -280,7 +280,7 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "json_contains(doc, 'x') FROM users",
           "SELECT json_extract(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a'), '$[1]') AS \"json_get(doc, "
           "'a', 1)\", CASE WHEN json_type(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a~1b')) IN ('BIGINT', "
-          "'UBIGINT') THEN CAST(json_extract_string(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a~1b'), '$') "
+          "'UBIGINT') THEN TRY_CAST(json_extract_string(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a~1b'), '$') "
           "AS BIGINT) END AS \"json_get_int(doc, 'a/b')\", CASE json_type(TRY_CAST(\"users\".\"doc\" AS JSON)) WHEN "
           "'ARRAY' THEN json_array_length(TRY_CAST(\"users\".\"doc\" AS JSON)) WHEN 'OBJECT' THEN "
           "len(json_keys(TRY_CAST(\"users\".\"doc\" AS JSON))) END AS \"json_length(doc)\", "
@@ -324,11 +324,25 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "'x') AS \"rpad(name, 3, 'x')\", \"kdb_repeat\"(\"users\".\"name\", 2) AS \"repeat(name, 2)\", "
           "\"kdb_replace\"(\"users\".\"name\", 'a', 'b') AS \"replace(name, 'a', 'b')\" FROM kdb_scan(0) AS "
           "\"users\"" },
-        { "SELECT encode(name, 'hex'), decode('0a', 'hex'), cosine_distance('[1]', '[2]'), snowflake_id(), uuid_v7(), "
+        { "SELECT date_trunc('day', at), date_trunc('month', at::date) FROM users",
+          "SELECT CAST(\"date_trunc\"('day', \"users\".\"at\") AS TIMESTAMP) AS \"date_trunc('day', at)\", "
+          "CAST(\"date_trunc\"('month', CAST(\"users\".\"at\" AS DATE)) AS TIMESTAMP) AS \"date_trunc('month', "
+          "at::date)\" FROM kdb_scan(0) AS \"users\"" },
+        { "SELECT date_trunc('hour', INTERVAL '90 minutes')",
+          "SELECT \"date_trunc\"('hour', CAST('90 minutes' AS INTERVAL)) AS \"date_trunc('hour', INTERVAL '90 "
+          "minutes')\"" },
+        { "SELECT cosine_distance(doc, NULL) FROM users",
+          "INVALID_SQL@7 COSINE_DISTANCE() query vector cannot be NULL" },
+        { "SELECT cosine_distance(id, '[1]') FROM users",
+          "INVALID_SQL@23 COSINE_DISTANCE() takes vectors, not BIGINT" },
+        { "SELECT CAST('\\x123' AS BYTES)", "INVALID_SQL@12 invalid input syntax for type BYTES: \"\\x123\"" },
+        { "SELECT '10000-01-01'::timestamp, 1",
+          "INVALID_SQL@7 invalid input syntax for type TIMESTAMP: \"10000-01-01\"" },
+        { "SELECT encode(name, 'hex'), decode('0a', 'hex'), snowflake_id(), uuid_v7(), "
           "ulid() FROM users",
           "SELECT lower(hex(\"users\".\"name\")) AS "
-          "\"encode(name, 'hex')\", unhex('0a') AS \"decode('0a', 'hex')\", list_cosine_distance(CAST('[1]' AS "
-          "FLOAT[]), CAST('[2]' AS FLOAT[])) AS \"cosine_distance('[1]', '[2]')\", \"kdb_snowflake_id\"() AS "
+          "\"encode(name, 'hex')\", unhex('0a') AS \"decode('0a', 'hex')\", "
+          "\"kdb_snowflake_id\"() AS "
           "\"snowflake_id()\", \"kdb_uuid_v7\"() AS \"uuid_v7()\", \"kdb_ulid\"() AS \"ulid()\" FROM kdb_scan(0) AS "
           "\"users\"" },
     };

@@ -21,10 +21,10 @@ static const char *const engine_words[] = {
     /* functions that stand for syntax */
     "abs", "cbrt", "concat", "date_part", "epoch_ms", "error", "from_base64", "generate_series", "greatest", "hex",
     "json_array_length", "json_exists", "json_extract", "json_extract_string", "json_keys", "json_type", "least", "len",
-    "list_has_all", "list_has_any", "list_cosine_distance", "lower", "ltrim", "nullif", "pow", "range",
-    "regexp_full_match", "regexp_matches", "replace", "rtrim", "sqrt", "strpos", "substring", "timezone", "to_base64",
-    "to_days", "to_hours", "to_minutes", "to_months", "to_seconds", "to_years", "trim", "unhex", "unnest", "xor",
-    "kdb_scan"
+    "list_has_all", "list_has_any", "list_count", "list_inner_product", "list_resize", "list_cosine_distance", "lower",
+    "ltrim", "nullif", "pow", "range", "regexp_full_match", "regexp_matches", "replace", "rtrim", "sqrt", "strpos",
+    "substring", "timezone", "to_base64", "to_days", "to_hours", "to_minutes", "to_months", "to_seconds", "to_years",
+    "trim", "unhex", "unnest", "xor", "kdb_scan"
 };
 
 typedef struct engine_token {

@@ -22,8 +22,8 @@ static const error_row error_rows[] = {
 };
 
 static const error_row other_error = { .status = KDB_EXECUTION };
-/* What dialect makes of a divisor that is zero: DuckDB calls it invalid input. */
-static const error_row zero_divisor = { .status = KDB_ARITHMETIC };
+/* What dialect makes of a divisor that is zero, or of vectors without a distance: DuckDB calls it invalid input. */
+static const error_row refused_value = { .status = KDB_ARITHMETIC };
 /* What engine_text.c refuses to make: invalid input too. */
 static const error_row too_large = { .status = KDB_LIMIT };
 
@@ -54,8 +54,8 @@ static kdb_sv take_prefix(kdb_sv *text)
 
 static const error_row *row_of(kdb_sv prefix, kdb_sv text)
 {
-    if (kdb_sv_eq(text, KDB_SV("division by zero"))) {
-        return &zero_divisor;
+    if (kdb_sv_eq(text, KDB_SV("division by zero")) || kdb_sv_has_prefix(text, KDB_SV("COSINE_DISTANCE() "))) {
+        return &refused_value;
     }
     if (kdb_sv_eq(text, KDB_SV(KDBI_VALUE_TOO_LARGE)) || kdb_sv_eq(text, KDB_SV(KDBI_VECTOR_TOO_LARGE))) {
         return &too_large;

@@ -49,12 +49,33 @@ static void render(kdb_engine_plan *plan, kdb_buf *text)
     kdb_buf_append(text, sql.ptr + copied, sql.len - copied);
 }
 
+static bool is_nested(const kdb_engine_plan *plan, size_t column)
+{
+    duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(plan->duck, column);
+    const duckdb_type id = duckdb_get_type_id(type);
+    duckdb_destroy_logical_type(&type);
+    return id == DUCKDB_TYPE_LIST || id == DUCKDB_TYPE_ARRAY || id == DUCKDB_TYPE_STRUCT || id == DUCKDB_TYPE_MAP;
+}
+
+/* A column of a type that none of ours stands for becomes text: lists and their like JSON, which clients can read. */
+static void put_shown(const kdb_engine_plan *plan, size_t column, kdb_buf *text)
+{
+    kdb_buf_append_sv(text, column == 0 ? KDB_SV("") : KDB_SV(", "));
+    if (plan->rows[column] != NULL) {
+        kdb_buf_printf(text, "c%zu", column);
+    } else if (is_nested(plan, column)) {
+        kdb_buf_printf(text, "to_json(c%zu)", column);
+    } else {
+        kdb_buf_printf(text, "CAST(c%zu AS VARCHAR)", column);
+    }
+}
+
 /* SELECT c0, CAST(c1 AS VARCHAR) FROM (..) AS kdb_r(c0, c1): by position, for names may repeat. */
 static void wrap(const kdb_engine_plan *plan, kdb_sv inner, kdb_buf *text)
 {
     kdb_buf_append_lit(text, "SELECT ");
     for (size_t i = 0; i < plan->ncolumns; i++) {
-        kdb_buf_printf(text, plan->rows[i] != NULL ? "%sc%zu" : "%sCAST(c%zu AS VARCHAR)", i == 0 ? "" : ", ", i);
+        put_shown(plan, i, text);
     }
     kdb_buf_append_lit(text, " FROM (");
     kdb_buf_append_sv(text, inner);

@@ -19,7 +19,7 @@ static void expect_settings(fake_engine *fake)
                 "default_null_order|NULLS_LAST_ON_ASC_FIRST_ON_DESC\nenable_external_access|false\n"
                 "enable_progress_bar|false\nexternal_threads|2\ninteger_division|true\nlock_configuration|true\n"
                 "memory_limit|256.0 MiB\npreserve_insertion_order|true\nthreads|2\n");
-    const kdb_sv directories = kdb_sv_printf(fake->arena, "[%s/, %s/temp/]|%s/temp\n%c", fake->directory,
+    const kdb_sv directories = kdb_sv_printf(fake->arena, "[\"%s/\",\"%s/temp/\"]|%s/temp\n%c", fake->directory,
                                              fake->directory, fake->directory, '\0');
     fake_expect(fake, NULL, "SELECT current_setting('allowed_directories'), current_setting('temp_directory')", NULL, 0,
                 directories.ptr);

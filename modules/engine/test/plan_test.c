@@ -64,9 +64,9 @@ static void other_types_become_text(void **state)
                       "'101'::BIT AS b, 'v'::ENUM('u', 'v') AS e, [1.5]::FLOAT[] AS f, [1]::INT[1] AS a, "
                       "TIMETZ '10:00:00+01' AS z, 12::BIGNUM AS g";
     expect_columns(fake, NULL, sql,
-                   "n INT, l TEXT, s TEXT, m TEXT, i TEXT, n TEXT, b TEXT, e TEXT, f TEXT, a TEXT, z TEXT, g TEXT");
-    fake_expect(fake, NULL, sql, NULL, 0, "1|[1, 2]|{'a': 1}|{k=2}|1 day|x|101|v|[1.5]|[1]|10:00:00+01|12\n");
-    fake_expect(fake, NULL, "SELECT [NULL], NULL::INT[] -- at the end", NULL, 0, "[NULL]|NULL\n");
+                   "n INT, l JSON, s JSON, m JSON, i TEXT, n TEXT, b TEXT, e TEXT, f JSON, a JSON, z TEXT, g TEXT");
+    fake_expect(fake, NULL, sql, NULL, 0, "1|[1,2]|{\"a\":1}|{\"k\":2}|1 day|x|101|v|[1.5]|[1]|10:00:00+01|12\n");
+    fake_expect(fake, NULL, "SELECT [NULL], NULL::INT[] -- at the end", NULL, 0, "[null]|NULL\n");
     fake_expect(fake, NULL, "SELECT [1] ; ", NULL, 0, "[1]\n");
 }
 
@@ -263,11 +263,11 @@ static void open_plan_has_columns_once_executed(void **state)
     const kdb_value wrong[] = { kdb_value_text(KDB_SV("z")), kdb_value_bigint(1) };
     for (int i = 0; i < 3; i++) {
         assert_int_equal(fake_run(fake, plan, whole, 2, &source, &rows), KDB_OK);
-        assert_string_equal(rows, "10|[a]\n11|[a]\n12|[a]\n");
-        assert_string_equal(columns_of(fake, plan), "x BIGINT, y TEXT");
+        assert_string_equal(rows, "10|[\"a\"]\n11|[\"a\"]\n12|[\"a\"]\n");
+        assert_string_equal(columns_of(fake, plan), "x BIGINT, y JSON");
         assert_int_equal(fake_run(fake, plan, other, 2, &source, &rows), KDB_OK);
-        assert_string_equal(rows, "0.5|[NULL]\n1.5|[NULL]\n2.5|[NULL]\n");
-        assert_string_equal(columns_of(fake, plan), "x DOUBLE, y TEXT");
+        assert_string_equal(rows, "0.5|[null]\n1.5|[null]\n2.5|[null]\n");
+        assert_string_equal(columns_of(fake, plan), "x DOUBLE, y JSON");
         assert_int_equal(fake_run(fake, plan, wrong, 2, &source, &rows), KDB_EXECUTION);
     }
 }
