@@ -272,6 +272,10 @@ static kdb_status emit_subquery(const kdbi_expr *e, const PgQuery__SubLink *link
     if (link->subselect == NULL || link->subselect->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
         return KDBI_REFUSE(e->b, link->location, "this form of a subquery is not supported");
     }
+    if (++e->b->nsubqueries > KDBI_SUBQUERIES_MAX) {
+        return KDBI_REFUSE(e->b, link->location, "the statement has more than %d subqueries in expressions",
+                           KDBI_SUBQUERIES_MAX);
+    }
     kdb_buf_append_sv(out, before);
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_query(e->b, &e->context, link->subselect->select_stmt, out, &ignored));

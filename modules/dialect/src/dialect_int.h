@@ -321,6 +321,9 @@ typedef struct kdbi_binding {
     uint32_t nparams; /* the statement's */
     bool *param_used; /* by number - 1 */
     uint32_t nctes;
+    uint32_t njoins;
+    uint32_t nwindows;
+    uint32_t nsubqueries;
     int divisors;             /* divisions whose divisor is being written */
     int frozen;               /* lists being written that must keep their literals: see dialect_lift.c */
     uint32_t *literal_params; /* by shape literal: its parameter, 0: none yet */
@@ -342,8 +345,11 @@ typedef struct kdbi_context {
 enum { KDBI_TEXT_MAX = 8 << 20 };
 /* Columns of a table, and of a query whose columns have names. */
 enum { KDBI_COLUMNS_MAX = 4096 };
-/* Items of one FROM, and tables of one statement. */
+/* Tables of one statement. */
 enum { KDBI_TABLES_MAX = 1000 };
+/* What the engine's planner, which nothing interrupts and whose memory nothing counts, takes more than linear time for, in
+ * one statement: joins (commas too), WITH queries, window calls, and subqueries in expressions. */
+enum { KDBI_JOINS_MAX = 40, KDBI_WITHS_MAX = 100, KDBI_WINDOWS_MAX = 128, KDBI_SUBQUERIES_MAX = 64 };
 
 /* The number of a parameter that the server adds, the same one for all its uses. */
 uint32_t kdbi_extra_param(kdbi_binding *b, kdb_extra_kind kind);

@@ -43,8 +43,8 @@ static kdbi_relation *find_engine_alias(const kdbi_scope *scope, kdb_sv engine)
 
 kdb_status kdbi_scope_add(kdbi_binding *b, kdbi_scope *scope, kdbi_relation *relation, int32_t position)
 {
-    if (scope->nrelations == KDBI_TABLES_MAX) {
-        return KDBI_REFUSE(b, position, "FROM has more than %d items", KDBI_TABLES_MAX);
+    if (scope->nrelations != 0 && ++b->njoins > KDBI_JOINS_MAX) {
+        return KDBI_REFUSE(b, position, "the statement has more than %d joins", KDBI_JOINS_MAX);
     }
     if (find_engine_alias(scope, relation->engine) != NULL) {
         return KDBI_REFUSE(b, position, "table name \"%.*s\" specified more than once", KDB_SV_ARG(relation->alias));

@@ -104,6 +104,9 @@ static kdb_status emit_definition(const kdbi_expr *e, const PgQuery__WindowDef *
 
 kdb_status kdbi_emit_over(const kdbi_expr *e, const PgQuery__WindowDef *window, kdb_buf *out)
 {
+    if (++e->b->nwindows > KDBI_WINDOWS_MAX) {
+        return KDBI_REFUSE(e->b, window->location, "the statement has more than %d window calls", KDBI_WINDOWS_MAX);
+    }
     kdb_buf_append_lit(out, " OVER ");
     if (window->name[0] != '\0') {
         kdbi_emit_name(kdb_sv_cstr(window->name), out);

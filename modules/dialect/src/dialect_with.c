@@ -86,6 +86,9 @@ static kdb_status emit_cte(kdbi_binding *b, kdbi_context *context, const PgQuery
 {
     KDB_CLEANUP(kdb_buf_done) kdb_buf body = { .limit = KDBI_TEXT_MAX };
     KDB_TRY(check_cte(b, expr));
+    if (b->nctes == KDBI_WITHS_MAX) {
+        return KDBI_REFUSE(b, expr->location, "the statement has more than %d WITH queries", KDBI_WITHS_MAX);
+    }
     kdbi_cte *cte = KDB_ARENA_NEW(b->arena, kdbi_cte);
     cte->next = context->ctes;
     cte->name = kdb_sv_cstr(expr->ctename);
