@@ -68,7 +68,16 @@ kdb_node *kdbi_tree_json(const kdbi_expr *e, kdb_sv name, PgQuery__Node *const *
 
 /* ---- calls that mean something of the server's, or that the text spells otherwise ---- */
 
-typedef enum call_form { CALL_NOW, CALL_TODAY, CALL_USER, CALL_JSON, CALL_MOD, CALL_PAD, CALL_NONE } call_form;
+typedef enum call_form {
+    CALL_NOW,
+    CALL_TODAY,
+    CALL_USER,
+    CALL_JSON,
+    CALL_MOD,
+    CALL_PAD,
+    CALL_TRUNC,
+    CALL_NONE
+} call_form;
 
 typedef struct special_call {
     const char *name;
@@ -97,6 +106,8 @@ static const special_call special_calls[] = {
     { "mod", CALL_MOD },
     { "lpad", CALL_PAD },
     { "rpad", CALL_PAD },
+    { "date_trunc", CALL_TRUNC },
+    { "datetrunc", CALL_TRUNC },
     { "cosine_distance", CALL_NONE },
     { "unnest", CALL_NONE }, /* many rows */
 };
@@ -140,6 +151,8 @@ static kdb_node *tree_special(const kdbi_expr *e, const PgQuery__FuncCall *call,
         return kdbi_tree_division(e, KDB_NODE_MOD, call->args[0], call->args[1]);
     case CALL_PAD:
         return tree_pad(e, call, special->name);
+    case CALL_TRUNC: /* of intervals, which have no tree, it stays what it is */
+        return kdbi_node_cast(e, tree_listed(e, call, special->name), kdb_type_of(KDB_TYPE_TIMESTAMP));
     case CALL_NONE:
         break;
     }
