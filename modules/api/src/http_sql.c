@@ -35,6 +35,12 @@ static void on_message(void *self, uint64_t row_count, kdb_sv message)
     ex->reply.form->message(&ex->reply, row_count, message);
 }
 
+static void on_acting(void *self, kdb_sv user)
+{
+    kdbi_exchange *ex = self;
+    ex->reply.as_user = user;
+}
+
 static void log_failure(const kdb_failure *failure)
 {
     if (kdb_status_defs[failure->status].http >= 500) {
@@ -126,7 +132,7 @@ static kdb_status start(kdbi_exchange *ex, kdb_err *err)
 
 static kdb_status submit(kdbi_exchange *ex, const kdbi_reply_form *form, kdb_err *err)
 {
-    ex->request.reply = (kdb_reply){ ex, on_rows_begin, on_rows, on_rows_end, on_message, on_done };
+    ex->request.reply = (kdb_reply){ ex, on_rows_begin, on_rows, on_rows_end, on_message, on_done, on_acting };
     kdbi_reply_init(&ex->reply, form, &ex->request.principal, kdbi_exchange_out(ex), ex->arena);
     form->open(&ex->reply);
     kdbi_exchange_begin_here(ex);

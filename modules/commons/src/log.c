@@ -1,5 +1,6 @@
 /* log.c - one line per event, built in a fixed buffer on the stack and sent by one write, so that lines of different
  * threads never mix and running out of memory can be logged. */
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -14,6 +15,12 @@ enum {
 };
 
 static const char *const level_names[] = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE" };
+
+/* The latest lines. The lock is a leaf below all ranks, held while one line is copied, for anybody may log while holding any
+ * lock. */
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static kdb_log_line kept[KDB_LOG_LINES_KEPT];
+static size_t kept_count; /* ever */
 
 /* Set before threads start. */
 static kdb_log_level log_level = KDB_LOG_INFO;
@@ -106,6 +113,35 @@ static void format_line(kdb_buf *line, kdb_log_level level, const char *file, in
     kdb_buf_append_byte(line, '\n');
 }
 
+const char *kdb_log_level_name(kdb_log_level level)
+{
+    return level_names[level];
+}
+
+static void keep_line(kdb_log_level level, const char *file, int line_number, const char *message)
+{
+    const kdb_sv cut = kdbi_utf8_cut(kdb_sv_cstr(message), sizeof(kept[0].message) - 1);
+    (void)pthread_mutex_lock(&kept_lock);
+    kdb_log_line *line = &kept[kept_count++ % KDB_LOG_LINES_KEPT];
+    *line = (kdb_log_line){ .at_us = kdb_now_us(), .level = level, .file = file_name(file), .line = line_number };
+    memcpy(line->message, cut.ptr, cut.len);
+    if (pthread_getname_np(pthread_self(), line->thread, sizeof(line->thread)) != 0) {
+        line->thread[0] = '\0';
+    }
+    (void)pthread_mutex_unlock(&kept_lock);
+}
+
+size_t kdb_log_recent(kdb_log_line out[KDB_LOG_LINES_KEPT])
+{
+    (void)pthread_mutex_lock(&kept_lock);
+    const size_t count = kept_count < KDB_LOG_LINES_KEPT ? kept_count : KDB_LOG_LINES_KEPT;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = kept[(kept_count - count + i) % KDB_LOG_LINES_KEPT];
+    }
+    (void)pthread_mutex_unlock(&kept_lock);
+    return count;
+}
+
 void kdb_log_write(kdb_log_level level, const char *file, int line_number, const char *fmt, ...)
 {
     char message[MESSAGE_MAX];
@@ -113,6 +149,7 @@ void kdb_log_write(kdb_log_level level, const char *file, int line_number, const
     va_start(args, fmt);
     vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
+    keep_line(level, file, line_number, message);
     char storage[LINE_MAX_BYTES];
     /* Full from the start, so it never asks the heap for more. */
     kdb_buf line = { .ptr = storage, .cap = sizeof(storage), .limit = sizeof(storage) };

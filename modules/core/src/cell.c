@@ -16,7 +16,7 @@ static kdb_value call_function(const kdbi_cells *cells, kdb_default_kind kind)
         kdb_ulid_text(text);
         return kdb_value_text(kdb_sv_dup(cells->arena, kdb_sv_cstr(text)));
     case KDB_DEFAULT_CURRENT_USER:
-        return kdb_value_text(cells->exec->request->principal.user.text);
+        return kdb_value_text(kdbi_exec_principal(cells->exec)->user.text);
     case KDB_DEFAULT_NONE:
     case KDB_DEFAULT_LITERAL:
         break;

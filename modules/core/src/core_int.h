@@ -403,6 +403,15 @@ KDB_NODISCARD kdb_status kdbi_upsert_check_twice(kdbi_write *write, kdb_err *err
 KDB_NODISCARD kdb_status kdbi_upsert_apply(kdb_exec *exec, kdbi_write *write, kdbi_row_write *row, const kdb_row *old,
                                            kdb_err *err);
 
+/* ---- execute_as.c: EXECUTE AS USER (sql.md 11) ---- */
+
+/* Checks that the caller may act as the target of piece exec->next, and remembers who that is. */
+KDB_NODISCARD kdb_status kdbi_execute_as_check(kdb_exec *exec, kdb_err *err);
+/* Whether the wrapped statement is one that may be wrapped. */
+KDB_NODISCARD kdb_status kdbi_execute_as_check_stmt(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err);
+/* Refuses to write SHARED tables. */
+KDB_NODISCARD kdb_status kdbi_execute_as_check_target(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
+
 /* ---- exec.c: one request ---- */
 
 struct kdb_exec {
@@ -413,9 +422,10 @@ struct kdb_exec {
     atomic_bool cancelled;
     kdb_sql_piece *pieces;
     size_t npieces;
-    size_t next;  /* the statement that runs */
-    bool started; /* past the checks that come before the first statement */
-    bool in_lane; /* on a net thread: nothing may wait, for a disk neither */
+    size_t next;           /* the statement that runs */
+    kdb_principal *acting; /* by piece, of those with an as_user; NULL: none have */
+    bool started;          /* past the checks that come before the first statement */
+    bool in_lane;          /* on a net thread: nothing may wait, for a disk neither */
     kdb_sv ns;
     kdb_stmt_kind kind; /* of the statement that runs, as all below */
     int64_t started_us;
@@ -463,7 +473,11 @@ void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err);
 /* Reports a DML count: at once for a single statement, summed for a batch. */
 void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count);
 void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...) KDB_PRINTF(2, 3);
-kdb_sv kdbi_exec_text(const kdb_exec *exec);                              /* of the statement that runs */
+kdb_sv kdbi_exec_text(const kdb_exec *exec); /* of the statement that runs */
+/* Who the statement that runs acts as: the caller, or the target of its EXECUTE AS USER with the rights of role user. */
+const kdb_principal *kdbi_exec_principal(const kdb_exec *exec);
+/* Makes the plan's binding valid and checks all rights of whom the statement acts as. */
+KDB_NODISCARD kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* empty for SHARED */
 kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written);                /* written, or the default namespace */
 /* What the statement that runs is looked up by; takes its shape on first use. */
@@ -489,6 +503,8 @@ kdb_status kdbi_run_drop_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
 kdb_status kdbi_run_show_namespaces(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_manifest(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);

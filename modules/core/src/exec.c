@@ -37,9 +37,21 @@ kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err)
     return KDB_OK;
 }
 
+const kdb_principal *kdbi_exec_principal(const kdb_exec *exec)
+{
+    const bool acting = exec->acting != NULL && exec->next < exec->npieces && exec->pieces[exec->next].as_user.len != 0;
+    return acting ? &exec->acting[exec->next] : &exec->request->principal;
+}
+
+kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
+    return kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
+}
+
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table)
 {
-    return table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : exec->request->principal.user;
+    return table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : kdbi_exec_principal(exec)->user;
 }
 
 kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written)
@@ -76,6 +88,15 @@ void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count)
     }
 }
 
+/* Results say whose they are; only a request that acts as somebody need speak of it. */
+static void tell_acting(const kdb_exec *exec)
+{
+    const kdb_reply *reply = &exec->request->reply;
+    if (exec->acting != NULL && reply->acting != NULL) {
+        reply->acting(reply->self, kdbi_exec_principal(exec)->user.text);
+    }
+}
+
 /* ---- the end of a statement and of a request ---- */
 
 static void end_statement(kdb_exec *exec)
@@ -83,7 +104,7 @@ static void end_statement(kdb_exec *exec)
     const int64_t took = kdb_monotonic_us() - exec->started_us;
     if (exec->core->slow_us > 0 && took >= exec->core->slow_us) {
         kdb_log_warn("slow statement kind=\"%s\" took_ms=%lld user=%.*s", kdb_stmt_defs[exec->kind].name,
-                     (long long)(took / 1000), KDB_SV_ARG(exec->request->principal.user.text));
+                     (long long)(took / 1000), KDB_SV_ARG(kdbi_exec_principal(exec)->user.text));
     }
     kdbi_plan_free(exec->plan);
     exec->plan = NULL;
@@ -104,6 +125,7 @@ static void release(kdb_exec *exec)
 
 static void answer(kdb_exec *exec)
 {
+    tell_acting(exec);
     for (int op = KDB_CHANGE_INSERT; op <= KDB_CHANGE_DELETE; op++) {
         if (exec->affected[op] > 0) {
             report_affected(exec, (kdb_change_op)op, exec->affected[op]);
@@ -212,7 +234,7 @@ static kdb_status check_params(const kdb_exec *exec, const kdb_stmt *stmt, kdb_e
 static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err)
 {
     const kdb_stmt_def *def = &kdb_stmt_defs[stmt->kind];
-    if (exec->request->principal.role >= def->min_role) {
+    if (kdbi_exec_principal(exec)->role >= def->min_role) {
         return KDB_OK;
     }
     return KDB_FAIL(err, KDB_PERMISSION_DENIED, "%s", def->denied);
@@ -260,6 +282,7 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
     if (exec->txn != NULL) {
         KDB_TRY(kdbi_txn_resume(exec->txn, exec->kind, exec->started_us, err));
     }
+    tell_acting(exec);
     const kdb_status status = kdbi_stmt_runs[plan->stmt->kind](exec, plan, pending, err);
     if (*pending) {
         return KDB_OK;
@@ -294,6 +317,7 @@ static void run_statements(kdb_exec *exec)
 
 kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err)
 {
+    KDB_TRY(kdbi_execute_as_check_stmt(exec, plan->stmt, err));
     KDB_TRY(check_role(exec, plan->stmt, err));
     return check_params(exec, plan->stmt, err);
 }
@@ -301,6 +325,7 @@ kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb
 static kdb_status check_statement(kdb_exec *exec, kdb_err *err)
 {
     kdbi_plan *plan = NULL;
+    KDB_TRY(kdbi_execute_as_check(exec, err));
     KDB_TRY(take_plan(exec, &plan, err));
     return kdbi_exec_check_plan(exec, plan, err);
 }

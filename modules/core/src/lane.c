@@ -39,7 +39,7 @@ static bool plan_request(kdb_core_lane *lane, kdb_exec *exec, kdbi_plan **out)
     kdb_err err = { .position = -1 };
     exec->worker = &lane->worker;
     exec->in_lane = true;
-    if (kdbi_exec_prepare(exec, &err) != KDB_OK || exec->npieces != 1) {
+    if (kdbi_exec_prepare(exec, &err) != KDB_OK || exec->npieces != 1 || exec->pieces[0].as_user.len != 0) {
         return false;
     }
     const kdbi_plan_text text = kdbi_exec_plan_text(exec);
@@ -52,7 +52,7 @@ static bool plan_request(kdb_core_lane *lane, kdb_exec *exec, kdbi_plan **out)
         return false;
     }
     return (*out)->lane_overruns < LANE_OVERRUNS_MAX && kdbi_exec_check_plan(exec, *out, &err) == KDB_OK &&
-           kdbi_plan_bind(&lane->worker, *out, &exec->request->principal, &err) == KDB_OK;
+           kdbi_exec_bind(exec, *out, &err) == KDB_OK;
 }
 
 static void start_statement(kdb_exec *exec, const kdbi_plan *plan)

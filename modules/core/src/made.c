@@ -12,6 +12,7 @@ void kdbi_made_begin(kdbi_made *m, kdb_exec *exec, const kdbi_made_column *colum
                                         .not_null = columns[i].not_null };
     }
     *m = (kdbi_made){ .exec = exec, .chunk = kdb_chunk_new(exec->arena, types, ncolumns) };
+    exec->sending = true;
     exec->request->reply.rows_begin(exec->request->reply.self, shown, ncolumns);
 }
 

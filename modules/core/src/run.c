@@ -195,7 +195,7 @@ void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key
     *run = (kdbi_run){ .core = exec->core,
                        .exec = exec,
                        .plan = plan,
-                       .principal = &exec->request->principal,
+                       .principal = kdbi_exec_principal(exec),
                        .txn = plan->internal ? NULL : exec->txn,
                        .now_us = exec->now_us,
                        .restrict_target = restrict_target };

@@ -10,7 +10,7 @@ static kdb_status check_alter_role(const kdb_exec *exec, const kdb_table *table,
     if (table->type == KDB_TABLE_SHARED) {
         least = table->access == KDB_ACCESS_DBA ? KDB_ROLE_DBA : KDB_ROLE_SERVICE;
     }
-    if (exec->request->principal.role < least) {
+    if (kdbi_exec_principal(exec)->role < least) {
         return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to alter table");
     }
     return KDB_OK;

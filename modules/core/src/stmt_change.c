@@ -226,7 +226,7 @@ static kdb_status evaluate_again(setter *s, again_list *again, kdb_err *err)
     const kdbi_plan_text text = kdbi_exec_plan_text(s->exec);
     KDB_TRY(kdbi_plan_get(s->exec->worker, &text, &plan, &owned, err));
     KDB_ASSERT(!owned);
-    KDB_TRY(kdbi_plan_bind(s->exec->worker, plan, &s->exec->request->principal, err));
+    KDB_TRY(kdbi_exec_bind(s->exec, plan, err));
     if (plan->target != s->write->table) {
         s->exec->stale = true;
         return KDB_FAIL(err, KDB_CONFLICT, "Table '%.*s.%.*s' was replaced while the statement ran",

@@ -16,6 +16,21 @@ kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending
     return kdbi_run_internal_query(exec, KDB_SV("SELECT * FROM system.storages ORDER BY storage_id"), err);
 }
 
+kdb_status kdbi_run_show_manifest(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)plan;
+    (void)pending;
+    return kdbi_run_internal_query(exec, KDB_SV("SELECT * FROM system.manifest ORDER BY cache_key"), err);
+}
+
+kdb_status kdbi_run_show_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    (void)plan;
+    (void)pending;
+    return kdbi_run_internal_query(exec, KDB_SV("SELECT name, value, description FROM system.settings ORDER BY name"),
+                                   err);
+}
+
 kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
     (void)pending;
@@ -158,7 +173,8 @@ static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, const kdb_s
     kdb_status status = kdb_table_reader_new(scan, &reader, err);
     kdb_chunk chunk = { .nrows = 1 };
     for (*out = 0; status == KDB_OK && chunk.nrows > 0; *out += chunk.nrows) {
-        status = kdb_table_reader_next(reader, &chunk, err);
+        status = kdbi_exec_check_running(exec, err);
+        status = status != KDB_OK ? status : kdb_table_reader_next(reader, &chunk, err);
     }
     kdb_table_reader_free(reader);
     kdb_table_scan_free(scan);
@@ -179,7 +195,7 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(exec->core->store);
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
-    KDB_TRY(kdbi_access_check_table(exec->request->principal.role, table, KDBI_READ, err));
+    KDB_TRY(kdbi_access_check_table(kdbi_exec_principal(exec)->role, table, KDBI_READ, err));
     uint64_t rows = 0;
     KDB_TRY(count_rows(exec, table, snapshot, &rows, err));
     kdbi_made m;

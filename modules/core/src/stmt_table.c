@@ -3,7 +3,7 @@
 
 static kdb_status check_create_role(const kdb_exec *exec, const kdb_create_table *spec, kdb_err *err)
 {
-    if (spec->type == KDB_TABLE_SHARED && exec->request->principal.role < KDB_ROLE_SERVICE) {
+    if (spec->type == KDB_TABLE_SHARED && kdbi_exec_principal(exec)->role < KDB_ROLE_SERVICE) {
         return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to create Shared tables");
     }
     return KDB_OK;

@@ -99,7 +99,7 @@ static kdb_status bind_query(kdb_exec *exec, const kdb_view_stmt *stmt, kdb_view
     const kdbi_plan_text text = { .ns = spec->ns, .text = stmt->query };
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &query, &owned, err));
     KDB_ASSERT(!owned);
-    kdb_status status = kdbi_plan_bind(exec->worker, query, &exec->request->principal, err);
+    kdb_status status = kdbi_exec_bind(exec, query, err);
     if (status == KDB_OK) {
         status = kdbi_plan_prepare(exec->worker, query, err);
     }

@@ -14,12 +14,41 @@ static kdb_status unsupported(kdb_sv name, kdb_err *err)
     return KDB_FAIL_AT(err, 0, KDB_INVALID_SQL, "Unsupported statement type: %.*s", KDB_SV_ARG(name));
 }
 
+/* The older spelling of EXECUTE AS USER, behind the statement: the grammar would say something else about it. */
+static bool ends_with_as_user(kdb_sv text)
+{
+    kdbi_lexer lexer = { .text = text };
+    kdbi_token last[3] = { 0 };
+    for (kdbi_token token = kdbi_lex_next(&lexer); token.kind != KDBI_TOKEN_END; token = kdbi_lex_next(&lexer)) {
+        if (token.kind == KDBI_TOKEN_OPEN_STRING || token.kind == KDBI_TOKEN_OPEN_COMMENT) {
+            return false;
+        }
+        last[0] = last[1];
+        last[1] = last[2];
+        last[2] = token;
+    }
+    return kdbi_token_is_word(&last[0], "AS") && kdbi_token_is_word(&last[1], "USER") &&
+           last[2].kind == KDBI_TOKEN_STRING;
+}
+
+static kdb_status refuse_as_user(kdb_sv text, kdb_status status, kdb_err *err)
+{
+    if (!ends_with_as_user(text)) {
+        return status;
+    }
+    return KDB_FAIL(err, KDB_INVALID_SQL,
+                    "AS USER behind a statement is not supported: write EXECUTE AS USER 'id' (statement)");
+}
+
 /* The grammar's own statements, which say by their trees what they are; what else it can read is refused by its first
  * word. */
 static kdb_status parse_grammar(kdbi_cursor *cur, kdb_stmt *stmt)
 {
     const PgQuery__Node *node = NULL;
-    KDB_TRY(kdbi_pg_parse(stmt->text, cur->arena, &node, &stmt->nparams, cur->err));
+    const kdb_status status = kdbi_pg_parse(stmt->text, cur->arena, &node, &stmt->nparams, cur->err);
+    if (status != KDB_OK) {
+        return refuse_as_user(stmt->text, status, cur->err);
+    }
     if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT) {
         stmt->kind = KDB_STMT_QUERY;
         stmt->as.query = kdbi_query_new(cur->arena, stmt->text, node->select_stmt);
@@ -73,6 +102,10 @@ static const stmt_words known_stmts[] = {
     { "SHOW STATS FOR TABLE", KDB_STMT_SHOW_STATS, kdbi_parse_show_stats, 4 },
     { "SHOW TABLE STATS", KDB_STMT_SHOW_STATS, kdbi_parse_show_stats, 3 },
     { "SHOW STORAGES", KDB_STMT_SHOW_STORAGES, kdbi_parse_show_nothing_more, 2 },
+    { "SHOW MANIFEST CACHE", KDB_STMT_SHOW_MANIFEST, kdbi_parse_show_nothing_more, 3 },
+    { "SHOW MANIFEST", KDB_STMT_SHOW_MANIFEST, kdbi_parse_show_nothing_more, 2 },
+    { "SHOW ALL", KDB_STMT_SHOW_ALL, kdbi_parse_show_nothing_more, 2 },
+    { "SET SEARCH_PATH TO", KDB_STMT_USE_NAMESPACE, kdbi_parse_use_namespace, 3 },
     { "DESCRIBE", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
     { "DESC", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
     { "EXPLAIN", KDB_STMT_EXPLAIN, kdbi_parse_explain, 1 },
@@ -136,11 +169,9 @@ static const stmt_words known_stmts[] = {
     UNSERVED("DROP DATABASE"),
     UNSERVED("DROP EXTENSION"),
     UNSERVED("DROP SECRET"),
-    UNSERVED("SHOW MANIFEST"),
     UNSERVED("SHOW EXPORT"),
     UNSERVED("SHOW BACKUP"),
     UNSERVED("SHOW BACKUPS"),
-    UNSERVED("SHOW ALL"),
     UNSERVED("SHOW"),
     UNSERVED("ANALYZE"),
     UNSERVED("SET"),
@@ -226,10 +257,22 @@ static const stmt_words *find_known(const kdbi_cursor *cur)
     return NULL;
 }
 
+/* `SHOW` alone says little of what was wanted: the next word is named too. */
+static kdb_sv refused_name(const stmt_words *row, const kdbi_cursor *cur)
+{
+    kdbi_cursor ahead = *cur;
+    const bool vague = strcmp(row->words, "SHOW") == 0 || strcmp(row->words, "SET") == 0;
+    kdbi_advance(&ahead);
+    if (!vague || ahead.token.kind != KDBI_TOKEN_WORD) {
+        return kdb_sv_cstr(row->words);
+    }
+    return kdb_sv_printf(cur->arena, "%s %.*s", row->words, KDB_SV_ARG(ahead.token.text));
+}
+
 static kdb_status parse_known(const stmt_words *row, kdbi_cursor *cur, kdb_stmt *stmt)
 {
     if (row->parse == NULL) {
-        return unsupported(kdb_sv_cstr(row->words), cur->err);
+        return unsupported(refused_name(row, cur), cur->err);
     }
     for (size_t i = 0; i < row->skip; i++) {
         kdbi_advance(cur);

@@ -50,6 +50,11 @@ kdb_sv kdbi_token_name(const kdbi_token *token, kdb_arena *arena);
 /* Of STRING and DOLLAR_STRING: what is between the quotes. */
 kdb_sv kdbi_token_string(const kdbi_token *token, kdb_arena *arena);
 
+/* ---- dialect_execute_as.c ---- */
+
+/* Takes the wrapper EXECUTE AS USER off the piece, if it has one. `last`: no piece follows. */
+KDB_NODISCARD kdb_status kdbi_unwrap_execute_as(kdb_sql_piece *piece, bool last, kdb_arena *arena, kdb_err *err);
+
 /* ---- dialect_cursor.c: the parser of KalamDB's own statements walks tokens with one of these ---- */
 
 /* Plain data: a copy looks ahead. */

@@ -17,7 +17,7 @@ static void add_piece(piece_list *list, kdb_arena *arena, kdb_sv sql, size_t fro
         }
         list->items = grown;
     }
-    list->items[list->count++] = (kdb_sql_piece){ kdb_sv_of(sql.ptr + from, to - from), from };
+    list->items[list->count++] = (kdb_sql_piece){ .text = kdb_sv_of(sql.ptr + from, to - from), .offset = from };
 }
 
 static kdb_status unterminated(const kdbi_token *token, kdb_err *err)
@@ -53,6 +53,9 @@ kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, 
     }
     if (list.count == 0) {
         return KDB_FAIL(err, KDB_EMPTY_SQL, "No SQL statements provided");
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        KDB_TRY(kdbi_unwrap_execute_as(&list.items[i], i + 1 == list.count, arena, err));
     }
     *out = list.items;
     *out_count = list.count;

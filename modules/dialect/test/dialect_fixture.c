@@ -325,6 +325,12 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_DROP_VIEW:
         add_table_stmt("DROP VIEW", &stmt->as.table);
         return;
+    case KDB_STMT_SHOW_MANIFEST:
+        kdb_buf_append_lit(&text, "SHOW MANIFEST");
+        return;
+    case KDB_STMT_SHOW_ALL:
+        kdb_buf_append_lit(&text, "SHOW ALL");
+        return;
     case KDB_STMT_CREATE_USER:
         add_user("CREATE USER", &stmt->as.user);
         return;

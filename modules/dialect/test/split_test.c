@@ -14,7 +14,8 @@ static const char *pieces_of(const char *sql)
     kdb_sv joined = KDB_SV("");
     for (size_t i = 0; i < npieces; i++) {
         assert_ptr_equal(pieces[i].text.ptr, sql + pieces[i].offset);
-        joined = kdb_sv_printf(test_arena(), "%.*s%s%.*s", KDB_SV_ARG(joined), i == 0 ? "" : "|",
+        joined = kdb_sv_printf(test_arena(), "%.*s%s%.*s%s%.*s", KDB_SV_ARG(joined), i == 0 ? "" : "|",
+                               KDB_SV_ARG(pieces[i].as_user), pieces[i].as_user.len == 0 ? "" : ": ",
                                KDB_SV_ARG(pieces[i].text));
     }
     return kdb_sv_dup_cstr(test_arena(), joined);
@@ -37,6 +38,30 @@ static void semicolons_outside_quotes_and_comments_split(void **state)
         { "'a\\' ; b", "'a\\'|b" },
         { "E'a' -- x\n 'b\\';' ; c", "E'a' -- x\n 'b\\';'|c" },
         { "U&'\\0041;' ; n';'", "U&'\\0041;'|n';'" },
+    };
+    CHECK_CASES(cases, pieces_of);
+}
+
+static void execute_as_user_is_taken_off(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "EXECUTE AS USER 'Bob' (SELECT 1)", "Bob: SELECT 1" },
+        { "execute as user Bob ( SELECT (1) /* x */ ) ; b", "Bob: SELECT (1)|b" },
+        { "EXECUTE AS \"b b\"(SELECT ')' , $$)$$);", "b b: SELECT ')' , $$)$$" },
+        { "EXECUTE AS 'it''s' (x -- )\n)", "it's: x" },
+        { "EXECUTE x AS USER 'b' (c)", "EXECUTE x AS USER 'b' (c)" },
+        { "EXECUTE AS USER '' (SELECT 1)", "INVALID EXECUTE AS USER username cannot be empty" },
+        { "EXECUTE AS", "INVALID EXECUTE AS USER username cannot be empty" },
+        { "EXECUTE AS USER", "INVALID EXECUTE AS USER username cannot be empty" },
+        { "EXECUTE AS USER ((SELECT 1))", "INVALID EXECUTE AS USER username cannot be empty" },
+        { "EXECUTE AS USER 'b'", "INVALID EXECUTE AS USER must wrap SQL in parentheses" },
+        { "EXECUTE AS USER 'b' SELECT 1", "INVALID EXECUTE AS USER must wrap SQL in parentheses" },
+        { "EXECUTE AS USER 'b' (SELECT (1)", "INVALID EXECUTE AS USER missing closing ')'" },
+        { "EXECUTE AS USER 'b' (a; c)", "INVALID EXECUTE AS USER must contain exactly one wrapped SQL statement" },
+        { "EXECUTE AS USER 'b' ( )", "INVALID EXECUTE AS USER requires a non-empty inner SQL statement" },
+        { "EXECUTE AS USER 'b' (a) c", "INVALID EXECUTE AS USER can only wrap a single SQL statement" },
+        { "EXECUTE AS USER 'b' (a))", "INVALID EXECUTE AS USER can only wrap a single SQL statement" },
     };
     CHECK_CASES(cases, pieces_of);
 }
@@ -76,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(semicolons_outside_quotes_and_comments_split),
+        TEST(execute_as_user_is_taken_off),
         TEST(open_ends_and_empty_requests_are_refused),
         TEST(lines_and_columns_count_characters_from_one),
     };

@@ -17,6 +17,7 @@ static void namespaces_are_made_dropped_and_used(void **state)
         { "USE NAMESPACE app", "USE 'app'" },
         { "USE namespace", "USE 'namespace'" },
         { "SET NAMESPACE app", "USE 'app'" },
+        { "SET search_path TO app", "USE 'app'" },
     };
     CHECK_CASES(cases, parsed);
 }
@@ -32,6 +33,10 @@ static void tables_are_shown_described_and_dropped(void **state)
         { "SHOW TABLES IN NAMESPACE app", "SHOW TABLES 'app'" },
         { "SHOW TABLES IN namespace", "SHOW TABLES 'namespace'" },
         { "SHOW STORAGES", "SHOW STORAGES" },
+        { "SHOW MANIFEST", "SHOW MANIFEST" },
+        { "SHOW MANIFEST CACHE", "SHOW MANIFEST" },
+        { "SHOW ALL", "SHOW ALL" },
+        { "SHOW ALL x", "INVALID_SQL@9 syntax error at or near \"x\"" },
         { "SHOW STATS FOR TABLE app.t", "SHOW STATS app.t" },
         { "SHOW TABLE STATS t", "SHOW STATS .t" },
         { "SHOW COLUMNS FROM t", "DESCRIBE .t" },
@@ -252,9 +257,9 @@ static void statements_of_other_systems_are_refused_by_name(void **state)
         { "CREATE TOPIC a.b", "INVALID_SQL@0 Unsupported statement type: CREATE TOPIC" },
         { "CLUSTER LIST", "INVALID_SQL@0 Unsupported statement type: CLUSTER" },
         { "KILL JOB 'x'", "INVALID_SQL@0 Unsupported statement type: KILL" },
-        { "SHOW MANIFEST", "INVALID_SQL@0 Unsupported statement type: SHOW MANIFEST" },
-        { "SHOW search_path", "INVALID_SQL@0 Unsupported statement type: SHOW" },
-        { "SET threads = 4", "INVALID_SQL@0 Unsupported statement type: SET" },
+        { "SHOW WOMBATS", "INVALID_SQL@0 Unsupported statement type: SHOW WOMBATS" },
+        { "SHOW search_path", "INVALID_SQL@0 Unsupported statement type: SHOW search_path" },
+        { "SET threads = 4", "INVALID_SQL@0 Unsupported statement type: SET threads" },
         { "RESET ALL", "INVALID_SQL@0 Unsupported statement type: RESET" },
         { "TRUNCATE t", "INVALID_SQL@0 Unsupported statement type: TRUNCATE" },
         { "GRANT ALL ON t TO x", "INVALID_SQL@0 Unsupported statement type: GRANT" },

@@ -96,7 +96,8 @@ static kdb_status open_services(kdb_server *server, KDB_UNUSED kdb_err *err)
 {
     const kdb_system_reporter reporter = { .self = server,
                                            .stats = kdbi_server_report_stats,
-                                           .transactions = kdbi_server_report_transactions };
+                                           .transactions = kdbi_server_report_transactions,
+                                           .version = kdb_sv_cstr(kdb_server_version) };
     server->system = kdb_system_new(server->store, server->registry, server->auth, server->options);
     kdb_system_set_reporter(server->system, &reporter);
     return KDB_OK;

@@ -275,3 +275,54 @@ bool kdbi_is_schemata_next(kdb_system_scan *scan, kdb_value *cells)
     put_schema(cells, kdb_sv_cstr(own[scan->sub++]));
     return true;
 }
+
+/* ---- df_settings, routines ---- */
+
+kdb_status kdbi_is_settings_open(kdb_system_scan *scan, kdb_err *err)
+{
+    return kdb_role_is_admin(scan->viewer) ? kdbi_settings_open(scan, err) : kdbi_nothing_open(scan, err);
+}
+
+/* The settings with one column less. */
+bool kdbi_is_settings_next(kdb_system_scan *scan, kdb_value *cells)
+{
+    kdb_value row[4];
+    for (size_t i = 0; i < KDB_ARRAY_LEN(row); i++) {
+        row[i] = kdb_value_null(kdb_type_of(KDB_TYPE_TEXT));
+    }
+    if (!kdbi_settings_next(scan, row)) {
+        return false;
+    }
+    memcpy(cells, row, 3 * sizeof(*cells));
+    return true;
+}
+
+kdb_status kdbi_is_routines_open(kdb_system_scan *scan, kdb_err *err)
+{
+    (void)err;
+    scan->nitems = kdb_function_defs_count;
+    return KDB_OK;
+}
+
+bool kdbi_is_routines_next(kdb_system_scan *scan, kdb_value *cells)
+{
+    static const char *const kinds[] = { [KDB_FUNCTION_SCALAR] = "SCALAR",
+                                         [KDB_FUNCTION_AGGREGATE] = "AGGREGATE",
+                                         [KDB_FUNCTION_WINDOW] = "WINDOW",
+                                         [KDB_FUNCTION_TABLE] = "TABLE" };
+    if (scan->at == scan->nitems) {
+        return false;
+    }
+    const kdb_function_def *def = &kdb_function_defs[scan->at++];
+    cells = kdbi_put_text(cells, catalog);
+    cells = kdbi_put_cstr(cells, "pg_catalog");
+    cells = kdbi_put_cstr(cells, def->name);
+    cells = kdbi_put_text(cells, catalog);
+    cells = kdbi_put_cstr(cells, "pg_catalog");
+    cells = kdbi_put_cstr(cells, def->name);
+    cells = kdbi_put_cstr(cells, "FUNCTION");
+    cells = kdbi_skip(cells); /* is_deterministic */
+    cells = kdbi_skip(cells); /* data_type: hangs on the arguments */
+    (void)kdbi_put_cstr(cells, kinds[def->kind]);
+    return true;
+}

@@ -9,6 +9,7 @@
 #define BIGINT KDB_TYPE_BIGINT
 #define BOOLEAN KDB_TYPE_BOOLEAN
 #define TIMESTAMP KDB_TYPE_TIMESTAMP
+#define FLOAT KDB_TYPE_FLOAT
 /* not_null, key */
 #define KEY true, true
 #define NN true, false
@@ -145,6 +146,140 @@ static const kdb_system_column is_column_columns[] = {
     { "interval_type", TEXT, MAY },
 };
 
+static const kdb_system_column describe_columns[] = {
+    { "column_name", TEXT, NN },     { "ordinal_position", INT, NN }, { "column_id", BIGINT, NN },
+    { "data_type", TEXT, NN },       { "is_nullable", BOOLEAN, NN },  { "is_primary_key", BOOLEAN, NN },
+    { "column_default", TEXT, MAY }, { "column_comment", TEXT, MAY }, { "schema_version", INT, NN },
+};
+
+static const kdb_system_column job_node_columns[] = {
+    { "job_id", TEXT, KEY },           { "node_id", BIGINT, KEY },      { "status", TEXT, NN },
+    { "error_message", TEXT, MAY },    { "created_at", TIMESTAMP, NN }, { "started_at", TIMESTAMP, MAY },
+    { "finished_at", TIMESTAMP, MAY }, { "updated_at", TIMESTAMP, NN },
+};
+
+static const kdb_system_column audit_columns[] = {
+    { "audit_id", TEXT, KEY },   { "timestamp", TIMESTAMP, NN },   { "actor_user_id", TEXT, NN },
+    { "action", TEXT, NN },      { "target", TEXT, NN },           { "details", TEXT, MAY },
+    { "ip_address", TEXT, MAY }, { "subject_user_id", TEXT, MAY },
+};
+
+static const kdb_system_column topic_columns[] = {
+    { "topic_id", TEXT, KEY },
+    { "name", TEXT, NN },
+    { "alias", TEXT, MAY },
+    { "partitions", INT, NN },
+    { "retention_seconds", BIGINT, MAY },
+    { "retention_max_bytes", BIGINT, MAY },
+    { "routes", JSON, NN },
+    { "created_at", TIMESTAMP, NN },
+    { "updated_at", TIMESTAMP, NN },
+};
+
+static const kdb_system_column topic_offset_columns[] = {
+    { "topic_id", TEXT, KEY },           { "group_id", TEXT, KEY },       { "partition_id", INT, KEY },
+    { "last_acked_offset", BIGINT, NN }, { "updated_at", TIMESTAMP, NN },
+};
+
+static const kdb_system_column manifest_columns[] = {
+    { "cache_key", TEXT, KEY },
+    { "namespace_id", TEXT, NN },
+    { "table_name", TEXT, NN },
+    { "scope", TEXT, NN },
+    { "etag", TEXT, MAY },
+    { "last_refreshed", TIMESTAMP, NN },
+    { "last_accessed", TIMESTAMP, NN },
+    { "in_memory", BOOLEAN, NN },
+    { "sync_state", TEXT, NN },
+    { "manifest_json", JSON, NN },
+};
+
+static const kdb_system_column session_columns[] = {
+    { "session_id", TEXT, NN },
+    { "backend_pid", BIGINT, MAY },
+    { "current_schema", TEXT, MAY },
+    { "state", TEXT, NN },
+    { "transaction_id", TEXT, MAY },
+    { "transaction_state", TEXT, MAY },
+    { "transaction_has_writes", BOOLEAN, NN },
+    { "client_addr", TEXT, MAY },
+    { "transport", TEXT, NN },
+    { "opened_at", TIMESTAMP, NN },
+    { "last_seen_at", TIMESTAMP, NN },
+    { "last_method", TEXT, MAY },
+};
+
+static const kdb_system_column server_log_columns[] = {
+    { "timestamp", TEXT, NN }, { "level", TEXT, NN },   { "thread", TEXT, MAY },
+    { "target", TEXT, MAY },   { "line", BIGINT, MAY }, { "message", TEXT, NN },
+};
+
+static const kdb_system_column cluster_columns[] = {
+    { "cluster_id", TEXT, NN },
+    { "node_id", BIGINT, NN },
+    { "role", TEXT, NN },
+    { "status", TEXT, NN },
+    { "rpc_addr", TEXT, NN },
+    { "api_addr", TEXT, NN },
+    { "is_self", BOOLEAN, NN },
+    { "is_leader", BOOLEAN, NN },
+    { "groups_leading", INT, NN },
+    { "total_groups", INT, NN },
+    { "current_term", BIGINT, MAY },
+    { "last_applied_log", BIGINT, MAY },
+    { "leader_last_log_index", BIGINT, MAY },
+    { "snapshot_index", BIGINT, MAY },
+    { "catchup_progress_pct", SMALLINT, MAY },
+    { "replication_lag", BIGINT, MAY },
+    { "hostname", TEXT, MAY },
+    { "version", TEXT, MAY },
+    { "memory_mb", BIGINT, MAY },
+    { "memory_usage_mb", BIGINT, MAY },
+    { "cpu_usage_percent", FLOAT, MAY },
+    { "uptime_seconds", BIGINT, MAY },
+    { "uptime_human", TEXT, MAY },
+    { "os", TEXT, MAY },
+    { "arch", TEXT, MAY },
+};
+
+static const kdb_system_column cluster_group_columns[] = {
+    { "group_id", BIGINT, NN },        { "cluster_id", TEXT, NN },
+    { "node_id", BIGINT, NN },         { "group_type", TEXT, NN },
+    { "current_term", BIGINT, MAY },   { "vote", JSON, MAY },
+    { "last_log_index", BIGINT, MAY }, { "last_applied", BIGINT, MAY },
+    { "snapshot", BIGINT, MAY },       { "purged", BIGINT, MAY },
+    { "committed", BIGINT, MAY },      { "state", TEXT, MAY },
+    { "current_leader", BIGINT, MAY }, { "millis_since_quorum_ack", BIGINT, MAY },
+};
+
+static const kdb_system_column datatype_columns[] = {
+    { "arrow_type", TEXT, NN },
+    { "kalam_type", TEXT, NN },
+    { "sql_name", TEXT, NN },
+    { "description", TEXT, NN },
+};
+
+static const kdb_system_column is_setting_columns[] = {
+    { "name", TEXT, NN },
+    { "value", TEXT, MAY },
+    { "description", TEXT, MAY },
+};
+
+static const kdb_system_column is_routine_columns[] = {
+    { "specific_catalog", TEXT, NN }, { "specific_schema", TEXT, NN },      { "specific_name", TEXT, NN },
+    { "routine_catalog", TEXT, NN },  { "routine_schema", TEXT, NN },       { "routine_name", TEXT, NN },
+    { "routine_type", TEXT, NN },     { "is_deterministic", BOOLEAN, MAY }, { "data_type", TEXT, MAY },
+    { "function_type", TEXT, MAY },
+};
+
+static const kdb_system_column is_parameter_columns[] = {
+    { "specific_catalog", TEXT, NN }, { "specific_schema", TEXT, NN },
+    { "specific_name", TEXT, NN },    { "ordinal_position", BIGINT, NN },
+    { "parameter_mode", TEXT, NN },   { "parameter_name", TEXT, MAY },
+    { "data_type", TEXT, NN },        { "parameter_default", TEXT, MAY },
+    { "is_variadic", BOOLEAN, NN },   { "rid", SMALLINT, NN },
+};
+
 #define COLUMNS(array) array, KDB_ARRAY_LEN(array)
 #define SYSTEM(name, alias, columns, open, next, comment)                                                              \
     {                                                                                                                  \
@@ -172,6 +307,30 @@ const kdb_system_table_def kdb_system_table_defs[] = {
     SYSTEM("stats", NULL, stat_columns, kdbi_stats_open, kdbi_stats_next, "Figures of the running server."),
     SYSTEM("settings", NULL, setting_columns, kdbi_settings_open, kdbi_settings_next,
            "Options with their values; secrets are masked."),
+    SYSTEM("sessions", NULL, session_columns, kdbi_nothing_open, kdbi_nothing_next,
+           "Sessions of the PostgreSQL bridge."),
+    SYSTEM("server_logs", NULL, server_log_columns, kdbi_server_logs_open, kdbi_server_logs_next,
+           "The latest lines of the server's log."),
+    SYSTEM("cluster", NULL, cluster_columns, kdbi_cluster_open, kdbi_cluster_next, "The nodes: this one."),
+    SYSTEM("cluster_groups", NULL, cluster_group_columns, kdbi_cluster_groups_open, kdbi_cluster_groups_next,
+           "The data groups and who leads them."),
+    SYSTEM("datatypes", NULL, datatype_columns, kdbi_datatypes_open, kdbi_datatypes_next,
+           "Column types by their names."),
+    SYSTEM("describe", NULL, describe_columns, kdbi_nothing_open, kdbi_nothing_next,
+           "The columns of DESCRIBE TABLE; itself empty."),
+    SYSTEM("job_nodes", NULL, job_node_columns, kdbi_nothing_open, kdbi_nothing_next,
+           "Parts of jobs by node, in a cluster."),
+    SYSTEM("audit_log", NULL, audit_columns, kdbi_nothing_open, kdbi_nothing_next, "Who changed what."),
+    SYSTEM("topics", NULL, topic_columns, kdbi_nothing_open, kdbi_nothing_next, "Topics."),
+    SYSTEM("topic_offsets", NULL, topic_offset_columns, kdbi_nothing_open, kdbi_nothing_next,
+           "How far consumer groups have come."),
+    SYSTEM("manifest", NULL, manifest_columns, kdbi_nothing_open, kdbi_nothing_next, "Manifests of cold files."),
+    INFORMATION("df_settings", is_setting_columns, kdbi_is_settings_open, kdbi_is_settings_next,
+                "Options with their values, for admins."),
+    INFORMATION("routines", is_routine_columns, kdbi_is_routines_open, kdbi_is_routines_next,
+                "The functions that statements may call."),
+    INFORMATION("parameters", is_parameter_columns, kdbi_nothing_open, kdbi_nothing_next,
+                "Parameters of functions: none are declared."),
     INFORMATION("schemata", is_schemata_columns, kdbi_is_schemata_open, kdbi_is_schemata_next,
                 "The namespaces that the reader may use."),
     INFORMATION("tables", is_table_columns, kdbi_is_tables_open, kdbi_is_tables_next,

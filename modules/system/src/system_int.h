@@ -50,6 +50,7 @@ kdb_value *kdbi_put_smallint(kdb_value *cell, int16_t value);
 kdb_value *kdbi_put_int(kdb_value *cell, int32_t value);
 kdb_value *kdbi_put_bigint(kdb_value *cell, int64_t value);
 kdb_value *kdbi_put_bool(kdb_value *cell, bool value);
+kdb_value *kdbi_put_float(kdb_value *cell, float value);
 kdb_value *kdbi_put_time(kdb_value *cell, int64_t us);         /* TIMESTAMP */
 kdb_value *kdbi_put_time_or_null(kdb_value *cell, int64_t us); /* 0: NULL */
 kdb_value *kdbi_skip(kdb_value *cell);                         /* stays NULL */
@@ -91,6 +92,21 @@ kdb_status kdbi_stats_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_stats_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_settings_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_settings_next(kdb_system_scan *scan, kdb_value *cells);
+/* Tables that nothing fills yet. */
+kdb_status kdbi_nothing_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_nothing_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_datatypes_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_datatypes_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_server_logs_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_server_logs_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_cluster_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_cluster_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_cluster_groups_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_cluster_groups_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_is_settings_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_is_settings_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_is_routines_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_is_routines_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_is_tables_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_tables_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_is_columns_open(kdb_system_scan *scan, kdb_err *err);

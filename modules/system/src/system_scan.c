@@ -125,6 +125,14 @@ kdb_value *kdbi_put_bool(kdb_value *cell, bool value)
     return cell + 1;
 }
 
+kdb_value *kdbi_put_float(kdb_value *cell, float value)
+{
+    KDB_DASSERT(kdb_type_layout(cell->type) == KDB_LAYOUT_F32);
+    cell->is_null = false;
+    cell->as.f32 = value;
+    return cell + 1;
+}
+
 kdb_value *kdbi_put_time(kdb_value *cell, int64_t us)
 {
     KDB_DASSERT(cell->type.kind == KDB_TYPE_TIMESTAMP);

@@ -174,7 +174,9 @@ static void report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_
 
 void fixture_fill(fixture *f)
 {
-    const kdb_system_reporter reporter = { NULL, report_live, report_stats, report_transactions };
+    const kdb_system_reporter reporter = {
+        .live = report_live, .stats = report_stats, .transactions = report_transactions, .version = KDB_SV("1.2.3")
+    };
     fixture_table(f, "u", KDB_TABLE_USER, KDB_ACCESS_UNSET, 2);
     fixture_table(f, "shown", KDB_TABLE_SHARED, KDB_ACCESS_PUBLIC, 1);
     fixture_table(f, "secret", KDB_TABLE_SHARED, KDB_ACCESS_DBA, 1);

@@ -211,6 +211,38 @@ static void stats_have_ours_and_the_reported(void **state)
     }
 }
 
+static void the_only_node_leads(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
+    fixture_fill(f);
+    const kdb_sv cluster = read_as_dba(f, "cluster", "role status is_leader groups_leading total_groups version");
+    assert_true(fixture_has_line(cluster, "leader|active|true|3|3|1.2.3"));
+    assert_int_equal(fixture_count_lines(cluster), 1);
+    assert_int_equal(fixture_count_lines(read_as_dba(f, "cluster_groups", NULL)), 3);
+}
+
+static void the_log_is_shown_from_its_oldest_line_kept(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
+    for (int i = 0; i < KDB_LOG_LINES_KEPT + 10; i++) {
+        kdb_log_error("tested line=%d", i);
+    }
+    const kdb_sv lines = read_as_dba(f, "server_logs", "level target message");
+    assert_int_equal(fixture_count_lines(lines), KDB_LOG_LINES_KEPT);
+    assert_true(fixture_has_line(lines, "ERROR|scan_test.c|tested line=10"));
+    assert_false(fixture_has_line(lines, "ERROR|scan_test.c|tested line=9"));
+    assert_true(fixture_has_line(lines, "ERROR|scan_test.c|tested line=265"));
+}
+
+static void datatypes_are_twenty_nine(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
+    assert_int_equal(fixture_count_lines(read_as_dba(f, "datatypes", NULL)), 29);
+}
+
 static void settings_list_every_option_and_no_secret(void **state)
 {
     (void)state;
@@ -307,6 +339,9 @@ int main(void)
         cmocka_unit_test(transactions_are_as_reported),
         cmocka_unit_test(stats_have_ours_and_the_reported),
         cmocka_unit_test(settings_list_every_option_and_no_secret),
+        cmocka_unit_test(the_only_node_leads),
+        cmocka_unit_test(the_log_is_shown_from_its_oldest_line_kept),
+        cmocka_unit_test(datatypes_are_twenty_nine),
         cmocka_unit_test(admins_see_all_names),
         cmocka_unit_test(others_see_no_system_and_no_dba_tables),
         cmocka_unit_test(columns_tell_their_types),

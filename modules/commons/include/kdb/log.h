@@ -15,6 +15,20 @@ bool kdb_log_enabled(kdb_log_level level);
 /* Messages read "verb object key=value ..": keys mean the same everywhere and hold no secrets or row data. */
 void kdb_log_write(kdb_log_level level, const char *file, int line, const char *fmt, ...) KDB_PRINTF(4, 5);
 
+/* One of the latest lines, for system.server_logs. */
+typedef struct kdb_log_line {
+    int64_t at_us;
+    kdb_log_level level;
+    char thread[16];
+    const char *file; /* a literal: where in our code */
+    int line;
+    char message[480]; /* cut when longer */
+} kdb_log_line;
+enum { KDB_LOG_LINES_KEPT = 256 };
+const char *kdb_log_level_name(kdb_log_level level); /* "ERROR" */
+/* Copies the latest lines that were written, the oldest first; returns how many. Any thread. */
+size_t kdb_log_recent(kdb_log_line out[KDB_LOG_LINES_KEPT]);
+
 #define kdb_log_at(level, ...)                                                                                         \
     (kdb_log_enabled(level) ? kdb_log_write((level), __FILE__, __LINE__, __VA_ARGS__) : (void)0)
 #define kdb_log_error(...) kdb_log_at(KDB_LOG_ERROR, __VA_ARGS__)

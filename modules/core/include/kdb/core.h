@@ -42,6 +42,8 @@ typedef struct kdb_reply {
     void (*message)(void *self, uint64_t row_count, kdb_sv message);
     /* The last call: NULL for success. The request may be freed from here on. */
     void (*done)(void *self, const kdb_failure *failure);
+    /* The results that follow are of this user (EXECUTE AS USER); borrowed until `done`. NULL: not of interest. */
+    void (*acting)(void *self, kdb_sv user);
 } kdb_reply;
 
 /* The edge's storage, fixed while the request runs; all it points to must outlive `done`. */

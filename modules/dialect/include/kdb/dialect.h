@@ -10,11 +10,13 @@
 /* ---- splitting (sql.md 1) ---- */
 
 typedef struct kdb_sql_piece {
-    kdb_sv text;   /* one statement without the `;`, without white space and comments at its ends */
-    size_t offset; /* of text within the request's SQL */
+    kdb_sv text;    /* one statement without the `;`, without white space and comments at its ends */
+    size_t offset;  /* of text within the request's SQL */
+    kdb_sv as_user; /* EXECUTE AS USER 'x' ( text ): the target; empty: none. Callers check who may, and what */
 } kdb_sql_piece;
 
-/* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left. */
+/* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left, KDB_INVALID for an EXECUTE AS
+ * USER that does not wrap exactly one statement. */
 KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count,
                                            kdb_err *err);
 /* Turns a byte offset into a line and a column (characters), both from 1. */
@@ -58,6 +60,8 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_DESCRIBE_TABLE, /* also DESC, DESCRIBE t, SHOW COLUMNS FROM t */
     KDB_STMT_SHOW_STATS,
     KDB_STMT_SHOW_STORAGES,
+    KDB_STMT_SHOW_MANIFEST,
+    KDB_STMT_SHOW_ALL,
     KDB_STMT_EXPLAIN,
     KDB_STMT_CREATE_VIEW,
     KDB_STMT_DROP_VIEW,

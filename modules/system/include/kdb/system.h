@@ -57,6 +57,7 @@ typedef struct kdb_system_reporter {
     void (*live)(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);
     void (*stats)(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
     void (*transactions)(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
+    kdb_sv version; /* of the server, for system.cluster */
 } kdb_system_reporter;
 
 typedef struct kdb_system kdb_system;
