@@ -57,6 +57,15 @@ SELECT id, title FROM app.starred;
 SELECT * FROM app.starred;
 SELECT id, name FROM app.locked;
 
+-- literals of a view are its own, wherever they stand
+CREATE VIEW app.vw AS SELECT id FROM notes WHERE id > 2;
+-- user alice
+SELECT id FROM app.vw WHERE id > 1 ORDER BY id;
+SELECT id FROM app.vw WHERE id > 3 ORDER BY id;
+SELECT id FROM app.vw WHERE id > 0 ORDER BY id;
+-- as root
+DROP VIEW app.vw;
+
 SHOW TABLES IN app;
 SELECT table_name, definition FROM information_schema.views WHERE table_name = 'named';
 

@@ -117,7 +117,7 @@ static kdb_status decode(kdbi_call *call, kdb_err *err)
                                  .params = request.params,
                                  .nparams = request.nparams,
                                  .ns = request.ns,
-                                 .principal = call->principal };
+                                 .caller = call->principal };
     return KDB_OK;
 }
 
@@ -133,7 +133,7 @@ static kdb_status start(kdbi_exchange *ex, kdb_err *err)
 static kdb_status submit(kdbi_exchange *ex, const kdbi_reply_form *form, kdb_err *err)
 {
     ex->request.reply = (kdb_reply){ ex, on_rows_begin, on_rows, on_rows_end, on_message, on_done, on_acting };
-    kdbi_reply_init(&ex->reply, form, &ex->request.principal, kdbi_exchange_out(ex), ex->arena);
+    kdbi_reply_init(&ex->reply, form, &ex->request.caller, kdbi_exchange_out(ex), ex->arena);
     form->open(&ex->reply);
     kdbi_exchange_begin_here(ex);
     const kdb_status status = start(ex, err);

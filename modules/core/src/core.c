@@ -273,6 +273,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
     KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
     core->ceiling_open = true;
+    KDB_TRY(kdbi_core_make_own_tables(core, err));
     KDB_TRY(start_workers(core, err));
     kdb_thread_start(&core->watch, "kdb-watch", KDB_THREAD_ANY, watch_main, core);
     *out = KDB_TAKE(core);

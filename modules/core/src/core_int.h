@@ -653,6 +653,11 @@ KDB_NODISCARD kdb_status kdbi_make_update(kdbi_write *write, kdbi_row_write *row
 /* The values of one row of a table to be written, checked for NOT NULL; `row` counts from 1 for messages. */
 KDB_NODISCARD kdb_status kdbi_check_not_null(const kdb_table *table, const kdb_value *values, size_t row, kdb_err *err);
 
+/* ---- own_tables.c ---- */
+
+/* Makes the tables of namespace `dba` that are missing. At the start, before statements run. */
+KDB_NODISCARD kdb_status kdbi_core_make_own_tables(kdb_core *core, kdb_err *err);
+
 /* ---- core.c: workers and the watch on their deadlines ---- */
 
 /* Says that `worker` runs `exec`, so that cancel and the watch may interrupt it; and that it no longer does. An

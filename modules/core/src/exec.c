@@ -40,7 +40,7 @@ kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err)
 const kdb_principal *kdbi_exec_principal(const kdb_exec *exec)
 {
     const bool acting = exec->acting != NULL && exec->next < exec->npieces && exec->pieces[exec->next].as_user.len != 0;
-    return acting ? &exec->acting[exec->next] : &exec->request->principal;
+    return acting ? &exec->acting[exec->next] : &exec->request->caller;
 }
 
 kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)

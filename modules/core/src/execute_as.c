@@ -27,7 +27,7 @@ kdb_status kdbi_execute_as_check(kdb_exec *exec, kdb_err *err)
     if (piece->as_user.len == 0) {
         return KDB_OK;
     }
-    const kdb_principal *actor = &exec->request->principal;
+    const kdb_principal *actor = &exec->request->caller;
     const kdb_user_id target = { piece->as_user };
     kdb_role role = KDB_ROLE_USER;
     KDB_TRY(role_of(exec, target, &role, err));

@@ -20,7 +20,7 @@ static kdb_status create_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv 
     if (stmt->auth == KDB_USER_OAUTH) {
         user.auth_data = stmt->secret;
     }
-    KDB_TRY(kdb_auth_create_user(exec->core->auth, &exec->request->principal, &user, err));
+    KDB_TRY(kdb_auth_create_user(exec->core->auth, &exec->request->caller, &user, err));
     kdbi_exec_message(exec, "User '%.*s' created", KDB_SV_ARG(stmt->name));
     return KDB_OK;
 }
@@ -28,7 +28,7 @@ static kdb_status create_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv 
 static kdb_status alter_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv hash, kdb_err *err)
 {
     kdb_auth *auth = exec->core->auth;
-    const kdb_principal *actor = &exec->request->principal;
+    const kdb_principal *actor = &exec->request->caller;
     switch (stmt->change) {
     case KDB_USER_SET_PASSWORD:
         KDB_TRY(kdb_auth_set_password(auth, actor, name_of(stmt), hash, err));
@@ -118,7 +118,7 @@ kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 {
     const kdb_user_stmt *stmt = &plan->stmt->as.user;
     kdb_role role = KDB_ROLE_USER;
-    KDB_TRY(kdb_auth_may_manage(exec->core->auth, &exec->request->principal, name_of(stmt), true, err));
+    KDB_TRY(kdb_auth_may_manage(exec->core->auth, &exec->request->caller, name_of(stmt), true, err));
     KDB_TRY(kdb_role_parse(stmt->role, &role, err));
     if (stmt->auth == KDB_USER_PASSWORD) {
         return start_hash(exec, stmt, pending, err);
@@ -130,7 +130,7 @@ kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
 {
     const kdb_user_stmt *stmt = &plan->stmt->as.user;
     if (stmt->change == KDB_USER_SET_PASSWORD) {
-        KDB_TRY(kdb_auth_may_manage(exec->core->auth, &exec->request->principal, name_of(stmt), false, err));
+        KDB_TRY(kdb_auth_may_manage(exec->core->auth, &exec->request->caller, name_of(stmt), false, err));
         return start_hash(exec, stmt, pending, err);
     }
     return apply_user(exec, plan->stmt, (kdb_sv){ NULL, 0 }, err);
@@ -150,7 +150,7 @@ kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kd
         kdbi_exec_message(exec, "User '%.*s' does not exist (skipped)", KDB_SV_ARG(stmt->name));
         return KDB_OK;
     }
-    KDB_TRY(kdb_auth_drop_user(exec->core->auth, &exec->request->principal, name_of(stmt), err));
+    KDB_TRY(kdb_auth_drop_user(exec->core->auth, &exec->request->caller, name_of(stmt), err));
     kdbi_exec_message(exec, "User '%.*s' dropped (soft delete)", KDB_SV_ARG(stmt->name));
     return KDB_OK;
 }

@@ -160,7 +160,7 @@ static pending_request *new_request(fixture *f, const char *user, kdb_role role,
     p->request = (kdb_request){ .sql = kdb_sv_cstr(sql),
                                 .params = params,
                                 .nparams = nparams,
-                                .principal = { { kdb_sv_cstr(user) }, role },
+                                .caller = { { kdb_sv_cstr(user) }, role },
                                 .reply = { p, on_begin, on_rows, on_end, on_message, on_done, NULL } };
     return p;
 }

@@ -52,7 +52,8 @@ typedef struct kdb_request {
     const kdb_value *params; /* BOOLEAN, BIGINT, DOUBLE, TEXT or NULL */
     size_t nparams;
     kdb_sv ns; /* of unqualified names; empty: `default` */
-    kdb_principal principal;
+    kdb_principal
+        caller; /* core acts as this one unless the statement says EXECUTE AS USER: kdbi_exec_principal knows */
     kdb_reply reply;
 } kdb_request;
 
