@@ -134,7 +134,7 @@ static void scan_close_local(void *self, void *opened, void *local)
 
 kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra)
 {
-    const kdb_principal *principal = &exec->request->principal;
+    const kdb_principal *principal = kdbi_exec_principal(exec);
     switch (extra->kind) {
     case KDB_EXTRA_NOW:
         return kdb_value_timestamp(exec->now_us);
