@@ -459,7 +459,8 @@ KDB_NODISCARD kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
 /* What a new execution resumes with: checks all statements, then runs them. */
 void kdbi_exec_start(kdb_exec *exec);
-/* Binds the plan for the caller; in a transaction, checks that it may read and write what it names. */
+/* Makes the plan's binding valid and checks all rights of whom the statement acts as; in a transaction, also that it may read
+ * and write what it names. */
 KDB_NODISCARD kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
 /* Puts the execution back on the workers' queue, to continue with `resume`. Any thread. */
 void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec));
@@ -476,8 +477,6 @@ void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...) KDB_PRINTF(2, 3);
 kdb_sv kdbi_exec_text(const kdb_exec *exec); /* of the statement that runs */
 /* Who the statement that runs acts as: the caller, or the target of its EXECUTE AS USER with the rights of role user. */
 const kdb_principal *kdbi_exec_principal(const kdb_exec *exec);
-/* Makes the plan's binding valid and checks all rights of whom the statement acts as. */
-KDB_NODISCARD kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* empty for SHARED */
 kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written);                /* written, or the default namespace */
 /* What the statement that runs is looked up by; takes its shape on first use. */

@@ -43,12 +43,6 @@ const kdb_principal *kdbi_exec_principal(const kdb_exec *exec)
     return acting ? &exec->acting[exec->next] : &exec->request->caller;
 }
 
-kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
-{
-    KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
-    return kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
-}
-
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table)
 {
     return table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : kdbi_exec_principal(exec)->user;
@@ -242,7 +236,8 @@ static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err
 
 kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, &exec->request->principal, err));
+    KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
+    KDB_TRY(kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err));
     return exec->txn == NULL || plan->internal ? KDB_OK : kdbi_txn_admit(exec, plan, err);
 }
 
