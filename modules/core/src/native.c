@@ -34,6 +34,7 @@ static bool compile_target(compiler *c, const kdb_node *node, kdbi_native_target
         return false;
     }
     out->type = kdb_expr_type(out->expr);
+    out->can_fail = kdb_expr_can_fail(out->expr);
     return out->type.kind != KDB_TYPE_NULL; /* what the engine calls an untyped NULL is not said here */
 }
 
@@ -51,9 +52,9 @@ static bool compile_targets(compiler *c)
         return true;
     }
     if (change) {
-        native->targets[0] = (kdbi_native_target){ (int32_t)c->nfields, NULL, kdb_type_of(KDB_TYPE_BYTES) };
+        native->targets[0] = (kdbi_native_target){ .field = (int32_t)c->nfields, .type = kdb_type_of(KDB_TYPE_BYTES) };
         native->targets[1] =
-            (kdbi_native_target){ (int32_t)native->table->schema->ncolumns, NULL, kdb_type_of(KDB_TYPE_BIGINT) };
+            (kdbi_native_target){ .field = (int32_t)native->table->schema->ncolumns, .type = kdb_type_of(KDB_TYPE_BIGINT) };
     }
     for (size_t i = 0; i < single->ntargets; i++) {
         if (!compile_target(c, single->targets[i], &native->targets[before + i])) {

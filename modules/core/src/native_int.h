@@ -20,6 +20,7 @@ typedef struct kdbi_native_target {
     int32_t field; /* index into kdb_table_fields; -1: computed */
     const kdb_expr *expr;
     kdb_type type;
+    bool can_fail;
 } kdbi_native_target;
 
 struct kdbi_native {

@@ -27,6 +27,7 @@ struct kdbi_native_run {
     uint64_t read;   /* rows the steps found */
     bool ended;
     kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
+    size_t hot_rows, hot_next;
     kdbi_top *top;
     size_t top_at;
 };
@@ -156,7 +157,11 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     KDB_TRY(find_hot(r, &spec, err));
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
-    r->row = (kdb_expr_row){ r->walk, column_of };
+    r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };
+    if (r->hot != NULL) {
+        r->row.columns = kdb_row_walk_columns(r->walk);
+        r->hot_rows = kdb_hot_rows_count(r->hot);
+    }
     return KDB_OK;
 }
 
@@ -250,23 +255,43 @@ void kdbi_native_run_free(kdbi_native_run *r)
 
 /* ---- rows ---- */
 
+static kdb_status move(kdbi_native_run *r, bool *out_more, kdb_err *err)
+{
+    if (r->walk == NULL) {
+        *out_more = r->walked == 1; /* no FROM: one row */
+        return KDB_OK;
+    }
+    if (r->hot == NULL) {
+        return kdb_row_walk_next(r->walk, out_more, err);
+    }
+    *out_more = r->hot_next < r->hot_rows;
+    if (*out_more) {
+        r->row.at = r->native->order == KDBI_ORDER_KEY_DOWN ? r->hot_rows - 1 - r->hot_next : r->hot_next;
+        kdb_row_walk_move(r->walk, r->row.at);
+        r->hot_next++;
+    }
+    return KDB_OK;
+}
+
+/* A walk has looked at another row. */
+static kdb_status check_walk(const kdbi_native_run *r, kdb_err *err)
+{
+    if (r->walked > LANE_ROWS_MAX && r->run->exec->in_lane) {
+        return KDB_FAIL(err, KDB_LIMIT, "more rows than a net thread may look at");
+    }
+    return r->walked % CHECK_EVERY_ROWS == 0 ? kdbi_exec_check_running(r->run->exec, err) : KDB_OK;
+}
+
 /* Moves to the next row that meets the WHERE. */
 static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
 {
     for (;;) {
-        if (++r->walked > LANE_ROWS_MAX && r->run->exec->in_lane) {
-            return KDB_FAIL(err, KDB_LIMIT, "more rows than a net thread may look at");
+        r->walked++;
+        KDB_TRY(check_walk(r, err));
+        KDB_TRY(move(r, out_more, err));
+        if (kdb_arena_used(r->memory->row) != 0) {
+            kdb_arena_reset(r->memory->row);
         }
-        if (r->walked % CHECK_EVERY_ROWS == 0) {
-            KDB_TRY(kdbi_exec_check_running(r->run->exec, err));
-        }
-        if (r->walk != NULL) {
-            KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
-            r->read += *out_more;
-        } else {
-            *out_more = r->walked == 1; /* no FROM: one row */
-        }
-        kdb_arena_reset(r->memory->row);
         bool match = true;
         if (*out_more && r->native->where != NULL) {
             KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->memory->row, &match, err));
@@ -328,9 +353,9 @@ static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cell
     for (size_t i = 0; i < r->native->nsort; i++) {
         KDB_TRY(kdb_expr_eval(r->native->sort[i], r->sort[i], &r->row, r->memory->row, &sort[i], err));
     }
-    /* What the row shows is computed for all rows, as errors in it are the statement's whatever its place. */
+    /* What may fail is computed for all rows, as its errors are the statement's whatever the row's place. */
     for (size_t i = 0; i < r->native->ntargets; i++) {
-        if (r->native->targets[i].expr != NULL) {
+        if (r->native->targets[i].can_fail) {
             KDB_TRY(target_value(r, i, &cells[i], err));
         }
     }
@@ -338,7 +363,7 @@ static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cell
         return KDB_OK;
     }
     for (size_t i = 0; i < r->native->ntargets; i++) {
-        if (r->native->targets[i].expr == NULL) {
+        if (!r->native->targets[i].can_fail) {
             KDB_TRY(target_value(r, i, &cells[i], err));
         }
     }

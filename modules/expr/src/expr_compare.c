@@ -93,7 +93,7 @@ static kdb_status run_compare_i64(const kdbi_step *step, kdbi_run *run, kdb_valu
     if (KDB_UNLIKELY((constant)->failed != NULL || (constant)->value.is_null)) {                                       \
         return run_compare(step, run, out);                                                                            \
     }                                                                                                                  \
-    *(out) = (run)->row->column((run)->row->self, (step)->args[0]->index)
+    *(out) = kdbi_column_at((run), (step)->args[0]->index)
 
 static kdb_status run_column_i16(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
@@ -211,7 +211,7 @@ static const kdbi_step **operands(kdbi_compiler *c, const kdb_node *node)
 {
     kdb_type type;
     const kdbi_step **args = kdbi_compile_args(c, node);
-    if (args == NULL || node->nargs < 2 || !kdbi_unify(c, args, node->nargs, &type)) {
+    if (args == NULL || node->nargs < 2 || !kdbi_unify_compared(c, args, node->nargs, &type)) {
         return NULL;
     }
     return may_move(args, node->nargs) || !kdbi_is_strict(c, args, node->nargs) ? NULL : args;

@@ -166,27 +166,27 @@ static const kdbi_step *compile_param(kdbi_compiler *c, const kdb_node *node)
 
 static kdb_status run_column(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = run->row->column(run->row->self, step->index);
+    *out = kdbi_column_at(run, step->index);
     return KDB_OK;
 }
 
 static kdb_status run_column_i16(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = run->row->column(run->row->self, step->index);
+    *out = kdbi_column_at(run, step->index);
     out->as.i64 = out->as.i16;
     return KDB_OK;
 }
 
 static kdb_status run_column_i32(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = run->row->column(run->row->self, step->index);
+    *out = kdbi_column_at(run, step->index);
     out->as.i64 = out->as.i32;
     return KDB_OK;
 }
 
 static kdb_status run_column_f32(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = run->row->column(run->row->self, step->index);
+    *out = kdbi_column_at(run, step->index);
     out->as.f64 = (double)out->as.f32;
     return KDB_OK;
 }
@@ -250,6 +250,17 @@ const kdbi_step *kdbi_param_as(kdbi_compiler *c, const kdbi_step *param, kdb_typ
         return NULL;
     }
     return note_use(c, param->index, type, false) ? param_step(c, param->index, type) : NULL;
+}
+
+/* Whether the engine compares integers as the column's type or, where the value does not fit that, as BIGINT: they compare the
+ * same, and inside all have one form. */
+const kdbi_step *kdbi_param_beside(kdbi_compiler *c, const kdbi_step *param, kdb_type type)
+{
+    if (!kdbi_is_integer(param->type) || !kdbi_is_integer(type)) {
+        return kdbi_param_as(c, param, type);
+    }
+    const bool same = kdb_type_eq(param->type, type);
+    return note_use(c, param->index, type, same) ? param_step(c, param->index, param->type) : NULL;
 }
 
 const kdbi_step *kdbi_param_open(kdbi_compiler *c, const kdbi_step *param)

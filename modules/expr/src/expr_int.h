@@ -43,6 +43,13 @@ struct kdb_expr_consts {
     const kdbi_const *at;
 };
 
+static inline kdb_value kdbi_column_at(const kdbi_run *run, uint32_t index)
+{
+    const kdb_expr_row *row = run->row;
+    return row->columns != NULL && row->columns[index] != NULL ? row->columns[index][row->at]
+                                                               : row->column(row->self, index);
+}
+
 static inline const kdbi_const *kdbi_const_at(const kdbi_run *run, uint32_t index)
 {
     return &run->consts->at[index];
@@ -116,6 +123,8 @@ kdb_status kdbi_run_const(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 
 /* A parameter used where the engine knows what type it must have. */
 const kdbi_step *kdbi_param_as(kdbi_compiler *c, const kdbi_step *param, kdb_type type);
+/* A parameter that is only compared with values of `type`. */
+const kdbi_step *kdbi_param_beside(kdbi_compiler *c, const kdbi_step *param, kdb_type type);
 /* A parameter used where it has its own type. */
 const kdbi_step *kdbi_param_open(kdbi_compiler *c, const kdbi_step *param);
 
@@ -143,6 +152,8 @@ bool kdbi_is_integer(kdb_type type);
 bool kdbi_is_number(kdb_type type);
 /* Makes all of `steps` one type, as the engine does for comparisons, CASE and kin; sets *out. False: not exact here. */
 bool kdbi_unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out);
+/* The same for steps that are only compared with each other. */
+bool kdbi_unify_compared(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out);
 
 /* ---- what nodes become: one compiler per file ---- */
 

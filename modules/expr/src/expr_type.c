@@ -184,7 +184,7 @@ const kdbi_step *kdbi_as(kdbi_compiler *c, const kdbi_step *step, kdb_type type)
     return kdbi_is_null_literal(step) ? kdbi_step_null(c, type) : kdbi_cast(c, step, type);
 }
 
-bool kdbi_unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out)
+static bool unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, bool compared, kdb_type *out)
 {
     meeting m = { .type = kdb_type_of(KDB_TYPE_NULL) };
     for (size_t i = 0; i < nsteps; i++) {
@@ -199,10 +199,21 @@ bool kdbi_unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_ty
     }
     *out = m.type;
     for (size_t i = 0; i < nsteps; i++) {
-        steps[i] = kdbi_as(c, steps[i], m.type);
+        steps[i] =
+            compared && steps[i]->is_param ? kdbi_param_beside(c, steps[i], m.type) : kdbi_as(c, steps[i], m.type);
         if (steps[i] == NULL) {
             return false;
         }
     }
     return true;
+}
+
+bool kdbi_unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out)
+{
+    return unify(c, steps, nsteps, false, out);
+}
+
+bool kdbi_unify_compared(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, kdb_type *out)
+{
+    return unify(c, steps, nsteps, true, out);
 }

@@ -49,7 +49,7 @@ static void open_hot(kdb_row_walk *walk)
 {
     kdb_hot_rows *hot = walk->spec.hot;
     const size_t nfields = walk->spec.decoder->nfields + 1;
-    walk->hot_end = kdbi_hot_rows_count(hot);
+    walk->hot_end = kdb_hot_rows_count(hot);
     walk->hot_columns = KDB_ARENA_ARRAY(walk->arena, const kdb_value *, nfields);
     for (size_t i = 0; i < nfields; i++) {
         walk->hot_columns[i] = kdbi_hot_rows_column(hot, (uint32_t)i);
@@ -358,15 +358,26 @@ static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err
 
 /* ---- rows kept in memory ---- */
 
+const kdb_value *const *kdb_row_walk_columns(const kdb_row_walk *walk)
+{
+    return walk->hot_columns;
+}
+
+void kdb_row_walk_move(kdb_row_walk *walk, size_t index)
+{
+    KDB_DASSERT(index < walk->hot_end);
+    walk->hot_at = index;
+    walk->plan = NULL; /* until a column is wanted that is not decoded */
+}
+
 /* They were checked when they were loaded, and none is deleted. */
 static bool next_hot(kdb_row_walk *walk)
 {
     if (walk->hot_next == walk->hot_end) {
         return false;
     }
-    walk->hot_at = walk->spec.descending ? walk->hot_end - 1 - walk->hot_next : walk->hot_next;
+    kdb_row_walk_move(walk, walk->spec.descending ? walk->hot_end - 1 - walk->hot_next : walk->hot_next);
     walk->hot_next++;
-    walk->plan = NULL; /* until a column is wanted that is not decoded */
     return true;
 }
 

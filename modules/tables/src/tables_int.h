@@ -190,7 +190,6 @@ typedef struct kdbi_reader_plan {
 } kdbi_reader_plan;
 
 /* hot_rows.c */
-size_t kdbi_hot_rows_count(const kdb_hot_rows *rows);
 void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_sv *row);
 /* The column's values by row, when it is decoded; else NULL. */
 const kdb_value *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field);

@@ -38,6 +38,9 @@ typedef struct kdb_expr_row {
     void *self;
     /* The value of one column in the column's type; borrowed until the evaluation ends. */
     kdb_value (*column)(void *self, uint32_t column);
+    /* Where columns lie decoded: columns[c][at] is the row's, unless columns[c] is NULL. NULL: none does. */
+    const kdb_value *const *columns;
+    size_t at;
 } kdb_expr_row;
 
 /* The value for one row. Bytes borrow from the row, the constants or `scratch`. Errors are the engine's: KDB_ARITHMETIC,
