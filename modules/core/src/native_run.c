@@ -262,10 +262,13 @@ static kdb_status move(kdbi_native_run *r, bool *out_more, kdb_err *err)
         return KDB_OK;
     }
     if (r->hot == NULL) {
-        return kdb_row_walk_next(r->walk, out_more, err);
+        KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
+        r->read += *out_more;
+        return KDB_OK;
     }
     *out_more = r->hot_next < r->hot_rows;
     if (*out_more) {
+        r->read++;
         r->row.at = r->native->order == KDBI_ORDER_KEY_DOWN ? r->hot_rows - 1 - r->hot_next : r->hot_next;
         kdb_row_walk_move(r->walk, r->row.at);
         r->hot_next++;
