@@ -234,10 +234,20 @@ static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err
     return KDB_FAIL(err, KDB_PERMISSION_DENIED, "%s", def->denied);
 }
 
+/* What a statement says that met a table other than the one it was bound to is nothing to go by. */
+static bool is_overtaken(const kdb_exec *exec, const kdbi_plan *plan, kdb_status status)
+{
+    return status != KDB_CANCELLED && status != KDB_TIMEOUT && !kdbi_plan_is_current(exec->core, plan);
+}
+
 kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
     KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
-    KDB_TRY(kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err));
+    const kdb_status status = kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
+    if (status != KDB_OK) { /* the plan may be one that the statement runs within itself: only here is it known */
+        exec->stale = exec->stale || is_overtaken(exec, plan, status);
+        return status;
+    }
     return exec->txn == NULL || plan->internal ? KDB_OK : kdbi_txn_admit(exec, plan, err);
 }
 
@@ -253,12 +263,6 @@ static kdb_status take_plan(kdb_exec *exec, kdbi_plan **out, kdb_err *err)
     KDB_TRY(kdbi_plan_get(exec->worker, &text, out, &owned, err));
     exec->plan = owned ? *out : NULL;
     return KDB_OK;
-}
-
-/* What a statement says that met a table other than the one it was bound to is nothing to go by. */
-static bool is_overtaken(const kdb_exec *exec, const kdbi_plan *plan, kdb_status status)
-{
-    return status != KDB_CANCELLED && status != KDB_TIMEOUT && !kdbi_plan_is_current(exec->core, plan);
 }
 
 static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)

@@ -427,11 +427,11 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
         plan->epoch = epoch;
         return check_rights(plan, principal, err);
     }
-    const bool in_between = plan->bind_arena != NULL && plan->shape != NULL && !plan->transient;
-    unbind(plan);
-    if (in_between) { /* the plan was taken for another text's literals: see drop_stale */
-        return KDB_FAIL(err, KDB_CONFLICT, "a table of the statement changed while it was planned");
+    if (plan->bind_arena != NULL && plan->shape != NULL && !plan->transient) {
+        /* The plan was taken for another text's literals: drop_stale has to look. It stays bound, to be seen as outdated. */
+        return KDB_FAIL(err, KDB_CONFLICT, "A table of the statement was changed while it was planned");
     }
+    unbind(plan);
     plan->bind_arena = kdb_arena_new(0);
     const kdb_status status = bind_statement(worker, plan, principal, err);
     if (status != KDB_OK) {

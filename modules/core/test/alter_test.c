@@ -361,6 +361,37 @@ static void ddl_invalidates_exactly_what_it_must(void **state)
     kdb_engine_disconnect(worker.conn);
 }
 
+/* Between being found for a statement's literals and being bound, the plan's table is altered: whoever has it finds it
+ * outdated, not failed, and finds it again as one that serves the literals. */
+static void a_table_altered_while_a_statement_is_planned_begins_it_again(void **state)
+{
+    (void)state;
+    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    kdb_err err = { .position = -1 };
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdbi_worker worker = { .core = f.core, .plans = kdbi_plan_cache_new(8) };
+    assert_int_equal(kdb_engine_connect(f.engine, &worker.conn, &err), KDB_OK);
+    run_as_root("CREATE SHARED TABLE app.p (id INT PRIMARY KEY, x SMALLINT)");
+    kdb_shape shape;
+    kdbi_plan_text text = { .ns = KDB_SV("default"), .text = KDB_SV("UPDATE app.p SET x = 4 WHERE id = 7") };
+    assert_true(kdb_dialect_shape(text.text, arena, &shape));
+    text.shape = &shape;
+    kdbi_plan *plan = NULL;
+    bool owned = true;
+    static const char *const changes[] = { "ALTER TABLE app.p MODIFY x INT", "ALTER TABLE app.p MODIFY x TEXT" };
+    for (uint32_t i = 0; i < KDB_ARRAY_LEN(changes); i++) {
+        assert_int_equal(kdbi_plan_get(&worker, &text, &plan, &owned, &err), KDB_OK);
+        assert_false(owned);
+        ready(&worker, plan);
+        assert_int_equal(plan->target->schema->version, i + 1);
+        run_as_root(changes[i]);
+        assert_int_equal(kdbi_plan_bind(&worker, plan, &root, &err), KDB_CONFLICT);
+        assert_false(kdbi_plan_is_current(f.core, plan));
+    }
+    kdbi_plan_cache_free(worker.plans);
+    kdb_engine_disconnect(worker.conn);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_null_slips_into_a_not_null_column, setup, teardown),
         cmocka_unit_test_setup_teardown(no_row_is_without_a_column_that_must_have_a_value, setup, teardown),
         cmocka_unit_test_setup_teardown(ddl_invalidates_exactly_what_it_must, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_table_altered_while_a_statement_is_planned_begins_it_again, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,8 +71,8 @@ static void returning_tells_the_seq_that_is_stored(void **state)
     static const char *const statements[] = { "INSERT INTO t (id) VALUES (1) RETURNING _seq AS s",
                                               "UPDATE t SET n = 5 WHERE id = 1 RETURNING _seq AS s",
                                               "UPDATE t SET n = 5 WHERE id = 1 RETURNING _seq AS s",
-                                              "INSERT INTO t (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 6 "
-                                              "RETURNING _seq AS s" };
+                                              ("INSERT INTO t (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 6 "
+                                               "RETURNING _seq AS s") };
     for (size_t i = 0; i < KDB_ARRAY_LEN(statements); i++) {
         answer told = run(&f, "ann", statements[i]);
         expect(&f, "ann", "SELECT _seq AS s FROM t WHERE id = 1", told.text);
