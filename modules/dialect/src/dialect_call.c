@@ -405,13 +405,39 @@ static kdb_status emit_within_group(const kdbi_expr *e, const PgQuery__FuncCall 
     return KDB_OK;
 }
 
+/* Functions that are the engine's macros, which repeat their arguments. */
+typedef struct macro_row {
+    const char *engine;
+    size_t copies;
+} macro_row;
+
+static const macro_row macro_rows[] = {
+    { "json_group_array", 1 },
+    { "json_group_object", 1 },
+    { "round_even", 3 },
+    { "split_part", 3 },
+};
+
+static kdb_status note_macro(const kdbi_expr *e, const PgQuery__FuncCall *call, const kdb_function_def *def,
+                             size_t size)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(macro_rows); i++) {
+        if (strcmp(macro_rows[i].engine, engine_name(def)) == 0) {
+            return kdbi_note_copies(e->b, macro_rows[i].copies, size, call->location);
+        }
+    }
+    return KDB_OK;
+}
+
 static kdb_status emit_listed(const kdbi_expr *e, const PgQuery__FuncCall *call, const kdb_function_def *def,
                               kdb_buf *out)
 {
     KDB_TRY(check_form(e, call, def));
     note_kind(e, def, call);
     kdb_buf_printf(out, "\"%s\"(", engine_name(def));
+    const size_t before = kdbi_expanded(e->b, out);
     KDB_TRY(emit_arguments(e, call, out));
+    KDB_TRY(note_macro(e, call, def, kdbi_expanded(e->b, out) - before));
     kdb_buf_append_byte(out, ')');
     KDB_TRY(emit_within_group(e, call, out));
     if (call->agg_filter != NULL) {

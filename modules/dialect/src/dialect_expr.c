@@ -20,6 +20,30 @@ kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_
     return KDB_OK;
 }
 
+/* ---- copies ---- */
+
+kdb_status kdbi_note_copies(kdbi_binding *b, size_t times, size_t size, int32_t position)
+{
+    const size_t room = KDBI_COPIED_MAX - b->copied;
+    if (size != 0 && times > room / size) {
+        return KDBI_REFUSE(b, position, "nested CASE, NULLIF or AS names repeat their expressions too often");
+    }
+    b->copied += times * size;
+    return KDB_OK;
+}
+
+kdb_status kdbi_note_alias(kdbi_binding *b, const kdbi_found *found, int32_t position)
+{
+    const bool known = found->kind == KDBI_FOUND_ALIAS && found->scope->target_sizes != NULL;
+    return known ? kdbi_note_copies(b, 1, found->scope->target_sizes[found->column], position) : KDB_OK;
+}
+
+bool kdbi_is_leaf(const PgQuery__Node *node)
+{
+    return node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF || node->node_case == PG_QUERY__NODE__NODE_PARAM_REF ||
+           node->node_case == PG_QUERY__NODE__NODE_A_CONST;
+}
+
 /* ---- literals and parameters ---- */
 
 /* Arithmetic on literals is BIGINT (sql.md 24 rule 33), which the engine must be told. */
@@ -105,6 +129,7 @@ static kdb_status emit_column(const kdbi_expr *e, const PgQuery__Node *node, kdb
         return KDBI_REFUSE(e->b, node->column_ref->location, "\"*\" is not supported here");
     }
     KDB_TRY(kdbi_resolve(e->b, e->scope, node->column_ref, &found));
+    KDB_TRY(kdbi_note_alias(e->b, &found, node->column_ref->location));
     kdbi_emit_found(&found, out);
     return KDB_OK;
 }
@@ -124,6 +149,10 @@ static kdb_status emit_bool(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
         KDB_TRY(kdbi_emit_list(e, expr->args, expr->n_args, out));
         kdb_buf_append_byte(out, ')');
         return KDB_OK;
+    }
+    e->b->npairs += (uint64_t)expr->n_args * expr->n_args;
+    if (e->b->npairs > (uint64_t)KDBI_CONDITIONS_MAX * KDBI_CONDITIONS_MAX) {
+        return KDBI_REFUSE(e->b, expr->location, "AND and OR join more than %d conditions", KDBI_CONDITIONS_MAX);
     }
     const kdb_sv word = expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR ? KDB_SV(" AND ") : KDB_SV(" OR ");
     kdb_buf_append_byte(out, '(');
@@ -174,13 +203,22 @@ static kdb_status emit_boolean_test(const kdbi_expr *e, const PgQuery__Node *nod
 
 /* ---- CASE, COALESCE, rows, arrays ---- */
 
+/* The engine compares a copy of the subject at each WHEN. */
+static kdb_status emit_subject(const kdbi_expr *e, const PgQuery__CaseExpr *expr, kdb_buf *out)
+{
+    const size_t before = kdbi_expanded(e->b, out);
+    KDB_TRY(kdbi_emit_expr(e, expr->arg, out));
+    const size_t size = kdbi_expanded(e->b, out) - before;
+    return kdbi_is_leaf(expr->arg) ? KDB_OK : kdbi_note_copies(e->b, expr->n_args - 1, size, expr->location);
+}
+
 static kdb_status emit_case(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
 {
     const PgQuery__CaseExpr *expr = node->case_expr;
     kdb_buf_append_lit(out, "CASE");
     if (expr->arg != NULL) {
         kdb_buf_append_byte(out, ' ');
-        KDB_TRY(kdbi_emit_expr(e, expr->arg, out));
+        KDB_TRY(emit_subject(e, expr, out));
     }
     for (size_t i = 0; i < expr->n_args; i++) {
         if (expr->args[i]->node_case != PG_QUERY__NODE__NODE_CASE_WHEN) {
@@ -276,10 +314,16 @@ static kdb_status emit_subquery(const kdbi_expr *e, const PgQuery__SubLink *link
         return KDBI_REFUSE(e->b, link->location, "the statement has more than %d subqueries in expressions",
                            KDBI_SUBQUERIES_MAX);
     }
+    if (e->b->subquery_depth == KDBI_SUBQUERY_DEPTH_MAX) {
+        return KDBI_REFUSE(e->b, link->location, "subqueries in expressions nest at most %d deep",
+                           KDBI_SUBQUERY_DEPTH_MAX);
+    }
+    e->b->subquery_depth++;
     kdb_buf_append_sv(out, before);
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_query(e->b, &e->context, link->subselect->select_stmt, out, &ignored));
     kdb_buf_append_byte(out, ')');
+    e->b->subquery_depth--;
     return KDB_OK;
 }
 

@@ -300,7 +300,8 @@ typedef struct kdbi_scope {
     size_t nvisible;
     size_t visible_cap;
     const PgQuery__SelectStmt *select; /* its AS names are visible too; NULL: none are */
-    kdbi_columns results;              /* what ORDER BY may name */
+    size_t *target_sizes; /* of its select list's expressions written so far, copies counted; may be NULL */
+    kdbi_columns results; /* what ORDER BY may name */
     bool in_where;
     bool has_aggregate;
     bool has_window;
@@ -329,6 +330,9 @@ typedef struct kdbi_binding {
     uint32_t njoins;
     uint32_t nwindows;
     uint32_t nsubqueries;
+    uint32_t subquery_depth;  /* subqueries in expressions around what is being written */
+    uint64_t npairs;          /* of conditions that stand in one AND or OR */
+    size_t copied;            /* bytes of the text that the engine will copy: see kdbi_note_copies */
     int divisors;             /* divisions whose divisor is being written */
     int frozen;               /* lists being written that must keep their literals: see dialect_lift.c */
     uint32_t *literal_params; /* by shape literal: its parameter, 0: none yet */
@@ -355,6 +359,27 @@ enum { KDBI_TABLES_MAX = 1000 };
 /* What the engine's planner, which nothing interrupts and whose memory nothing counts, takes more than linear time for, in
  * one statement: joins (commas too), WITH queries, window calls, and subqueries in expressions. */
 enum { KDBI_JOINS_MAX = 40, KDBI_WITHS_MAX = 100, KDBI_WINDOWS_MAX = 128, KDBI_SUBQUERIES_MAX = 64 };
+/* Subqueries inside subqueries (each level takes the planner about twice the time), the sets of a GROUP BY (each is a hash
+ * table), pairs of conditions in one AND or OR (the planner compares each with each), and bytes of expressions that the
+ * engine copies. */
+enum {
+    KDBI_SUBQUERY_DEPTH_MAX = 6,
+    KDBI_GROUPING_SETS_MAX = 128,
+    KDBI_CONDITIONS_MAX = 2500,
+    KDBI_COPIED_MAX = 64 << 10
+};
+
+/* The engine writes some expressions out again: the subject of a CASE in front of each WHEN, NULLIF's first argument, an AS
+ * name's expression where the name is used. Nested, they grow exponentially in a planner that nothing stops, so their
+ * bytes are counted and bounded. */
+/* Text written so far with its copies: the difference of two is the size of what was written between. */
+static inline size_t kdbi_expanded(const kdbi_binding *b, const kdb_buf *out)
+{
+    return out->len + b->copied;
+}
+kdb_status kdbi_note_copies(kdbi_binding *b, size_t times, size_t size, int32_t position);
+/* A column, a parameter or a literal: copies of these are no more than what stands beside them. */
+bool kdbi_is_leaf(const PgQuery__Node *node);
 
 /* The number of a parameter that the server adds, the same one for all its uses. */
 uint32_t kdbi_extra_param(kdbi_binding *b, kdb_extra_kind kind);
@@ -386,7 +411,7 @@ typedef struct kdbi_found {
     kdbi_found_kind kind;
     const kdbi_scope *scope;
     const kdbi_relation *relation; /* not of ALIAS */
-    uint32_t column;               /* COLUMN */
+    uint32_t column;               /* COLUMN; of ALIAS the place in the select list */
     bool merged;
     bool merged_outer;
     kdb_sv name; /* as a result column would be called */
@@ -395,6 +420,8 @@ typedef struct kdbi_found {
 KDB_NODISCARD kdb_status kdbi_resolve(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__ColumnRef *ref,
                                       kdbi_found *out);
 void kdbi_emit_found(const kdbi_found *found, kdb_buf *out);
+/* An AS name is its expression once more. */
+kdb_status kdbi_note_alias(kdbi_binding *b, const kdbi_found *found, int32_t position);
 /* The query names the relation's column. */
 void kdbi_note_use(const kdbi_relation *relation, size_t column);
 /* The type of a table's column, through subqueries too; KDB_TYPE_NULL when it is computed. */

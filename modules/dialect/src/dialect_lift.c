@@ -9,6 +9,8 @@
 
 /* Longer IN lists become hash tables in the engine, if they are constant. */
 enum { LIFTED_ITEMS_MAX = 16 };
+/* The engine takes 1,000 parameters; the server adds a few of its own. */
+enum { PARAMS_WITH_LIFTED_MAX = 900 };
 
 bool kdbi_shape_literal_at(const kdb_shape *shape, int32_t position, uint32_t *out)
 {
@@ -33,7 +35,10 @@ bool kdbi_shape_literal_at(const kdb_shape *shape, int32_t position, uint32_t *o
 static bool find_literal(const kdbi_binding *b, const PgQuery__Node *node, uint32_t *out)
 {
     const bool plain = node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull;
-    return plain && b->frozen == 0 && kdbi_shape_literal_at(b->query->shape, node->a_const->location, out);
+    if (!plain || b->frozen != 0 || !kdbi_shape_literal_at(b->query->shape, node->a_const->location, out)) {
+        return false;
+    }
+    return b->literal_params[*out] != 0 || b->nparams + b->bound->nextras < PARAMS_WITH_LIFTED_MAX;
 }
 
 /* A column's type, without a word about columns that are not there: whoever writes it will say so. */

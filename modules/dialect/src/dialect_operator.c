@@ -193,12 +193,14 @@ kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, con
     KDB_TRY(kdbi_emit_expr(e, left, out));
     kdb_buf_printf(out, " %s ", name);
     const size_t start = out->len;
+    const size_t copied = e->b->copied;
     e->b->divisors++;
     KDB_TRY(kdbi_emit_expr(e, right, out));
     e->b->divisors--;
     if (!is_nonzero(right)) {
         const kdb_sv divisor = kdb_sv_dup(e->b->arena, kdb_sv_of(out->ptr + start, out->len - start));
         out->len = start;
+        KDB_TRY(kdbi_note_copies(e->b, 1, e->b->copied - copied, location)); /* its copies stand here twice too */
         /* Compared with 0, a parameter would become an INTEGER for the engine, 2.5 included; concat() leaves it
          * open. */
         const bool open = right->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
@@ -475,12 +477,25 @@ static kdb_status emit_between(const kdbi_expr *e, const PgQuery__AExpr *expr, k
     }
 }
 
-/* x = ANY (array) */
+/* The engine makes a CASE of it, with the first argument twice. */
+static kdb_status emit_nullif(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    const size_t before = kdbi_expanded(e->b, out);
+    KDB_TRY(emit_pair(e, expr, KDB_SV("nullif("), KDB_SV(")"), out));
+    const size_t size = kdbi_expanded(e->b, out) - before;
+    return kdbi_is_leaf(expr->lexpr) ? KDB_OK : kdbi_note_copies(e->b, 1, size, expr->location);
+}
+
+/* x = ANY (array): the engine makes a subquery of it. */
 static kdb_status emit_any(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *word, kdb_buf *out)
 {
     const char *op = kdbi_comparison(expr->name, expr->n_name);
     if (op == NULL) {
         return KDBI_REFUSE(e->b, expr->location, "this operator is not supported with ANY or ALL");
+    }
+    if (++e->b->nsubqueries > KDBI_SUBQUERIES_MAX) {
+        return KDBI_REFUSE(e->b, expr->location, "the statement has more than %d subqueries in expressions",
+                           KDBI_SUBQUERIES_MAX);
     }
     const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s %s(", op, word);
     KDB_TRY(emit_infix(e, expr, middle, out));
@@ -502,7 +517,7 @@ kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_DISTINCT:
         return emit_compared(e, expr, KDB_SV(" IS NOT DISTINCT FROM "), out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF:
-        return emit_pair(e, expr, KDB_SV("nullif("), KDB_SV(")"), out);
+        return emit_nullif(e, expr, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_IN:
         return emit_in(e, expr, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_LIKE:

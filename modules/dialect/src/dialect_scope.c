@@ -366,7 +366,7 @@ static bool find_alias(const kdbi_scope *scope, kdb_sv name, kdbi_found *out)
         const kdb_sv alias =
             node->node_case == PG_QUERY__NODE__NODE_RES_TARGET ? kdb_sv_cstr(node->res_target->name) : kdb_sv_of("", 0);
         if (alias.len != 0 && kdb_sv_ieq(alias, name)) {
-            *out = (kdbi_found){ .kind = KDBI_FOUND_ALIAS, .scope = scope, .name = alias };
+            *out = (kdbi_found){ .kind = KDBI_FOUND_ALIAS, .scope = scope, .name = alias, .column = (uint32_t)i };
             return true;
         }
     }

@@ -127,6 +127,47 @@ static kdb_status emit_grouping_set(const kdbi_expr *e, const PgQuery__GroupingS
     return KDB_OK;
 }
 
+/* The sets that an item of GROUP BY stands for; no more than one over the limit. */
+static size_t count_sets(const PgQuery__Node *node)
+{
+    const size_t many = KDBI_GROUPING_SETS_MAX + 1;
+    if (node->node_case != PG_QUERY__NODE__NODE_GROUPING_SET) {
+        return 1;
+    }
+    const PgQuery__GroupingSet *set = node->grouping_set;
+    size_t count = 1;
+    switch (set->kind) {
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_ROLLUP:
+        count = set->n_content + 1;
+        break;
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_CUBE:
+        count = set->n_content < 16 ? (size_t)1 << set->n_content : many;
+        break;
+    case PG_QUERY__GROUPING_SET_KIND__GROUPING_SET_SETS:
+        count = 0;
+        for (size_t i = 0; i < set->n_content && count < many; i++) {
+            count += count_sets(set->content[i]);
+        }
+        break;
+    default:
+        break;
+    }
+    return count < many ? count : many;
+}
+
+static kdb_status check_sets(const kdbi_expr *e, const PgQuery__SelectStmt *select)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < select->n_group_clause; i++) {
+        count *= count_sets(select->group_clause[i]);
+        if (count > KDBI_GROUPING_SETS_MAX) {
+            return KDBI_REFUSE(e->b, kdbi_node_location(select->group_clause[i]),
+                               "GROUP BY makes more than %d grouping sets", KDBI_GROUPING_SETS_MAX);
+        }
+    }
+    return KDB_OK;
+}
+
 static kdb_status emit_group_item(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
 {
     if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET) {
@@ -150,6 +191,7 @@ static kdb_status emit_group_by(const kdbi_expr *e, const PgQuery__SelectStmt *s
     if (select->group_distinct) {
         return KDBI_REFUSE(e->b, kdbi_node_location(select->group_clause[0]), "GROUP BY DISTINCT is not supported");
     }
+    KDB_TRY(check_sets(e, select));
     kdb_buf_append_lit(out, " GROUP BY ");
     return emit_group_list(e, select->group_clause, select->n_group_clause, out);
 }

@@ -110,6 +110,7 @@ static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget
 {
     kdbi_found found;
     KDB_TRY(kdbi_resolve(list->e->b, list->e->scope, target->val->column_ref, &found));
+    KDB_TRY(kdbi_note_alias(list->e->b, &found, target->location));
     add_found_target(list, &found, target->name[0] == '\0' ? found.name : kdb_sv_cstr(target->name));
     return KDB_OK;
 }
@@ -197,9 +198,12 @@ kdb_status kdbi_emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *
     if (select->n_target_list > KDBI_COLUMNS_MAX && is_titled(e)) {
         return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
     }
+    e->scope->target_sizes = KDB_ARENA_ARRAY(e->b->arena, size_t, select->n_target_list);
     e->b->frozen++;
     for (size_t i = 0; i < select->n_target_list; i++) {
+        const size_t before = kdbi_expanded(e->b, out);
         KDB_TRY(emit_target(&list, select->target_list[i]));
+        e->scope->target_sizes[i] = kdbi_expanded(e->b, out) - before;
     }
     e->b->frozen--;
     if (results.count == 0) {

@@ -297,13 +297,15 @@ static kdb_status find_params(kdb_engine_plan *plan, kdb_err *err)
     size_t pos = 0;
     size_t start = 0;
     size_t number = 0;
+    size_t nparams = 0;
     while (kdbi_sql_next_param(sql_of(plan), &pos, &start, &number)) {
         if (number == 0) {
             return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "parameters are $1 to $%d", KDBI_PARAM_MAX);
         }
-        plan->nparams = number > plan->nparams ? number : plan->nparams;
+        nparams = number > nparams ? number : nparams;
     }
-    plan->params = kdb_alloc_array(plan->nparams + 1, sizeof(*plan->params));
+    plan->params = kdb_alloc_array(nparams + 1, sizeof(*plan->params));
+    plan->nparams = nparams;
     return KDB_OK;
 }
 

@@ -309,6 +309,16 @@ static void plan_is_renewed_now_and_then(void **state)
     assert_true(renewed);
 }
 
+static void too_many_params_are_refused(void **state)
+{
+    fake_engine *fake = *state;
+    kdb_engine_plan *plan = NULL;
+    kdb_err err = { .position = -1 };
+    const kdb_sv sql = KDB_SV("SELECT $1, $1000, $1001");
+    assert_int_equal(kdb_engine_prepare(fake->conn, sql, NULL, 0, &plan, &err), KDB_STMT_INVALID_SQL);
+    assert_null(plan);
+}
+
 static void explain_shows_a_plan(void **state)
 {
     fake_engine *fake = *state;
@@ -479,6 +489,7 @@ int main(void)
         cmocka_unit_test(open_plan_has_columns_once_executed),
         cmocka_unit_test(open_plan_is_compiled_once_per_types),
         cmocka_unit_test(plan_is_renewed_now_and_then),
+        cmocka_unit_test(too_many_params_are_refused),
         cmocka_unit_test(explain_shows_a_plan),
         cmocka_unit_test(functions_of_ours_run_per_row),
         cmocka_unit_test(text_functions_make_what_they_say),
