@@ -109,3 +109,6 @@ INSERT INTO app.item (id) VALUES (1);
 INSERT INTO system.users (user_id) VALUES ('mallory');
 INSERT INTO app.items VALUES ('abc', 'x', 1);
 INSERT INTO app.items VALUES (3000000000, 'x', 1);
+CREATE TABLE app.vectors (id INT PRIMARY KEY, v EMBEDDING(3));
+INSERT INTO app.vectors VALUES (1, '[1,2]');
+INSERT INTO app.vectors VALUES (1, '1,2');

@@ -39,3 +39,10 @@ SELECT * FROM app.orders o JOIN app.products p ON p.sku = o.sku WHERE o.id = 1;
 
 -- user bob
 SELECT o.id, p.name FROM app.orders o RIGHT JOIN app.products p ON p.sku = o.sku ORDER BY p.sku;
+
+-- as root
+-- USING and NATURAL compare like `=`: types without a common meaning are refused, whatever the rows
+CREATE TABLE app.numbered (sku BIGINT PRIMARY KEY, note TEXT);
+SELECT o.id FROM app.orders o JOIN app.numbered n USING (sku);
+SELECT o.id FROM app.orders o NATURAL JOIN app.numbered n;
+SELECT o.id FROM app.orders o JOIN app.numbered n USING (wombat);

@@ -36,3 +36,7 @@ SELECT extract(year FROM DATE '2026-03-08'), extract(dow FROM DATE '2026-03-08')
 SELECT CAST('2026-02-30' AS DATE);
 SELECT CAST('2026-03-08T10:00:00+02:00' AS TIMESTAMP), '10:30'::TIME;
 SELECT INTERVAL '1 day';
+
+-- of the language, but to come
+SELECT * FROM vector_search('app.notes', 'body', '[1]', 5);
+SELECT FILE('photo');

@@ -155,6 +155,12 @@ static kdb_status find_and_alter(kdb_exec *exec, const kdb_alter_table *spec, kd
         return KDB_FAIL_AT(err, spec->table.position, KDB_INVALID_OPERATION, "Cannot alter system table '%.*s.%.*s'",
                            KDB_SV_ARG(ns), KDB_SV_ARG(spec->table.name));
     }
+    KDB_CLEANUP(kdb_view_unrefp) kdb_view *view = kdb_registry_lookup_view(exec->core->registry, ns, spec->table.name);
+    if (view != NULL) {
+        return KDB_FAIL_AT(err, spec->table.position, KDB_INVALID_OPERATION,
+                           "'%.*s.%.*s' is a view: use CREATE OR REPLACE VIEW", KDB_SV_ARG(ns),
+                           KDB_SV_ARG(spec->table.name));
+    }
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     const kdb_status found = kdb_registry_find_table(exec->core->registry, ns, spec->table.name, &table, err);
     if (found != KDB_OK) {

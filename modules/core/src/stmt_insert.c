@@ -101,6 +101,16 @@ static char *find_last(char *in, const char *text)
     return last;
 }
 
+/* "Embedding dimension mismatch: .." becomes "Embedding dimension mismatch for column 'c': .." */
+static void name_before_colon(kdb_err *err, const kdb_column *column, kdb_arena *arena)
+{
+    const kdb_sv text = kdb_sv_dup(arena, kdb_sv_cstr(err->text));
+    const size_t colon = (size_t)(strchr(err->text, ':') - err->text);
+    (void)kdb_err_fill(err, err->source_file, err->source_line, err->status,
+                       "Schema coercion failed: %.*s for column '%.*s'%.*s", (int)colon, text.ptr,
+                       KDB_SV_ARG(column->name), (int)(text.len - colon), text.ptr + colon);
+}
+
 void kdbi_coercion_error(kdb_err *err, const kdb_column *column)
 {
     if (err == NULL) {
@@ -109,6 +119,10 @@ void kdbi_coercion_error(kdb_err *err, const kdb_column *column)
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_sv type = kdb_type_sql_text(column->type, arena);
     char *at = find_last(err->text, kdb_sv_printf(arena, " to %.*s: ", KDB_SV_ARG(type)).ptr);
+    if (at == NULL && column->type.kind == KDB_TYPE_EMBEDDING && strchr(err->text, ':') != NULL) {
+        name_before_colon(err, column, arena);
+        return;
+    }
     if (at == NULL) {
         kdb_err_context(err, "Schema coercion failed: column '%.*s'", KDB_SV_ARG(column->name));
         return;

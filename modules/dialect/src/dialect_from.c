@@ -393,7 +393,8 @@ static kdb_status emit_join(kdbi_binding *b, const kdbi_context *context, kdbi_s
     KDB_TRY(kdbi_append_part(b, out, &right));
     if (nnames != 0) {
         emit_using(names, nnames, out);
-        return kdbi_scope_merge(b, scope, left_start, right_start, names, nnames, !keeps_left(join), -1);
+        return kdbi_scope_merge(b, scope, left_start, right_start, names, nnames, !keeps_left(join),
+                                kdbi_node_location(join->rarg));
     }
     if (join->quals != NULL) {
         return emit_on(b, context, scope, join->quals, out);

@@ -498,7 +498,9 @@ bool kdbi_is_constant(const PgQuery__Node *node);
 /* The type of an expression where the tree alone settles it; KDB_TYPE_NULL where not, and for text literals, which take
  * the type of what they meet. */
 KDB_NODISCARD kdb_status kdbi_static_type(const kdbi_expr *e, const PgQuery__Node *node, kdb_type *out);
-/* Refuses sides whose types are known and have nothing in common. */
+/* Refuses types that are known and have nothing in common; of two expressions, below. */
+KDB_NODISCARD kdb_status kdbi_check_types(kdbi_binding *b, kdb_type left, const char *op, kdb_type right,
+                                          int32_t position);
 KDB_NODISCARD kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, const char *op,
                                                const PgQuery__Node *right, int32_t position);
 /* A text literal compared with `other` of a known type other than text: its value in that type, or an error when it has

@@ -69,6 +69,12 @@ static const kdbi_column *visible_column(const kdbi_visible *visible)
     return &visible->relation->columns.items[visible->column];
 }
 
+static kdb_type visible_type(const kdbi_binding *b, const kdbi_visible *visible)
+{
+    const kdbi_column *column = visible_column(visible);
+    return column->slot < 0 ? column->type : b->slots[column->slot]->columns[column->column].type;
+}
+
 /* ---- USING ---- */
 
 static bool is_name_of(kdb_sv name, const kdb_sv *names, size_t nnames)
@@ -112,6 +118,7 @@ kdb_status kdbi_scope_merge(kdbi_binding *b, kdbi_scope *scope, size_t left, siz
         }
         KDB_TRY(find_one(b, scope, left, right, names[i], position, &merged[count]));
         KDB_TRY(find_one(b, scope, right, scope->nvisible, names[i], position, &other));
+        KDB_TRY(kdbi_check_types(b, visible_type(b, &merged[count]), "=", visible_type(b, &other), position));
         kdbi_note_use(merged[count].relation, merged[count].column);
         kdbi_note_use(other.relation, other.column);
         merged[count].merged = true;

@@ -405,7 +405,8 @@ static void order_like_table(kdbi_binding *b, const kdbi_scope *scope, const PgQ
 static kdb_status check_select(kdbi_binding *b, const PgQuery__SelectStmt *select)
 {
     if (select->into_clause != NULL) {
-        return KDBI_REFUSE(b, -1, "SELECT INTO is not supported");
+        const PgQuery__RangeVar *into = select->into_clause->rel;
+        return KDBI_REFUSE(b, into == NULL ? -1 : into->location, "SELECT INTO is not supported");
     }
     if (select->n_locking_clause != 0) {
         return KDBI_REFUSE(b, -1, "FOR UPDATE and FOR SHARE are not supported");

@@ -246,12 +246,17 @@ static bool is_text_literal(const PgQuery__Node *node)
            node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL;
 }
 
-static kdb_status not_comparable(const kdbi_expr *e, kdb_type left, const char *op, kdb_type right, int32_t position)
+kdb_status kdbi_check_types(kdbi_binding *b, kdb_type left, const char *op, kdb_type right, int32_t position)
 {
-    const kdb_sv a = kdb_type_sql_text(left, e->b->arena);
-    const kdb_sv b = kdb_type_sql_text(right, e->b->arena);
-    return KDBI_REFUSE(e->b, position, "operator does not exist: %.*s %s %.*s. Cast one of the sides", KDB_SV_ARG(a),
-                       op, KDB_SV_ARG(b));
+    const family a = families[left.kind];
+    const family c = families[right.kind];
+    if (a == c || a == FAMILY_UNKNOWN || c == FAMILY_UNKNOWN) {
+        return KDB_OK;
+    }
+    const kdb_sv left_name = kdb_type_sql_text(left, b->arena);
+    const kdb_sv right_name = kdb_type_sql_text(right, b->arena);
+    return KDBI_REFUSE(b, position, "operator does not exist: %.*s %s %.*s. Cast one of the sides",
+                       KDB_SV_ARG(left_name), op, KDB_SV_ARG(right_name));
 }
 
 kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, const char *op,
@@ -261,9 +266,7 @@ kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, 
     kdb_type b;
     KDB_TRY(kdbi_static_type(e, left, &a));
     KDB_TRY(kdbi_static_type(e, right, &b));
-    const family fa = families[a.kind];
-    const family fb = families[b.kind];
-    return fa == fb || fa == FAMILY_UNKNOWN || fb == FAMILY_UNKNOWN ? KDB_OK : not_comparable(e, a, op, b, position);
+    return kdbi_check_types(e->b, a, op, b, position);
 }
 
 static kdb_status bad_literal(const kdbi_expr *e, kdb_type type, kdb_sv text, int32_t position)

@@ -182,9 +182,9 @@ static void shapes_that_are_not_served_are_refused(void **state)
     static const text_case cases[] = {
         { "SELECT 1 FROM users, users", "INVALID_SQL@21 table name \"users\" specified more than once" },
         { "SELECT 1 FROM users u, orders u", "INVALID_SQL@23 table name \"u\" specified more than once" },
-        { "SELECT 1 FROM users JOIN orders USING (nothing)", "COLUMN_NOT_FOUND@-1 No field named nothing" },
+        { "SELECT 1 FROM users JOIN orders USING (nothing)", "COLUMN_NOT_FOUND@25 No field named nothing" },
         { "SELECT 1 FROM users a JOIN users b USING (id) JOIN users c USING (id, id)",
-          "INVALID_SQL@-1 column \"id\" appears twice in USING" },
+          "INVALID_SQL@51 column \"id\" appears twice in USING" },
         { "SELECT 1 FROM (users JOIN orders ON TRUE) AS j", "INVALID_SQL@-1 an alias for a join is not supported" },
         { "SELECT 1 FROM (SELECT 1 AS a) x(p, q)",
           "INVALID_SQL@-1 table \"x\" has 1 columns available but 2 columns specified" },
@@ -201,7 +201,7 @@ static void statements_in_disguise_are_refused(void **state)
 {
     (void)state;
     static const text_case cases[] = {
-        { "SELECT 1 INTO x FROM users", "INVALID_SQL@-1 SELECT INTO is not supported" },
+        { "SELECT 1 INTO x FROM users", "INVALID_SQL@14 SELECT INTO is not supported" },
         { "SELECT 1 FROM users FOR UPDATE", "INVALID_SQL@-1 FOR UPDATE and FOR SHARE are not supported" },
         { "SELECT 1 FROM users FOR SHARE", "INVALID_SQL@-1 FOR UPDATE and FOR SHARE are not supported" },
         { "SELECT id FROM users FETCH FIRST 1 ROW WITH TIES",

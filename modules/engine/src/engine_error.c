@@ -9,10 +9,13 @@ typedef struct error_row {
     const char *text; /* shown instead of DuckDB's; NULL: its own */
 } error_row;
 
-/* Whatever is not here is KDB_EXECUTION with DuckDB's text: conversions, overflows, unknown functions and so on. */
+/* Whatever is not here is KDB_EXECUTION with DuckDB's text. What a statement does wrong by itself (Binder) or with its own
+ * values (Conversion) is told to everybody: who wrote it has to know. */
 static const error_row error_rows[] = {
     { KDB_SV("Parser"), KDB_STMT_INVALID_SQL, NULL },
     { KDB_SV("Syntax"), KDB_STMT_INVALID_SQL, NULL },
+    { KDB_SV("Binder"), KDB_STMT_INVALID_SQL, NULL },
+    { KDB_SV("Conversion"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Out of Range"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Out of Memory"), KDB_LIMIT, "query needs more memory than engine.memory_limit allows" },
     { KDB_SV("INTERRUPT"), KDB_CANCELLED, "statement interrupted" },
@@ -129,6 +132,65 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* DuckDB's names of types, and what they are called here. */
+static const struct {
+    kdb_sv duck;
+    kdb_sv ours;
+} type_names[] = {
+    { KDB_SV("VARCHAR"), KDB_SV("TEXT") },           { KDB_SV("STRING_LITERAL"), KDB_SV("TEXT") },
+    { KDB_SV("INTEGER_LITERAL"), KDB_SV("BIGINT") }, { KDB_SV("INTEGER"), KDB_SV("INT") },
+    { KDB_SV("INT16"), KDB_SV("SMALLINT") },         { KDB_SV("INT32"), KDB_SV("INT") },
+    { KDB_SV("INT64"), KDB_SV("BIGINT") },           { KDB_SV("BLOB"), KDB_SV("BYTES") },
+    { KDB_SV("BOOL"), KDB_SV("BOOLEAN") },
+};
+
+static bool is_word(char c)
+{
+    return is_digit(c) || c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static kdb_sv our_type_name(kdb_sv word)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(type_names); i++) {
+        if (kdb_sv_eq(type_names[i].duck, word)) {
+            return type_names[i].ours;
+        }
+    }
+    return word;
+}
+
+/* Where DuckDB's own words begin: a value that it could not convert is quoted first, and may hold any. */
+static size_t after_value(kdb_sv text)
+{
+    static const kdb_sv leads[] = { KDB_SV("Could not convert "), KDB_SV("Could not cast ") };
+    bool quotes = false;
+    for (size_t i = 0; i < KDB_ARRAY_LEN(leads); i++) {
+        quotes = quotes || kdb_sv_has_prefix(text, leads[i]);
+    }
+    size_t at = quotes ? text.len : 0;
+    while (at > 0 && text.ptr[at - 1] != '\'') {
+        at--;
+    }
+    return at;
+}
+
+static void put_typed(kdb_buf *out, kdb_sv text)
+{
+    size_t at = after_value(text);
+    kdb_buf_append(out, text.ptr, at);
+    while (at < text.len) {
+        size_t end = at;
+        while (end < text.len && is_word(text.ptr[end])) {
+            end++;
+        }
+        kdb_buf_append_sv(out, our_type_name(kdb_sv_of(text.ptr + at, end - at)));
+        if (end < text.len) {
+            kdb_buf_append(out, text.ptr + end++, 1);
+        }
+        at = end;
+    }
+}
+
 /* Copies the first line, `kdb_scan_12` (a table of the user's under our name) becoming `table`. */
 static void put_clean(kdb_buf *out, kdb_sv text)
 {
@@ -148,9 +210,13 @@ static void put_clean(kdb_buf *out, kdb_sv text)
 static kdb_status fail_cleaned(kdb_status status, kdb_sv text, kdb_err *err)
 {
     kdb_buf clean;
+    kdb_buf typed;
     kdb_buf_init(&clean, 0);
+    kdb_buf_init(&typed, 0);
     put_clean(&clean, text);
-    (void)KDB_FAIL(err, status, "%.*s", KDB_SV_ARG(kdb_buf_sv(&clean)));
+    put_typed(&typed, kdb_buf_sv(&clean));
+    (void)KDB_FAIL(err, status, "%.*s", KDB_SV_ARG(kdb_buf_sv(&typed)));
+    kdb_buf_done(&typed);
     kdb_buf_done(&clean);
     return status;
 }

@@ -21,11 +21,11 @@ static void errors_of_planning(void **state)
     expect_error(fake, "SELECT nam FROM @0", KDB_COLUMN_NOT_FOUND, "No field named nam. Did you mean \"name\"?");
     expect_error(fake, "SELECT t.nam FROM @0 AS t", KDB_COLUMN_NOT_FOUND, "No field named nam. Did you mean \"name\"?");
     expect_error(fake, "SELECT unlike FROM @0", KDB_COLUMN_NOT_FOUND, "No field named unlike");
-    expect_error(fake, "SELECT sum(name) FROM @0", KDB_EXECUTION,
-                 "No function matches the given name and argument types 'sum(VARCHAR)'. You might need to add explicit "
+    expect_error(fake, "SELECT sum(name) FROM @0", KDB_STMT_INVALID_SQL,
+                 "No function matches the given name and argument types 'sum(TEXT)'. You might need to add explicit "
                  "type casts.");
     expect_error(fake, "SELECT nofunc(1)", KDB_EXECUTION, "Scalar Function with name nofunc does not exist!");
-    expect_error(fake, "SELECT name FROM @0 GROUP BY id", KDB_EXECUTION,
+    expect_error(fake, "SELECT name FROM @0 GROUP BY id", KDB_STMT_INVALID_SQL,
                  "column \"name\" must appear in the GROUP BY clause or must be part of an aggregate function.");
     expect_error(fake, "SELECT * FROM nosuch", KDB_EXECUTION, "Table with name nosuch does not exist!");
 }
@@ -33,10 +33,11 @@ static void errors_of_planning(void **state)
 static void errors_of_running(void **state)
 {
     fake_engine *fake = *state;
-    expect_error(fake, "SELECT name::INT FROM @0", KDB_EXECUTION,
-                 "Could not convert string 'name 0' to INT32 when casting from source column name");
+    expect_error(fake, "SELECT name::INT FROM @0", KDB_ARITHMETIC,
+                 "Could not convert string 'name 0' to INT when casting from source column name");
+    expect_error(fake, "SELECT 'a VARCHAR'::INT", KDB_ARITHMETIC, "Could not convert string 'a VARCHAR' to INT");
     expect_error(fake, "SELECT (id + 9223372036854775807)::BIGINT FROM @0 WHERE id > 0", KDB_ARITHMETIC,
-                 "Overflow in addition of INT64 (1 + 9223372036854775807)!");
+                 "Overflow in addition of BIGINT (1 + 9223372036854775807)!");
     expect_error(fake, "SELECT error('mine') FROM @0", KDB_EXECUTION, "mine");
     expect_error(fake, "SELECT error('division by zero') FROM @0", KDB_ARITHMETIC, "division by zero");
     expect_error(fake, "SELECT error('a value of more than 64 MiB would be made') FROM @0", KDB_LIMIT,
@@ -52,7 +53,7 @@ static void errors_of_running(void **state)
 static void messages_name_no_scan_function(void **state)
 {
     fake_engine *fake = *state;
-    expect_error(fake, "SELECT id FROM @0, @0 AS b", KDB_EXECUTION,
+    expect_error(fake, "SELECT id FROM @0, @0 AS b", KDB_STMT_INVALID_SQL,
                  "Ambiguous reference to column name \"id\" (use: \"table.id\" or \"b.id\")");
 }
 
@@ -81,7 +82,7 @@ static void use_goes_on_after_errors(void **state)
     for (int i = 0; i < 5; i++) {
         assert_int_equal(fake_run(fake, plan, &nine, 1, &source, &rows), KDB_OK);
         assert_string_equal(rows, "");
-        assert_int_equal(fake_run(fake, plan, &zero, 1, &source, &rows), KDB_EXECUTION);
+        assert_int_equal(fake_run(fake, plan, &zero, 1, &source, &rows), KDB_ARITHMETIC);
     }
     assert_false(kdb_engine_is_broken(fake->engine));
 }
@@ -123,8 +124,8 @@ static void messages_are_classified(void **state)
     fail_with(engine, "Invalid Input Error: say Error: twice", KDB_EXECUTION, "say Error: twice");
     fail_with(engine, "no prefix at all", KDB_EXECUTION, "no prefix at all");
     fail_with(engine, "line\nwith Error: x", KDB_EXECUTION, "line");
-    fail_with(engine, "Binder Error: kdb_scan_12 and kdb_scan_3.", KDB_EXECUTION, "table and table.");
-    fail_with(engine, "Binder Error: Referenced column \"", KDB_EXECUTION, "Referenced column \"");
+    fail_with(engine, "Binder Error: kdb_scan_12 and kdb_scan_3.", KDB_STMT_INVALID_SQL, "table and table.");
+    fail_with(engine, "Binder Error: Referenced column \"", KDB_STMT_INVALID_SQL, "Referenced column \"");
     fail_with(engine,
               "Binder Error: Referenced column \"ag\" not found in FROM clause!\nCandidate bindings: \"t.age\", \"x\"",
               KDB_COLUMN_NOT_FOUND, "No field named ag. Did you mean \"age\"?");

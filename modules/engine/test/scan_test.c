@@ -308,7 +308,7 @@ static void scan_function_serves_its_connection_only(void **state)
     assert_int_equal(kdb_engine_connect(fake->engine, &other, &fake->err), KDB_OK);
     const kdb_sv stolen = kdb_sv_printf(fake->arena, "SELECT * FROM %s(0)", kdb_engine_scan_function(fake->conn));
     kdb_engine_plan *plan = NULL;
-    assert_int_equal(kdb_engine_prepare(other, stolen, source.scans, 1, &plan, &fake->err), KDB_EXECUTION);
+    assert_int_equal(kdb_engine_prepare(other, stolen, source.scans, 1, &plan, &fake->err), KDB_STMT_INVALID_SQL);
     assert_string_equal(fake->err.text, "this function belongs to another connection");
     fake_expect_error(fake, &source, "SELECT * FROM @1", NULL, 0, KDB_INTERNAL,
                       "a scan of a slot that the plan does not have");

@@ -48,7 +48,7 @@ static const kdbi_step *same_form(kdbi_compiler *c, const kdbi_step *step, kdb_t
 
 const char *kdbi_int_name(kdb_type type)
 {
-    return type.kind == KDB_TYPE_SMALLINT ? "INT16" : type.kind == KDB_TYPE_INT ? "INT32" : "INT64";
+    return kdb_type_defs[type.kind].sql_name;
 }
 
 bool kdbi_fits(kdb_type type, int64_t value)
@@ -70,7 +70,7 @@ static kdb_status run_narrow(const kdbi_step *step, kdbi_run *run, kdb_value *ou
         return KDB_OK;
     }
     return KDB_FAIL(
-        run->err, KDB_EXECUTION,
+        run->err, KDB_ARITHMETIC,
         "Type %s with value %lld can't be cast because the value is out of range for the destination type %s",
         kdbi_int_name(step->args[0]->type), (long long)out->as.i64, kdbi_int_name(step->type));
 }
@@ -115,7 +115,7 @@ static kdb_status run_bool_to_real(const kdbi_step *step, kdbi_run *run, kdb_val
 static kdb_status out_of_range(const kdbi_step *step, const kdbi_run *run, double value)
 {
     return KDB_FAIL(
-        run->err, KDB_EXECUTION,
+        run->err, KDB_ARITHMETIC,
         "Type %s with value %.17g can't be cast because the value is out of range for the destination type %s",
         kdb_type_defs[step->args[0]->type.kind].sql_name, value, kdb_type_defs[step->type.kind].sql_name);
 }

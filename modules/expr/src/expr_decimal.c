@@ -40,7 +40,7 @@ static kdb_status does_not_fit(const kdbi_step *step, const kdbi_run *run, const
     kdb_value shown = *value;
     kdbi_form_to_value(step->args[0]->type, &shown);
     const kdb_sv text = kdb_value_to_text(&shown, run->scratch);
-    return KDB_FAIL(run->err, KDB_EXECUTION, "Could not cast value %.*s to DECIMAL(%d,%d)", KDB_SV_ARG(text),
+    return KDB_FAIL(run->err, KDB_ARITHMETIC, "Could not cast value %.*s to DECIMAL(%d,%d)", KDB_SV_ARG(text),
                     step->type.precision, step->type.scale);
 }
 
@@ -91,7 +91,7 @@ kdb_status kdbi_run_decimal_to_int(const kdbi_step *step, kdbi_run *run, kdb_val
     if (rounded < INT64_MIN || rounded > INT64_MAX || !kdbi_fits(step->type, (int64_t)rounded)) {
         char text[48];
         const size_t len = kdb_decimal_format(rounded, 0, text);
-        return KDB_FAIL(run->err, KDB_EXECUTION, "Failed to cast decimal value %.*s to type %s", (int)len, text,
+        return KDB_FAIL(run->err, KDB_ARITHMETIC, "Failed to cast decimal value %.*s to type %s", (int)len, text,
                         kdbi_int_name(step->type));
     }
     out->as.i64 = (int64_t)rounded;

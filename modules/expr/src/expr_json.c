@@ -592,10 +592,8 @@ static kdb_status run_int(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     kdb_sv value;
     double real;
     KDB_TRY(find_value(step, run, &value, &found, &known));
-    out->is_null = !found || !is_number(value) || kind_of_number(value, &real) != NUMBER_INTEGER;
-    if (!out->is_null && kdb_parse_i64(value, &out->as.i64, NULL) != KDB_OK) {
-        return KDB_FAIL(run->err, KDB_EXECUTION, "Could not convert string '%.*s' to INT64", KDB_SV_ARG(value));
-    }
+    out->is_null = !found || !is_number(value) || kind_of_number(value, &real) != NUMBER_INTEGER ||
+                   kdb_parse_i64(value, &out->as.i64, NULL) != KDB_OK;
     return KDB_OK;
 }
 
@@ -605,14 +603,13 @@ typedef struct json_row {
     const char *name;
     kdb_type_kind type;
     kdbi_step_fn run;
-    bool can_fail;
 } json_row;
 
 static const json_row json_rows[] = {
-    { "json_get", KDB_TYPE_JSON, run_json, false },         { "json_get_json", KDB_TYPE_JSON, run_json, false },
-    { "json_as_text", KDB_TYPE_TEXT, run_text, false },     { "json_contains", KDB_TYPE_BOOLEAN, run_exists, false },
-    { "json_get_str", KDB_TYPE_TEXT, run_string, false },   { "json_get_int", KDB_TYPE_BIGINT, run_int, true },
-    { "json_get_bool", KDB_TYPE_BOOLEAN, run_bool, false }, { "json_get_array", KDB_TYPE_TEXT, run_array, false },
+    { "json_get", KDB_TYPE_JSON, run_json },         { "json_get_json", KDB_TYPE_JSON, run_json },
+    { "json_as_text", KDB_TYPE_TEXT, run_text },     { "json_contains", KDB_TYPE_BOOLEAN, run_exists },
+    { "json_get_str", KDB_TYPE_TEXT, run_string },   { "json_get_int", KDB_TYPE_BIGINT, run_int },
+    { "json_get_bool", KDB_TYPE_BOOLEAN, run_bool }, { "json_get_array", KDB_TYPE_TEXT, run_array },
 };
 
 static const json_row *row_of(kdb_sv name)
@@ -648,7 +645,5 @@ const kdbi_step *kdbi_compile_json(kdbi_compiler *c, const kdb_node *node)
             return NULL;
         }
     }
-    kdbi_step *step = kdbi_step_new(c, row->run, kdb_type_of(row->type), args, node->nargs);
-    step->can_fail = row->can_fail;
-    return step;
+    return kdbi_step_new(c, row->run, kdb_type_of(row->type), args, node->nargs);
 }

@@ -132,7 +132,7 @@ static void overflow_is_an_error_of_the_row(void **state)
     assert_int_equal(kdb_expr_eval(expr, consts, row_of(0, 41, 0, ""), arena, &value, &err), KDB_OK);
     assert_int_equal(value.as.i32, 42);
     assert_int_equal(kdb_expr_eval(expr, consts, row_of(0, INT32_MAX, 0, ""), arena, &value, &err), KDB_ARITHMETIC);
-    assert_string_equal(err.text, "Overflow in addition of INT32 (2147483647 + 1)!");
+    assert_string_equal(err.text, "Overflow in addition of INT (2147483647 + 1)!");
 }
 
 static void a_parameter_that_does_not_convert_is_named(void **state)

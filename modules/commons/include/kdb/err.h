@@ -35,7 +35,7 @@ typedef enum kdb_status {
     KDB_UNAUTHORIZED,
     KDB_STMT_INVALID_SQL, /* "Invalid SQL: .." found while running: shown to everybody */
     KDB_EXECUTION,
-    KDB_ARITHMETIC, /* division by zero, overflow: shown to everybody */
+    KDB_ARITHMETIC, /* division by zero, overflow, a value without a conversion: shown to everybody */
     KDB_CONSTRAINT,
     KDB_CONFLICT,
     KDB_IDEMPOTENT_CONFLICT,

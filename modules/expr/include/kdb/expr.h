@@ -43,8 +43,7 @@ typedef struct kdb_expr_row {
     size_t at;
 } kdb_expr_row;
 
-/* The value for one row. Bytes borrow from the row, the constants or `scratch`. Errors are the engine's: KDB_ARITHMETIC,
- * KDB_EXECUTION for bad casts. */
+/* The value for one row. Bytes borrow from the row, the constants or `scratch`. Errors are the engine's: KDB_ARITHMETIC. */
 KDB_NODISCARD kdb_status kdb_expr_eval(const kdb_expr *expr, const kdb_expr_consts *consts, const kdb_expr_row *row,
                                        kdb_arena *scratch, kdb_value *out, kdb_err *err);
 /* Whether a BOOLEAN expression is true (not false, not NULL). */
