@@ -314,6 +314,16 @@ static void end_all_writes(writer *writers)
     }
 }
 
+static void end_all(writer *writers, reader *readers)
+{
+    end_all_writes(writers);
+    for (size_t i = 0; i < READERS; i++) {
+        if (readers[i].pending != NULL) {
+            end_read(&readers[i]);
+        }
+    }
+}
+
 /* A few writes, of which some are still on their way when reads begin; reads come in crowds, so that the second finds the
  * state of the first. */
 static void step(writer *writers, reader *readers, bool with_alters)
@@ -347,16 +357,10 @@ static void run_steps(bool with_alters)
     for (int i = 1; i <= STEPS; i++) {
         step(writers, readers, with_alters);
         if (i % (STEPS / 10) == 0) {
-            end_all_writes(writers);
+            end_all(writers, readers);
             for (size_t p = 0; p < KDB_ARRAY_LEN(parts); p++) {
                 check_against_engine(&parts[p]);
             }
-        }
-    }
-    end_all_writes(writers);
-    for (size_t i = 0; i < READERS; i++) {
-        if (readers[i].pending != NULL) {
-            end_read(&readers[i]);
         }
     }
 }
