@@ -26,6 +26,25 @@ EXPLAIN SELECT 1 AS one;
 EXPLAIN SELECT stars, count(*) AS n FROM app.notes WHERE id > 3 GROUP BY stars;
 EXPLAIN SELECT p.city, n.title FROM app.notes n JOIN app.places p ON p.n = n.id WHERE n.id = 7;
 EXPLAIN SELECT * FROM app.best;
+
+-- a condition on a view or a subquery reaches the scan below it where each of its rows is one of the table's
+EXPLAIN SELECT title FROM app.best WHERE id = 7;
+SELECT title FROM app.best WHERE id = 7;
+SELECT title FROM app.best WHERE id = 8;
+-- as root
+CREATE VIEW app.renamed (a, b, c) AS SELECT title, id, stars FROM app.notes;
+CREATE VIEW app.nested AS SELECT b FROM app.renamed;
+CREATE VIEW app.numbered AS SELECT id, row_number() OVER (ORDER BY id) AS n FROM app.notes;
+CREATE VIEW app.paged AS SELECT id FROM app.notes ORDER BY id LIMIT 1;
+-- user alice
+SELECT v.a, v.c FROM app.renamed v WHERE v.b = 8 AND v.c < 3;
+SELECT b FROM app.nested WHERE b >= 8;
+SELECT n FROM app.numbered WHERE id = 8;
+SELECT id FROM app.paged WHERE id = 8;
+SELECT x.id FROM (SELECT id, max(id) OVER () AS top FROM app.notes) x WHERE x.id = 7;
+SELECT a.id, v.b FROM app.notes a LEFT JOIN app.renamed v ON v.b = a.id AND v.b = 8 ORDER BY a.id;
+SELECT a.id, v.b FROM app.notes a LEFT JOIN app.renamed v ON v.b = a.id WHERE v.b = 8;
+
 EXPLAIN VERBOSE SELECT * FROM app.notes WHERE id = 7;
 EXPLAIN SELECT * FROM information_schema.tables;
 

@@ -68,7 +68,8 @@ static kdb_status map_columns(maker *m, size_t width, kdb_err *err)
     }
     const size_t expected = listed ? m->insert->ncolumns : ncolumns;
     if (listed ? width != expected : width > expected) {
-        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "INSERT has %zu value(s) for %zu column(s)", width, expected);
+        return KDB_FAIL_AT(err, m->insert->table.position, KDB_STMT_INVALID_SQL,
+                           "INSERT has %zu value(s) for %zu column(s)", width, expected);
     }
     if (listed) {
         return map_listed(m, err);

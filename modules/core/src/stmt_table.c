@@ -36,7 +36,10 @@ kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending,
     kdb_mutex_lock(&exec->core->ddl);
     const kdb_status status = create_table(exec, spec, ns, &existed, err);
     kdb_mutex_unlock(&exec->core->ddl);
-    KDB_TRY(status);
+    if (status != KDB_OK) {
+        kdb_err_at(err, spec->table.position);
+        return status;
+    }
     kdbi_exec_message(exec, "Table %.*s.%.*s %s", KDB_SV_ARG(ns), KDB_SV_ARG(spec->table.name),
                       existed ? "already exists (skipped)" : "created successfully");
     return KDB_OK;
@@ -96,7 +99,10 @@ kdb_status kdbi_run_drop_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
     kdb_mutex_lock(&exec->core->ddl);
     const kdb_status status = find_and_drop(exec, stmt, ns, job_id, &missing, err);
     kdb_mutex_unlock(&exec->core->ddl);
-    KDB_TRY(status);
+    if (status != KDB_OK) {
+        kdb_err_at(err, stmt->table.position);
+        return status;
+    }
     if (missing) {
         kdbi_exec_message(exec, "Table %.*s.%.*s does not exist (skipped)", KDB_SV_ARG(ns),
                           KDB_SV_ARG(stmt->table.name));

@@ -146,6 +146,26 @@ static void note_view(kdbi_binding *b, const kdb_bind_view *view, kdbi_relation 
     bound->views[bound->nviews++] = (kdb_bound_view){ view, relation->used };
 }
 
+static bool is_column(const PgQuery__Node *target)
+{
+    const PgQuery__Node *value = target->node_case == PG_QUERY__NODE__NODE_RES_TARGET ? target->res_target->val : NULL;
+    return value != NULL && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
+}
+
+/* SELECT columns FROM one item [WHERE ..]: every row comes from a row of the item, whatever other rows there are. */
+static bool is_plain_select(const PgQuery__SelectStmt *select)
+{
+    bool plain = select->op == PG_QUERY__SET_OPERATION__SETOP_NONE && select->n_from_clause == 1 &&
+                 select->from_clause[0]->node_case == PG_QUERY__NODE__NODE_RANGE_VAR &&
+                 select->n_distinct_clause == 0 && select->n_group_clause == 0 && select->having_clause == NULL &&
+                 select->n_window_clause == 0 && select->limit_count == NULL && select->limit_offset == NULL &&
+                 select->with_clause == NULL;
+    for (size_t i = 0; i < select->n_target_list && plain; i++) {
+        plain = is_column(select->target_list[i]);
+    }
+    return plain;
+}
+
 static kdb_status emit_view_use(kdbi_binding *b, kdbi_scope *scope, const PgQuery__RangeVar *var,
                                 const kdb_table_name *name, const kdb_bind_view *view, kdb_buf *out)
 {
@@ -154,7 +174,11 @@ static kdb_status emit_view_use(kdbi_binding *b, kdbi_scope *scope, const PgQuer
     relation->ns = var->alias == NULL ? name->ns : kdb_sv_of("", 0);
     note_view(b, view, relation);
     tell_apart(b, scope, relation);
+    const size_t tables = b->bound->ntables;
+    const size_t views = b->nviews;
     KDB_TRY(kdbi_emit_view(b, view, name, out, &relation->columns));
+    relation->is_plain =
+        is_plain_select(view->query->select) && b->bound->ntables == tables + 1 && b->nviews == views + 1;
     KDB_TRY(apply_alias_columns(b, relation, var->alias, var->location));
     KDB_TRY(kdbi_columns_unique(b, &relation->columns, var->location, &renamed));
     KDB_TRY(kdbi_scope_add(b, scope, relation, var->location));
@@ -250,7 +274,11 @@ static kdb_status emit_subselect(kdbi_binding *b, const kdbi_context *context, k
     kdbi_relation *relation = new_relation(b, kdb_sv_cstr(sub->alias->aliasname));
     const kdbi_context inner = item_context(context, scope, sub->lateral);
     kdb_buf_append_sv(out, sub->lateral ? KDB_SV("LATERAL (") : KDB_SV("("));
+    const size_t tables = b->bound->ntables;
+    const size_t views = b->nviews;
     KDB_TRY(kdbi_emit_query(b, &inner, sub->subquery->select_stmt, out, &relation->columns));
+    relation->is_plain =
+        is_plain_select(sub->subquery->select_stmt) && b->bound->ntables == tables + 1 && b->nviews == views;
     kdb_buf_append_byte(out, ')');
     return finish_relation(b, scope, relation, sub->alias, -1, out);
 }

@@ -278,7 +278,8 @@ typedef struct kdbi_relation {
     kdb_sv ns;     /* of a table without an alias, for ns.t.column; empty otherwise */
     kdb_sv engine; /* as the engine knows it */
     kdbi_columns columns;
-    int32_t slot; /* -1: not a table */
+    int32_t slot;  /* -1: not a table */
+    bool is_plain; /* a view or subquery whose rows are one table's, one by one: conditions on it hold for the scan */
     const kdb_bind_table *table;
     bool *used; /* by column, of a table or view; NULL: nobody asks */
 } kdbi_relation;

@@ -49,12 +49,14 @@ static bool find_column(const pred_walk *walk, const PgQuery__Node *node, pred_c
     } else if (kdbi_resolve(walk->b, walk->scope, ref, &found) != KDB_OK) {
         return false;
     }
-    if (found.kind != KDBI_FOUND_COLUMN || found.scope != walk->scope || found.relation->slot < 0) {
+    if (found.kind != KDBI_FOUND_COLUMN || found.scope != walk->scope ||
+        (found.relation->slot < 0 && !found.relation->is_plain)) {
         return false;
     }
-    out->slot = found.relation->slot;
-    out->column = found.relation->columns.items[found.column].column;
-    out->type = found.relation->table->columns[out->column].type;
+    const kdbi_column *column = &found.relation->columns.items[found.column];
+    out->slot = column->slot;
+    out->column = column->column;
+    out->type = walk->b->slots[column->slot]->columns[column->column].type;
     return true;
 }
 
