@@ -60,7 +60,13 @@ static void conditions_go_to_their_scans_when_they_are_clear(void **state)
           "columns 0.0 0:orders id = 2; 1:orders" },
         { "SELECT id FROM users WHERE id = (SELECT max(id) FROM orders WHERE id = 7 AND user_id = users.id)",
           "columns 0.0 0:users 1:orders id = 7;" },
-        { "SELECT x FROM (SELECT id AS x FROM users) s WHERE x = 1", "columns 0.0 0:users" },
+        { "SELECT x FROM (SELECT id AS x FROM users) s WHERE x = 1", "columns 0.0 0:users id = 1;" },
+        { "SELECT x FROM (SELECT id AS x FROM users LIMIT 2) s WHERE x = 1", "columns 0.0 0:users" },
+        { "SELECT x FROM (SELECT id AS x FROM users OFFSET 2) s WHERE x = 1", "columns 0.0 0:users" },
+        { "SELECT x FROM (SELECT DISTINCT ON (age) id AS x FROM users) s WHERE x = 1", "columns 0.0 0:users" },
+        { "SELECT x FROM (SELECT id AS x FROM users GROUP BY id) s WHERE x = 1", "columns 0.0 0:users" },
+        { "SELECT x FROM (SELECT id AS x, count(*) OVER () AS n FROM users) s WHERE x = 1", "columns 0.0 0:users" },
+        { "SELECT x FROM (SELECT id AS x FROM users UNION SELECT 2) s WHERE x = 1", "columns - 0:users" },
         { "SELECT x FROM users AS t(x) WHERE x = 1 AND t.age = 2", "columns 0.0 0:users id = 1; age = 2; scan-order" },
     };
     CHECK_CASES(cases, facts);
