@@ -4,7 +4,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
-const { useServer, slowness } = require('../lib/server.js');
+const fs = require('node:fs');
+const { startServer, useServer, slowness, sanitized } = require('../lib/server.js');
 
 const ROWS = 1000;
 const ANSWER_MS = 10000 * slowness;
@@ -99,3 +100,59 @@ for (const [name, sql] of Object.entries(ENDLESS)) {
         assert.match(ended.json.error.message, /Handler execution timeout: exceeded 2s|needs more memory/);
     });
 }
+
+// ---- memory ----
+
+const MIB = 1 << 20;
+const MEMORY = { 'server.workers': 1, 'engine.memory_limit': 64 * MIB, 'engine.max_spill_bytes': 32 * MIB };
+
+const HUNGRY = {
+    'a sort': 'SELECT x, repeat(\'y\', 100) AS y FROM generate_series(1, 5000000) s(x) ORDER BY x % 1000, y OFFSET 4999999',
+    'a hash join': 'SELECT count(*) FROM generate_series(1, 8000000) a(x) JOIN (SELECT x, repeat(\'y\', 100) || x AS y FROM generate_series(1, 8000000) s(x)) b ON a.x = b.x WHERE b.y <> \'\'',
+    'groups': 'SELECT count(*) FROM (SELECT repeat(\'y\', 100) || x AS y, count(*) FROM generate_series(1, 8000000) s(x) GROUP BY y) g',
+    'string_agg': 'SELECT length(string_agg(repeat(\'y\', 1000), \',\')) FROM generate_series(1, 5000000) s(x)',
+    'a list': 'SELECT length(array_agg(x)) FROM generate_series(1, 50000000) s(x)',
+    'texts that double': `SELECT length(x) FROM ${nest(40, (from, i) => `(SELECT x || x AS x FROM ${from}) q${i}`, '(SELECT repeat(\'y\', 1000) AS x) q')}`,
+    'texts that concat() doubles': `SELECT length(x) FROM ${nest(40, (from, i) => `(SELECT concat(x, NULL, x) AS x FROM ${from}) q${i}`, '(SELECT repeat(\'y\', 1000) AS x) q')}`,
+    'texts that concat_ws() doubles': `SELECT length(x) FROM ${nest(40, (from, i) => `(SELECT concat_ws('-', x, x) AS x FROM ${from}) q${i}`, '(SELECT repeat(\'y\', 1000) AS x) q')}`,
+};
+
+test('statements that need too much memory are refused, and give it back', async (t) => {
+    const small = await startServer({ options: MEMORY });
+    try {
+        const { root: client } = await small.setUp();
+        const resident = () => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${small.child.pid}/status`, 'utf8'))[1]) / 1024;
+        await client.value('SELECT 1 AS n');
+        const before = resident();
+        for (const [name, sql] of Object.entries(HUNGRY)) {
+            await t.test(name, async () => {
+                const refused = await client.sqlRaw(sql);
+                assert.strictEqual(refused.status, 400, refused.text.slice(0, 300));
+                assert.match(refused.json.error.message, /more memory|more than 64 MiB|more than 256 MiB|disk/);
+                assert.strictEqual(await client.value('SELECT 1 AS n'), '1');
+            });
+            t.diagnostic(`${name}: ${Math.round(resident())} MiB resident, ${Math.round(before)} at first`);
+        }
+        assert.ok(sanitized || resident() < before + 512, `${resident()} MiB resident, ${before} at first`);
+    } finally {
+        await small.stop();
+    }
+});
+
+test('texts are joined as ever', async () => {
+    assert.deepStrictEqual(await root.rows("SELECT 'a' || 1 || NULL AS a, concat('a', NULL, 1, TRUE) AS b, concat_ws('-', 'a', NULL, 2) AS c, concat_ws(NULL, 'a') AS d, concat(NULL) AS e"),
+        [[null, 'a1true', 'a-2', null, '']]);
+    assert.strictEqual(await root.value('SELECT count(*) AS n FROM app.t WHERE n || \'\' || id = \'77\''), '1');
+    assert.strictEqual(await root.value('SELECT max(CAST(id AS TEXT) || n) AS m FROM app.t a WHERE id IN (SELECT b.id FROM app.t b WHERE b.n || $1 = \'7x\')', ['x']), '907' + '7');
+});
+
+test('large statements', async () => {
+    const half = 'x'.repeat(512 << 10);
+    const lengths = await root.sqlRaw(`SELECT ${times(15, (i) => `length($${i + 1})`).join(' + ')} AS n`, times(15, () => half));
+    assert.strictEqual(lengths.status, 200, lengths.text.slice(0, 300));
+    assert.strictEqual(await root.value(`SELECT length('${'x'.repeat(1000000)}') AS n`), '1000000');
+    const fifty = await root.sqlRaw(`SELECT ${times(50, (i) => `length($${i + 1})`).join(' + ')} AS n`, times(50, () => half));
+    assert.ok(fifty.status === 413 || fifty.status === 400, `${fifty.status}`);
+    const list = await answer(`SELECT count(*) FROM app.t WHERE id IN (${times(20000, (i) => i).join()})`);
+    assert.strictEqual(list.status, 200, list.text.slice(0, 300));
+});

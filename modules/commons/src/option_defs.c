@@ -53,6 +53,8 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
 
     [KDB_OPT_ENGINE_MEMORY_LIMIT] = { "engine", "memory_limit", NULL, INTEGER("1073741824", MIB(32), MOST_BYTES),
                                       "Bytes that running queries may use together." },
+    [KDB_OPT_ENGINE_SPILL] = { "engine", "max_spill_bytes", NULL, INTEGER("10737418240", MIB(1), MOST_BYTES),
+                               "Bytes of disk that running queries may use together when memory does not do." },
     [KDB_OPT_ENGINE_THREADS] = { "engine", "threads", NULL, INTEGER("0", 0, 1024),
                                  "Threads that one large query may use; 0 is the cores." },
 

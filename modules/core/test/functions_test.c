@@ -19,7 +19,7 @@ typedef struct refused_row {
 } refused_row;
 
 static const refused_row refused_rows[] = {
-    { "kdb_scan_*", "are scans, which dialect writes with their slots" },
+    { "kdb_scan_* kdb_join", "are what dialect writes for tables and for ||" },
     { "arrow_scan* glob parquet_* read_* seq_scan sniff_csv add_parquet_key repeat_row", "read files or memory" },
     { "query query_table json_execute_serialized_sql json_deserialize_sql json_serialize_plan json_serialize_sql "
       "check_peg_parser sql_auto_complete summary",

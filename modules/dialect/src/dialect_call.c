@@ -108,6 +108,19 @@ static kdb_status call_pad(const kdbi_expr *e, const PgQuery__FuncCall *call, kd
     return KDB_OK;
 }
 
+/* Our functions take texts only. */
+static kdb_status call_concat(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    const char *name = kdbi_node_string(call->funcname[0]);
+    if (call->n_args == 0) {
+        return wrong_arguments(e, call, name);
+    }
+    kdb_buf_printf(out, "\"%s\"(", kdbi_find_function(kdb_sv_cstr(name))->engine);
+    KDB_TRY(kdbi_emit_texts(e, call->args, call->n_args, out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
 static bool is_text(const PgQuery__Node *node, const char *text)
 {
     return node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
@@ -294,6 +307,8 @@ static const special_call special_calls[] = {
     { "mod", call_mod },
     { "lpad", call_pad },
     { "rpad", call_pad },
+    { "concat", call_concat },
+    { "concat_ws", call_concat },
     { "encode", call_encode },
     { "decode", call_decode },
     { "cosine_distance", call_cosine_distance },

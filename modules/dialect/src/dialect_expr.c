@@ -20,6 +20,16 @@ kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_
     return KDB_OK;
 }
 
+kdb_status kdbi_emit_texts(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out)
+{
+    for (size_t i = 0; i < nnodes; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("CAST(") : KDB_SV(", CAST("));
+        KDB_TRY(kdbi_emit_expr(e, nodes[i], out));
+        kdb_buf_append_lit(out, " AS VARCHAR)");
+    }
+    return KDB_OK;
+}
+
 /* ---- copies ---- */
 
 kdb_status kdbi_note_copies(kdbi_binding *b, size_t times, size_t size, int32_t position)

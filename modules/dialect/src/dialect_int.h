@@ -480,6 +480,8 @@ KDB_NODISCARD kdb_status kdbi_emit_view(kdbi_binding *b, const kdb_bind_view *vi
 /* dialect_expr.c */
 kdbi_expr kdbi_expr_in(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope);
 KDB_NODISCARD kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
+/* A list, each as text. */
+KDB_NODISCARD kdb_status kdbi_emit_texts(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out);
 /* A value of a kind other than TEXT and its like, as the engine reads it; false for those, and nothing is written. */
 bool kdbi_emit_value(const kdbi_expr *e, const kdb_value *value, kdb_buf *out);
@@ -498,6 +500,8 @@ kdbi_constant kdbi_constant_of(const PgQuery__Node *node);
 bool kdbi_is_constant(const PgQuery__Node *node);
 /* The type of an expression where the tree alone settles it; KDB_TYPE_NULL where not, and for text literals, which take
  * the type of what they meet. */
+/* Whether `||` joins texts for all that is known: one side is text, and the other not a list. */
+KDB_NODISCARD kdb_status kdbi_joins_text(const kdbi_expr *e, const PgQuery__AExpr *expr, bool *out);
 KDB_NODISCARD kdb_status kdbi_static_type(const kdbi_expr *e, const PgQuery__Node *node, kdb_type *out);
 /* Refuses types that are known and have nothing in common; of two expressions, below. */
 KDB_NODISCARD kdb_status kdbi_check_types(kdbi_binding *b, kdb_type left, const char *op, kdb_type right,

@@ -4,6 +4,7 @@
 
 typedef enum operator_form {
     FORM_INFIX,
+    FORM_JOIN,       /* of texts: a function of ours, which bounds the result */
     FORM_ARITHMETIC, /* infix; beside a column, literals may be parameters */
     FORM_COMPARISON, /* infix, and allowed with ANY and ALL */
     FORM_DIVISION,   /* infix, and an error when the right side is zero */
@@ -31,7 +32,7 @@ static const operator_def binary_operators[] = {
     { "/", FORM_DIVISION, "/" },
     { "%", FORM_DIVISION, "%" },
     { "^", FORM_CALL, "pow" },
-    { "||", FORM_INFIX, "||" },
+    { "||", FORM_JOIN, "||" },
     { "&", FORM_INFIX, "&" },
     { "|", FORM_INFIX, "|" },
     { "#", FORM_CALL, "xor" },
@@ -235,6 +236,23 @@ static kdb_status emit_regex(const kdbi_expr *e, const PgQuery__AExpr *expr, con
     return KDB_OK;
 }
 
+static kdb_status emit_texts(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    PgQuery__Node *const sides[] = { expr->lexpr, expr->rexpr };
+    kdb_buf_append_lit(out, "kdb_join(");
+    KDB_TRY(kdbi_emit_texts(e, sides, KDB_ARRAY_LEN(sides), out));
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* Lists and bytes are joined by the engine. */
+static kdb_status emit_join(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_buf *out)
+{
+    bool text = false;
+    KDB_TRY(kdbi_joins_text(e, expr, &text));
+    return text ? emit_texts(e, expr, out) : emit_infix(e, expr, KDB_SV(" || "), out);
+}
+
 static kdb_status emit_binary(const kdbi_expr *e, const PgQuery__AExpr *expr, const operator_def *def, kdb_buf *out)
 {
     switch (def->form) {
@@ -242,6 +260,8 @@ static kdb_status emit_binary(const kdbi_expr *e, const PgQuery__AExpr *expr, co
         const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s ", def->engine);
         return emit_infix(e, expr, middle, out);
     }
+    case FORM_JOIN:
+        return emit_join(e, expr, out);
     case FORM_ARITHMETIC:
         return emit_arithmetic(e, expr, def->engine, out);
     case FORM_DIVISION:

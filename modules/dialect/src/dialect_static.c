@@ -153,6 +153,12 @@ static kdb_type constant_type(const PgQuery__AConst *constant)
     return unknown();
 }
 
+static bool is_text_literal(const PgQuery__Node *node)
+{
+    return node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
+           node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL;
+}
+
 /* Functions that answer one of their arguments' values, and those whose type never varies. */
 static kdb_status call_type(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_type *out)
 {
@@ -160,9 +166,10 @@ static kdb_status call_type(const kdbi_expr *e, const PgQuery__FuncCall *call, k
                                             "lead",    "first_value", "last_value", "nth_value", "nvl",  "ifnull",
                                             "arg_max", "arg_min",     "max_by",     "min_by" };
     static const char *const counts[] = { "count", "length", "char_length", "octet_length" };
-    static const char *const texts[] = {
-        "upper", "lower", "concat", "replace", "repeat", "json_as_text", "json_get_str"
-    };
+    static const char *const texts[] = { "upper",          "lower",       "concat",     "concat_ws",
+                                         "replace",        "repeat",      "lpad",       "rpad",
+                                         "regexp_replace", "translate",   "string_agg", "array_to_string",
+                                         "json_as_text",   "json_get_str" };
     const char *name = called(call);
     if (is_one_of(name, choosers, KDB_ARRAY_LEN(choosers)) && call->n_args != 0) {
         return kdbi_static_type(e, call->args[0], out);
@@ -175,11 +182,39 @@ static kdb_status call_type(const kdbi_expr *e, const PgQuery__FuncCall *call, k
     return KDB_OK;
 }
 
-static kdb_type operator_type(const PgQuery__AExpr *expr)
+static bool is_list(const PgQuery__Node *node)
+{
+    return node == NULL || node->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR;
+}
+
+static kdb_status is_joined_text(const kdbi_expr *e, const PgQuery__Node *node, bool *out)
+{
+    kdb_type type;
+    KDB_TRY(kdbi_static_type(e, node, &type));
+    *out = *out || is_text_literal(node) || type.kind == KDB_TYPE_TEXT || type.kind == KDB_TYPE_JSON;
+    return KDB_OK;
+}
+
+kdb_status kdbi_joins_text(const kdbi_expr *e, const PgQuery__AExpr *expr, bool *out)
+{
+    *out = false;
+    if (is_list(expr->lexpr) || is_list(expr->rexpr)) {
+        return KDB_OK;
+    }
+    KDB_TRY(is_joined_text(e, expr->lexpr, out));
+    return *out ? KDB_OK : is_joined_text(e, expr->rexpr, out);
+}
+
+static kdb_status operator_type(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_type *out)
 {
     const char *op =
         expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP && expr->n_name == 1 ? kdbi_node_string(expr->name[0]) : NULL;
-    return kdb_type_of(op != NULL && strcmp(op, "->>") == 0 ? KDB_TYPE_TEXT : KDB_TYPE_NULL);
+    bool text = op != NULL && strcmp(op, "->>") == 0;
+    if (op != NULL && strcmp(op, "||") == 0) {
+        KDB_TRY(kdbi_joins_text(e, expr, &text));
+    }
+    *out = kdb_type_of(text ? KDB_TYPE_TEXT : KDB_TYPE_NULL);
+    return KDB_OK;
 }
 
 /* The first argument with a type speaks for all: the engine has one for them. */
@@ -212,8 +247,7 @@ kdb_status kdbi_static_type(const kdbi_expr *e, const PgQuery__Node *node, kdb_t
     case PG_QUERY__NODE__NODE_FUNC_CALL:
         return call_type(e, node->func_call, out);
     case PG_QUERY__NODE__NODE_A_EXPR:
-        *out = operator_type(node->a_expr);
-        return KDB_OK;
+        return operator_type(e, node->a_expr, out);
     default:
         return KDB_OK;
     }
@@ -239,12 +273,6 @@ static const family families[KDB_TYPE_KIND_COUNT] = {
     [KDB_TYPE_TIMESTAMP] = FAMILY_INSTANT, [KDB_TYPE_DATETIME] = FAMILY_INSTANT, [KDB_TYPE_UUID] = FAMILY_UUID,
     [KDB_TYPE_BYTES] = FAMILY_BYTES,
 };
-
-static bool is_text_literal(const PgQuery__Node *node)
-{
-    return node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_CONST && !node->a_const->isnull &&
-           node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL;
-}
 
 kdb_status kdbi_check_types(kdbi_binding *b, kdb_type left, const char *op, kdb_type right, int32_t position)
 {

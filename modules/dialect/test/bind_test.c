@@ -165,7 +165,7 @@ static void lists_groups_and_windows(void **state)
           "AS \"max(age) FILTER (WHERE ok)\" FROM kdb_scan(0) AS \"users\"" },
         { "SELECT age + 1, age*2 AS d, -age, 'x' || name, name::text, CASE WHEN ok THEN 1 END FROM users",
           "SELECT (\"users\".\"age\" + 1) AS \"age + 1\", (\"users\".\"age\" * 2) AS \"d\", (- \"users\".\"age\") AS "
-          "\"-age\", ('x' || \"users\".\"name\") AS \"'x' || name\", CAST(\"users\".\"name\" AS VARCHAR) AS "
+          "\"-age\", kdb_join(CAST('x' AS VARCHAR), CAST(\"users\".\"name\" AS VARCHAR)) AS \"'x' || name\", CAST(\"users\".\"name\" AS VARCHAR) AS "
           "\"name::text\", CASE WHEN \"users\".\"ok\" THEN 1 END AS \"CASE WHEN ok THEN 1 END\" FROM kdb_scan(0) AS "
           "\"users\"" },
         { "SELECT 1 + 2, 2147483647 + 1, 1.5 * 2, -5, 7",

@@ -32,6 +32,12 @@ static void put_temp_directory(kdb_buf *sql, const kdb_engine_options *options)
     put_literal(sql, options->temp_directory);
 }
 
+static void put_max_spill(kdb_buf *sql, const kdb_engine_options *options)
+{
+    const int64_t max = options->max_spill > 0 ? options->max_spill : INT64_C(1) << 50;
+    kdb_buf_printf(sql, "'%lldB'", (long long)max);
+}
+
 static void put_allowed_directories(kdb_buf *sql, const kdb_engine_options *options)
 {
     kdb_buf_append_byte(sql, '[');
@@ -42,6 +48,7 @@ static void put_allowed_directories(kdb_buf *sql, const kdb_engine_options *opti
 static const setting_row setting_rows[] = {
     { "memory_limit", NULL, put_memory_limit },
     { "temp_directory", NULL, put_temp_directory },
+    { "max_temp_directory_size", NULL, put_max_spill },
     { "allowed_directories", NULL, put_allowed_directories },
     /* PostgreSQL's meaning where DuckDB's differs */
     { "TimeZone", "'UTC'", NULL },

@@ -8,7 +8,8 @@ typedef struct func_row {
     const char *name;
     duckdb_type returns;
     duckdb_scalar_function_t run;
-    duckdb_type params[PARAMS_MAX]; /* up to the first that is DUCKDB_TYPE_INVALID, which is 0 */
+    /* up to the first that is DUCKDB_TYPE_INVALID, which is 0; ANY is any number of VARCHARs, NULLs among them */
+    duckdb_type params[PARAMS_MAX];
 } func_row;
 
 static void run_snowflake_id(KDB_UNUSED duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
@@ -44,6 +45,9 @@ static const func_row func_rows[] = {
     { "kdb_snowflake_id", DUCKDB_TYPE_BIGINT, run_snowflake_id, { DUCKDB_TYPE_INVALID } },
     { "kdb_uuid_v7", DUCKDB_TYPE_VARCHAR, run_uuid_v7, { DUCKDB_TYPE_INVALID } },
     { "kdb_ulid", DUCKDB_TYPE_VARCHAR, run_ulid, { DUCKDB_TYPE_INVALID } },
+    { "kdb_concat", DUCKDB_TYPE_VARCHAR, kdbi_text_concat, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_ANY } },
+    { "kdb_concat_ws", DUCKDB_TYPE_VARCHAR, kdbi_text_concat_ws, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_ANY } },
+    { "kdb_join", DUCKDB_TYPE_VARCHAR, kdbi_text_join, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
     { "kdb_repeat", DUCKDB_TYPE_VARCHAR, kdbi_text_repeat, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT } },
     { "kdb_lpad",
       DUCKDB_TYPE_VARCHAR,
@@ -59,9 +63,21 @@ static const func_row func_rows[] = {
       { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
 };
 
+static void set_any_texts(duckdb_scalar_function function)
+{
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_scalar_function_set_varargs(function, text);
+    duckdb_scalar_function_set_special_handling(function); /* or a NULL would make all NULL */
+    duckdb_destroy_logical_type(&text);
+}
+
 static void add_params(duckdb_scalar_function function, const func_row *row)
 {
     for (size_t i = 0; i < PARAMS_MAX && row->params[i] != DUCKDB_TYPE_INVALID; i++) {
+        if (row->params[i] == DUCKDB_TYPE_ANY) {
+            set_any_texts(function);
+            return;
+        }
         duckdb_logical_type type = duckdb_create_logical_type(row->params[i]);
         duckdb_scalar_function_add_parameter(function, type);
         duckdb_destroy_logical_type(&type);

@@ -124,6 +124,9 @@ void kdbi_text_repeat(duckdb_function_info info, duckdb_data_chunk input, duckdb
 void kdbi_text_lpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 void kdbi_text_rpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 void kdbi_text_replace(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_join(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_concat(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_concat_ws(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 
 /* ---- engine_type.c ---- */
 

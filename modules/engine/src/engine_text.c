@@ -1,9 +1,9 @@
-/* engine_text.c - repeat, lpad, rpad and replace. DuckDB's own make strings that its memory_limit does not count and that
+/* engine_text.c - repeat, lpad, rpad, replace, || of text, concat and concat_ws. DuckDB's own make strings that its memory_limit does not count and that
  * no interrupt stops, so one call could take all memory. Ours work out the sizes of a whole vector before they make
  * the first value, and fail when a value or the vector is too large. */
 #include "engine_int.h"
 
-enum { COLUMNS_MAX = 3, COUNT_COLUMN = 1 };
+enum { COUNT_COLUMN = 1 };
 
 #define VALUE_MAX ((size_t)64 << 20)
 #define VECTOR_MAX ((size_t)256 << 20)
@@ -14,12 +14,20 @@ enum { COLUMNS_MAX = 3, COUNT_COLUMN = 1 };
 #define ROW_SAME (SIZE_MAX - 1) /* its arguments are those of the row before */
 
 typedef struct text_args {
-    kdb_sv text[COLUMNS_MAX]; /* by column */
-    int64_t count;            /* of COUNT_COLUMN, which then has no text */
+    kdb_sv *text; /* by column; where NULLs are skipped, they have no pointer */
+    size_t ncolumns;
+    int64_t count; /* of COUNT_COLUMN, which then has no text */
 } text_args;
+
+typedef enum text_nulls {
+    NULLS_GIVE_NULL,
+    NULLS_SKIPPED,
+    NULLS_SKIPPED_BUT_FIRST /* whose NULL gives NULL */
+} text_nulls;
 
 typedef struct text_function {
     bool counts; /* COUNT_COLUMN is a BIGINT */
+    text_nulls nulls;
     /* The bytes of the value, or TOO_LARGE for more than VALUE_MAX. */
     size_t (*size)(const text_args *args);
     /* Writes the value, whose size it was told to be `size`. */
@@ -171,13 +179,64 @@ static void replace_fill(const text_args *args, KDB_UNUSED size_t size, char *ou
     fill_repeated(kdb_sv_of(text.ptr + pos, text.len - pos), text.len - pos, out);
 }
 
+/* ---- a || b, concat(text, ..), concat_ws(separator, text, ..) ---- */
+
+/* The texts from column `first` on, those that are NULL left out, with `between` them. */
+static size_t joined_size(const text_args *args, size_t first, kdb_sv between)
+{
+    size_t size = 0;
+    bool any = false;
+    for (size_t c = first; c < args->ncolumns && size <= VALUE_MAX; c++) {
+        if (args->text[c].ptr != NULL) {
+            size += args->text[c].len + (any ? between.len : 0);
+            any = true;
+        }
+    }
+    return limited(size);
+}
+
+static void fill_joined(const text_args *args, size_t first, kdb_sv between, char *out)
+{
+    bool any = false;
+    for (size_t c = first; c < args->ncolumns; c++) {
+        if (args->text[c].ptr != NULL) {
+            fill_repeated(between, any ? between.len : 0, out);
+            out += any ? between.len : 0;
+            fill_repeated(args->text[c], args->text[c].len, out);
+            out += args->text[c].len;
+            any = true;
+        }
+    }
+}
+
+static size_t concat_size(const text_args *args)
+{
+    return joined_size(args, 0, KDB_SV(""));
+}
+
+static void concat_fill(const text_args *args, KDB_UNUSED size_t size, char *out)
+{
+    fill_joined(args, 0, KDB_SV(""), out);
+}
+
+static size_t concat_ws_size(const text_args *args)
+{
+    return joined_size(args, 1, args->text[0]);
+}
+
+static void concat_ws_fill(const text_args *args, KDB_UNUSED size_t size, char *out)
+{
+    fill_joined(args, 1, args->text[0], out);
+}
+
 /* ---- vectors ---- */
 
 typedef struct text_call {
     const text_function *function;
     size_t ncolumns;
-    void *data[COLUMNS_MAX];
-    uint64_t *validity[COLUMNS_MAX]; /* NULL: nothing is NULL */
+    void **data;
+    uint64_t **validity; /* NULL: nothing is NULL */
+    kdb_sv *texts;       /* of the row looked at */
     size_t nrows;
     size_t *sizes; /* of each row's value, or ROW_* */
     size_t largest;
@@ -188,10 +247,18 @@ static bool is_count(const text_call *call, size_t column)
     return call->function->counts && column == COUNT_COLUMN;
 }
 
+static bool is_null(const text_call *call, size_t column, size_t row)
+{
+    return call->validity[column] != NULL && !duckdb_validity_row_is_valid(call->validity[column], row);
+}
+
+/* A NULL that makes the value NULL. */
 static bool has_null(const text_call *call, size_t row)
 {
-    for (size_t c = 0; c < call->ncolumns; c++) {
-        if (call->validity[c] != NULL && !duckdb_validity_row_is_valid(call->validity[c], row)) {
+    const text_nulls nulls = call->function->nulls;
+    const size_t until = nulls == NULLS_SKIPPED ? 0 : nulls == NULLS_GIVE_NULL ? call->ncolumns : 1;
+    for (size_t c = 0; c < until; c++) {
+        if (is_null(call, c, row)) {
             return true;
         }
     }
@@ -206,6 +273,9 @@ static bool same_as_before(const text_call *call, size_t row)
     }
     for (size_t c = 0; c < call->ncolumns; c++) {
         const size_t width = is_count(call, c) ? sizeof(int64_t) : sizeof(duckdb_string_t);
+        if (is_null(call, c, row) || is_null(call, c, row - 1)) {
+            return false;
+        }
         const char *here = (const char *)call->data[c] + row * width;
         if (memcmp(here, here - width, width) != 0) {
             return false;
@@ -216,9 +286,13 @@ static bool same_as_before(const text_call *call, size_t row)
 
 static void read_args(const text_call *call, size_t row, text_args *args)
 {
+    args->text = call->texts;
+    args->ncolumns = call->ncolumns;
     for (size_t c = 0; c < call->ncolumns; c++) {
         if (is_count(call, c)) {
             args->count = ((const int64_t *)call->data[c])[row];
+        } else if (is_null(call, c, row)) {
+            args->text[c] = (kdb_sv){ 0 };
         } else {
             duckdb_string_t *string = (duckdb_string_t *)call->data[c] + row;
             args->text[c] = kdb_sv_of(duckdb_string_t_data(string), duckdb_string_t_length(*string));
@@ -286,7 +360,9 @@ static void run(const text_function *function, duckdb_function_info info, duckdb
         .ncolumns = duckdb_data_chunk_get_column_count(input),
         .nrows = duckdb_data_chunk_get_size(input),
     };
-    KDB_ASSERT(call.ncolumns <= COLUMNS_MAX);
+    call.data = kdb_alloc_array(call.ncolumns + 1, sizeof(*call.data));
+    call.validity = kdb_alloc_array(call.ncolumns + 1, sizeof(*call.validity));
+    call.texts = kdb_alloc_array(call.ncolumns + 1, sizeof(*call.texts));
     for (size_t c = 0; c < call.ncolumns; c++) {
         const duckdb_vector column = duckdb_data_chunk_get_vector(input, c);
         call.data[c] = duckdb_vector_get_data(column);
@@ -300,6 +376,9 @@ static void run(const text_function *function, duckdb_function_info info, duckdb
         duckdb_scalar_function_set_error(info, fault);
     }
     kdb_free(call.sizes);
+    kdb_free(call.texts);
+    kdb_free(call.validity);
+    kdb_free(call.data);
     kdbi_turn_end();
 }
 
@@ -324,5 +403,25 @@ void kdbi_text_rpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_v
 void kdbi_text_replace(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
     static const text_function function = { .size = replace_size, .fill = replace_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_join(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .size = concat_size, .fill = concat_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_concat(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .nulls = NULLS_SKIPPED, .size = concat_size, .fill = concat_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_concat_ws(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .nulls = NULLS_SKIPPED_BUT_FIRST,
+                                            .size = concat_ws_size,
+                                            .fill = concat_ws_fill };
     run(&function, info, input, output);
 }

@@ -373,6 +373,16 @@ static void text_functions_make_what_they_say(void **state)
                 "kdb_replace('abc', 'b', ''), kdb_replace('', 'a', 'b') = '', kdb_replace('aé', 'é', 'àà'), "
                 "kdb_replace('ab', 'abc', 'x'), kdb_replace('abab', 'ab', '') = '', kdb_replace('ab', 'a', 'aa')",
                 NULL, 0, "a-b-|ba|abc|ac|true|aàà|ab|true|aab\n");
+    fake_expect(fake, NULL,
+                "SELECT kdb_join('a', 'b'), kdb_join('a', NULL) IS NULL, kdb_concat('a', NULL, 'b', 'c'), "
+                "kdb_concat(NULL) = '', kdb_concat_ws('--', 'a', NULL, '', 'b'), kdb_concat_ws(NULL, 'a') IS NULL, "
+                "kdb_concat_ws('-') = ''",
+                NULL, 0, "ab|true|abc|true|a----b|true|true\n");
+    fake_expect(
+        fake, NULL,
+        "SELECT string_agg(kdb_concat(CASE WHEN x % 3 <> 0 THEN 'a' END, CASE WHEN x % 2 = 0 THEN 'b' END), ',') "
+        "FROM range(6) r(x)",
+        NULL, 0, "b,a,ab,,ab,a\n");
     const kdb_value nul_inside = kdb_value_text(KDB_SV("a\0b"));
     fake_expect(fake, NULL, "SELECT length(kdb_repeat($1, 2)), length(kdb_replace($1, 'b', ''))", &nul_inside, 1,
                 "6|2\n");
@@ -425,6 +435,9 @@ static void text_functions_make_no_more_than_64_mib(void **state)
         "kdb_replace(kdb_repeat('x', 1000000), 'x', kdb_repeat('y', 1000))",
         "kdb_replace(repeat('x', 67108865), 'y', '')",
         "kdb_rpad(repeat('x', 67108865), 67108866, '')",
+        "kdb_join(kdb_repeat('x', 67108864), 'y')",
+        "kdb_concat('y', NULL, kdb_repeat('x', 67108864))",
+        "kdb_concat_ws(kdb_repeat('x', 33554432), 'a', 'b', 'c')",
     };
     char sql[200];
     for (size_t i = 0; i < KDB_ARRAY_LEN(made); i++) {

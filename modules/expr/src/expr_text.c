@@ -375,16 +375,22 @@ kdb_status kdbi_run_first_character(const kdbi_step *step, kdbi_run *run, kdb_va
 
 /* ---- joining ---- */
 
-static kdb_sv join(kdb_arena *arena, kdb_sv a, kdb_sv b)
+#define VALUE_MAX ((size_t)64 << 20) /* as the engine's */
+
+static kdb_status join(const kdbi_run *run, kdb_sv a, kdb_sv b, kdb_sv *joined)
 {
-    char *out = kdb_arena_alloc_raw(arena, a.len + b.len + 1);
+    if (a.len + b.len > VALUE_MAX) {
+        return KDB_FAIL(run->err, KDB_LIMIT, "a value of more than 64 MiB would be made");
+    }
+    char *out = kdb_arena_alloc_raw(run->scratch, a.len + b.len + 1);
     if (a.len != 0) {
         memcpy(out, a.ptr, a.len);
     }
     if (b.len != 0) {
         memcpy(out + a.len, b.ptr, b.len);
     }
-    return kdb_sv_of(out, a.len + b.len);
+    *joined = kdb_sv_of(out, a.len + b.len);
+    return KDB_OK;
 }
 
 static kdb_status run_join(const kdbi_step *step, kdbi_run *run, kdb_value *out)
@@ -392,7 +398,7 @@ static kdb_status run_join(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     kdb_value right;
     KDB_TRY(text_and(step, run, out, &right));
     if (!out->is_null) {
-        out->as.bytes = join(run->scratch, out->as.bytes, right.as.bytes);
+        return join(run, out->as.bytes, right.as.bytes, &out->as.bytes);
     }
     return KDB_OK;
 }
@@ -403,8 +409,10 @@ static kdb_status run_concat(const kdbi_step *step, kdbi_run *run, kdb_value *ou
     kdb_sv joined = KDB_SV("");
     for (size_t i = 0; i < step->nargs; i++) {
         KDB_TRY(kdbi_arg(step, i, run, out));
-        if (!out->is_null) {
-            joined = joined.len == 0 ? out->as.bytes : join(run->scratch, joined, out->as.bytes);
+        if (!out->is_null && joined.len == 0) {
+            joined = out->as.bytes;
+        } else if (!out->is_null) {
+            KDB_TRY(join(run, joined, out->as.bytes, &joined));
         }
     }
     out->is_null = false;

@@ -83,6 +83,7 @@ static kdb_status open_engine(kdb_server *server, kdb_err *err)
                                : 1,
         .allowed_directory = kdb_datadir_storages(server->datadir),
         .temp_directory = kdb_datadir_tmp(server->datadir),
+        .max_spill = kdb_opt_i64(server->options, KDB_OPT_ENGINE_SPILL),
     };
     return kdb_engine_open(&engine, &server->engine, err);
 }

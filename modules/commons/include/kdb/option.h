@@ -21,6 +21,7 @@ typedef enum kdb_option_id {
     KDB_OPT_ROCKSDB_BACKGROUND_JOBS,
     KDB_OPT_ROCKSDB_MAX_OPEN_FILES,
     KDB_OPT_ENGINE_MEMORY_LIMIT,    /* bytes; the reference's datafusion.memory_limit */
+    KDB_OPT_ENGINE_SPILL,           /* bytes on disk */
     KDB_OPT_ENGINE_THREADS,         /* 0: cores */
     KDB_OPT_LIMITS_MAX_QUERY,       /* rows; 0 off */
     KDB_OPT_LIMITS_DEFAULT_QUERY,   /* rows; 0 off */

@@ -13,6 +13,7 @@ typedef struct kdb_engine_options {
     int32_t threads;               /* at least 1 */
     const char *allowed_directory; /* the only place files may be read from (<data>/storages) */
     const char *temp_directory;    /* spill files */
+    int64_t max_spill;             /* bytes of them; 0: no limit */
 } kdb_engine_options;
 
 KDB_NODISCARD kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, kdb_err *err);
