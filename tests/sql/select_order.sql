@@ -41,3 +41,6 @@ SELECT line FROM app.log;
 SELECT line FROM app.log LIMIT 2;
 DELETE FROM app.log WHERE line = 'two';
 SELECT line FROM app.log;
+
+-- a position that is not there; within a call an integer is a value
+SELECT w FROM app.words ORDER BY 2;

@@ -381,13 +381,17 @@ static kdb_status unknown_function(const kdbi_expr *e, const PgQuery__FuncCall *
                             : KDBI_REFUSE(e->b, call->location, "Function %s() is not supported", name);
 }
 
-static void note_kind(const kdbi_expr *e, const kdb_function_def *def, const PgQuery__FuncCall *call)
+static kdb_status note_kind(const kdbi_expr *e, const kdb_function_def *def, const PgQuery__FuncCall *call)
 {
-    if (call->over != NULL) {
-        e->scope->has_window = true;
-    } else if (def->kind == KDB_FUNCTION_AGGREGATE) {
-        e->scope->has_aggregate = true;
+    const bool window = call->over != NULL;
+    const bool aggregate = !window && def->kind == KDB_FUNCTION_AGGREGATE;
+    if (e->scope->in_where && (window || aggregate)) {
+        return KDBI_REFUSE(e->b, call->location, "%s functions are not allowed in WHERE",
+                           window ? "window" : "aggregate");
     }
+    e->scope->has_window |= window;
+    e->scope->has_aggregate |= aggregate;
+    return KDB_OK;
 }
 
 /* DISTINCT, ORDER BY, FILTER and OVER make no sense for a scalar function. */
@@ -460,7 +464,7 @@ static kdb_status emit_listed(const kdbi_expr *e, const PgQuery__FuncCall *call,
                               kdb_buf *out)
 {
     KDB_TRY(check_form(e, call, def));
-    note_kind(e, def, call);
+    KDB_TRY(note_kind(e, def, call));
     kdb_buf_printf(out, "\"%s\"(", engine_name(def));
     const size_t before = kdbi_expanded(e->b, out);
     KDB_TRY(emit_arguments(e, call, out));

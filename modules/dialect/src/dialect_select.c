@@ -29,9 +29,23 @@ static kdb_status emit_sort_key(const kdbi_expr *e, const PgQuery__Node *node, k
     return kdbi_emit_expr(e, node, out);
 }
 
+/* ORDER BY 2. Within a call there are no results, and an integer is a value. */
+static kdb_status check_position(kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node)
+{
+    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_A_CONST || node->a_const->isnull ||
+        node->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL || scope->results.count == 0) {
+        return KDB_OK;
+    }
+    const int32_t position = node->a_const->ival->ival;
+    return position >= 1 && (size_t)position <= scope->results.count
+               ? KDB_OK
+               : KDBI_REFUSE(b, node->a_const->location, "ORDER BY position %d is not in the select list", position);
+}
+
 static kdb_status emit_sort(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                             const PgQuery__SortBy *sort, kdb_buf *out)
 {
+    KDB_TRY(check_position(b, scope, sort->node));
     if (sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_USING || sort->n_use_op != 0) {
         return KDBI_REFUSE(b, kdbi_node_location(sort->node), "ORDER BY .. USING is not supported");
     }

@@ -201,6 +201,9 @@ static void statements_in_disguise_are_refused(void **state)
 {
     (void)state;
     static const text_case cases[] = {
+        { "SELECT id FROM users ORDER BY 2", "INVALID_SQL@30 ORDER BY position 2 is not in the select list" },
+        { "SELECT id FROM users WHERE sum(age) > 1", "INVALID_SQL@27 aggregate functions are not allowed in WHERE" },
+        { "SELECT id FROM users WHERE rank() OVER () = 1", "INVALID_SQL@27 window functions are not allowed in WHERE" },
         { "SELECT 1 INTO x FROM users", "INVALID_SQL@14 SELECT INTO is not supported" },
         { "SELECT 1 FROM users FOR UPDATE", "INVALID_SQL@-1 FOR UPDATE and FOR SHARE are not supported" },
         { "SELECT 1 FROM users FOR SHARE", "INVALID_SQL@-1 FOR UPDATE and FOR SHARE are not supported" },

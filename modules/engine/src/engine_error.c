@@ -10,12 +10,13 @@ typedef struct error_row {
 } error_row;
 
 /* Whatever is not here is KDB_EXECUTION with DuckDB's text. What a statement does wrong by itself (Binder) or with its own
- * values (Conversion) is told to everybody: who wrote it has to know. */
+ * values (Conversion, Invalid Input) is told to everybody: who wrote it has to know. */
 static const error_row error_rows[] = {
     { KDB_SV("Parser"), KDB_STMT_INVALID_SQL, NULL },
     { KDB_SV("Syntax"), KDB_STMT_INVALID_SQL, NULL },
     { KDB_SV("Binder"), KDB_STMT_INVALID_SQL, NULL },
     { KDB_SV("Conversion"), KDB_ARITHMETIC, NULL },
+    { KDB_SV("Invalid Input"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Out of Range"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Out of Memory"), KDB_LIMIT, "query needs more memory than engine.memory_limit allows" },
     { KDB_SV("INTERRUPT"), KDB_CANCELLED, "statement interrupted" },

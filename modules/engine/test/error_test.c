@@ -38,13 +38,13 @@ static void errors_of_running(void **state)
     expect_error(fake, "SELECT 'a VARCHAR'::INT", KDB_ARITHMETIC, "Could not convert string 'a VARCHAR' to INT");
     expect_error(fake, "SELECT (id + 9223372036854775807)::BIGINT FROM @0 WHERE id > 0", KDB_ARITHMETIC,
                  "Overflow in addition of BIGINT (1 + 9223372036854775807)!");
-    expect_error(fake, "SELECT error('mine') FROM @0", KDB_EXECUTION, "mine");
+    expect_error(fake, "SELECT error('mine') FROM @0", KDB_ARITHMETIC, "mine");
     expect_error(fake, "SELECT error('division by zero') FROM @0", KDB_ARITHMETIC, "division by zero");
     expect_error(fake, "SELECT error('a value of more than 64 MiB would be made') FROM @0", KDB_LIMIT,
                  "a value of more than 64 MiB would be made");
     expect_error(fake, "SELECT error('values of more than 256 MiB would be made at once') FROM @0", KDB_LIMIT,
                  "values of more than 256 MiB would be made at once");
-    expect_error(fake, "SELECT (SELECT id FROM @0)", KDB_EXECUTION,
+    expect_error(fake, "SELECT (SELECT id FROM @0)", KDB_ARITHMETIC,
                  "More than one row returned by a subquery used as an expression - scalar subqueries can only return a "
                  "single row.");
 }
@@ -121,7 +121,7 @@ static void messages_are_classified(void **state)
     fail_with(engine, "INTERNAL Error: x\n\nStack Trace:", KDB_INTERNAL, "x");
     fail_with(engine, "INTERRUPT Error: Interrupted!", KDB_CANCELLED, "statement interrupted");
     fail_with(engine, "Out of Range Error: x", KDB_ARITHMETIC, "x");
-    fail_with(engine, "Invalid Input Error: say Error: twice", KDB_EXECUTION, "say Error: twice");
+    fail_with(engine, "Invalid Input Error: say Error: twice", KDB_ARITHMETIC, "say Error: twice");
     fail_with(engine, "no prefix at all", KDB_EXECUTION, "no prefix at all");
     fail_with(engine, "line\nwith Error: x", KDB_EXECUTION, "line");
     fail_with(engine, "Binder Error: kdb_scan_12 and kdb_scan_3.", KDB_STMT_INVALID_SQL, "table and table.");

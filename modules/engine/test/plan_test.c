@@ -268,7 +268,7 @@ static void open_plan_has_columns_once_executed(void **state)
         assert_int_equal(fake_run(fake, plan, other, 2, &source, &rows), KDB_OK);
         assert_string_equal(rows, "0.5|[null]\n1.5|[null]\n2.5|[null]\n");
         assert_string_equal(columns_of(fake, plan), "x DOUBLE, y JSON");
-        assert_int_equal(fake_run(fake, plan, wrong, 2, &source, &rows), KDB_EXECUTION);
+        assert_int_equal(fake_run(fake, plan, wrong, 2, &source, &rows), KDB_STMT_INVALID_SQL);
     }
 }
 
