@@ -151,9 +151,7 @@ kdb_status kdb_expr_eval(const kdb_expr *expr, const kdb_expr_consts *consts, co
                          kdb_arena *scratch, kdb_value *out, kdb_err *err)
 {
     if (expr->root->is_bare) {
-        *out = row->columns != NULL && row->columns[expr->root->index] != NULL
-                   ? row->columns[expr->root->index][row->at]
-                   : row->column(row->self, expr->root->index);
+        *out = kdbi_column_at(row, expr->root->index);
         return KDB_OK;
     }
     kdbi_run run = { .row = row, .consts = consts, .scratch = scratch, .err = err };

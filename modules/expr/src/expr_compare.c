@@ -87,38 +87,35 @@ static kdb_status run_compare_i64(const kdbi_step *step, kdbi_run *run, kdb_valu
     return KDB_OK;
 }
 
-/* A column and a constant. A constant that failed is left to the general step. */
-#define COLUMN_AND_CONSTANT(step, run, out, constant)                                                                  \
-    const kdbi_const *constant = kdbi_const_at(run, (step)->args[1]->index);                                           \
-    if (KDB_UNLIKELY((constant)->failed != NULL || (constant)->value.is_null)) {                                       \
-        return run_compare(step, run, out);                                                                            \
-    }                                                                                                                  \
-    *(out) = kdbi_column_at((run), (step)->args[0]->index)
-
-static kdb_status run_column_i16(const kdbi_step *step, kdbi_run *run, kdb_value *out)
-{
-    COLUMN_AND_CONSTANT(step, run, out, constant);
-    out->as.b = accepts(step, order_i64(out->as.i16, constant->value.as.i64));
-    return KDB_OK;
-}
-
-static kdb_status run_column_i32(const kdbi_step *step, kdbi_run *run, kdb_value *out)
-{
-    COLUMN_AND_CONSTANT(step, run, out, constant);
-    out->as.b = accepts(step, order_i64(out->as.i32, constant->value.as.i64));
-    return KDB_OK;
-}
-
-static kdb_status run_column_i64(const kdbi_step *step, kdbi_run *run, kdb_value *out)
-{
-    COLUMN_AND_CONSTANT(step, run, out, constant);
-    out->as.b = accepts(step, order_i64(out->as.i64, constant->value.as.i64));
-    return KDB_OK;
-}
+/* An integer column of one width; the constant has the common form. */
+#define COLUMN_RUN(name, field, type)                                                                                  \
+    static kdb_status name(const kdbi_step *step, kdbi_run *run, kdb_value *out)                                       \
+    {                                                                                                                  \
+        const kdbi_const *constant = kdbi_const_at(run, step->args[1]->index);                                         \
+        const kdb_vec *decoded = kdbi_decoded(run->row, step->args[0]->index);                                         \
+        if (KDB_UNLIKELY(constant->failed != NULL || constant->value.is_null)) {                                       \
+            return run_compare(step, run, out);                                                                        \
+        }                                                                                                              \
+        if (decoded != NULL) {                                                                                         \
+            out->is_null = kdb_vec_is_null(decoded, run->row->at);                                                     \
+            out->as.field = ((const type *)decoded->data)[run->row->at];                                               \
+        } else {                                                                                                       \
+            *out = run->row->column(run->row->self, step->args[0]->index);                                             \
+        }                                                                                                              \
+        out->as.b = accepts(step, order_i64(out->as.field, constant->value.as.i64));                                   \
+        return KDB_OK;                                                                                                 \
+    }
+COLUMN_RUN(run_column_i16, i16, int16_t)
+COLUMN_RUN(run_column_i32, i32, int32_t)
+COLUMN_RUN(run_column_i64, i64, int64_t)
 
 static kdb_status run_column_bytes(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    COLUMN_AND_CONSTANT(step, run, out, constant);
+    const kdbi_const *constant = kdbi_const_at(run, step->args[1]->index);
+    if (KDB_UNLIKELY(constant->failed != NULL || constant->value.is_null)) { /* left to the general step */
+        return run_compare(step, run, out);
+    }
+    *out = kdbi_column_at(run->row, step->args[0]->index);
     if (out->is_null) {
         return KDB_OK;
     }

@@ -166,27 +166,27 @@ static const kdbi_step *compile_param(kdbi_compiler *c, const kdb_node *node)
 
 static kdb_status run_column(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = kdbi_column_at(run, step->index);
+    *out = kdbi_column_at(run->row, step->index);
     return KDB_OK;
 }
 
 static kdb_status run_column_i16(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = kdbi_column_at(run, step->index);
+    *out = kdbi_column_at(run->row, step->index);
     out->as.i64 = out->as.i16;
     return KDB_OK;
 }
 
 static kdb_status run_column_i32(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = kdbi_column_at(run, step->index);
+    *out = kdbi_column_at(run->row, step->index);
     out->as.i64 = out->as.i32;
     return KDB_OK;
 }
 
 static kdb_status run_column_f32(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    *out = kdbi_column_at(run, step->index);
+    *out = kdbi_column_at(run->row, step->index);
     out->as.f64 = (double)out->as.f32;
     return KDB_OK;
 }

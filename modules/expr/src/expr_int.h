@@ -43,11 +43,16 @@ struct kdb_expr_consts {
     const kdbi_const *at;
 };
 
-static inline kdb_value kdbi_column_at(const kdbi_run *run, uint32_t index)
+/* Where the column lies decoded, or NULL. */
+static inline const kdb_vec *kdbi_decoded(const kdb_expr_row *row, uint32_t index)
 {
-    const kdb_expr_row *row = run->row;
-    return row->columns != NULL && row->columns[index] != NULL ? row->columns[index][row->at]
-                                                               : row->column(row->self, index);
+    return row->columns == NULL ? NULL : row->columns[index];
+}
+
+static inline kdb_value kdbi_column_at(const kdb_expr_row *row, uint32_t index)
+{
+    const kdb_vec *decoded = kdbi_decoded(row, index);
+    return decoded != NULL ? kdb_vec_get(decoded, row->at) : row->column(row->self, index);
 }
 
 static inline const kdbi_const *kdbi_const_at(const kdbi_run *run, uint32_t index)

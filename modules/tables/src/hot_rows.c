@@ -17,7 +17,7 @@ struct kdb_hot_rows {
     size_t nrows, capacity;
     kdb_mutex lock; /* rank KDB_LOCK_SCAN */
     atomic_size_t bytes;
-    const kdb_value *_Atomic *columns; /* by field: nrows values; NULL: not decoded */
+    const kdb_vec *_Atomic *columns; /* by field: nrows values; NULL: not decoded */
 };
 
 static kdb_hot_rows *hot_rows_new(const kdb_walk_spec *walk)
@@ -28,7 +28,7 @@ static kdb_hot_rows *hot_rows_new(const kdb_walk_spec *walk)
     rows->arena = kdb_arena_new(0);
     rows->decoder = kdb_row_decoder_new(rows->table, rows->arena);
     rows->columns =
-        (const kdb_value *_Atomic *)kdb_arena_alloc(rows->arena, (rows->decoder->nfields + 1) * sizeof(*rows->columns));
+        (const kdb_vec *_Atomic *)kdb_arena_alloc(rows->arena, (rows->decoder->nfields + 1) * sizeof(*rows->columns));
     kdb_mutex_init(&rows->lock, KDB_LOCK_SCAN);
     return rows;
 }
@@ -108,29 +108,44 @@ void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_s
     *row = rows->rows[index].row;
 }
 
-const kdb_value *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field)
+const kdb_vec *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field)
 {
     return atomic_load_explicit(&rows->columns[field], memory_order_acquire);
 }
 
-/* Most values borrow from the rows; what a walk made of them for the moment is copied. */
-static kdb_value keep(const kdb_hot_rows *rows, const kdb_value *value)
+/* Elements as kdb_vec has them; all members of a value's union begin where it does. */
+static size_t element_size(kdb_type type)
 {
-    kdb_value kept = *value;
-    if (value->is_null) {
-        return kept;
+    const kdb_layout layout = kdb_type_layout(type);
+    return layout == KDB_LAYOUT_BYTES ? sizeof(kdb_sv) : kdb_type_defs[type.kind].fixed_size;
+}
+
+static void put(kdb_hot_rows *rows, kdb_vec *column, size_t at, kdb_value value)
+{
+    if (value.is_null) {
+        column->validity[at >> 6] &= ~(UINT64_C(1) << (at & 63));
+        return;
     }
-    if (kdb_type_layout(value->type) == KDB_LAYOUT_BYTES && rows->table->nversions > 1) {
-        kept.as.bytes = kdb_sv_dup(rows->arena, value->as.bytes);
-    } else if (kdb_type_layout(value->type) == KDB_LAYOUT_F32S) {
-        const size_t size = value->type.dim * sizeof(float);
-        kept.as.f32s = memcpy(kdb_arena_alloc_raw(rows->arena, size), (const void *)value->as.f32s, size);
+    if (kdb_type_layout(value.type) == KDB_LAYOUT_BYTES && rows->table->nversions > 1) {
+        value.as.bytes = kdb_sv_dup(rows->arena, value.as.bytes); /* a walk may have made it for the moment */
     }
-    return kept;
+    const size_t size = element_size(column->type);
+    memcpy((char *)column->data + at * size, &value.as, size);
+}
+
+static kdb_vec *column_new(kdb_hot_rows *rows, uint32_t field)
+{
+    kdb_vec *column = KDB_ARENA_NEW(rows->arena, kdb_vec);
+    const size_t words = rows->nrows / 64 + 1;
+    column->type = rows->decoder->fields[field].type;
+    column->data = kdb_arena_alloc(rows->arena, (rows->nrows + 1) * element_size(column->type));
+    column->validity = kdb_arena_alloc_raw(rows->arena, words * sizeof(uint64_t));
+    memset(column->validity, 0xFF, words * sizeof(uint64_t));
+    return column;
 }
 
 /* By a walk over the rows themselves, so that there is one way to read a column. */
-static bool decode_all(kdb_hot_rows *rows, uint32_t field, kdb_value *values)
+static bool decode_all(kdb_hot_rows *rows, uint32_t field, kdb_vec *column)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *scratch = kdb_arena_new(0);
@@ -144,8 +159,7 @@ static bool decode_all(kdb_hot_rows *rows, uint32_t field, kdb_value *values)
         if (kdb_row_walk_next(walk, &more, NULL) != KDB_OK || !more) {
             return false;
         }
-        const kdb_value value = kdb_row_walk_value(walk, field);
-        values[i] = keep(rows, &value);
+        put(rows, column, i, kdb_row_walk_value(walk, field));
     }
     return kdb_row_walk_next(walk, &more, NULL) == KDB_OK; /* the last value was sound too */
 }
@@ -153,14 +167,15 @@ static bool decode_all(kdb_hot_rows *rows, uint32_t field, kdb_value *values)
 void kdb_hot_rows_decode(kdb_hot_rows *rows, uint32_t field)
 {
     KDB_ASSERT(field <= rows->decoder->nfields);
-    if (kdbi_hot_rows_column(rows, field) != NULL) {
+    if (kdbi_hot_rows_column(rows, field) != NULL ||
+        kdb_type_layout(rows->decoder->fields[field].type) == KDB_LAYOUT_F32S) {
         return;
     }
     kdb_mutex_lock(&rows->lock);
     if (kdbi_hot_rows_column(rows, field) == NULL) {
-        kdb_value *values = KDB_ARENA_ARRAY(rows->arena, kdb_value, rows->nrows + 1);
-        if (decode_all(rows, field, values)) {
-            atomic_store_explicit(&rows->columns[field], values, memory_order_release);
+        kdb_vec *column = column_new(rows, field);
+        if (decode_all(rows, field, column)) {
+            atomic_store_explicit(&rows->columns[field], column, memory_order_release);
         }
         count_bytes(rows);
     }

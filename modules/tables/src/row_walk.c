@@ -16,7 +16,7 @@ struct kdb_row_walk {
     kdb_iter *iter;                   /* of a range or of the seq index */
     size_t point;                     /* the next key to look up */
     size_t hot_at, hot_next, hot_end; /* the row the walk is at, the next, and one past the last, as the walk counts */
-    const kdb_value **hot_columns;    /* by field: decoded values, or NULL */
+    const kdb_vec **hot_columns;      /* by field: decoded values, or NULL */
     bool started;
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
     bool *batch_found;
@@ -50,7 +50,7 @@ static void open_hot(kdb_row_walk *walk)
     kdb_hot_rows *hot = walk->spec.hot;
     const size_t nfields = walk->spec.decoder->nfields + 1;
     walk->hot_end = kdb_hot_rows_count(hot);
-    walk->hot_columns = KDB_ARENA_ARRAY(walk->arena, const kdb_value *, nfields);
+    walk->hot_columns = KDB_ARENA_ARRAY(walk->arena, const kdb_vec *, nfields);
     for (size_t i = 0; i < nfields; i++) {
         walk->hot_columns[i] = kdbi_hot_rows_column(hot, (uint32_t)i);
     }
@@ -358,7 +358,7 @@ static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err
 
 /* ---- rows kept in memory ---- */
 
-const kdb_value *const *kdb_row_walk_columns(const kdb_row_walk *walk)
+const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk)
 {
     return walk->hot_columns;
 }
@@ -437,7 +437,7 @@ kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
     KDB_DASSERT(field <= decoder->nfields);
     if (walk->hot_columns != NULL) {
         if (walk->hot_columns[field] != NULL) {
-            return walk->hot_columns[field][walk->hot_at];
+            return kdb_vec_get(walk->hot_columns[field], walk->hot_at);
         }
         if (walk->plan == NULL) {
             open_hot_row(walk);

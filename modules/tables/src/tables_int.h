@@ -192,7 +192,7 @@ typedef struct kdbi_reader_plan {
 /* hot_rows.c */
 void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_sv *row);
 /* The column's values by row, when it is decoded; else NULL. */
-const kdb_value *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field);
+const kdb_vec *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field);
 
 /* row_walk.c: the row that the walk is at, borrowed until it moves */
 kdb_sv kdbi_row_walk_key(const kdb_row_walk *walk);

@@ -38,8 +38,8 @@ typedef struct kdb_expr_row {
     void *self;
     /* The value of one column in the column's type; borrowed until the evaluation ends. */
     kdb_value (*column)(void *self, uint32_t column);
-    /* Where columns lie decoded: columns[c][at] is the row's, unless columns[c] is NULL. NULL: none does. */
-    const kdb_value *const *columns;
+    /* Where columns lie decoded: row `at` of columns[c] is this one's, unless columns[c] is NULL. NULL: none does. */
+    const kdb_vec *const *columns;
     size_t at;
 } kdb_expr_row;
 
