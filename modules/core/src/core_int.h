@@ -220,8 +220,9 @@ KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
 typedef struct kdbi_hot_cache kdbi_hot_cache;
 kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit /* bytes; 0: keeps nothing */);
 void kdbi_hot_cache_free(kdbi_hot_cache *cache);
-/* The partition's rows as they are now, a reference; NULL when they are not kept. The second time that a state is asked for
- * its rows are loaded, if they are few; `walk` says how to read them. */
+/* The partition's rows as they are now, a reference; NULL when they are not kept. When one state has been asked for often
+ * enough its rows are loaded, if they are few; `walk` says how to read them, and what is read from memory only answers
+ * KDB_WOULD_BLOCK instead, so that a worker loads them. */
 KDB_NODISCARD kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user,
                                             kdb_hot_rows **out, kdb_err *err);
 

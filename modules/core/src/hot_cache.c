@@ -7,7 +7,9 @@
 enum {
     PARTITIONS_MAX = 4096, /* whose reads are remembered */
     ROWS_MAX = 100000,     /* of one partition */
-    SHARE = 4              /* one partition may take this part of the limit */
+    SHARE = 4,             /* one partition may take this part of the limit */
+    WORTH_LOADING = 16,    /* reads of a few rows of one state; a read of all counts for the half of it */
+    LARGE_WRITES = 1000    /* after which a partition that was too large is looked at again */
 };
 
 typedef struct partition {
@@ -15,9 +17,10 @@ typedef struct partition {
     kdb_sv key;         /* the map's */
     kdb_table *table;   /* a reference: another object is another schema */
     uint64_t version;   /* of the writes, when it was last read */
+    uint64_t asked;     /* how much that state has been read: see WORTH_LOADING */
+    uint64_t large_at;  /* 1 + the version that was too large to keep; 0: none was */
     kdb_hot_rows *rows; /* NULL: not loaded */
-    bool too_large;
-    size_t bytes; /* counted for it */
+    size_t bytes;       /* counted for it */
 } partition;
 
 struct kdbi_hot_cache {
@@ -133,18 +136,26 @@ static void recount(kdbi_hot_cache *cache, partition *p)
 
 typedef enum found { FOUND_ROWS, FOUND_AGAIN, FOUND_NOTHING } found;
 
-/* FOUND_AGAIN: the same state is read the second time, so its rows are worth loading. */
-static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, kdb_hot_rows **out)
+static bool is_worth_loading(const partition *p)
+{
+    const bool large = p->large_at != 0 && p->version - (p->large_at - 1) < LARGE_WRITES;
+    return p->asked >= WORTH_LOADING && !large;
+}
+
+/* FOUND_AGAIN: the state has been read so much that its rows are worth loading. */
+static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, bool whole,
+                  kdb_hot_rows **out)
 {
     found result = FOUND_NOTHING;
     kdb_mutex_lock(&cache->lock);
     partition *p = place_of(cache, table, user);
     if (p->table == table && p->version == version) {
+        p->asked += whole ? WORTH_LOADING / 2 : 1;
         if (p->rows != NULL) {
             *out = kdb_hot_rows_ref(p->rows);
             recount(cache, p);
             result = FOUND_ROWS;
-        } else if (!p->too_large) {
+        } else if (is_worth_loading(p)) {
             result = FOUND_AGAIN;
         }
     } else {
@@ -152,8 +163,9 @@ static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uin
         if (p->table != table) {
             kdb_table_unref(p->table);
             p->table = kdb_table_ref(table);
+            p->large_at = 0;
         }
-        p->too_large = false;
+        p->asked = whole ? WORTH_LOADING / 2 : 1;
         p->version = version;
     }
     kdb_mutex_unlock(&cache->lock);
@@ -165,7 +177,7 @@ static void keep(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint
     kdb_mutex_lock(&cache->lock);
     partition *p = place_of(cache, table, user);
     if (p->table == table && p->version == version && p->rows == NULL) {
-        p->too_large = rows == NULL;
+        p->large_at = rows == NULL ? version + 1 : 0;
         if (rows != NULL) {
             p->rows = kdb_hot_rows_ref(rows);
             recount(cache, p);
@@ -181,8 +193,11 @@ kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, 
     uint64_t version = 0, version_after = 0;
     *out = NULL;
     if (cache->limit == 0 || !kdbi_sequencer_quiet(cache->sequencer, table->id, user, &version) ||
-        find(cache, table, user, version, out) != FOUND_AGAIN) {
+        find(cache, table, user, version, walk->whole, out) != FOUND_AGAIN) {
         return KDB_OK;
+    }
+    if (walk->memory_only) {
+        return KDB_FAIL(err, KDB_WOULD_BLOCK, "rows worth keeping in memory are loaded by a worker");
     }
     KDB_TRY(kdb_hot_rows_load(walk, cache->limit / SHARE, ROWS_MAX, out, err));
     if (kdbi_sequencer_quiet(cache->sequencer, table->id, user, &version_after) && version_after == version) {

@@ -53,8 +53,8 @@ static bool compile_targets(compiler *c)
     }
     if (change) {
         native->targets[0] = (kdbi_native_target){ .field = (int32_t)c->nfields, .type = kdb_type_of(KDB_TYPE_BYTES) };
-        native->targets[1] =
-            (kdbi_native_target){ .field = (int32_t)native->table->schema->ncolumns, .type = kdb_type_of(KDB_TYPE_BIGINT) };
+        native->targets[1] = (kdbi_native_target){ .field = (int32_t)native->table->schema->ncolumns,
+                                                   .type = kdb_type_of(KDB_TYPE_BIGINT) };
     }
     for (size_t i = 0; i < single->ntargets; i++) {
         if (!compile_target(c, single->targets[i], &native->targets[before + i])) {

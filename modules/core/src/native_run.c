@@ -109,12 +109,12 @@ static void decode_hot(const kdbi_native_run *r)
     }
 }
 
-/* A walk over all of the caller's rows may have them in memory. */
+/* A walk from either end of the caller's rows may have them in memory. */
 static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, kdb_err *err)
 {
     const kdbi_native *native = r->native;
     if (spec->by_seq || spec->keys.points || spec->overlay != NULL || spec->snapshot != NULL || spec->sees_deleted ||
-        !spec->whole || native->table->type == KDB_TABLE_STREAM || r->run->exec->in_lane) {
+        native->table->type == KDB_TABLE_STREAM || (spec->whole && r->run->exec->in_lane)) {
         return KDB_OK;
     }
     const kdb_user_id user = kdbi_exec_user(r->run->exec, native->table);
@@ -125,7 +125,9 @@ static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, kdb_err *err
     }
     KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, &r->hot, err));
     if (r->hot != NULL) {
-        decode_hot(r);
+        if (!r->run->exec->in_lane) { /* a lane looks at few of them */
+            decode_hot(r);
+        }
         spec->hot = r->hot;
     }
     return KDB_OK;
