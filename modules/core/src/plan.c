@@ -163,7 +163,7 @@ static kdbi_plan_view *add_view(kdbi_plan *plan, kdb_view *view /* taken */)
         kdbi_plan_view **grown =
             KDB_ARENA_ARRAY(plan->bind_arena, kdbi_plan_view *, plan->nviews == 0 ? 1 : plan->nviews * 2);
         if (plan->nviews > 0) {
-            memcpy(grown, plan->views, plan->nviews * sizeof(*grown));
+            memcpy(grown, plan->views, plan->nviews * sizeof(kdbi_plan_view *));
         }
         plan->views = grown;
     }
