@@ -92,7 +92,8 @@ test('a client that stops reading does not hold a worker for ever', async () => 
         response.on('error', () => {});
     }));
     const started = Date.now();
-    assert.strictEqual(await root.value('SELECT count(*) FROM app.big WHERE id < 10'), '10');
+    // This needs a worker: the net thread itself takes only what begins with SELECT.
+    assert.strictEqual(await root.value('WITH few AS (SELECT * FROM app.big WHERE id < 10) SELECT count(*) FROM few'), '10');
     const waited = Date.now() - started;
     assert.ok(waited < 20000 * slowness, `${waited} ms`);
     // Whoever was given up on sees the connection go without the end of the answer; the others may still read theirs.
