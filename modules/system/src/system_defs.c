@@ -85,11 +85,16 @@ static const kdb_system_column live_columns[] = {
 };
 
 static const kdb_system_column transaction_columns[] = {
-    { "transaction_id", TEXT, NN },         { "owner_id", TEXT, NN },
-    { "origin", TEXT, NN },                 { "state", TEXT, NN },
-    { "age_ms", BIGINT, NN },               { "idle_ms", BIGINT, NN },
-    { "write_count", BIGINT, NN },          { "write_bytes", BIGINT, NN },
-    { "touched_tables_count", BIGINT, NN }, { "snapshot_commit_seq", BIGINT, NN },
+    { "transaction_id", TEXT, NN },
+    { "owner_id", TEXT, NN },
+    { "origin", TEXT, NN },
+    { "state", TEXT, NN },
+    { "age_ms", BIGINT, NN },
+    { "idle_ms", BIGINT, NN },
+    { "write_count", BIGINT, NN },
+    { "write_bytes", BIGINT, NN },
+    { "touched_tables_count", BIGINT, NN },
+    { "snapshot_commit_seq", BIGINT, NN },
 };
 
 static const kdb_system_column stat_columns[] = {
