@@ -288,6 +288,7 @@ static void every_listed_function_can_be_called(void **state)
         "SELECT %s() FROM users",
         "SELECT %s(name, age) FROM users",
         "SELECT %s(name, doc) FROM users",
+        "SELECT %s(ARRAY[age], 3) FROM users",
         "SELECT %s(name, age, id) FROM users",
         "SELECT %s(age) OVER (ORDER BY id) FROM users",
         "SELECT * FROM %s(age) AS t, users",
