@@ -109,20 +109,26 @@ static void decode_hot(const kdbi_native_run *r)
     }
 }
 
+/* Whether the walk goes along all of the caller's rows. */
+static bool goes_along_all(const kdbi_native_run *r, const kdb_walk_spec *spec)
+{
+    if (spec->by_seq || spec->keys.points) {
+        return spec->by_seq;
+    }
+    kdb_sv from, to;
+    kdb_row_user_range(r->native->table, kdbi_exec_user(r->run->exec, r->native->table), r->memory->run, &from, &to);
+    return kdb_sv_eq(from, spec->keys.from) && kdb_sv_eq(to, spec->keys.to);
+}
+
 /* A walk from either end of the caller's rows may have them in memory. */
 static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, kdb_err *err)
 {
     const kdbi_native *native = r->native;
-    if (spec->by_seq || spec->keys.points || spec->overlay != NULL || spec->snapshot != NULL || spec->sees_deleted ||
+    if (spec->by_seq || spec->overlay != NULL || spec->snapshot != NULL || spec->sees_deleted ||
         native->table->type == KDB_TABLE_STREAM || (spec->whole && r->run->exec->in_lane)) {
         return KDB_OK;
     }
     const kdb_user_id user = kdbi_exec_user(r->run->exec, native->table);
-    kdb_sv from, to;
-    kdb_row_user_range(native->table, user, r->memory->run, &from, &to);
-    if (!kdb_sv_eq(from, spec->keys.from) || !kdb_sv_eq(to, spec->keys.to)) {
-        return KDB_OK;
-    }
     KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, &r->hot, err));
     if (r->hot != NULL) {
         if (!r->run->exec->in_lane) { /* a lane looks at few of them */
@@ -156,7 +162,11 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     if (run->txn != NULL || needs_snapshot(&spec)) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
-    KDB_TRY(find_hot(r, &spec, err));
+    const bool all = goes_along_all(r, &spec);
+    spec.whole = spec.whole && all; /* a part is worth a place in the block cache */
+    if (all) {
+        KDB_TRY(find_hot(r, &spec, err));
+    }
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
     r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };
