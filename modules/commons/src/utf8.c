@@ -68,3 +68,12 @@ kdb_sv kdbi_utf8_cut(kdb_sv text, size_t max)
     }
     return kdb_sv_of(text.ptr, len);
 }
+
+size_t kdb_utf8_count(kdb_sv text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        count += kdb_utf8_starts(text.ptr[i]);
+    }
+    return count;
+}

@@ -73,3 +73,30 @@ bool kdb_value_same(const kdb_value *a, const kdb_value *b)
     }
     return a->is_null || same_payload(a, b);
 }
+
+kdb_value kdb_value_dup(const kdb_value *value, kdb_arena *arena)
+{
+    kdb_value copy = *value;
+    if (value->is_null) {
+        return copy;
+    }
+    if (kdb_type_layout(value->type) == KDB_LAYOUT_BYTES) {
+        copy.as.bytes = kdb_sv_dup(arena, value->as.bytes);
+    } else if (kdb_type_layout(value->type) == KDB_LAYOUT_F32S) {
+        float *floats = KDB_ARENA_ARRAY(arena, float, value->type.dim);
+        memcpy(floats, value->as.f32s, value->type.dim * sizeof(*floats));
+        copy.as.f32s = floats;
+    }
+    return copy;
+}
+
+size_t kdb_value_bytes(const kdb_value *value)
+{
+    if (value->is_null) {
+        return 0;
+    }
+    const kdb_layout layout = kdb_type_layout(value->type);
+    return layout == KDB_LAYOUT_BYTES  ? value->as.bytes.len
+           : layout == KDB_LAYOUT_F32S ? value->type.dim * sizeof(float)
+                                       : 0;
+}

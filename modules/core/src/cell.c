@@ -33,8 +33,8 @@ kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column)
 /* The literal of the text that runs, which need not be the one that was parsed. */
 static kdb_value lifted_value(const kdbi_cells *cells, const kdb_cell *cell)
 {
-    const kdb_shape *shape = &cells->exec->shape;
-    KDB_ASSERT(cells->exec->has_shape && cell->index < shape->nliterals);
+    const kdb_shape *shape = cells->exec->shape;
+    KDB_ASSERT(shape != NULL && cell->index < shape->nliterals);
     kdb_value value = shape->literals[cell->index].value;
     if (cell->negative && value.type.kind == KDB_TYPE_INT) {
         value.as.i32 = -value.as.i32; /* literals have no sign: this cannot overflow */
@@ -61,20 +61,4 @@ kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const k
         break;
     }
     return kdbi_default_value(cells, column);
-}
-
-kdb_value kdbi_value_keep(const kdb_value *value, kdb_arena *arena)
-{
-    kdb_value kept = *value;
-    if (value->is_null) {
-        return kept;
-    }
-    if (kdb_type_layout(value->type) == KDB_LAYOUT_BYTES) {
-        kept.as.bytes = kdb_sv_dup(arena, value->as.bytes);
-    } else if (kdb_type_layout(value->type) == KDB_LAYOUT_F32S) {
-        float *copy = KDB_ARENA_ARRAY(arena, float, value->type.dim);
-        memcpy(copy, value->as.f32s, value->type.dim * sizeof(*copy));
-        kept.as.f32s = copy;
-    }
-    return kept;
 }

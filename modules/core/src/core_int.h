@@ -415,6 +415,12 @@ KDB_NODISCARD kdb_status kdbi_execute_as_check_target(const kdb_exec *exec, cons
 
 /* ---- exec.c: one request ---- */
 
+typedef struct kdbi_exec_shape {
+    bool taken;
+    bool found; /* the text has one */
+    kdb_shape shape;
+} kdbi_exec_shape;
+
 struct kdb_exec {
     kdb_core *core;
     kdb_request *request;
@@ -431,10 +437,9 @@ struct kdb_exec {
     kdb_stmt_kind kind; /* of the statement that runs, as all below */
     int64_t started_us;
     int64_t deadline_us;
-    int64_t now_us; /* NOW() of the statement that runs: one value, re-evaluation included */
-    size_t shaped;  /* 1 + index of the statement that `shape` is of; 0: none yet */
-    bool has_shape;
-    kdb_shape shape;
+    int64_t now_us;            /* NOW() of the statement that runs: one value, re-evaluation included */
+    kdbi_exec_shape *shapes;   /* by statement; NULL: none taken yet */
+    const kdb_shape *shape;    /* of the text that runs; NULL: it has none */
     kdbi_plan *plan;           /* transient plan of the statement that runs */
     uint64_t affected[3];      /* INSERT, UPDATE, DELETE totals of a batch */
     kdbi_write *write;         /* of the statement that runs */
@@ -613,8 +618,6 @@ typedef struct kdbi_cells {
 } kdbi_cells;
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column);
 kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
-/* The value with its bytes and floats copied into `arena`. */
-kdb_value kdbi_value_keep(const kdb_value *value, kdb_arena *arena);
 
 /* ---- table_gate.c ---- */
 

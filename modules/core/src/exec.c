@@ -18,11 +18,16 @@ kdb_sv kdbi_exec_text(const kdb_exec *exec)
 kdbi_plan_text kdbi_exec_plan_text(kdb_exec *exec)
 {
     kdbi_plan_text text = { .ns = exec->ns, .text = kdbi_exec_text(exec) };
-    if (exec->shaped != exec->next + 1) {
-        exec->shaped = exec->next + 1;
-        exec->has_shape = kdb_dialect_shape(text.text, exec->arena, &exec->shape);
+    if (exec->shapes == NULL) {
+        exec->shapes = KDB_ARENA_ARRAY(exec->arena, kdbi_exec_shape, exec->npieces);
     }
-    text.shape = exec->has_shape ? &exec->shape : NULL;
+    kdbi_exec_shape *shape = &exec->shapes[exec->next]; /* a batch's statements are looked up twice: see check_all */
+    if (!shape->taken) {
+        shape->taken = true;
+        shape->found = kdb_dialect_shape(text.text, exec->arena, &shape->shape);
+    }
+    exec->shape = shape->found ? &shape->shape : NULL;
+    text.shape = exec->shape;
     return text;
 }
 

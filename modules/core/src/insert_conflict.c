@@ -85,7 +85,7 @@ static kdb_cell keep_cell(const kdb_cell *cell, const kdbi_cells *cells, const k
     kdb_cell kept = *cell;
     if (cell->kind == KDB_CELL_LITERAL || cell->kind == KDB_CELL_PARAM || cell->kind == KDB_CELL_LIFTED) {
         const kdb_value value = kdbi_cell_value(cells, cell, column);
-        kept = (kdb_cell){ .kind = KDB_CELL_LITERAL, .literal = kdbi_value_keep(&value, cells->arena) };
+        kept = (kdb_cell){ .kind = KDB_CELL_LITERAL, .literal = kdb_value_dup(&value, cells->arena) };
     }
     return kept;
 }

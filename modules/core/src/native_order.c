@@ -66,14 +66,11 @@ kdbi_native_order kdbi_native_choose_order(const kdbi_plan *plan, const kdb_tabl
     const kdb_bound *bound = plan->query.bound;
     const kdb_single *single = bound->single;
     const bool any = plan->stmt->kind != KDB_STMT_QUERY || single->count;
-    const bool keyed = table->nkey > 0 || table->type == KDB_TABLE_STREAM;
     kdbi_native_order order = KDBI_ORDER_NONE;
-    if (any || (single->norder == 0 && keyed)) {
+    if (any || single->norder == 0) {
         return KDBI_ORDER_KEY_UP;
     }
-    if (single->norder == 0) {
-        order = KDBI_ORDER_SEQ_UP;
-    } else if (is_seq(table, single->order[0].expr)) {
+    if (is_seq(table, single->order[0].expr)) {
         order = by_seq(table, single);
     } else if (table->type != KDB_TABLE_STREAM && table->nkey > 0) {
         order = by_key(table, &bound->tables[0], single);

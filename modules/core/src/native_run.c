@@ -27,7 +27,6 @@ struct kdbi_native_run {
     uint64_t read;   /* rows the steps found */
     bool ended;
     kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
-    size_t hot_rows, hot_next;
     kdbi_top *top;
     size_t top_at;
 };
@@ -172,7 +171,6 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };
     if (r->hot != NULL) {
         r->row.columns = kdb_row_walk_columns(r->walk);
-        r->hot_rows = kdb_hot_rows_count(r->hot);
     }
     return KDB_OK;
 }
@@ -273,17 +271,10 @@ static kdb_status move(kdbi_native_run *r, bool *out_more, kdb_err *err)
         *out_more = r->walked == 1; /* no FROM: one row */
         return KDB_OK;
     }
-    if (r->hot == NULL) {
-        KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
-        r->read += *out_more;
-        return KDB_OK;
-    }
-    *out_more = r->hot_next < r->hot_rows;
-    if (*out_more) {
-        r->read++;
-        r->row.at = r->native->order == KDBI_ORDER_KEY_DOWN ? r->hot_rows - 1 - r->hot_next : r->hot_next;
-        kdb_row_walk_move(r->walk, r->row.at);
-        r->hot_next++;
+    KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
+    r->read += *out_more;
+    if (r->hot != NULL) {
+        r->row.at = kdb_row_walk_at(r->walk);
     }
     return KDB_OK;
 }
@@ -325,11 +316,6 @@ static kdb_status target_value(kdbi_native_run *r, size_t index, kdb_value *out,
         return KDB_OK;
     }
     return kdb_expr_eval(target->expr, r->targets[index], &r->row, r->memory->row, out, err);
-}
-
-static size_t value_bytes(const kdb_value *value)
-{
-    return !value->is_null && kdb_type_layout(value->type) == KDB_LAYOUT_BYTES ? value->as.bytes.len : 0;
 }
 
 static kdb_chunk *new_chunk(kdbi_native_run *r, size_t rows)
@@ -430,7 +416,7 @@ static kdb_status put_row(kdbi_native_run *r, kdb_chunk *chunk, size_t *bytes, k
         kdb_value value;
         KDB_TRY(target_value(r, i, &value, err));
         kdb_vec_put(&chunk->cols[i], chunk->nrows, &value);
-        *bytes += value_bytes(&value);
+        *bytes += kdb_value_bytes(&value);
     }
     chunk->nrows++;
     return KDB_OK;

@@ -70,7 +70,7 @@ static kdb_value *copy_values(kdb_arena *arena, const kdb_value *values, size_t 
 {
     kdb_value *copy = KDB_ARENA_ARRAY(arena, kdb_value, count);
     for (size_t i = 0; i < count; i++) {
-        copy[i] = kdbi_value_keep(&values[i], arena);
+        copy[i] = kdb_value_dup(&values[i], arena);
     }
     return copy;
 }

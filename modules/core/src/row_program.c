@@ -50,7 +50,7 @@ static kdb_status refuse(const kdb_row_expr *expr, const char *clause, kdb_err *
 static bool is_value(const kdbi_row_binding *binding, const kdb_node *node, kdb_value *out)
 {
     if (node->kind == KDB_NODE_LITERAL) {
-        *out = kdbi_value_keep(&node->value, binding->arena);
+        *out = kdb_value_dup(&node->value, binding->arena);
         return true;
     }
     if (node->kind == KDB_NODE_PARAM) {

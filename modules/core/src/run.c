@@ -143,8 +143,8 @@ kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra)
     case KDB_EXTRA_CURRENT_ROLE:
         return kdb_value_text(kdb_sv_cstr(kdb_role_name(principal->role)));
     case KDB_EXTRA_LITERAL:
-        KDB_ASSERT(extra->literal < exec->shape.nliterals);
-        return exec->shape.literals[extra->literal].value;
+        KDB_ASSERT(exec->shape != NULL && extra->literal < exec->shape->nliterals);
+        return exec->shape->literals[extra->literal].value;
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }

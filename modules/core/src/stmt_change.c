@@ -49,17 +49,6 @@ kdb_status kdbi_map_set(const kdb_table *table, const kdb_table_name *names, siz
 
 /* ---- evaluation: which rows, and what they become ---- */
 
-static size_t kept_bytes(const kdb_value *value)
-{
-    if (value->is_null) {
-        return 0;
-    }
-    const kdb_layout layout = kdb_type_layout(value->type);
-    return layout == KDB_LAYOUT_BYTES  ? value->as.bytes.len
-           : layout == KDB_LAYOUT_F32S ? value->type.dim * sizeof(float)
-                                       : 0;
-}
-
 kdb_status kdbi_set_value(const kdb_column *column, const kdb_value *value, size_t row, kdb_arena *arena,
                           kdb_value *out, kdb_err *err)
 {
@@ -87,8 +76,8 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
         const kdb_value value = kdbi_cell_value(&cells, &s->change->cells[i], column);
         kdb_value coerced;
         KDB_TRY(kdbi_set_value(column, &value, s->write->nrows + 1, arena, &coerced, err));
-        set[i] = kdbi_value_keep(&coerced, arena);
-        KDB_TRY(kdbi_write_charge(s->write, kept_bytes(&set[i]), err));
+        set[i] = kdb_value_dup(&coerced, arena);
+        KDB_TRY(kdbi_write_charge(s->write, kdb_value_bytes(&set[i]), err));
     }
     *out = set;
     return KDB_OK;

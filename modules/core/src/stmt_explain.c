@@ -178,9 +178,9 @@ kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_
 {
     (void)pending;
     const kdb_explain_stmt *stmt = &plan->stmt->as.explain;
-    exec->has_shape = kdb_dialect_shape(stmt->text, exec->arena, &exec->shape);
-    exec->shaped = exec->next + 1;
-    const kdbi_plan_text text = { .ns = exec->ns, .text = stmt->text, .shape = exec->has_shape ? &exec->shape : NULL };
+    kdb_shape *shape = KDB_ARENA_NEW(exec->arena, kdb_shape);
+    exec->shape = kdb_dialect_shape(stmt->text, exec->arena, shape) ? shape : NULL;
+    const kdbi_plan_text text = { .ns = exec->ns, .text = stmt->text, .shape = exec->shape };
     kdbi_plan *inner = NULL;
     bool owned = false;
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &inner, &owned, err));

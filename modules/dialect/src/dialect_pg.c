@@ -21,7 +21,7 @@ static int32_t byte_position(kdb_sv text, int cursorpos)
     }
     int chars = 0;
     for (size_t i = 0; i < text.len; i++) {
-        chars += ((unsigned char)text.ptr[i] & 0xC0) != 0x80;
+        chars += kdb_utf8_starts(text.ptr[i]);
         if (chars == cursorpos) {
             return (int32_t)i;
         }

@@ -70,7 +70,7 @@ void kdb_dialect_line_column(kdb_sv sql, size_t offset, uint32_t *line, uint32_t
         if (sql.ptr[i] == '\n') {
             *line += 1;
             *column = 1;
-        } else if (((unsigned char)sql.ptr[i] & 0xC0) != 0x80) { /* not the rest of a UTF-8 character */
+        } else if (kdb_utf8_starts(sql.ptr[i])) {
             *column += 1;
         }
     }

@@ -301,7 +301,7 @@ static kdb_status bad_literal(const kdbi_expr *e, kdb_type type, kdb_sv text, in
 {
     const kdb_sv name = kdb_type_sql_text(type, e->b->arena);
     size_t shown = text.len > 64 ? 64 : text.len;
-    while (shown < text.len && shown > 0 && ((unsigned char)text.ptr[shown] & 0xc0) == 0x80) { /* within a character */
+    while (shown < text.len && shown > 0 && !kdb_utf8_starts(text.ptr[shown])) { /* within a character */
         shown--;
     }
     return KDBI_REFUSE(e->b, position, "invalid input syntax for type %.*s: \"%.*s\"", KDB_SV_ARG(name), (int)shown,

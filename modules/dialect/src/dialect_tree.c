@@ -268,20 +268,6 @@ static kdb_node *tree_min_max(const kdbi_expr *e, const PgQuery__Node *node)
 
 /* ---- casts ---- */
 
-/* What a value of the type is to the engine. */
-static kdb_type engine_type(kdb_type type)
-{
-    switch (type.kind) {
-    case KDB_TYPE_JSON:
-    case KDB_TYPE_FILE:
-        return kdb_type_of(KDB_TYPE_TEXT);
-    case KDB_TYPE_DATETIME:
-        return kdb_type_of(KDB_TYPE_TIMESTAMP);
-    default:
-        return type;
-    }
-}
-
 static kdb_node *tree_cast(const kdbi_expr *e, const PgQuery__Node *node)
 {
     const PgQuery__TypeCast *cast = node->type_cast;
@@ -293,7 +279,7 @@ static kdb_node *tree_cast(const kdbi_expr *e, const PgQuery__Node *node)
     if (!kdbi_engine_cast(cast->type_name, e->b->query->text, &type) || type.kind == KDB_TYPE_EMBEDDING) {
         return NULL;
     }
-    return kdbi_node_cast(e, kdbi_tree(e, cast->arg), engine_type(type));
+    return kdbi_node_cast(e, kdbi_tree(e, cast->arg), kdb_dialect_engine_type(type));
 }
 
 /* ---- the rest ---- */

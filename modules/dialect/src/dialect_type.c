@@ -378,3 +378,16 @@ bool kdbi_engine_cast(const PgQuery__TypeName *name, kdb_sv text, kdb_type *out)
     }
     return true;
 }
+
+kdb_type kdb_dialect_engine_type(kdb_type type)
+{
+    switch (type.kind) {
+    case KDB_TYPE_JSON:
+    case KDB_TYPE_FILE:
+        return kdb_type_of(KDB_TYPE_TEXT);
+    case KDB_TYPE_DATETIME:
+        return kdb_type_of(KDB_TYPE_TIMESTAMP);
+    default:
+        return type;
+    }
+}

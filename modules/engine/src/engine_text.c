@@ -41,26 +41,12 @@ static size_t limited(size_t size)
 
 /* ---- characters ---- */
 
-static bool starts_character(char c)
-{
-    return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-static size_t count_characters(kdb_sv text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        n += starts_character(text.ptr[i]);
-    }
-    return n;
-}
-
 /* The bytes of the first `n` characters. */
 static size_t prefix_size(kdb_sv text, size_t n)
 {
     size_t at = 0;
     for (; at < text.len; at++) {
-        if (starts_character(text.ptr[at])) {
+        if (kdb_utf8_starts(text.ptr[at])) {
             if (n == 0) {
                 break;
             }
@@ -107,7 +93,7 @@ static size_t pad_size(const text_args *args)
     const kdb_sv text = args->text[0];
     const kdb_sv pad = args->text[2];
     const uint64_t wanted = args->count < 0 ? 0 : (uint64_t)args->count;
-    const size_t has = count_characters(text);
+    const size_t has = kdb_utf8_count(text);
     if (wanted <= has) {
         return limited(prefix_size(text, (size_t)wanted));
     }
@@ -118,7 +104,7 @@ static size_t pad_size(const text_args *args)
         return TOO_LARGE;
     }
     const size_t missing = (size_t)wanted - has;
-    const size_t pad_has = count_characters(pad);
+    const size_t pad_has = kdb_utf8_count(pad);
     return limited(text.len + missing / pad_has * pad.len + prefix_size(pad, missing % pad_has));
 }
 

@@ -335,7 +335,7 @@ const kdbi_step *kdbi_compile_cast(kdbi_compiler *c, const kdb_node *node)
     if (args == NULL || node->nargs != 1) {
         return NULL;
     }
-    const kdb_type to = kdbi_engine_type(node->type);
+    const kdb_type to = kdb_dialect_engine_type(node->type);
     if (args[0]->is_param) {
         const kdb_type own = args[0]->type;
         const bool same = own.kind == KDB_TYPE_NULL || kdb_type_eq(own, to);

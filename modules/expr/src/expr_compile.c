@@ -144,7 +144,7 @@ bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t
 static const kdbi_step *compile_literal(kdbi_compiler *c, const kdb_node *node)
 {
     const kdb_value form = kdbi_form_of(&node->value);
-    const kdb_type type = kdbi_engine_type(node->value.type);
+    const kdb_type type = kdb_dialect_engine_type(node->value.type);
     const kdbi_const_def def = { .origin = KDBI_FROM_LITERAL, .value = form };
     kdbi_step *step = const_step(c, type, &def);
     step->is_literal = !form.is_null && (kdbi_is_integer(type) || type.kind == KDB_TYPE_TEXT);
@@ -158,7 +158,7 @@ static const kdbi_step *compile_param(kdbi_compiler *c, const kdb_node *node)
     }
     kdbi_step *step = KDB_ARENA_NEW(c->arena, kdbi_step);
     *step = (kdbi_step){ .index = node->param,
-                         .type = kdbi_engine_type(c->params[node->param - 1]),
+                         .type = kdb_dialect_engine_type(c->params[node->param - 1]),
                          .is_constant = true,
                          .is_param = true };
     return step;
@@ -207,7 +207,7 @@ static const kdbi_step *compile_column(kdbi_compiler *c, const kdb_node *node)
     kdbi_step *step = KDB_ARENA_NEW(c->arena, kdbi_step);
     *step = (kdbi_step){ .run = column_runs[kdb_type_layout(type)],
                          .index = node->column,
-                         .type = kdbi_engine_type(type),
+                         .type = kdb_dialect_engine_type(type),
                          .is_column = true,
                          .is_bare = true };
     return step->run == NULL ? NULL : step;

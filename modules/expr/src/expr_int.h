@@ -148,8 +148,6 @@ void kdbi_form_to_value(kdb_type type, kdb_value *value);
 
 /* ---- types ---- */
 
-/* The engine's type of the same name: JSON and FILE columns are text to it, DATETIME a TIMESTAMP. */
-kdb_type kdbi_engine_type(kdb_type type);
 /* A number as the DECIMAL that holds every value of its type; DECIMAL itself stays. */
 kdb_type kdbi_as_decimal(kdb_type type);
 bool kdbi_fits(kdb_type type, int64_t value);

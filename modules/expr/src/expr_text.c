@@ -1,26 +1,12 @@
 /* expr_text.c - text functions. Text is well-formed UTF-8; positions count characters. */
 #include "expr_int.h"
 
-static inline bool starts_character(char c)
-{
-    return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-static size_t count_characters(kdb_sv text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        n += starts_character(text.ptr[i]);
-    }
-    return n;
-}
-
 /* The offset of character `n`, or the text's length. */
 static size_t offset_of(kdb_sv text, int64_t n)
 {
     size_t at = 0;
     for (; at < text.len; at++) {
-        if (starts_character(text.ptr[at]) && n-- == 0) {
+        if (kdb_utf8_starts(text.ptr[at]) && n-- == 0) {
             break;
         }
     }
@@ -112,7 +98,7 @@ kdb_status kdbi_run_upper(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 kdb_status kdbi_run_length(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
     KDB_TRY(kdbi_arg(step, 0, run, out));
-    out->as.i64 = out->is_null ? 0 : (int64_t)count_characters(out->as.bytes);
+    out->as.i64 = out->is_null ? 0 : (int64_t)kdb_utf8_count(out->as.bytes);
     return KDB_OK;
 }
 
@@ -134,7 +120,7 @@ kdb_status kdbi_run_bit_length(const kdbi_step *step, kdbi_run *run, kdb_value *
 
 static kdb_sv characters(kdb_sv text, int64_t start, int64_t end)
 {
-    const int64_t count = (int64_t)count_characters(text);
+    const int64_t count = (int64_t)kdb_utf8_count(text);
     const int64_t from = start < 0 ? 0 : start > count ? count : start;
     const int64_t to = end < from ? from : end > count ? count : end;
     const size_t first = offset_of(text, from);
@@ -158,7 +144,7 @@ kdb_status kdbi_run_left(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     if (out->is_null) {
         return KDB_OK;
     }
-    const int64_t end = n.as.i64 >= 0 ? n.as.i64 : (int64_t)count_characters(out->as.bytes) + n.as.i64;
+    const int64_t end = n.as.i64 >= 0 ? n.as.i64 : (int64_t)kdb_utf8_count(out->as.bytes) + n.as.i64;
     out->as.bytes = characters(out->as.bytes, 0, end);
     return KDB_OK;
 }
@@ -170,7 +156,7 @@ kdb_status kdbi_run_right(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     if (out->is_null) {
         return KDB_OK;
     }
-    const int64_t start = n.as.i64 >= 0 ? (int64_t)count_characters(out->as.bytes) - n.as.i64 : -n.as.i64;
+    const int64_t start = n.as.i64 >= 0 ? (int64_t)kdb_utf8_count(out->as.bytes) - n.as.i64 : -n.as.i64;
     out->as.bytes = characters(out->as.bytes, start, INT64_MAX);
     return KDB_OK;
 }
@@ -178,7 +164,7 @@ kdb_status kdbi_run_right(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 /* Counted from 1, from the end when negative; 0 is the place before the first. */
 static int64_t start_of(kdb_sv text, int64_t offset)
 {
-    return offset >= 0 ? offset - 1 : (int64_t)count_characters(text) + offset;
+    return offset >= 0 ? offset - 1 : (int64_t)kdb_utf8_count(text) + offset;
 }
 
 kdb_status kdbi_run_substring(const kdbi_step *step, kdbi_run *run, kdb_value *out)
@@ -264,7 +250,7 @@ static kdb_sv trim_end(kdb_sv text, const kdb_sv *set)
 {
     while (text.len > 0) {
         size_t at = text.len - 1;
-        while (!starts_character(text.ptr[at])) {
+        while (!kdb_utf8_starts(text.ptr[at])) {
             at--;
         }
         size_t next = at;
@@ -326,7 +312,7 @@ kdb_status kdbi_run_strpos(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     const char *at = find(text, what.as.bytes);
     const bool found = at != NULL || what.as.bytes.len == 0;
     const size_t before = at == NULL ? 0 : (size_t)(at - text.ptr);
-    out->as.i64 = found ? 1 + (int64_t)count_characters(kdb_sv_of(text.ptr, before)) : 0;
+    out->as.i64 = found ? 1 + (int64_t)kdb_utf8_count(kdb_sv_of(text.ptr, before)) : 0;
     return KDB_OK;
 }
 

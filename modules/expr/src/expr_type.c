@@ -1,18 +1,5 @@
-/* expr_type.c - the engine's types for ours, and the one type that values of several meet in. */
+/* expr_type.c - the one type that values of several meet in. */
 #include "expr_int.h"
-
-kdb_type kdbi_engine_type(kdb_type type)
-{
-    switch (type.kind) {
-    case KDB_TYPE_JSON:
-    case KDB_TYPE_FILE:
-        return kdb_type_of(KDB_TYPE_TEXT);
-    case KDB_TYPE_DATETIME:
-        return kdb_type_of(KDB_TYPE_TIMESTAMP);
-    default:
-        return type;
-    }
-}
 
 bool kdbi_is_integer(kdb_type type)
 {

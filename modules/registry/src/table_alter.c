@@ -25,28 +25,12 @@ typedef struct alter {
 
 /* ---- the copy ---- */
 
-static kdb_value copy_value(const kdb_value *value, kdb_arena *arena)
-{
-    kdb_value copy = *value;
-    if (value->is_null) {
-        return copy;
-    }
-    if (kdb_type_layout(value->type) == KDB_LAYOUT_BYTES) {
-        copy.as.bytes = kdb_sv_dup(arena, value->as.bytes);
-    } else if (kdb_type_layout(value->type) == KDB_LAYOUT_F32S) {
-        float *floats = KDB_ARENA_ARRAY(arena, float, value->type.dim);
-        memcpy(floats, value->as.f32s, value->type.dim * sizeof(*floats));
-        copy.as.f32s = floats;
-    }
-    return copy;
-}
-
 static kdb_column copy_column(const kdb_column *column, kdb_arena *arena)
 {
     kdb_column copy = *column;
     copy.name = kdb_sv_dup(arena, column->name);
-    copy.default_literal = copy_value(&column->default_literal, arena);
-    copy.initial = copy_value(&column->initial, arena);
+    copy.default_literal = kdb_value_dup(&column->default_literal, arena);
+    copy.initial = kdb_value_dup(&column->initial, arena);
     return copy;
 }
 
@@ -369,7 +353,7 @@ static kdb_status convert_values(alter *a, kdb_column *column)
     kdb_value made;
     if (column->has_initial) {
         KDB_TRY(kdb_value_coerce(&column->initial, column->type, arena, &made, a->err));
-        column->initial = copy_value(&made, arena);
+        column->initial = kdb_value_dup(&made, arena);
     }
     const kdb_column_spec spec = { .name = column->name,
                                    .type = column->type,

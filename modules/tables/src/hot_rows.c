@@ -97,7 +97,7 @@ kdb_status kdb_hot_rows_load(const kdb_walk_spec *spec, size_t max_bytes, size_t
     return KDB_OK;
 }
 
-size_t kdb_hot_rows_count(const kdb_hot_rows *rows)
+size_t kdbi_hot_rows_count(const kdb_hot_rows *rows)
 {
     return rows->nrows;
 }

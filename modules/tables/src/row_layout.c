@@ -107,3 +107,9 @@ bool kdbi_row_is_sound(const kdbi_row_layout *layout, kdb_sv bytes)
     }
     return bytes.len - layout->bytes_at == end && (!layout->has_embedding || embeddings_are_whole(layout, bytes.ptr));
 }
+
+kdb_status kdbi_row_damaged(const kdb_table *table, kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_CORRUPT, "table %.*s.%.*s holds a row that was never written", KDB_SV_ARG(table->ns),
+                    KDB_SV_ARG(table->name));
+}

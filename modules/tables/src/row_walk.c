@@ -49,7 +49,7 @@ static void open_hot(kdb_row_walk *walk)
 {
     kdb_hot_rows *hot = walk->spec.hot;
     const size_t nfields = walk->spec.decoder->nfields + 1;
-    walk->hot_end = kdb_hot_rows_count(hot);
+    walk->hot_end = kdbi_hot_rows_count(hot);
     walk->hot_columns = KDB_ARENA_ARRAY(walk->arena, const kdb_vec *, nfields);
     for (size_t i = 0; i < nfields; i++) {
         walk->hot_columns[i] = kdbi_hot_rows_column(hot, (uint32_t)i);
@@ -58,10 +58,7 @@ static void open_hot(kdb_row_walk *walk)
 
 kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out, kdb_err *err)
 {
-    if (kdb_table_state_of(spec->table) == KDB_TABLE_DROPPED) {
-        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                        KDB_SV_ARG(spec->table->name), KDB_SV_ARG(spec->table->ns));
-    }
+    KDB_TRY(kdbi_table_check_there(spec->table, err));
     kdb_row_walk *walk = KDB_ARENA_NEW(arena, kdb_row_walk);
     walk->spec = *spec;
     walk->arena = arena;
@@ -83,12 +80,6 @@ void kdb_row_walk_done(kdb_row_walk *walk)
     walk->iter = NULL;
 }
 
-static kdb_status damaged(const kdb_table *table, kdb_err *err)
-{
-    return KDB_FAIL(err, KDB_CORRUPT, "table %.*s.%.*s holds a row that was never written", KDB_SV_ARG(table->ns),
-                    KDB_SV_ARG(table->name));
-}
-
 static const kdbi_reader_plan *plan_of(const kdb_row_walk *walk, kdb_sv row)
 {
     const uint32_t version = kdbi_row_header_version(row);
@@ -100,7 +91,7 @@ static kdb_status arrive(kdb_row_walk *walk, kdb_sv key, kdb_sv row, bool *out_s
 {
     walk->plan = plan_of(walk, row);
     if (KDB_UNLIKELY(walk->plan == NULL || !kdbi_row_is_sound(&walk->plan->layout, row))) {
-        return damaged(walk->spec.table, err);
+        return kdbi_row_damaged(walk->spec.table, err);
     }
     *out_seen = kdbi_row_is_visible(walk->spec.table, walk->spec.sees_deleted, walk->oldest_ms, key, row);
     walk->key = key;
@@ -227,7 +218,7 @@ static kdb_status follow_entry(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
     kdb_sv row;
     const kdb_status status = get_row(walk, whole, &row, err);
     if (status == KDB_NOT_FOUND) {
-        return damaged(walk->spec.table, err);
+        return kdbi_row_damaged(walk->spec.table, err);
     }
     KDB_TRY(status);
     return arrive(walk, whole, row, out_seen, err);
@@ -363,11 +354,9 @@ const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk)
     return walk->hot_columns;
 }
 
-void kdb_row_walk_move(kdb_row_walk *walk, size_t index)
+size_t kdb_row_walk_at(const kdb_row_walk *walk)
 {
-    KDB_DASSERT(index < walk->hot_end);
-    walk->hot_at = index;
-    walk->plan = NULL; /* until a column is wanted that is not decoded */
+    return walk->hot_at;
 }
 
 /* They were checked when they were loaded, and none is deleted. */
@@ -376,8 +365,9 @@ static bool next_hot(kdb_row_walk *walk)
     if (walk->hot_next == walk->hot_end) {
         return false;
     }
-    kdb_row_walk_move(walk, walk->spec.descending ? walk->hot_end - 1 - walk->hot_next : walk->hot_next);
+    walk->hot_at = walk->spec.descending ? walk->hot_end - 1 - walk->hot_next : walk->hot_next;
     walk->hot_next++;
+    walk->plan = NULL; /* until a column is wanted that is not decoded */
     return true;
 }
 

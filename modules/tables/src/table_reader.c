@@ -49,12 +49,6 @@ void kdb_table_reader_free(kdb_table_reader *reader)
     kdb_free(reader);
 }
 
-static kdb_status damaged(const kdb_table *table, kdb_err *err)
-{
-    return KDB_FAIL(err, KDB_CORRUPT, "table %.*s.%.*s holds a row that was never written", KDB_SV_ARG(table->ns),
-                    KDB_SV_ARG(table->name));
-}
-
 /* The plan for rows of the version that `row`'s header names; NULL when there is no such version. */
 static const kdbi_reader_plan *plan_of(kdb_table_reader *reader, kdb_sv row)
 {
@@ -75,7 +69,7 @@ static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv r
 {
     const kdbi_reader_plan *plan = plan_of(reader, row);
     if (KDB_UNLIKELY(plan == NULL || !kdbi_row_is_sound(&plan->layout, row))) {
-        return damaged(reader->scan->spec.table, err);
+        return kdbi_row_damaged(reader->scan->spec.table, err);
     }
     const kdb_scan_spec *spec = &reader->scan->spec;
     if (!kdbi_row_is_visible(spec->table, spec->sees_deleted, reader->scan->oldest_ms, key, row)) {

@@ -89,12 +89,18 @@ int64_t kdbi_oldest_visible(const kdb_table *table, int64_t now_ms)
     return now_ms - ttl_ms + 1;
 }
 
+kdb_status kdbi_table_check_there(const kdb_table *table, kdb_err *err)
+{
+    if (kdb_table_state_of(table) != KDB_TABLE_DROPPED) {
+        return KDB_OK;
+    }
+    return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'", KDB_SV_ARG(table->name),
+                    KDB_SV_ARG(table->ns));
+}
+
 kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err)
 {
-    if (kdb_table_state_of(spec->table) == KDB_TABLE_DROPPED) {
-        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                        KDB_SV_ARG(spec->table->name), KDB_SV_ARG(spec->table->ns));
-    }
+    KDB_TRY(kdbi_table_check_there(spec->table, err));
     kdb_table_scan *scan = KDB_NEW(kdb_table_scan);
     scan->spec = *spec;
     scan->partition = kdb_table_partition(spec->table);

@@ -73,6 +73,10 @@ kdbi_row_slot kdbi_row_slot_of(const kdb_schema *schema, size_t index);
 /* The index in `schema` of the column with that id; -1 when the version lacks it. */
 int kdbi_schema_column_by_id(const kdb_schema *schema, uint32_t id);
 
+/* KDB_CORRUPT for what no encoder wrote. */
+KDB_NODISCARD kdb_status kdbi_row_damaged(const kdb_table *table, kdb_err *err);
+/* KDB_TABLE_NOT_FOUND once the table has been dropped: whoever begins to read it asks. */
+KDB_NODISCARD kdb_status kdbi_table_check_there(const kdb_table *table, kdb_err *err);
 /* True when `bytes`, at least a header long and of that version, are a row of the layout. */
 bool kdbi_row_is_sound(const kdbi_row_layout *layout, kdb_sv bytes);
 /* The schema version's number; 0 when the header is not one that an encoder writes. */
@@ -190,6 +194,7 @@ typedef struct kdbi_reader_plan {
 } kdbi_reader_plan;
 
 /* hot_rows.c */
+size_t kdbi_hot_rows_count(const kdb_hot_rows *rows);
 void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_sv *row);
 /* The column's values by row, when it is decoded; else NULL. */
 const kdb_vec *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field);

@@ -51,6 +51,12 @@ char *kdb_sv_heap_cstr(kdb_sv text);
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool kdb_utf8_valid(kdb_sv text);
+/* Of well-formed text: whether a character begins with this byte, and how many there are. */
+static inline bool kdb_utf8_starts(char byte)
+{
+    return ((unsigned char)byte & 0xC0) != 0x80;
+}
+size_t kdb_utf8_count(kdb_sv text);
 /* Levenshtein distance ignoring ASCII case, for "did you mean"; stops counting at `limit`. Names of up to 64 bytes. */
 size_t kdb_sv_distance(kdb_sv a, kdb_sv b, size_t limit);
 

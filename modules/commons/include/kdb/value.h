@@ -121,6 +121,10 @@ KDB_NODISCARD kdb_status kdb_value_coerce(const kdb_value *in, kdb_type to, kdb_
                                           kdb_err *err);
 /* The value as plain text, as messages and text casts show it (NULL: "NULL"; TIMESTAMP: "2026-01-31 10:00:00.5"). */
 kdb_sv kdb_value_to_text(const kdb_value *value, kdb_arena *arena);
+/* The value with its bytes and floats copied into `arena`. */
+kdb_value kdb_value_dup(const kdb_value *value, kdb_arena *arena);
+/* What the value holds beside itself: its bytes or floats. */
+size_t kdb_value_bytes(const kdb_value *value);
 /* Same type and equal (NULL equals NULL; floats by bits, so that an UPDATE that changes nothing is found). */
 bool kdb_value_same(const kdb_value *a, const kdb_value *b);
 

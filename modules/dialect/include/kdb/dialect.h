@@ -377,6 +377,9 @@ typedef struct kdb_single {
     kdb_node *offset;
 } kdb_single;
 
+/* The engine's type of a value of ours: JSON and FILE are text to it, DATETIME a TIMESTAMP. */
+kdb_type kdb_dialect_engine_type(kdb_type type);
+
 /* ---- binding (design 6): the tenant wall's first half ---- */
 
 /* A view's query, bound where the view's name stands as if it were written there: with the caller's rights, and none of the

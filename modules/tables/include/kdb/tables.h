@@ -196,8 +196,8 @@ KDB_NODISCARD kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, k
 kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field);
 /* Of a walk over rows kept in memory: by field, the values of all rows in key order where they are decoded, else NULL. */
 const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk);
-/* Moves such a walk to the row of that index in key order. */
-void kdb_row_walk_move(kdb_row_walk *walk, size_t index);
+/* The index in those of the row that such a walk is at. */
+size_t kdb_row_walk_at(const kdb_row_walk *walk);
 
 /* Reads the rows of the range that `walk` says. *out stays NULL when they are more than `max_bytes` or `max_rows`. */
 KDB_NODISCARD kdb_status kdb_hot_rows_load(const kdb_walk_spec *walk, size_t max_bytes, size_t max_rows,
@@ -206,7 +206,6 @@ kdb_hot_rows *kdb_hot_rows_ref(kdb_hot_rows *rows);
 void kdb_hot_rows_unref(kdb_hot_rows *rows); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_hot_rows, kdb_hot_rows_unref)
 size_t kdb_hot_rows_bytes(const kdb_hot_rows *rows);
-size_t kdb_hot_rows_count(const kdb_hot_rows *rows);
 /* Decodes a column (of kdb_table_fields) of all rows, unless that has been done: walks then read it at the cost of a load.
  * An EMBEDDING is left as it is. */
 void kdb_hot_rows_decode(kdb_hot_rows *rows, uint32_t field);
