@@ -2,7 +2,6 @@
  * a look-up is a binary search of constant data. */
 #include <stdlib.h>
 
-#include "auth_int.h"
 #include "common_passwords.h"
 
 /* clang-format off */
@@ -198,19 +197,8 @@ static int by_text(const void *key, const void *entry)
     return kdb_sv_cmp(*(const kdb_sv *)key, kdb_sv_cstr(*(const char *const *)entry));
 }
 
-bool kdbi_password_is_common(kdb_sv password)
+bool kdbi_password_is_listed(kdb_sv lower)
 {
-    char lower[KDBI_PASSWORD_MAX];
-    if (password.len > sizeof(lower)) {
-        return false;
-    }
-    for (size_t i = 0; i < password.len; i++) {
-        char c = password.ptr[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-    }
-    kdb_sv key = kdb_sv_of(lower, password.len);
-    bool common = bsearch(&key, kdbi_common_passwords, kdbi_common_passwords_count, sizeof(kdbi_common_passwords[0]),
-                          by_text) != NULL;
-    explicit_bzero(lower, sizeof(lower));
-    return common;
+    return bsearch(&lower, kdbi_common_passwords, kdbi_common_passwords_count, sizeof(kdbi_common_passwords[0]),
+                   by_text) != NULL;
 }

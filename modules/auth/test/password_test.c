@@ -1,4 +1,6 @@
 /* password_test.c - rules for new passwords, the list of common ones, and bcrypt. */
+#include <stdio.h>
+
 #include "auth_fixture.h"
 #include "common_passwords.h"
 
@@ -11,7 +13,9 @@ static void length_and_common_words_are_always_checked(void **state)
 {
     fixture *fix = *state;
     char seventy_three[73];
-    memset(seventy_three, 'x', sizeof(seventy_three));
+    for (size_t i = 0; i < sizeof(seventy_three); i++) {
+        seventy_three[i] = (char)('a' + i * i % 23);
+    }
     refuse(fix, KDB_SV(""), "Password must be at least 8 characters (weak)");
     refuse(fix, KDB_SV("a1b2c3d"), "Password must be at least 8 characters (weak)");
     refuse(fix, kdb_sv_of(seventy_three, 73), "Password must be at most 72 characters (bcrypt limit, weak)");
@@ -45,7 +49,7 @@ static void the_minimum_is_an_option(void **state)
 static void the_common_list_is_sorted_and_lower_case(void **state)
 {
     (void)state;
-    assert_true(kdbi_common_passwords_count > 500);
+    assert_true(kdbi_common_passwords_count > 1000);
     for (size_t i = 0; i < kdbi_common_passwords_count; i++) {
         assert_true(kdbi_password_is_common(kdb_sv_cstr(kdbi_common_passwords[i])));
         for (const char *c = kdbi_common_passwords[i]; *c != '\0'; c++) {
@@ -55,6 +59,115 @@ static void the_common_list_is_sorted_and_lower_case(void **state)
     }
     assert_false(kdbi_password_is_common(KDB_SV("")));
     assert_false(kdbi_password_is_common(KDB_SV(GOOD_PASSWORD)));
+}
+
+/* Takes the next word off the text; an empty view at its end. */
+static kdb_sv next_word(kdb_sv *rest)
+{
+    size_t len = 0;
+    while (len < rest->len && rest->ptr[len] != ' ') {
+        len++;
+    }
+    kdb_sv word = kdb_sv_of(rest->ptr, len);
+    size_t taken = len < rest->len ? len + 1 : len;
+    *rest = kdb_sv_of(rest->ptr + taken, rest->len - taken);
+    return word;
+}
+
+static void the_common_words_are_sorted_and_found(void **state)
+{
+    (void)state;
+    kdb_sv rest = kdbi_common_words();
+    kdb_sv before = KDB_SV("");
+    for (kdb_sv word; (word = next_word(&rest)).len != 0; before = word) {
+        assert_true(word.len >= 3);
+        assert_true(kdb_sv_cmp(before, word) < 0);
+        assert_true(kdbi_word_is_common(word));
+        for (size_t i = 0; i < word.len; i++) {
+            assert_true(word.ptr[i] >= 'a' && word.ptr[i] <= 'z');
+        }
+    }
+    assert_false(kdbi_word_is_common(KDB_SV("")));
+    assert_false(kdbi_word_is_common(KDB_SV("aaa")));
+    assert_false(kdbi_word_is_common(KDB_SV("zzzz")));
+    assert_false(kdbi_word_is_common(KDB_SV("tiger ")));
+    assert_false(kdbi_word_is_common(KDB_SV("tiger toad")));
+}
+
+/* The list that the rules stand for: each word with what guessers put around it, as far as it is long enough to be taken
+ * otherwise. */
+static void the_rules_stand_for_a_long_list(void **state)
+{
+    fixture *fix = *state;
+    static const char *const around[][2] = { { "", "1" },      { "", "123" }, { "", "!" },    { "", "2024" },
+                                             { "", "2024!" },  { "", "#1" },  { "", "007" },  { "", "1990" },
+                                             { "", "12345!" }, { "123", "" }, { "!", "!" },   { "1", "1" },
+                                             { "99", "" },     { "", "_99" }, { "**", "**" }, { "", "@2025" } };
+    size_t refused = 0;
+    kdb_sv rest = kdbi_common_words();
+    for (kdb_sv word; (word = next_word(&rest)).len != 0;) {
+        for (size_t i = 0; i < KDB_ARRAY_LEN(around); i++) {
+            char text[128];
+            int len = snprintf(text, sizeof(text), "%s%c%.*s%s", around[i][0], word.ptr[0] - 'a' + 'A',
+                               (int)(word.len - 1), word.ptr + 1, around[i][1]);
+            if (len >= 8) {
+                refuse(fix, kdb_sv_of(text, (size_t)len), "Password is too common");
+                refused++;
+            }
+        }
+    }
+    assert_true(refused > 40000);
+}
+
+static void what_guessers_try_is_refused(void **state)
+{
+    fixture *fix = *state;
+    static const char *const weak[] = {
+        "p4ssw0rd",    "P@$$w0rd",     "Pa55word!",    "1loveyou",   "l3tme1n!",     "Summer2024!", "winter#25",
+        "Welcome@123", "michelle",     "Jennifer1",    "!!dragon!!", "monkeymonkey", "drowssap",    "yeknom99",
+        "qwer4321",    "asdfjkl;",     "zaqwsxcde",    "98765432",   "1357924680",   "abcdwxyz",    "poiuytrewq",
+        "xyxyxyxy",    "aB1!aB1!aB1!", "zzzzzzzzzzzz", "24121984",   "12241984",     "19841224",    "1234qwer",
+        "qweasdzxc",   "!@#$%^&*",     "1q2w3e4r",     "a1b2c3d4",   "Schatz1987",   "barcelona10",
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(weak); i++) {
+        if (kdb_auth_check_password(fix->auth, kdb_sv_cstr(weak[i]), &fix->err) == KDB_OK) {
+            fail_msg("taken: %s", weak[i]);
+        }
+        assert_string_equal(fix->err.text, "Password is too common");
+    }
+}
+
+static void other_passwords_are_taken(void **state)
+{
+    fixture *fix = *state;
+    static const char *const fine[] = {
+        "correct horse battery",
+        "a good password",
+        "plainwords",
+        "x7!k2p9q",
+        "Tr0ub4dor&3x",
+        "24-12-84-xq",
+        "99999990a-",
+        "summer of sixty",
+        "kalamari-hat",
+        "wxyz!7421",
+        "\xc3\xbc"
+        "bermut 9",
+        "31131984",
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(fine); i++) {
+        if (kdb_auth_check_password(fix->auth, kdb_sv_cstr(fine[i]), &fix->err) != KDB_OK) {
+            fail_msg("%s: %s", fine[i], fix->err.text);
+        }
+    }
+    uint64_t seed = 7;
+    for (int round = 0; round < 2000; round++) {
+        char text[13];
+        for (size_t i = 0; i < sizeof(text); i++) {
+            text[i] = (char)('!' + next_random(&seed) % 94);
+        }
+        assert_false(kdbi_password_is_common(kdb_sv_of(text, sizeof(text))));
+    }
 }
 
 static void hashes_are_salted_bcrypt(void **state)
@@ -148,6 +261,10 @@ int main(void)
         CASE(complexity_is_checked_when_enforced),
         CASE(the_minimum_is_an_option),
         CASE(the_common_list_is_sorted_and_lower_case),
+        CASE(the_common_words_are_sorted_and_found),
+        CASE(the_rules_stand_for_a_long_list),
+        CASE(what_guessers_try_is_refused),
+        CASE(other_passwords_are_taken),
         CASE(hashes_are_salted_bcrypt),
         CASE(known_hashes_match),
         CASE(passwords_that_bcrypt_would_cut_never_match),
