@@ -158,6 +158,29 @@ static size_t element_size(kdb_type type)
     return 0;
 }
 
+/* True when elements of the type may be moved into any vector as they lie in memory. */
+static bool is_plain(kdb_type type)
+{
+    const kdb_layout layout = kdb_type_layout(type);
+    return layout != KDB_LAYOUT_BYTES && layout != KDB_LAYOUT_I128 && layout != KDB_LAYOUT_UUID;
+}
+
+void kdb_vec_copy(kdb_vec *vec, size_t at, const kdb_vec *source, size_t from, size_t count)
+{
+    const bool plain = is_plain(vec->type);
+    KDB_DASSERT(kdb_type_eq(vec->type, source->type));
+    if (plain) {
+        const size_t size = element_size(vec->type);
+        memcpy((char *)vec->data + at * size, element(source, from, size), count * size);
+    }
+    for (size_t i = 0; i < count && (!plain || vec->validity != NULL || source->validity != NULL); i++) {
+        const kdb_value value = kdb_vec_get(source, from + i);
+        if (!plain || value.is_null || vec->validity != NULL) {
+            kdb_vec_put(vec, at + i, &value);
+        }
+    }
+}
+
 kdb_chunk *kdb_chunk_new_sized(kdb_arena *arena, const kdb_type *types, size_t ncols, size_t rows)
 {
     KDB_ASSERT(rows <= KDB_CHUNK_ROWS);

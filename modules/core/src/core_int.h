@@ -220,13 +220,35 @@ KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
 typedef struct kdbi_hot_cache kdbi_hot_cache;
 kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit /* bytes; 0: keeps nothing */);
 void kdbi_hot_cache_free(kdbi_hot_cache *cache);
-/* The partition's rows as they are now, a reference; NULL when they are not kept. When one state has been asked for often
- * enough its rows are loaded, if they are few; `walk` says how to read them, and what is read from memory only answers
- * KDB_WOULD_BLOCK instead, so that a worker loads them. */
+/* How much of a partition a statement reads. */
+typedef enum kdbi_hot_use {
+    KDBI_HOT_KEYS, /* rows by key */
+    KDBI_HOT_PART, /* a range within it */
+    KDBI_HOT_END,  /* a few rows from either end */
+    KDBI_HOT_ALL
+} kdbi_hot_use;
+/* A partition's rows at one moment. */
+typedef struct kdbi_hot_state {
+    kdb_hot_rows *rows; /* a reference; NULL: they are not kept */
+    uint64_t version;   /* of the partition's writes */
+    uint32_t table_id;
+    kdb_user_id user; /* borrowed */
+} kdbi_hot_state;
+/* The partition's rows as they are now. When one state has been asked for often enough its rows are loaded, if they are
+ * few; `walk` says how to read them, and what is read from memory only answers KDB_WOULD_BLOCK instead, so that a worker
+ * loads them. */
 KDB_NODISCARD kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user,
-                                            kdb_hot_rows **out, kdb_err *err);
+                                            kdbi_hot_use use, kdbi_hot_state *out, kdb_err *err);
+/* True when nothing has been written to the partition since. */
+bool kdbi_hot_cache_is_current(const kdbi_hot_cache *cache, const kdbi_hot_state *state);
 
 /* ---- run.c: one execution of a bound query ---- */
+
+/* What the engine's scan of a slot reads. */
+typedef struct kdbi_source {
+    kdb_key_set keys;
+    kdbi_hot_state hot; /* rows NULL: from the store */
+} kdbi_source;
 
 struct kdbi_run {
     kdb_core *core;
@@ -240,6 +262,9 @@ struct kdbi_run {
     size_t nparams;
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
+    kdb_arena *arena; /* of the engine's sources; NULL: it runs natively */
+    kdbi_source *sources;
+    size_t nsources;
     kdb_scan_source source;
     kdb_engine_cursor *cursor;    /* owned; NULL: it runs natively */
     kdbi_native_run *native;      /* owned */

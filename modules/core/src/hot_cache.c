@@ -8,9 +8,14 @@ enum {
     PARTITIONS_MAX = 4096, /* whose reads are remembered */
     ROWS_MAX = 100000,     /* of one partition */
     SHARE = 4,             /* one partition may take this part of the limit */
-    WORTH_LOADING = 16,    /* reads of a few rows of one state; a read of all counts for the half of it */
+    WORTH_LOADING = 4096,  /* what reads of one state must add up to */
+    NOTICED_POINTS = 16,   /* one look-up in so many makes a place for its partition */
+    USER_MAX = 256,        /* bytes of a user's name: auth allows fewer */
     LARGE_WRITES = 1000    /* after which a partition that was too large is looked at again */
 };
+
+/* What a read counts for: about what it would save if the rows were in memory. Loading costs as much as reading all. */
+static const unsigned worth[] = { [KDBI_HOT_KEYS] = 1, [KDBI_HOT_PART] = 8, [KDBI_HOT_END] = 256, [KDBI_HOT_ALL] = 2048 };
 
 typedef struct partition {
     struct partition *newer, *older;
@@ -30,6 +35,7 @@ struct kdbi_hot_cache {
     kdb_map *by_key;
     partition *newest, *oldest;
     size_t bytes;
+    unsigned unnoticed; /* look-ups in partitions without a place */
 };
 
 kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit)
@@ -88,35 +94,45 @@ void kdbi_hot_cache_free(kdbi_hot_cache *cache)
     kdb_free(cache);
 }
 
-static kdb_sv key_of(uint32_t table_id, kdb_user_id user)
+/* In `bytes`, room for USER_MAX and the table's id. */
+static kdb_sv key_of(uint32_t table_id, kdb_user_id user, char *bytes)
 {
-    char *key = kdb_alloc(sizeof(uint32_t) + user.text.len);
-    kdb_put_be32(key, table_id);
+    KDB_ASSERT(user.text.len <= USER_MAX);
+    kdb_put_be32(bytes, table_id);
     if (user.text.len != 0) {
-        memcpy(key + sizeof(uint32_t), user.text.ptr, user.text.len);
+        memcpy(bytes + sizeof(uint32_t), user.text.ptr, user.text.len);
     }
-    return kdb_sv_of(key, sizeof(uint32_t) + user.text.len);
+    return kdb_sv_of(bytes, sizeof(uint32_t) + user.text.len);
 }
 
-/* The partition's place in the cache, made when there is none. Holds the lock. */
-static partition *place_of(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user)
+static partition *make_place(kdbi_hot_cache *cache, kdb_sv key)
 {
-    const kdb_sv key = key_of(table->id, user);
-    partition *p = kdb_map_lookup(cache->by_key, key);
-    if (p != NULL) {
-        kdb_free((void *)(uintptr_t)key.ptr);
-        unlink_partition(cache, p);
-        link_newest(cache, p);
-        return p;
-    }
     if (kdb_map_count(cache->by_key) >= PARTITIONS_MAX) {
         drop(cache, cache->oldest);
     }
-    p = KDB_NEW(partition);
-    p->key = key;
+    partition *p = KDB_NEW(partition);
+    char *bytes = kdb_alloc(key.len);
+    memcpy(bytes, key.ptr, key.len);
+    p->key = kdb_sv_of(bytes, key.len);
     p->version = UINT64_MAX;
-    (void)kdb_map_put(cache->by_key, key, p);
+    (void)kdb_map_put(cache->by_key, p->key, p);
     link_newest(cache, p);
+    return p;
+}
+
+/* The partition's place in the cache; NULL when there is none and this read is not to make one. Holds the lock. */
+static partition *place_of(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, kdbi_hot_use use)
+{
+    char bytes[sizeof(uint32_t) + USER_MAX];
+    const kdb_sv key = key_of(table->id, user, bytes);
+    partition *p = kdb_map_lookup(cache->by_key, key);
+    if (p == NULL) {
+        return use == KDBI_HOT_KEYS && cache->unnoticed++ % NOTICED_POINTS != 0 ? NULL : make_place(cache, key);
+    }
+    if (p != cache->newest) {
+        unlink_partition(cache, p);
+        link_newest(cache, p);
+    }
     return p;
 }
 
@@ -142,20 +158,26 @@ static bool is_worth_loading(const partition *p)
     return p->asked >= WORTH_LOADING && !large;
 }
 
-/* FOUND_AGAIN: the state has been read so much that its rows are worth loading. */
-static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, bool whole,
-                  kdb_hot_rows **out)
+/* FOUND_AGAIN: the state has been read so much that its rows are worth loading; who has to leave that to another says so
+ * again until that one has begun. */
+static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, kdbi_hot_use use,
+                  bool loads, kdb_hot_rows **out)
 {
     found result = FOUND_NOTHING;
     kdb_mutex_lock(&cache->lock);
-    partition *p = place_of(cache, table, user);
+    partition *p = place_of(cache, table, user, use);
+    if (p == NULL) {
+        kdb_mutex_unlock(&cache->lock);
+        return result;
+    }
     if (p->table == table && p->version == version) {
-        p->asked += whole ? WORTH_LOADING / 2 : 1;
+        p->asked += worth[use];
         if (p->rows != NULL) {
             *out = kdb_hot_rows_ref(p->rows);
             recount(cache, p);
             result = FOUND_ROWS;
         } else if (is_worth_loading(p)) {
+            p->asked = loads ? 0 : p->asked;
             result = FOUND_AGAIN;
         }
     } else {
@@ -165,7 +187,7 @@ static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uin
             p->table = kdb_table_ref(table);
             p->large_at = 0;
         }
-        p->asked = whole ? WORTH_LOADING / 2 : 1;
+        p->asked = worth[use];
         p->version = version;
     }
     kdb_mutex_unlock(&cache->lock);
@@ -175,7 +197,7 @@ static found find(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uin
 static void keep(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint64_t version, kdb_hot_rows *rows)
 {
     kdb_mutex_lock(&cache->lock);
-    partition *p = place_of(cache, table, user);
+    partition *p = place_of(cache, table, user, KDBI_HOT_ALL);
     if (p->table == table && p->version == version && p->rows == NULL) {
         p->large_at = rows == NULL ? version + 1 : 0;
         if (rows != NULL) {
@@ -186,22 +208,37 @@ static void keep(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint
     kdb_mutex_unlock(&cache->lock);
 }
 
-kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user, kdb_hot_rows **out,
-                              kdb_err *err)
+static kdb_status load(const kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user, kdb_hot_rows **out,
+                       kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_walk_spec all = *walk;
+    all.keys = (kdb_key_set){ .points = false };
+    kdb_row_user_range(walk->table, user, arena, &all.keys.from, &all.keys.to);
+    return kdb_hot_rows_load(&all, cache->limit / SHARE, ROWS_MAX, out, err);
+}
+
+kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user, kdbi_hot_use use,
+                              kdbi_hot_state *out, kdb_err *err)
 {
     kdb_table *table = (kdb_table *)(uintptr_t)walk->table; /* counting is not changing */
-    uint64_t version = 0, version_after = 0;
-    *out = NULL;
-    if (cache->limit == 0 || !kdbi_sequencer_quiet(cache->sequencer, table->id, user, &version) ||
-        find(cache, table, user, version, walk->whole, out) != FOUND_AGAIN) {
+    *out = (kdbi_hot_state){ .table_id = table->id, .user = user };
+    if (cache->limit == 0 || !kdbi_sequencer_quiet(cache->sequencer, table->id, user, &out->version) ||
+        find(cache, table, user, out->version, use, !walk->memory_only, &out->rows) != FOUND_AGAIN) {
         return KDB_OK;
     }
     if (walk->memory_only) {
         return KDB_FAIL(err, KDB_WOULD_BLOCK, "rows worth keeping in memory are loaded by a worker");
     }
-    KDB_TRY(kdb_hot_rows_load(walk, cache->limit / SHARE, ROWS_MAX, out, err));
-    if (kdbi_sequencer_quiet(cache->sequencer, table->id, user, &version_after) && version_after == version) {
-        keep(cache, table, user, version, *out);
+    KDB_TRY(load(cache, walk, user, &out->rows, err));
+    if (kdbi_hot_cache_is_current(cache, out)) {
+        keep(cache, table, user, out->version, out->rows);
     }
     return KDB_OK;
+}
+
+bool kdbi_hot_cache_is_current(const kdbi_hot_cache *cache, const kdbi_hot_state *state)
+{
+    uint64_t version = 0;
+    return kdbi_sequencer_quiet(cache->sequencer, state->table_id, state->user, &version) && version == state->version;
 }

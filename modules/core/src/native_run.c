@@ -119,21 +119,29 @@ static bool goes_along_all(const kdbi_native_run *r, const kdb_walk_spec *spec)
     return kdb_sv_eq(from, spec->keys.from) && kdb_sv_eq(to, spec->keys.to);
 }
 
-/* A walk from either end of the caller's rows may have them in memory. */
-static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, kdb_err *err)
+static kdbi_hot_use use_of(const kdb_walk_spec *spec, bool along_all)
+{
+    if (!along_all) {
+        return spec->keys.points ? KDBI_HOT_KEYS : KDBI_HOT_PART;
+    }
+    return spec->whole ? KDBI_HOT_ALL : KDBI_HOT_END;
+}
+
+/* The caller's rows may be in memory. */
+static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, bool along_all, kdb_err *err)
 {
     const kdbi_native *native = r->native;
-    if (spec->by_seq || spec->overlay != NULL || spec->snapshot != NULL || spec->sees_deleted ||
-        native->table->type == KDB_TABLE_STREAM || (spec->whole && r->run->exec->in_lane)) {
+    if (spec->by_seq || r->run->txn != NULL || spec->sees_deleted || native->table->type == KDB_TABLE_STREAM ||
+        (spec->whole && along_all && r->run->exec->in_lane)) {
         return KDB_OK;
     }
+    kdbi_hot_state state;
     const kdb_user_id user = kdbi_exec_user(r->run->exec, native->table);
-    KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, &r->hot, err));
-    if (r->hot != NULL) {
-        if (!r->run->exec->in_lane) { /* a lane looks at few of them */
-            decode_hot(r);
-        }
-        spec->hot = r->hot;
+    KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, use_of(spec, along_all), &state, err));
+    r->hot = state.rows;
+    spec->hot = state.rows;
+    if (r->hot != NULL && !spec->keys.points && !r->run->exec->in_lane) { /* a lane looks at few of them */
+        decode_hot(r);
     }
     return KDB_OK;
 }
@@ -158,14 +166,12 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
         kdbi_run_keys(run, 0, r->memory->run, &spec.keys);
     }
     spec.overlay = kdbi_run_overlay(run, native->table);
-    if (run->txn != NULL || needs_snapshot(&spec)) {
+    const bool all = goes_along_all(r, &spec);
+    KDB_TRY(find_hot(r, &spec, all, err));
+    if (run->txn != NULL || (spec.hot == NULL && needs_snapshot(&spec))) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
-    const bool all = goes_along_all(r, &spec);
     spec.whole = spec.whole && all; /* a part is worth a place in the block cache */
-    if (all) {
-        KDB_TRY(find_hot(r, &spec, err));
-    }
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
     r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };

@@ -57,6 +57,63 @@ const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run)
     return snapshot_of(run);
 }
 
+/* ---- what the engine's scans read: found before the run's snapshot is taken, so that both show one moment ---- */
+
+static kdbi_hot_use use_of(const kdb_table *table, kdb_user_id user, const kdb_key_set *keys, kdb_arena *arena)
+{
+    kdb_sv from, to;
+    if (keys->points) {
+        return KDBI_HOT_KEYS;
+    }
+    kdb_row_user_range(table, user, arena, &from, &to);
+    return kdb_sv_eq(from, keys->from) && kdb_sv_eq(to, keys->to) ? KDBI_HOT_ALL : KDBI_HOT_PART;
+}
+
+static kdb_status find_source(kdbi_run *run, size_t slot, kdb_err *err)
+{
+    kdbi_source *source = &run->sources[slot];
+    kdb_table *table = run->plan->slots[slot].table;
+    if (table == NULL) {
+        return KDB_OK;
+    }
+    kdbi_run_keys(run, slot, run->arena, &source->keys);
+    if (run->txn != NULL || table->type == KDB_TABLE_STREAM || run->plan->query.bound->tables[slot].sees_deleted) {
+        return KDB_OK;
+    }
+    const kdb_user_id user = kdbi_exec_user(run->exec, table);
+    const kdb_walk_spec walk = { .store = run->core->store, .table = table, .now_ms = run->now_us / 1000 };
+    return kdbi_hot_cache_get(run->core->hot, &walk, user, use_of(table, user, &source->keys, run->arena),
+                              &source->hot, err);
+}
+
+/* A snapshot taken while a partition was as it is in memory holds the same rows. */
+static kdb_status find_sources(kdbi_run *run, kdb_err *err)
+{
+    run->arena = kdb_arena_new(0);
+    run->nsources = run->plan->nslots;
+    run->sources = KDB_ARENA_ARRAY(run->arena, kdbi_source, run->nsources + 1);
+    for (size_t i = 0; i < run->nsources; i++) {
+        KDB_TRY(find_source(run, i, err));
+    }
+    (void)kdbi_run_snapshot(run);
+    for (size_t i = 0; i < run->nsources; i++) {
+        kdbi_source *source = &run->sources[i];
+        if (source->hot.rows != NULL && !kdbi_hot_cache_is_current(run->core->hot, &source->hot)) {
+            kdb_hot_rows_unref(source->hot.rows);
+            source->hot.rows = NULL;
+        }
+    }
+    return KDB_OK;
+}
+
+static void sources_done(kdbi_run *run)
+{
+    for (size_t i = 0; i < run->nsources; i++) {
+        kdb_hot_rows_unref(run->sources[i].hot.rows);
+    }
+    kdb_arena_free(run->arena);
+}
+
 static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const size_t *projection, size_t nprojection,
                              kdb_err *err)
 {
@@ -69,10 +126,11 @@ static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const si
                            .overlay = kdbi_run_overlay(run, table),
                            .sees_deleted = from->sees_deleted,
                            .now_ms = run->now_us / 1000,
+                           .keys = run->sources[slot].keys,
+                           .hot = run->sources[slot].hot.rows,
                            .projection = projection,
                            .nprojection = nprojection,
                            .max_readers = bound->scan_order ? 1 : run->core->scan_threads };
-    kdbi_run_keys(run, slot, s->arena, &spec.keys);
     return kdb_table_scan_new(&spec, &s->table, err);
 }
 
@@ -180,7 +238,7 @@ static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
 static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
 {
     KDB_TRY(kdbi_plan_prepare(run->exec->worker, plan, err));
-    (void)kdbi_run_snapshot(run);
+    KDB_TRY(find_sources(run, err));
     run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
     run->result = &plan->query.result;
     KDB_TRY(kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err));
@@ -230,6 +288,7 @@ void kdbi_run_done(kdbi_run *run)
 {
     kdbi_native_run_free(run->native);
     kdb_engine_cursor_free(run->cursor);
+    sources_done(run);
     kdb_snapshot_free(run->snapshot);
     *run = (kdbi_run){ 0 };
 }

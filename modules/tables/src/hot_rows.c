@@ -15,6 +15,7 @@ struct kdb_hot_rows {
     const kdb_row_decoder *decoder;
     hot_row *rows;
     size_t nrows, capacity;
+    size_t shared; /* bytes that all keys begin with */
     kdb_mutex lock; /* rank KDB_LOCK_SCAN */
     atomic_size_t bytes;
     const kdb_vec *_Atomic *columns; /* by field: nrows values; NULL: not decoded */
@@ -71,14 +72,32 @@ static void add_row(kdb_hot_rows *rows, kdb_sv key, kdb_sv row)
     rows->rows[rows->nrows++] = (hot_row){ kdb_sv_dup(rows->arena, key), kdb_sv_dup(rows->arena, row) };
 }
 
+/* Keys ascend, so what the first and the last begin with alike, all do. */
+static size_t shared_bytes(const kdb_hot_rows *rows)
+{
+    if (rows->nrows == 0) {
+        return 0;
+    }
+    const kdb_sv first = rows->rows[0].key, last = rows->rows[rows->nrows - 1].key;
+    const size_t most = first.len < last.len ? first.len : last.len;
+    size_t shared = 0;
+    while (shared < most && first.ptr[shared] == last.ptr[shared]) {
+        shared++;
+    }
+    return shared;
+}
+
 kdb_status kdb_hot_rows_load(const kdb_walk_spec *spec, size_t max_bytes, size_t max_rows, kdb_hot_rows **out,
                              kdb_err *err)
 {
     KDB_ASSERT(!spec->by_seq && !spec->keys.points && spec->overlay == NULL && spec->hot == NULL);
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *scratch = kdb_arena_new(0);
     KDB_CLEANUP(kdb_row_walk_donep) kdb_row_walk *walk = NULL;
     KDB_CLEANUP(kdb_hot_rows_unrefp) kdb_hot_rows *rows = hot_rows_new(spec);
     kdb_walk_spec ascending = *spec;
+    ascending.decoder = rows->decoder;
+    ascending.scratch = scratch;
     ascending.descending = false;
     ascending.whole = true;
     KDB_TRY(kdb_row_walk_new(&ascending, arena, &walk, err));
@@ -92,6 +111,7 @@ kdb_status kdb_hot_rows_load(const kdb_walk_spec *spec, size_t max_bytes, size_t
         }
         add_row(rows, kdbi_row_walk_key(walk), kdbi_row_walk_row(walk));
     }
+    rows->shared = shared_bytes(rows);
     count_bytes(rows);
     *out = KDB_TAKE(rows);
     return KDB_OK;
@@ -106,6 +126,43 @@ void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_s
 {
     *key = rows->rows[index].key;
     *row = rows->rows[index].row;
+}
+
+/* Binary search among what is behind the shared bytes. */
+static size_t lower_bound(const kdb_hot_rows *rows, kdb_sv rest)
+{
+    size_t low = 0, high = rows->nrows;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const kdb_sv key = rows->rows[middle].key;
+        const kdb_sv other = { key.ptr + rows->shared, key.len - rows->shared };
+        if (kdb_sv_cmp(other, rest) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+size_t kdbi_hot_rows_from(const kdb_hot_rows *rows, kdb_sv key)
+{
+    if (rows->nrows == 0) {
+        return 0;
+    }
+    const kdb_sv shared = { rows->rows[0].key.ptr, rows->shared };
+    const kdb_sv start = { key.ptr, key.len < shared.len ? key.len : shared.len };
+    const int order = kdb_sv_cmp(start, shared);
+    if (order != 0) {
+        return order < 0 ? 0 : rows->nrows;
+    }
+    return lower_bound(rows, (kdb_sv){ key.ptr + shared.len, key.len - shared.len });
+}
+
+bool kdbi_hot_rows_find(const kdb_hot_rows *rows, kdb_sv key, size_t *out)
+{
+    *out = kdbi_hot_rows_from(rows, key);
+    return *out < rows->nrows && kdb_sv_eq(rows->rows[*out].key, key);
 }
 
 const kdb_vec *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field)

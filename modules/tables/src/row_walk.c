@@ -15,7 +15,8 @@ struct kdb_row_walk {
     int64_t oldest_ms;
     kdb_iter *iter;                   /* of a range or of the seq index */
     size_t point;                     /* the next key to look up */
-    size_t hot_at, hot_next, hot_end; /* the row the walk is at, the next, and one past the last, as the walk counts */
+    size_t hot_at;                    /* the row the walk is at */
+    size_t hot_begin, hot_end;        /* of a range: rows that are still to come */
     const kdb_vec **hot_columns;      /* by field: decoded values, or NULL */
     bool started;
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
@@ -49,7 +50,10 @@ static void open_hot(kdb_row_walk *walk)
 {
     kdb_hot_rows *hot = walk->spec.hot;
     const size_t nfields = walk->spec.decoder->nfields + 1;
-    walk->hot_end = kdbi_hot_rows_count(hot);
+    if (!walk->spec.keys.points) {
+        walk->hot_begin = kdbi_hot_rows_from(hot, walk->spec.keys.from);
+        walk->hot_end = kdbi_hot_rows_to(hot, walk->spec.keys.to);
+    }
     walk->hot_columns = KDB_ARENA_ARRAY(walk->arena, const kdb_vec *, nfields);
     for (size_t i = 0; i < nfields; i++) {
         walk->hot_columns[i] = kdbi_hot_rows_column(hot, (uint32_t)i);
@@ -359,15 +363,27 @@ size_t kdb_row_walk_at(const kdb_row_walk *walk)
     return walk->hot_at;
 }
 
+static bool next_hot_point(kdb_row_walk *walk)
+{
+    while (walk->point < walk->spec.keys.nkeys) {
+        if (kdbi_hot_rows_find(walk->spec.hot, key_at(walk, walk->point++), &walk->hot_at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* They were checked when they were loaded, and none is deleted. */
 static bool next_hot(kdb_row_walk *walk)
 {
-    if (walk->hot_next == walk->hot_end) {
+    walk->plan = NULL; /* until a column is wanted that is not decoded */
+    if (walk->spec.keys.points) {
+        return next_hot_point(walk);
+    }
+    if (walk->hot_begin >= walk->hot_end) {
         return false;
     }
-    walk->hot_at = walk->spec.descending ? walk->hot_end - 1 - walk->hot_next : walk->hot_next;
-    walk->hot_next++;
-    walk->plan = NULL; /* until a column is wanted that is not decoded */
+    walk->hot_at = walk->spec.descending ? --walk->hot_end : walk->hot_begin++;
     return true;
 }
 

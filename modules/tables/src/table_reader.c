@@ -19,8 +19,9 @@ struct kdb_table_reader {
     const kdb_overlay_row *own; /* the overlay's next row of that part */
     kdb_sv part_end;            /* of that part; empty: the partition's */
     size_t head_chunks;         /* of the range's head, read so far; 0: reads parts */
-    bool has_points;            /* took the points of the scan */
+    bool has_all;               /* took the points of the scan, or its rows in memory */
     size_t point;               /* the next key of it */
+    size_t hot_at;              /* the next of those rows */
 };
 
 kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err)
@@ -263,8 +264,8 @@ static kdb_status fill_from_key(kdb_table_reader *reader, kdb_chunk *chunk, kdb_
 /* The first reader to come takes all points. */
 static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
-    reader->has_points = reader->has_points || take_start(reader->scan);
-    if (!reader->has_points) {
+    reader->has_all = reader->has_all || take_start(reader->scan);
+    if (!reader->has_all) {
         return KDB_OK;
     }
     if (reader->scan->spec.keys.nkeys == 1 && reader->point == 0 && reader->scan->spec.overlay == NULL) {
@@ -276,10 +277,63 @@ static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, k
     return KDB_OK;
 }
 
+/* ---- rows kept in memory ---- */
+
+static kdb_status take_hot_row(kdb_table_reader *reader, size_t at, kdb_chunk *chunk, kdb_err *err)
+{
+    kdb_sv key, row;
+    kdbi_hot_rows_at(reader->scan->spec.hot, at, &key, &row);
+    return take_row(reader, key, row, chunk, err);
+}
+
+static kdb_status fill_from_hot_keys(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    const kdb_scan_spec *spec = &reader->scan->spec;
+    for (; chunk->nrows < KDB_CHUNK_ROWS && reader->point < spec->keys.nkeys; reader->point++) {
+        size_t at = 0;
+        if (kdbi_hot_rows_find(spec->hot, spec->keys.keys[reader->point], &at)) {
+            KDB_TRY(take_hot_row(reader, at, chunk, err));
+        }
+    }
+    return KDB_OK;
+}
+
+/* Columns that are decoded are copied as they lie. */
+static kdb_status fill_from_hot_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    const kdb_table_scan *scan = reader->scan;
+    const size_t left = scan->hot_begin < scan->hot_end ? scan->hot_end - scan->hot_begin - reader->hot_at : 0;
+    const size_t count = left < KDB_CHUNK_ROWS ? left : KDB_CHUNK_ROWS;
+    const size_t from = scan->hot_begin + reader->hot_at;
+    reader->hot_at += count;
+    for (size_t i = 0; i < count && !scan->hot_decoded; i++) {
+        KDB_TRY(take_hot_row(reader, from + i, chunk, err));
+    }
+    for (size_t i = 0; i < scan->spec.nprojection && scan->hot_decoded; i++) {
+        const kdb_vec *column = kdbi_hot_rows_column(scan->spec.hot, (uint32_t)scan->spec.projection[i]);
+        kdb_vec_copy(&chunk->cols[i], 0, column, from, count);
+    }
+    chunk->nrows = count;
+    return KDB_OK;
+}
+
+static kdb_status fill_from_hot(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    reader->has_all = reader->has_all || take_start(reader->scan);
+    if (!reader->has_all) {
+        return KDB_OK;
+    }
+    return reader->scan->spec.keys.points ? fill_from_hot_keys(reader, chunk, err)
+                                          : fill_from_hot_range(reader, chunk, err);
+}
+
 kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
     KDB_DASSERT(chunk->ncols >= reader->scan->spec.nprojection);
     kdb_arena_reset(reader->scratch);
     chunk->nrows = 0;
+    if (reader->scan->spec.hot != NULL) {
+        return fill_from_hot(reader, chunk, err);
+    }
     return reader->scan->spec.keys.points ? fill_from_points(reader, chunk, err) : fill_from_range(reader, chunk, err);
 }

@@ -98,6 +98,22 @@ kdb_status kdbi_table_check_there(const kdb_table *table, kdb_err *err)
                     KDB_SV_ARG(table->ns));
 }
 
+/* An EMBEDDING stays undecoded: rows are then filled from their bytes. */
+static void open_hot(kdb_table_scan *scan)
+{
+    const kdb_scan_spec *spec = &scan->spec;
+    scan->hot_decoded = true;
+    for (size_t i = 0; i < spec->nprojection; i++) {
+        kdb_hot_rows_decode(spec->hot, (uint32_t)spec->projection[i]);
+        scan->hot_decoded =
+            scan->hot_decoded && kdbi_hot_rows_column(spec->hot, (uint32_t)spec->projection[i]) != NULL;
+    }
+    if (!spec->keys.points) {
+        scan->hot_begin = kdbi_hot_rows_from(spec->hot, spec->keys.from);
+        scan->hot_end = kdbi_hot_rows_to(spec->hot, spec->keys.to);
+    }
+}
+
 kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err)
 {
     KDB_TRY(kdbi_table_check_there(spec->table, err));
@@ -112,6 +128,9 @@ kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, k
     }
     kdb_mutex_init(&scan->lock, KDB_LOCK_SCAN);
     kdb_cond_init(&scan->split_done);
+    if (spec->hot != NULL) {
+        open_hot(scan);
+    }
     *out = scan;
     return KDB_OK;
 }
@@ -129,5 +148,6 @@ void kdb_table_scan_free(kdb_table_scan *scan)
 
 size_t kdb_table_scan_readers(const kdb_table_scan *scan)
 {
-    return scan->spec.keys.points || scan->spec.max_readers == 0 ? 1 : scan->spec.max_readers;
+    const bool one = scan->spec.keys.points || scan->spec.hot != NULL || scan->spec.max_readers == 0;
+    return one ? 1 : scan->spec.max_readers;
 }

@@ -136,6 +136,8 @@ struct kdb_table_scan {
     kdb_mutex lock;          /* rank KDB_LOCK_SCAN */
     kdb_cond split_done;     /* of `split` */
     bool split;              /* guarded by lock: the parts below are final; fixed from then on */
+    bool hot_decoded;          /* every projected column of the rows in memory is */
+    size_t hot_begin, hot_end; /* of a range: those of them that it holds */
     kdb_sv *bounds;          /* part i is [bounds[i], bounds[i + 1]) */
     size_t nparts;           /* 0: the head was all */
     atomic_size_t next_part; /* the first that no reader has taken */
@@ -196,6 +198,15 @@ typedef struct kdbi_reader_plan {
 /* hot_rows.c */
 size_t kdbi_hot_rows_count(const kdb_hot_rows *rows);
 void kdbi_hot_rows_at(const kdb_hot_rows *rows, size_t index, kdb_sv *key, kdb_sv *row);
+/* The first row whose key is `key` or above; their count when there is none. */
+size_t kdbi_hot_rows_from(const kdb_hot_rows *rows, kdb_sv key);
+/* The same for the end of a range: an empty `key` is above all. */
+static inline size_t kdbi_hot_rows_to(const kdb_hot_rows *rows, kdb_sv key)
+{
+    return key.len == 0 ? kdbi_hot_rows_count(rows) : kdbi_hot_rows_from(rows, key);
+}
+/* The row of that key; false when there is none. */
+bool kdbi_hot_rows_find(const kdb_hot_rows *rows, kdb_sv key, size_t *out);
 /* The column's values by row, when it is decoded; else NULL. */
 const kdb_vec *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field);
 

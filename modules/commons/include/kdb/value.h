@@ -175,6 +175,8 @@ static inline bool kdb_vec_is_null(const kdb_vec *vec, size_t row)
 kdb_value kdb_vec_get(const kdb_vec *vec, size_t row);
 /* Writes one cell of a vector to be filled; the value has the vector's type or is NULL. Copies. */
 void kdb_vec_put(kdb_vec *vec, size_t row, const kdb_value *value);
+/* Copies cells [from, from + count) of `source`, of the same type, to rows [at, at + count) of a vector to be filled. */
+void kdb_vec_copy(kdb_vec *vec, size_t at, const kdb_vec *source, size_t from, size_t count);
 /* A chunk to be filled whose memory is `arena`: every column has room for KDB_CHUNK_ROWS. Once filled it may be read. */
 kdb_chunk *kdb_chunk_new(kdb_arena *arena, const kdb_type *types, size_t ncols);
 /* As above with room for `rows` only, KDB_CHUNK_ROWS at most: for results known to be short. */

@@ -130,6 +130,9 @@ const kdb_overlay_row *kdb_overlay_from(const kdb_overlay *overlay, kdb_sv key);
 const kdb_overlay_row *kdb_overlay_before(const kdb_overlay *overlay, kdb_sv key); /* by descent: not free */
 const kdb_overlay_row *kdb_overlay_next(const kdb_overlay_row *row);
 
+/* The rows of a range as one instant saw them, in memory, in key order, without tombstones. Counted, any thread. */
+typedef struct kdb_hot_rows kdb_hot_rows;
+
 typedef struct kdb_table_scan kdb_table_scan;
 typedef struct kdb_table_reader kdb_table_reader; /* one thread's part of a scan */
 typedef struct kdb_scan_spec {
@@ -143,6 +146,7 @@ typedef struct kdb_scan_spec {
     const size_t *projection; /* indexes into kdb_table_fields, [count] = `_key`; none: rows are only counted */
     size_t nprojection;
     size_t max_readers; /* 1: rows come in key order */
+    kdb_hot_rows *hot;  /* as of a walk; NULL: none */
 } kdb_scan_spec;
 KDB_NODISCARD kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err);
 void kdb_table_scan_free(kdb_table_scan *scan); /* after its readers; NULL is fine */
@@ -162,9 +166,6 @@ KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chu
 typedef struct kdb_row_decoder kdb_row_decoder;
 kdb_row_decoder *kdb_row_decoder_new(const kdb_table *table /* outlives it */, kdb_arena *arena);
 
-/* The rows of a range as one instant saw them, in memory, in key order, without tombstones. Counted, any thread. */
-typedef struct kdb_hot_rows kdb_hot_rows;
-
 typedef struct kdb_row_walk kdb_row_walk;
 typedef struct kdb_walk_spec {
     kdb_store *store; /* borrowed until the walk is done, as all below */
@@ -178,8 +179,8 @@ typedef struct kdb_walk_spec {
     kdb_user_id user; /* by_seq */
     bool descending;
     bool sees_deleted;
-    kdb_hot_rows
-        *hot;   /* the rows of just these keys, read instead of the store; NULL: none. Not by_seq, points or overlay */
+    kdb_hot_rows *hot; /* all rows of whose keys may be read, instead of the store; NULL: none. Not by_seq, overlay or
+                          sees_deleted */
     bool whole; /* all rows are likely to be wanted: read ahead, leave the block cache alone */
     bool memory_only; /* KDB_WOULD_BLOCK where the disk would have to be read */
     int64_t now_ms;   /* STREAM: rows older than the TTL are not seen */
@@ -199,7 +200,7 @@ const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk);
 /* The index in those of the row that such a walk is at. */
 size_t kdb_row_walk_at(const kdb_row_walk *walk);
 
-/* Reads the rows of the range that `walk` says. *out stays NULL when they are more than `max_bytes` or `max_rows`. */
+/* Reads the rows of the range that `walk` says (its decoder and scratch are not looked at). *out stays NULL when they are more than `max_bytes` or `max_rows`. */
 KDB_NODISCARD kdb_status kdb_hot_rows_load(const kdb_walk_spec *walk, size_t max_bytes, size_t max_rows,
                                            kdb_hot_rows **out, kdb_err *err);
 kdb_hot_rows *kdb_hot_rows_ref(kdb_hot_rows *rows);
