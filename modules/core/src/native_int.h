@@ -59,8 +59,9 @@ kdbi_native_order kdbi_native_choose_order(const kdbi_plan *plan, const kdb_tabl
 typedef struct kdbi_top kdbi_top;
 kdbi_top *kdbi_top_new(const kdbi_native *native, size_t capacity);
 void kdbi_top_free(kdbi_top *top); /* NULL is fine */
-/* True when a row with these sort values has a place; the values are then copied and *out_row are the row's cells to be
- * filled by kdbi_top_keep. */
+/* True when a row surely has no place, told by the first column sorted by alone: row `row` of that column, decoded. */
+bool kdbi_top_is_past(const kdbi_top *top, const kdb_vec *column, size_t row);
+/* True when a row with these sort values has a place. */
 bool kdbi_top_wants(const kdbi_top *top, const kdb_value *sort);
 /* Copies the row in; only after _wants. */
 void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells);

@@ -27,7 +27,10 @@ struct kdbi_native_run {
     uint64_t read;   /* rows the steps found */
     bool ended;
     kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
+    bool sieved;       /* the walk stops only at rows that may meet the WHERE; all have been counted as read */
+    bool decided;      /* and those do meet it */
     kdbi_top *top;
+    const kdb_vec *lead; /* the first column sorted by, when rows may be turned away by it alone; else NULL */
     size_t top_at;
 };
 
@@ -146,6 +149,27 @@ static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, bool along_a
     return KDB_OK;
 }
 
+/* Who wants all rows of a range finds those that meet the WHERE many at a time. */
+static void sieve_rows(kdbi_native_run *r, const kdb_walk_spec *spec)
+{
+    const bool some = r->left != UINT64_MAX && r->top == NULL;
+    if (r->native->where == NULL || spec->keys.points || some || r->run->exec->in_lane) {
+        return;
+    }
+    size_t from = 0, to = 0;
+    kdb_row_walk_extent(r->walk, &from, &to);
+    if (from >= to) {
+        return;
+    }
+    const size_t words = (to + 63) / 64;
+    uint64_t *bits = kdb_arena_alloc_raw(r->memory->run, words * sizeof(*bits));
+    memset(bits, 0xFF, words * sizeof(*bits));
+    r->decided = kdb_expr_sieve(r->native->where, r->where, r->row.columns, from, to, bits);
+    r->sieved = true;
+    r->read += to - from;
+    kdb_row_walk_sieve(r->walk, bits);
+}
+
 static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
 {
     const kdbi_native *native = r->native;
@@ -177,6 +201,7 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
     r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };
     if (r->hot != NULL) {
         r->row.columns = kdb_row_walk_columns(r->walk);
+        sieve_rows(r, &spec);
     }
     return KDB_OK;
 }
@@ -278,7 +303,7 @@ static kdb_status move(kdbi_native_run *r, bool *out_more, kdb_err *err)
         return KDB_OK;
     }
     KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
-    r->read += *out_more;
+    r->read += *out_more && !r->sieved;
     if (r->hot != NULL) {
         r->row.at = kdb_row_walk_at(r->walk);
     }
@@ -305,7 +330,7 @@ static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
             kdb_arena_reset(r->memory->row);
         }
         bool match = true;
-        if (*out_more && r->native->where != NULL) {
+        if (*out_more && r->native->where != NULL && !r->decided) {
             KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->memory->row, &match, err));
         }
         if (match) {
@@ -378,14 +403,32 @@ static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cell
     return KDB_OK;
 }
 
+/* What may fail is computed for every row, so then no row may be turned away before. */
+static const kdb_vec *find_lead(const kdbi_native_run *r)
+{
+    const int32_t column = kdb_expr_column(r->native->sort[0]);
+    bool can_fail = false;
+    for (size_t i = 0; i < r->native->ntargets; i++) {
+        can_fail = can_fail || r->native->targets[i].can_fail;
+    }
+    for (size_t i = 0; i < r->native->nsort; i++) {
+        can_fail = can_fail || kdb_expr_can_fail(r->native->sort[i]);
+    }
+    return column < 0 || can_fail || r->row.columns == NULL ? NULL : r->row.columns[column];
+}
+
 static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err)
 {
+    r->lead = find_lead(r);
     kdb_value *sort = KDB_ARENA_ARRAY(r->memory->run, kdb_value, r->native->nsort + 1);
     kdb_value *cells = KDB_ARENA_ARRAY(r->memory->run, kdb_value, r->native->ntargets + 1);
     for (bool more = true;;) {
         KDB_TRY(next_match(r, &more, err));
         if (!more) {
             break;
+        }
+        if (r->lead != NULL && kdbi_top_is_past(r->top, r->lead, r->row.at)) {
+            continue;
         }
         KDB_TRY(offer_row(r, sort, cells, err));
         if (kdbi_top_bytes(r->top) > TOP_BYTES_MAX) {

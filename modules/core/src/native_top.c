@@ -61,6 +61,41 @@ size_t kdbi_top_bytes(const kdbi_top *top)
     return kdb_arena_used(top->arena);
 }
 
+static bool read_integer(const kdb_vec *column, size_t row, int64_t *out)
+{
+    switch (kdb_type_layout(column->type)) {
+    case KDB_LAYOUT_I16:
+        *out = ((const int16_t *)column->data)[row];
+        return true;
+    case KDB_LAYOUT_I32:
+        *out = ((const int32_t *)column->data)[row];
+        return true;
+    case KDB_LAYOUT_I64:
+        *out = ((const int64_t *)column->data)[row];
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int64_t integer_of(const kdb_value *value)
+{
+    const kdb_layout layout = kdb_type_layout(value->type);
+    return layout == KDB_LAYOUT_I16 ? value->as.i16 : layout == KDB_LAYOUT_I32 ? value->as.i32 : value->as.i64;
+}
+
+bool kdbi_top_is_past(const kdbi_top *top, const kdb_vec *column, size_t row)
+{
+    int64_t value = 0;
+    if (top->count < top->capacity || top->count == 0 || kdb_vec_is_null(column, row) ||
+        !read_integer(column, row, &value)) {
+        return false;
+    }
+    const kdb_value *last = &top->entries[0].sort[0];
+    const int64_t bound = last->is_null ? value : integer_of(last);
+    return top->native->sort_down[0] ? value < bound : value > bound;
+}
+
 bool kdbi_top_wants(const kdbi_top *top, const kdb_value *sort)
 {
     return top->count < top->capacity || (top->count > 0 && compare_keys(top->native, sort, top->entries[0].sort) < 0);

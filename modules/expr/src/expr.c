@@ -170,6 +170,13 @@ kdb_status kdb_expr_matches(const kdb_expr *expr, const kdb_expr_consts *consts,
     return KDB_OK;
 }
 
+bool kdb_expr_sieve(const kdb_expr *expr, const kdb_expr_consts *consts, const kdb_vec *const *columns, size_t from,
+                    size_t to, uint64_t *bits)
+{
+    const kdbi_sieve sieve = { .consts = consts, .columns = columns, .from = from, .to = to, .bits = bits };
+    return expr->root->sieve != NULL && expr->root->sieve(expr->root, &sieve);
+}
+
 int kdb_expr_compare(const kdb_value *a, const kdb_value *b)
 {
     const kdb_value left = kdbi_form_of(a);

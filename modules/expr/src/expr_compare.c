@@ -126,19 +126,115 @@ static kdb_status run_column_bytes(const kdbi_step *step, kdbi_run *run, kdb_val
     return KDB_OK;
 }
 
-static kdbi_step_fn column_run(kdb_layout layout)
+/* ---- the same for many rows of a decoded column ---- */
+
+/* The constant that a sieve compares with; NULL when the rows have to be asked one by one. */
+static const kdb_value *sieve_constant(const kdbi_step *step, const kdbi_sieve *sieve)
+{
+    const kdbi_const *constant = &sieve->consts->at[step->args[1]->index];
+    const bool plain = constant->failed == NULL && !constant->value.is_null;
+    return plain && sieve->columns[step->args[0]->index] != NULL ? &constant->value : NULL;
+}
+
+/* Takes out of a word of rows those not in `kept`, and those that are NULL. */
+static void keep_rows(const kdbi_sieve *sieve, const kdb_vec *column, size_t word, uint64_t kept)
+{
+    sieve->bits[word] &= kept & (column->validity == NULL ? UINT64_MAX : column->validity[word]);
+}
+
+/* One loop for each operator, so that it holds one comparison and no branch. */
+#define SIEVE_WORDS(condition)                                                                                         \
+    for (size_t word = sieve->from >> 6; word << 6 < sieve->to; word++) {                                              \
+        const size_t first = word << 6;                                                                                \
+        const size_t rows = sieve->to - first < 64 ? sieve->to - first : 64;                                           \
+        uint64_t kept = 0;                                                                                             \
+        for (size_t row = 0; row < rows; row++) {                                                                      \
+            kept |= (uint64_t)(at[first + row] condition) << row;                                                      \
+        }                                                                                                              \
+        keep_rows(sieve, column, word, kept);                                                                          \
+    }
+
+#define COLUMN_SIEVE(name, type)                                                                                       \
+    static bool name(const kdbi_step *step, const kdbi_sieve *sieve)                                                   \
+    {                                                                                                                  \
+        const kdb_value *constant = sieve_constant(step, sieve);                                                       \
+        if (constant == NULL) {                                                                                        \
+            return false;                                                                                              \
+        }                                                                                                              \
+        const kdb_vec *column = sieve->columns[step->args[0]->index];                                                  \
+        const type *at = column->data;                                                                                 \
+        const int64_t than = constant->as.i64;                                                                         \
+        switch (step->detail) {                                                                                        \
+        case LESS:                                                                                                     \
+            SIEVE_WORDS(< than)                                                                                        \
+            return true;                                                                                               \
+        case LESS | EQUAL:                                                                                             \
+            SIEVE_WORDS(<= than)                                                                                       \
+            return true;                                                                                               \
+        case EQUAL:                                                                                                    \
+            SIEVE_WORDS(== than)                                                                                       \
+            return true;                                                                                               \
+        case LESS | GREATER:                                                                                           \
+            SIEVE_WORDS(!= than)                                                                                       \
+            return true;                                                                                               \
+        case GREATER:                                                                                                  \
+            SIEVE_WORDS(> than)                                                                                        \
+            return true;                                                                                               \
+        default:                                                                                                       \
+            SIEVE_WORDS(>= than)                                                                                       \
+            return true;                                                                                               \
+        }                                                                                                              \
+    }
+COLUMN_SIEVE(sieve_i16, int16_t)
+COLUMN_SIEVE(sieve_i32, int32_t)
+COLUMN_SIEVE(sieve_i64, int64_t)
+
+static bool sieve_bytes(const kdbi_step *step, const kdbi_sieve *sieve)
+{
+    const kdb_value *constant = sieve_constant(step, sieve);
+    if (constant == NULL) {
+        return false;
+    }
+    const kdb_vec *column = sieve->columns[step->args[0]->index];
+    const kdb_sv *at = column->data;
+    const kdb_sv other = constant->as.bytes;
+    for (size_t row = sieve->from; row < sieve->to; row++) {
+        const uint64_t bit = UINT64_C(1) << (row & 63);
+        if ((sieve->bits[row >> 6] & bit) == 0) {
+            continue;
+        }
+        const bool null = kdb_vec_is_null(column, row);
+        const bool unequal = step->detail == EQUAL && at[row].len != other.len;
+        if (null || unequal || !accepts(step, order_bytes(at[row], other))) {
+            sieve->bits[row >> 6] &= ~bit;
+        }
+    }
+    return true;
+}
+
+/* A column against a constant, by the column's layout. */
+static void use_column_steps(kdbi_step *step, kdb_layout layout)
 {
     switch (layout) {
     case KDB_LAYOUT_I16:
-        return run_column_i16;
+        step->run = run_column_i16;
+        step->sieve = sieve_i16;
+        break;
     case KDB_LAYOUT_I32:
-        return run_column_i32;
+        step->run = run_column_i32;
+        step->sieve = sieve_i32;
+        break;
     case KDB_LAYOUT_I64:
-        return run_column_i64;
+        step->run = run_column_i64;
+        step->sieve = sieve_i64;
+        break;
     case KDB_LAYOUT_BYTES:
-        return run_column_bytes;
+        step->run = run_column_bytes;
+        step->sieve = sieve_bytes;
+        break;
     default:
-        return run_compare;
+        step->run = run_compare;
+        break;
     }
 }
 
@@ -148,12 +244,14 @@ static bool is_i64(kdb_type type)
     return layout == KDB_LAYOUT_I16 || layout == KDB_LAYOUT_I32 || layout == KDB_LAYOUT_I64;
 }
 
-static kdbi_step_fn compare_run(const kdbi_compiler *c, const kdbi_step *left, const kdbi_step *right)
+static void choose_steps(const kdbi_compiler *c, kdbi_step *step)
 {
-    if (left->is_column && right->run == kdbi_run_const) {
-        return column_run(kdb_type_layout(c->columns[left->index].type));
+    const kdbi_step *left = step->args[0];
+    if (left->is_column && step->args[1]->run == kdbi_run_const) {
+        use_column_steps(step, kdb_type_layout(c->columns[left->index].type));
+    } else {
+        step->run = is_i64(left->type) ? run_compare_i64 : run_compare;
     }
-    return is_i64(left->type) ? run_compare_i64 : run_compare;
 }
 
 /* ---- IS [NOT] DISTINCT FROM ---- */
@@ -222,8 +320,12 @@ const kdbi_step *kdbi_compile_compare(kdbi_compiler *c, const kdb_node *node)
     }
     const bool distinct = node->kind == KDB_NODE_DISTINCT || node->kind == KDB_NODE_NOT_DISTINCT;
     kdbi_step *step = kdbi_step_binary(c, run_compare, kdb_type_of(KDB_TYPE_BOOLEAN), args[0], args[1]);
-    step->run = distinct ? run_distinct : compare_run(c, step->args[0], step->args[1]);
     step->detail = distinct ? node->kind == KDB_NODE_DISTINCT : accepted_by(node->kind);
+    if (distinct) {
+        step->run = run_distinct;
+    } else {
+        choose_steps(c, step);
+    }
     return step;
 }
 

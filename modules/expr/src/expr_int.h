@@ -17,10 +17,22 @@ typedef struct kdbi_run {
     kdb_err *err;
 } kdbi_run;
 
+/* Rows [from, to) of decoded columns, of which `bits` says which are still to be had. */
+typedef struct kdbi_sieve {
+    const kdb_expr_consts *consts;
+    const kdb_vec *const *columns;
+    size_t from, to;
+    uint64_t *bits;
+} kdbi_sieve;
+
+/* Takes out the rows that the step is not true for; false when it cannot tell of all, and has taken out none wrongly. */
+typedef bool (*kdbi_sieve_fn)(const kdbi_step *step, const kdbi_sieve *sieve);
+
 typedef kdb_status (*kdbi_step_fn)(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 
 struct kdbi_step {
     kdbi_step_fn run;
+    kdbi_sieve_fn sieve; /* BOOLEAN; NULL: it has none */
     const kdbi_step *const *args;
     uint32_t nargs;
     uint32_t index;   /* of a column, constant or parameter */

@@ -30,6 +30,16 @@ static kdb_status run_and_or(const kdbi_step *step, kdbi_run *run, kdb_value *ou
     return KDB_OK;
 }
 
+static bool sieve_and(const kdbi_step *step, const kdbi_sieve *sieve)
+{
+    bool all = true;
+    for (size_t i = 0; i < step->nargs; i++) {
+        const bool told = step->args[i]->sieve != NULL && step->args[i]->sieve(step->args[i], sieve);
+        all = all && told;
+    }
+    return all;
+}
+
 const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
@@ -44,6 +54,7 @@ const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
     }
     kdbi_step *step = kdbi_step_new(c, run_and_or, kdb_type_of(KDB_TYPE_BOOLEAN), args, node->nargs);
     step->detail = node->kind == KDB_NODE_OR;
+    step->sieve = node->kind == KDB_NODE_AND ? sieve_and : NULL;
     return step;
 }
 

@@ -10,6 +10,7 @@ typedef struct tally {
     size_t statements;  /* that the engine runs */
     size_t compiled;    /* of those, here too */
     size_t evaluations; /* rows compared */
+    size_t sieved;      /* filters decided for many rows at a time */
     size_t errors;      /* rows that fail in both */
     size_t wrong;
     size_t other_text; /* errors of one status and two texts */
@@ -245,6 +246,47 @@ static void compare_filter_row(trial *t, size_t row)
     }
 }
 
+/* ---- rows decided many at a time ---- */
+
+enum { SIEVED = 3 * ROWS }; /* rows, each three times over: more than a word of bits */
+
+/* Columns as they lie decoded; some are not. */
+static const kdb_vec **decode_rows(const trial *t, chance *c)
+{
+    const kdb_vec **columns = KDB_ARENA_ARRAY(t->arena, const kdb_vec *, ROWS_COLUMNS);
+    kdb_type types[ROWS_COLUMNS];
+    for (size_t i = 0; i < ROWS_COLUMNS; i++) {
+        types[i] = rows_columns[i].type;
+    }
+    kdb_chunk *chunk = kdb_chunk_new_sized(t->arena, types, ROWS_COLUMNS, SIEVED);
+    for (size_t i = 0; i < ROWS_COLUMNS; i++) {
+        for (size_t row = 0; row < SIEVED; row++) {
+            kdb_vec_put(&chunk->cols[i], row, &t->rows->cells[row % ROWS][i]);
+        }
+        columns[i] = chance_of(c, 8) == 0 ? NULL : &chunk->cols[i];
+    }
+    return columns;
+}
+
+/* What a sieve takes out does not match, and what it leaves does where it says so. */
+static void compare_sieve(trial *t, const bool *matches)
+{
+    chance c = { .state = t->seed };
+    uint64_t bits[SIEVED / 64 + 1];
+    const kdb_vec **columns = decode_rows(t, &c);
+    const size_t from = chance_of(&c, SIEVED), to = from + chance_of(&c, (uint32_t)(SIEVED - from)) + 1;
+    memset(bits, 0xFF, sizeof(bits));
+    const bool decided = kdb_expr_sieve(t->expr, t->consts, columns, from, to, bits);
+    for (size_t row = from; row < to; row++) {
+        const bool left = (bits[row >> 6] >> (row & 63) & 1) != 0;
+        if ((matches[row % ROWS] && !left) || (decided && left != matches[row % ROWS])) {
+            complain(t, "the sieve differs", matches[row % ROWS] ? "true" : "not true", left ? "left in" : "taken out");
+            show_row(t, row % ROWS);
+        }
+    }
+    t->tally->sieved += decided;
+}
+
 /* All rows at once; one by one only when the numbers of rows differ, or one fails. */
 static void run_compiled_filter(trial *t)
 {
@@ -253,14 +295,17 @@ static void run_compiled_filter(trial *t)
     size_t found = 0;
     size_t matched = 0;
     bool failed = false;
+    bool matches[ROWS] = { false };
     if (kdb_expr_bind(t->expr, t->params, t->nparams, t->arena, &t->consts, &err) != KDB_OK) {
         return;
     }
     for (size_t row = 0; row < ROWS && !failed; row++) {
-        bool match = false;
         const kdb_expr_row face = rows_at(t->rows, row);
-        failed = kdb_expr_matches(t->expr, t->consts, &face, t->arena, &match, &err) != KDB_OK;
-        matched += match;
+        failed = kdb_expr_matches(t->expr, t->consts, &face, t->arena, &matches[row], &err) != KDB_OK;
+        matched += matches[row];
+    }
+    if (!failed) {
+        compare_sieve(t, matches);
     }
     if (run_filter(t, &status, &err, &found) && !failed && found == matched) {
         t->tally->evaluations += ROWS;
@@ -368,12 +413,13 @@ static void programs_compute_what_the_engine_does(void **state)
         try_one(r, &sum, seed);
     }
     rows_close(r);
-    print_message("%zu statements, %zu compiled, %zu evaluations, %zu errors, %zu of other text\n", sum.statements,
-                  sum.compiled, sum.evaluations, sum.errors, sum.other_text);
+    print_message("%zu statements, %zu compiled, %zu evaluations, %zu errors, %zu of other text, %zu sieved\n",
+                  sum.statements, sum.compiled, sum.evaluations, sum.errors, sum.other_text, sum.sieved);
     assert_int_equal(sum.wrong, 0);
     if (count == STATEMENTS) {
         assert_true(sum.compiled * 2 > sum.statements);
         assert_true(sum.evaluations >= 100000 || sum.compiled == 0);
+        assert_true(sum.sieved > 20);
     }
 }
 

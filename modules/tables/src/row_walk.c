@@ -17,6 +17,7 @@ struct kdb_row_walk {
     size_t point;                     /* the next key to look up */
     size_t hot_at;                    /* the row the walk is at */
     size_t hot_begin, hot_end;        /* of a range: rows that are still to come */
+    const uint64_t *hot_bits;         /* of the rows to stop at; NULL: all */
     const kdb_vec **hot_columns;      /* by field: decoded values, or NULL */
     bool started;
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
@@ -363,6 +364,42 @@ size_t kdb_row_walk_at(const kdb_row_walk *walk)
     return walk->hot_at;
 }
 
+void kdb_row_walk_extent(const kdb_row_walk *walk, size_t *from, size_t *to)
+{
+    KDB_ASSERT(walk->spec.hot != NULL && !walk->spec.keys.points);
+    *from = walk->hot_begin;
+    *to = walk->hot_end;
+}
+
+void kdb_row_walk_sieve(kdb_row_walk *walk, const uint64_t *bits)
+{
+    KDB_ASSERT(walk->spec.hot != NULL && !walk->spec.keys.points);
+    walk->hot_bits = bits;
+}
+
+/* The first row in [begin, end) whose bit is set; `end` when there is none. */
+static size_t first_set(const uint64_t *bits, size_t begin, size_t end)
+{
+    uint64_t word = begin < end ? bits[begin >> 6] & UINT64_MAX << (begin & 63) : 0;
+    for (; begin < end; word = begin < end ? bits[begin >> 6] : 0) {
+        if (word != 0) {
+            const size_t row = (begin & ~(size_t)63) + (size_t)__builtin_ctzll(word);
+            return row < end ? row : end;
+        }
+        begin = (begin | 63) + 1;
+    }
+    return end;
+}
+
+/* One past the last row in [begin, end) whose bit is set; `begin` when there is none. */
+static size_t end_of_set(const uint64_t *bits, size_t begin, size_t end)
+{
+    while (end > begin && (bits[(end - 1) >> 6] >> ((end - 1) & 63) & 1) == 0) {
+        end--;
+    }
+    return end;
+}
+
 static bool next_hot_point(kdb_row_walk *walk)
 {
     while (walk->point < walk->spec.keys.nkeys) {
@@ -379,6 +416,11 @@ static bool next_hot(kdb_row_walk *walk)
     walk->plan = NULL; /* until a column is wanted that is not decoded */
     if (walk->spec.keys.points) {
         return next_hot_point(walk);
+    }
+    if (walk->hot_bits != NULL && walk->spec.descending) {
+        walk->hot_end = end_of_set(walk->hot_bits, walk->hot_begin, walk->hot_end);
+    } else if (walk->hot_bits != NULL) {
+        walk->hot_begin = first_set(walk->hot_bits, walk->hot_begin, walk->hot_end);
     }
     if (walk->hot_begin >= walk->hot_end) {
         return false;

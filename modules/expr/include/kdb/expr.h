@@ -49,6 +49,11 @@ KDB_NODISCARD kdb_status kdb_expr_eval(const kdb_expr *expr, const kdb_expr_cons
 /* Whether a BOOLEAN expression is true (not false, not NULL). */
 KDB_NODISCARD kdb_status kdb_expr_matches(const kdb_expr *expr, const kdb_expr_consts *consts, const kdb_expr_row *row,
                                           kdb_arena *scratch, bool *out, kdb_err *err);
+/* Whether rows [from, to) can meet a BOOLEAN expression, decided for many at a time where columns[c] are decoded: clears
+ * the bits (bit i & 63 of bits[i >> 6] is row i's) of rows that do not. True when that was all there is to decide, so that
+ * the rows left do meet it; else they have to be asked one by one. Bits of other rows in the same words are undefined then. */
+bool kdb_expr_sieve(const kdb_expr *expr, const kdb_expr_consts *consts, const kdb_vec *const *columns, size_t from,
+                    size_t to, uint64_t *bits);
 /* Orders two values of one type as ORDER BY does, NULLs aside: by bytes for text, NaN above all. < 0, 0, > 0. */
 int kdb_expr_compare(const kdb_value *a, const kdb_value *b);
 

@@ -199,6 +199,10 @@ kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field);
 const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk);
 /* The index in those of the row that such a walk is at. */
 size_t kdb_row_walk_at(const kdb_row_walk *walk);
+/* The indexes [*from, *to) of rows that such a walk along a range, not begun, has before it. */
+void kdb_row_walk_extent(const kdb_row_walk *walk, size_t *from, size_t *to);
+/* From now on it passes over rows whose bit is 0: bit i & 63 of bits[i >> 6] is row i's. Borrowed until the walk is done. */
+void kdb_row_walk_sieve(kdb_row_walk *walk, const uint64_t *bits);
 
 /* Reads the rows of the range that `walk` says (its decoder and scratch are not looked at). *out stays NULL when they are more than `max_bytes` or `max_rows`. */
 KDB_NODISCARD kdb_status kdb_hot_rows_load(const kdb_walk_spec *walk, size_t max_bytes, size_t max_rows,
