@@ -262,7 +262,7 @@ struct kdbi_run {
     size_t nparams;
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
-    kdb_arena *arena; /* of the engine's sources; NULL: it runs natively */
+    kdb_arena *arena;                   /* of the engine's sources; NULL: it runs natively */
     kdbi_source *sources;
     size_t nsources;
     kdb_scan_source source;

@@ -15,7 +15,9 @@ enum {
 };
 
 /* What a read counts for: about what it would save if the rows were in memory. Loading costs as much as reading all. */
-static const unsigned worth[] = { [KDBI_HOT_KEYS] = 1, [KDBI_HOT_PART] = 8, [KDBI_HOT_END] = 256, [KDBI_HOT_ALL] = 2048 };
+static const unsigned worth[] = {
+    [KDBI_HOT_KEYS] = 1, [KDBI_HOT_PART] = 8, [KDBI_HOT_END] = 256, [KDBI_HOT_ALL] = 2048
+};
 
 typedef struct partition {
     struct partition *newer, *older;

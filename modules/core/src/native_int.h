@@ -63,12 +63,13 @@ void kdbi_top_free(kdbi_top *top); /* NULL is fine */
 bool kdbi_top_is_past(const kdbi_top *top, const kdb_vec *column, size_t row);
 /* True when a row with these sort values has a place. */
 bool kdbi_top_wants(const kdbi_top *top, const kdb_value *sort);
-/* Copies the row in; only after _wants. */
-void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells);
+/* Copies the row in; only after _wants. Without cells it is known by its index. */
+void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells /* or NULL */, size_t row);
 /* Bytes held. */
 size_t kdbi_top_bytes(const kdbi_top *top);
-/* Sorts; after the last put. Then row `index` in order: ntargets cells; NULL at the end. */
+/* Sorts; after the last put. Then rows 0 to count - 1 are in order. */
 void kdbi_top_finish(kdbi_top *top);
-const kdb_value *kdbi_top_row(const kdbi_top *top, size_t index);
+size_t kdbi_top_count(const kdbi_top *top);
+const kdb_value *kdbi_top_cells(const kdbi_top *top, size_t index, size_t *row);
 
 #endif

@@ -394,12 +394,16 @@ static kdb_status offer_row(kdbi_native_run *r, kdb_value *sort, kdb_value *cell
     if (!kdbi_top_wants(r->top, sort)) {
         return KDB_OK;
     }
+    if (r->hot != NULL) { /* the cells of the rows that stay are read in the end */
+        kdbi_top_put(r->top, sort, NULL, r->row.at);
+        return KDB_OK;
+    }
     for (size_t i = 0; i < r->native->ntargets; i++) {
         if (!r->native->targets[i].can_fail) {
             KDB_TRY(target_value(r, i, &cells[i], err));
         }
     }
-    kdbi_top_put(r->top, sort, cells);
+    kdbi_top_put(r->top, sort, cells, 0);
     return KDB_OK;
 }
 
@@ -441,24 +445,6 @@ static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err
     return KDB_OK;
 }
 
-static void put_sorted(kdbi_native_run *r, kdb_chunk *chunk, size_t rows)
-{
-    while (chunk->nrows < rows) {
-        const kdb_value *cells = kdbi_top_row(r->top, r->top_at);
-        if (cells == NULL) {
-            r->ended = true;
-            return;
-        }
-        for (size_t i = 0; i < r->native->ntargets; i++) {
-            kdb_vec_put(&chunk->cols[i], chunk->nrows, &cells[i]);
-        }
-        chunk->nrows++;
-        r->top_at++;
-    }
-}
-
-/* ---- rows as they come ---- */
-
 static kdb_status put_row(kdbi_native_run *r, kdb_chunk *chunk, size_t *bytes, kdb_err *err)
 {
     for (size_t i = 0; i < r->native->ntargets; i++) {
@@ -470,6 +456,37 @@ static kdb_status put_row(kdbi_native_run *r, kdb_chunk *chunk, size_t *bytes, k
     chunk->nrows++;
     return KDB_OK;
 }
+
+static kdb_status put_sorted_row(kdbi_native_run *r, kdb_chunk *chunk, size_t *bytes, kdb_err *err)
+{
+    size_t row = 0;
+    const kdb_value *cells = kdbi_top_cells(r->top, r->top_at++, &row);
+    if (cells == NULL) {
+        kdb_arena_reset(r->memory->row);
+        kdb_row_walk_go(r->walk, row);
+        r->row.at = row;
+        return put_row(r, chunk, bytes, err);
+    }
+    for (size_t i = 0; i < r->native->ntargets; i++) {
+        kdb_vec_put(&chunk->cols[i], chunk->nrows, &cells[i]);
+        *bytes += kdb_value_bytes(&cells[i]);
+    }
+    chunk->nrows++;
+    return KDB_OK;
+}
+
+static kdb_status put_sorted(kdbi_native_run *r, kdb_chunk *chunk, size_t rows, kdb_err *err)
+{
+    size_t bytes = 0;
+    while (chunk->nrows < rows && bytes < CHUNK_BYTES_MAX && r->top_at < kdbi_top_count(r->top)) {
+        KDB_TRY(put_sorted_row(r, chunk, &bytes, err));
+    }
+    r->ended = r->top_at >= kdbi_top_count(r->top);
+    bool more = false;
+    return r->hot == NULL ? KDB_OK : kdb_row_walk_next(r->walk, &more, err); /* fails if a value was damaged */
+}
+
+/* ---- rows as they come ---- */
 
 static kdb_status put_rows(kdbi_native_run *r, kdb_chunk *chunk, size_t rows, kdb_err *err)
 {
@@ -495,7 +512,7 @@ static kdb_status put_rows(kdbi_native_run *r, kdb_chunk *chunk, size_t rows, kd
 
 bool kdbi_native_is_through(const kdbi_native_run *r)
 {
-    return r->ended || r->left == 0 || (r->top != NULL && kdbi_top_row(r->top, r->top_at) == NULL);
+    return r->ended || r->left == 0 || (r->top != NULL && r->top_at >= kdbi_top_count(r->top));
 }
 
 kdb_status kdbi_native_fetch(kdbi_native_run *r, const kdb_chunk **out, kdb_err *err)
@@ -512,8 +529,7 @@ kdb_status kdbi_native_fetch(kdbi_native_run *r, const kdb_chunk **out, kdb_err 
         return count_rows(r, chunk, err);
     }
     if (r->top != NULL) {
-        put_sorted(r, chunk, rows);
-        return KDB_OK;
+        return put_sorted(r, chunk, rows, err);
     }
     return put_rows(r, chunk, rows, err);
 }

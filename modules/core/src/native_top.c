@@ -1,5 +1,6 @@
 /* native_top.c - the first rows of a sorted result: a heap whose root is the last of them, so that most rows are turned away
- * by one comparison. Values are copied; the arena they lie in is made anew when rows that lost their place fill it. */
+ * by one comparison. A row that comes in takes the memory of the one it drives out; texts are copied, and the arena they lie
+ * in is made anew when those of rows that lost their place fill it. */
 #include <stdlib.h>
 
 #include "native_int.h"
@@ -8,7 +9,8 @@ enum { WASTE_MIN_BYTES = 1 << 20 };
 
 typedef struct entry {
     kdb_value *sort;
-    kdb_value *cells;
+    kdb_value *cells; /* NULL: the row is known by its index */
+    size_t row;
 } entry;
 
 struct kdbi_top {
@@ -101,18 +103,25 @@ bool kdbi_top_wants(const kdbi_top *top, const kdb_value *sort)
     return top->count < top->capacity || (top->count > 0 && compare_keys(top->native, sort, top->entries[0].sort) < 0);
 }
 
-static kdb_value *copy_values(kdb_arena *arena, const kdb_value *values, size_t count)
+static void copy_values(kdb_arena *arena, const kdb_value *values, size_t count, kdb_value *out)
 {
-    kdb_value *copy = KDB_ARENA_ARRAY(arena, kdb_value, count);
     for (size_t i = 0; i < count; i++) {
-        copy[i] = kdb_value_dup(&values[i], arena);
+        out[i] = kdb_value_dup(&values[i], arena);
     }
-    return copy;
 }
 
-static entry copy_entry(const kdbi_top *top, kdb_arena *arena, const kdb_value *sort, const kdb_value *cells)
+/* Fills an entry, which has no memory yet when `sort` of it is NULL. */
+static void fill_entry(const kdbi_top *top, kdb_arena *arena, const kdb_value *sort, const kdb_value *cells, entry *out)
 {
-    return (entry){ copy_values(arena, sort, top->native->nsort), copy_values(arena, cells, top->native->ntargets) };
+    const kdbi_native *native = top->native;
+    if (out->sort == NULL) {
+        out->sort = KDB_ARENA_ARRAY(arena, kdb_value, native->nsort + 1);
+        out->cells = cells == NULL ? NULL : KDB_ARENA_ARRAY(arena, kdb_value, native->ntargets + 1);
+    }
+    copy_values(arena, sort, native->nsort, out->sort);
+    if (cells != NULL) {
+        copy_values(arena, cells, native->ntargets, out->cells);
+    }
 }
 
 /* Copies what is alive into a new arena when most of the old one is not. */
@@ -124,7 +133,9 @@ static void sweep(kdbi_top *top)
     }
     kdb_arena *fresh = kdb_arena_new(0);
     for (size_t i = 0; i < top->count; i++) {
-        top->entries[i] = copy_entry(top, fresh, top->entries[i].sort, top->entries[i].cells);
+        entry copy = { .row = top->entries[i].row };
+        fill_entry(top, fresh, top->entries[i].sort, top->entries[i].cells, &copy);
+        top->entries[i] = copy;
     }
     kdb_arena_free(top->arena);
     top->arena = fresh;
@@ -167,11 +178,12 @@ static void sink(kdbi_top *top, size_t at, size_t count)
     }
 }
 
-void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells)
+void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells, size_t row)
 {
     if (top->count == top->capacity) {
         sweep(top);
-        top->entries[0] = copy_entry(top, top->arena, sort, cells);
+        fill_entry(top, top->arena, sort, cells, &top->entries[0]);
+        top->entries[0].row = row;
         sink(top, 0, top->count);
         return;
     }
@@ -179,7 +191,8 @@ void kdbi_top_put(kdbi_top *top, const kdb_value *sort, const kdb_value *cells)
         top->allocated = top->allocated == 0 ? 32 : top->allocated * 2;
         top->entries = kdb_realloc(top->entries, top->allocated * sizeof(entry));
     }
-    top->entries[top->count] = copy_entry(top, top->arena, sort, cells);
+    top->entries[top->count] = (entry){ .row = row };
+    fill_entry(top, top->arena, sort, cells, &top->entries[top->count]);
     rise(top, top->count++);
 }
 
@@ -192,7 +205,13 @@ void kdbi_top_finish(kdbi_top *top)
     }
 }
 
-const kdb_value *kdbi_top_row(const kdbi_top *top, size_t index)
+size_t kdbi_top_count(const kdbi_top *top)
 {
-    return index < top->count ? top->entries[index].cells : NULL;
+    return top->count;
+}
+
+const kdb_value *kdbi_top_cells(const kdbi_top *top, size_t index, size_t *row)
+{
+    *row = top->entries[index].row;
+    return top->entries[index].cells;
 }

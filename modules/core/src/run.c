@@ -82,8 +82,8 @@ static kdb_status find_source(kdbi_run *run, size_t slot, kdb_err *err)
     }
     const kdb_user_id user = kdbi_exec_user(run->exec, table);
     const kdb_walk_spec walk = { .store = run->core->store, .table = table, .now_ms = run->now_us / 1000 };
-    return kdbi_hot_cache_get(run->core->hot, &walk, user, use_of(table, user, &source->keys, run->arena),
-                              &source->hot, err);
+    return kdbi_hot_cache_get(run->core->hot, &walk, user, use_of(table, user, &source->keys, run->arena), &source->hot,
+                              err);
 }
 
 /* A snapshot taken while a partition was as it is in memory holds the same rows. */

@@ -15,7 +15,7 @@ struct kdb_hot_rows {
     const kdb_row_decoder *decoder;
     hot_row *rows;
     size_t nrows, capacity;
-    size_t shared; /* bytes that all keys begin with */
+    size_t shared;  /* bytes that all keys begin with */
     kdb_mutex lock; /* rank KDB_LOCK_SCAN */
     atomic_size_t bytes;
     const kdb_vec *_Atomic *columns; /* by field: nrows values; NULL: not decoded */

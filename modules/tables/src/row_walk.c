@@ -13,12 +13,12 @@ struct kdb_row_walk {
     kdb_arena *arena; /* the caller's */
     kdb_partition partition;
     int64_t oldest_ms;
-    kdb_iter *iter;                   /* of a range or of the seq index */
-    size_t point;                     /* the next key to look up */
-    size_t hot_at;                    /* the row the walk is at */
-    size_t hot_begin, hot_end;        /* of a range: rows that are still to come */
-    const uint64_t *hot_bits;         /* of the rows to stop at; NULL: all */
-    const kdb_vec **hot_columns;      /* by field: decoded values, or NULL */
+    kdb_iter *iter;              /* of a range or of the seq index */
+    size_t point;                /* the next key to look up */
+    size_t hot_at;               /* the row the walk is at */
+    size_t hot_begin, hot_end;   /* of a range: rows that are still to come */
+    const uint64_t *hot_bits;    /* of the rows to stop at; NULL: all */
+    const kdb_vec **hot_columns; /* by field: decoded values, or NULL */
     bool started;
     kdb_sv *batch_keys, *batch_rows; /* looked up and not yet walked */
     bool *batch_found;
@@ -362,6 +362,13 @@ const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk)
 size_t kdb_row_walk_at(const kdb_row_walk *walk)
 {
     return walk->hot_at;
+}
+
+void kdb_row_walk_go(kdb_row_walk *walk, size_t row)
+{
+    KDB_ASSERT(walk->spec.hot != NULL && row < kdbi_hot_rows_count(walk->spec.hot));
+    walk->hot_at = row;
+    walk->plan = NULL;
 }
 
 void kdb_row_walk_extent(const kdb_row_walk *walk, size_t *from, size_t *to)

@@ -105,8 +105,7 @@ static void open_hot(kdb_table_scan *scan)
     scan->hot_decoded = true;
     for (size_t i = 0; i < spec->nprojection; i++) {
         kdb_hot_rows_decode(spec->hot, (uint32_t)spec->projection[i]);
-        scan->hot_decoded =
-            scan->hot_decoded && kdbi_hot_rows_column(spec->hot, (uint32_t)spec->projection[i]) != NULL;
+        scan->hot_decoded = scan->hot_decoded && kdbi_hot_rows_column(spec->hot, (uint32_t)spec->projection[i]) != NULL;
     }
     if (!spec->keys.points) {
         scan->hot_begin = kdbi_hot_rows_from(spec->hot, spec->keys.from);

@@ -181,9 +181,9 @@ typedef struct kdb_walk_spec {
     bool sees_deleted;
     kdb_hot_rows *hot; /* all rows of whose keys may be read, instead of the store; NULL: none. Not by_seq, overlay or
                           sees_deleted */
-    bool whole; /* all rows are likely to be wanted: read ahead, leave the block cache alone */
-    bool memory_only; /* KDB_WOULD_BLOCK where the disk would have to be read */
-    int64_t now_ms;   /* STREAM: rows older than the TTL are not seen */
+    bool whole;        /* all rows are likely to be wanted: read ahead, leave the block cache alone */
+    bool memory_only;  /* KDB_WOULD_BLOCK where the disk would have to be read */
+    int64_t now_ms;    /* STREAM: rows older than the TTL are not seen */
 } kdb_walk_spec;
 /* In `arena`, but for what _done gives back. */
 KDB_NODISCARD kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out,
@@ -199,6 +199,8 @@ kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field);
 const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk);
 /* The index in those of the row that such a walk is at. */
 size_t kdb_row_walk_at(const kdb_row_walk *walk);
+/* Moves such a walk to the row of that index. */
+void kdb_row_walk_go(kdb_row_walk *walk, size_t row);
 /* The indexes [*from, *to) of rows that such a walk along a range, not begun, has before it. */
 void kdb_row_walk_extent(const kdb_row_walk *walk, size_t *from, size_t *to);
 /* From now on it passes over rows whose bit is 0: bit i & 63 of bits[i >> 6] is row i's. Borrowed until the walk is done. */
