@@ -186,6 +186,66 @@ test('logout clears both cookies, also for nobody', async () => {
     }
 });
 
+test('logout ends the sign-in that the token belongs to, for good', async () => {
+    const own = await startServer();
+    try {
+        await own.setUp();
+        const [first, second, third] = await Promise.all([own.signIn('admin'), own.signIn('admin'), own.signIn('admin')]);
+        const works = async (client) => (await client.sqlRaw('SELECT 1')).status === 200;
+        const renews = async (token) => (await own.client().request('POST', '/v1/api/auth/refresh', { token })).status === 200;
+        assert.ok(await works(first), 'before'); // and it is in the cache of tokens now
+        assert.strictEqual((await first.request('POST', '/v1/api/auth/logout')).status, 200);
+        const byCookies = await own.client().request('POST', '/v1/api/auth/logout', { headers: { cookie: `kalamdb_auth=nonsense; kalamdb_refresh=${second.refreshToken}` } });
+        assert.strictEqual(byCookies.status, 200);
+        for (let round = 0; round < 2; round++) {
+            for (const gone of [first, second]) {
+                assert.strictEqual((await own.client(gone.token).fails('SELECT 1')).code, 'INVALID_CREDENTIALS');
+                assertAuthError(await own.client().get('/v1/api/auth/me', { token: gone.token }), 401, 'unauthorized');
+                assert.ok(!await renews(gone.refreshToken));
+            }
+            assert.ok(await works(own.client(third.token)), 'another sign-in of the same user');
+            await own.restart({ kill: true });
+        }
+        assert.ok(await renews(third.refreshToken));
+    } finally {
+        await own.stop();
+    }
+});
+
+test('a refresh token that comes again late ends the sign-in', async () => {
+    const strict = await startServer({ options: { 'auth.refresh_reuse_seconds': 0 } });
+    try {
+        await strict.setUp();
+        const stolen = await strict.signIn('admin');
+        const other = await strict.signIn('admin');
+        const refresh = (token) => strict.client().request('POST', '/v1/api/auth/refresh', { token });
+        const second = await refresh(stolen.refreshToken);
+        assert.strictEqual(second.status, 200, second.text);
+        assert.strictEqual((await stolen.sqlRaw('SELECT 1')).status, 200, 'the access token stays good');
+        await new Promise((resolve) => { setTimeout(resolve, 5); }); // `0` means later than the same instant
+        assertAuthError(await refresh(stolen.refreshToken), 401, 'unauthorized');
+        assertAuthError(await refresh(second.json.refresh_token), 401, 'unauthorized');
+        for (const token of [stolen.token, second.json.access_token]) {
+            assert.strictEqual((await strict.client(token).fails('SELECT 1')).code, 'INVALID_CREDENTIALS');
+        }
+        assert.strictEqual((await other.sqlRaw('SELECT 1')).status, 200, 'other sign-ins stay');
+    } finally {
+        await strict.stop();
+    }
+});
+
+test('refreshing all at once with one token gives everybody a pair that works', async () => {
+    const { refresh_token: token } = (await login('admin', PASSWORD)).json;
+    const client = server.client();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => client.request('POST', '/v1/api/auth/refresh', { token })));
+    for (const answer of answers) {
+        assert.strictEqual(answer.status, 200, answer.text);
+        assert.strictEqual((await client.with(answer.json.access_token).sqlRaw('SELECT 1')).status, 200);
+    }
+    const again = await client.request('POST', '/v1/api/auth/refresh', { token: answers[7].json.refresh_token });
+    assert.strictEqual(again.status, 200, again.text);
+});
+
 test('me tells who one is, from the header or the cookie', async () => {
     const { access_token: access, refresh_token: refresh } = (await login('admin', PASSWORD)).json;
     const client = server.client();

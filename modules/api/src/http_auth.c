@@ -227,17 +227,13 @@ static bool job_succeeded(kdbi_exchange *ex)
     return false;
 }
 
-static void submit_job(kdbi_call *call, kdbi_exchange *ex, kdb_auth_job_kind kind, const credentials *in,
-                       void (*answer)(kdbi_exchange *ex))
+/* `job` without what is the same for all. */
+static void submit_job(kdbi_call *call, kdbi_exchange *ex, const kdb_auth_job *job, void (*answer)(kdbi_exchange *ex))
 {
-    ex->job = (kdb_auth_job){ .kind = kind,
-                              .user = in->user,
-                              .password = in->password,
-                              .root_password = in->root_password,
-                              .email = in->email,
-                              .from_loopback = kdbi_call_is_local(call),
-                              .arena = ex->arena,
-                              .done = on_job_done };
+    ex->job = *job;
+    ex->job.from_loopback = kdbi_call_is_local(call);
+    ex->job.arena = ex->arena;
+    ex->job.done = on_job_done;
     kdbi_exchange_hand_out(ex, answer);
     kdb_err err;
     if (kdb_auth_submit(call->api->auth, &ex->job, &err) != KDB_OK) {
@@ -257,7 +253,7 @@ static kdb_status check_rate(const kdbi_call *call, kdb_err *err)
 
 /* ---- the endpoints ---- */
 
-static void answer_login(kdbi_exchange *ex)
+static void answer_pair(kdbi_exchange *ex)
 {
     if (job_succeeded(ex)) {
         send_pair(ex, &ex->job.pair);
@@ -274,7 +270,8 @@ void kdbi_post_login(kdbi_call *call)
         kdbi_respond_failure(call, &err);
         return;
     }
-    submit_job(call, ex, KDB_AUTH_LOGIN, &in, answer_login);
+    const kdb_auth_job job = { .kind = KDB_AUTH_LOGIN, .user = in.user, .password = in.password };
+    submit_job(call, ex, &job, answer_pair);
 }
 
 static void answer_setup(kdbi_exchange *ex)
@@ -312,7 +309,12 @@ void kdbi_post_setup(kdbi_call *call)
         kdbi_respond_failure(call, &err);
         return;
     }
-    submit_job(call, ex, KDB_AUTH_SETUP, &in, answer_setup);
+    const kdb_auth_job job = { .kind = KDB_AUTH_SETUP,
+                               .user = in.user,
+                               .password = in.password,
+                               .root_password = in.root_password,
+                               .email = in.email };
+    submit_job(call, ex, &job, answer_setup);
 }
 
 /* The cookie, else the Bearer header. */
@@ -325,22 +327,13 @@ static kdb_status refresh_token(const kdbi_call *call, kdb_sv *out, kdb_err *err
 void kdbi_post_refresh(kdbi_call *call)
 {
     kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
-    kdb_sv token;
-    kdb_token_pair pair;
+    kdb_auth_job job = { .kind = KDB_AUTH_REFRESH };
     kdb_err err;
-    if (check_rate(call, &err) != KDB_OK || refresh_token(call, &token, &err) != KDB_OK ||
-        kdb_auth_refresh(call->api->auth, token, ex->arena, &pair, &err) != KDB_OK) {
+    if (check_rate(call, &err) != KDB_OK || refresh_token(call, &job.tokens[0], &err) != KDB_OK) {
         kdbi_respond_failure(call, &err);
         return;
     }
-    send_pair(ex, &pair);
-}
-
-void kdbi_post_logout(kdbi_call *call)
-{
-    set_cookie(call->loop, call->req, ACCESS_COOKIE, KDB_SV(""), 0);
-    set_cookie(call->loop, call->req, REFRESH_COOKIE, KDB_SV(""), 0);
-    kdbi_respond(call->loop, call->req, 200, KDB_SV("{\"message\":\"Logged out successfully\"}"));
+    submit_job(call, ex, &job, answer_pair);
 }
 
 /* The Bearer header, else the cookie. */
@@ -352,6 +345,33 @@ static kdb_status access_token(const kdbi_call *call, kdb_sv *out, kdb_err *err)
         return out->len > 0 ? KDB_OK : status;
     }
     return status;
+}
+
+static void respond_signed_out(kdbi_exchange *ex)
+{
+    kdbi_respond(ex->loop, ex->req, 200, KDB_SV("{\"message\":\"Logged out successfully\"}"));
+}
+
+static void answer_logout(kdbi_exchange *ex)
+{
+    if (job_succeeded(ex)) {
+        kdbi_exchange_take_back(ex);
+        respond_signed_out(ex);
+    }
+}
+
+/* Whoever holds a token may end it; who holds none has nothing to end. */
+void kdbi_post_logout(kdbi_call *call)
+{
+    kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
+    kdb_auth_job job = { .kind = KDB_AUTH_LOGOUT, .tokens[1] = find_cookie(call->req, KDB_SV(REFRESH_COOKIE)) };
+    set_cookie(call->loop, call->req, ACCESS_COOKIE, KDB_SV(""), 0);
+    set_cookie(call->loop, call->req, REFRESH_COOKIE, KDB_SV(""), 0);
+    if (access_token(call, &job.tokens[0], NULL) != KDB_OK && job.tokens[1].len == 0) {
+        respond_signed_out(ex);
+        return;
+    }
+    submit_job(call, ex, &job, answer_logout);
 }
 
 void kdbi_get_me(kdbi_call *call)

@@ -11,7 +11,7 @@ const kdb_route_def kdb_route_defs[] = {
     { KDB_HTTP_GET, "/v1/api/healthcheck", KDB_ROUTE_LOOPBACK, "Tell that the server runs, and its version" },
     { KDB_HTTP_POST, "/v1/api/auth/login", KDB_ROUTE_OPEN, "Give tokens for a user name and a password" },
     { KDB_HTTP_POST, "/v1/api/auth/refresh", KDB_ROUTE_OPEN, "Give new tokens for a refresh token" },
-    { KDB_HTTP_POST, "/v1/api/auth/logout", KDB_ROUTE_OPEN, "Clear the cookies" },
+    { KDB_HTTP_POST, "/v1/api/auth/logout", KDB_ROUTE_OPEN, "End the sign-in and clear the cookies" },
     { KDB_HTTP_GET, "/v1/api/auth/me", KDB_ROUTE_OPEN, "Tell who the token belongs to" },
     { KDB_HTTP_POST, "/v1/api/auth/setup", KDB_ROUTE_OPEN, "Set root's password and create the first admin" },
     { KDB_HTTP_GET, "/v1/api/auth/status", KDB_ROUTE_LOOPBACK, "Tell whether set-up is still to be done" },

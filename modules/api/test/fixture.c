@@ -7,6 +7,7 @@ static void open_auth(fixture *f)
 {
     const kdb_auth_options options = { .jwt_secret = KDB_SV("a secret of tests that is long enough"),
                                        .access_seconds = 3600,
+                                       .refresh_reuse_seconds = 60,
                                        .bcrypt_cost = 4,
                                        .hash_threads = 1,
                                        .hash_queue = 16,

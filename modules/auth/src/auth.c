@@ -1,6 +1,8 @@
 /* auth.c - the object as a whole: opened from the store, made ready on a new one, closed. */
 #include "auth_int.h"
 
+enum { TOKEN_QUEUE = 4096 }; /* a second or two of commits */
+
 static kdb_status make_root(kdb_auth *auth, kdb_err *err)
 {
     kdb_user root = kdbi_user_new((kdb_user_id){ KDB_SV("root") }, KDB_ROLE_SYSTEM, KDB_AUTH_INTERNAL);
@@ -36,6 +38,7 @@ static kdb_status load(kdb_auth *auth, const kdb_auth_options *options, kdb_err 
     KDB_TRY(kdbi_bcrypt_dummy(auth->bcrypt_cost, auth->dummy_hash, err));
     KDB_TRY(kdbi_auth_load_secret(auth, options->jwt_secret, err));
     KDB_TRY(kdbi_auth_load_users(auth, err));
+    KDB_TRY(kdbi_session_load(auth, err));
     if (kdb_map_lookup(auth->accounts, KDB_SV("root")) == NULL) {
         KDB_TRY(make_root(auth, err));
     }
@@ -48,12 +51,14 @@ static kdb_auth *new_auth(kdb_store *store, const kdb_auth_options *options)
     auth->store = store;
     auth->arena = kdb_arena_new(0);
     auth->access_seconds = options->access_seconds;
+    auth->refresh_reuse_seconds = options->refresh_reuse_seconds;
     auth->bcrypt_cost = options->bcrypt_cost;
     auth->min_password = options->min_password;
     auth->complexity = options->complexity;
     kdb_mutex_init(&auth->lock, KDB_LOCK_AUTH);
     kdb_cond_init(&auth->change_done);
     auth->accounts = kdb_map_new();
+    auth->sessions = kdb_map_new();
     kdbi_cache_init(&auth->cache);
     return auth;
 }
@@ -62,7 +67,8 @@ kdb_status kdb_auth_open(kdb_store *store, const kdb_auth_options *options, kdb_
 {
     KDB_CLEANUP(kdb_auth_closep) kdb_auth *auth = new_auth(store, options);
     KDB_TRY(load(auth, options, err));
-    kdbi_hasher_start(auth, options->hash_threads, options->hash_queue);
+    kdbi_pool_start(auth, KDBI_POOL_HASHING, options->hash_threads, options->hash_queue);
+    kdbi_pool_start(auth, KDBI_POOL_TOKENS, 1, TOKEN_QUEUE);
     *out = KDB_TAKE(auth);
     return KDB_OK;
 }
@@ -72,8 +78,9 @@ void kdb_auth_close(kdb_auth *auth)
     if (auth == NULL) {
         return;
     }
-    kdbi_hasher_stop(auth);
+    kdbi_pool_stop_all(auth);
     kdbi_cache_done(&auth->cache);
+    kdbi_session_free_all(auth);
     kdbi_auth_free_accounts(auth);
     kdb_cond_done(&auth->change_done);
     kdb_mutex_done(&auth->lock);

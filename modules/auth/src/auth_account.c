@@ -105,6 +105,7 @@ bool kdbi_auth_standing(kdb_auth *auth, kdb_sv id, kdbi_standing *out)
             .version = atomic_load(&account->version),
             .role = account->user->role,
             .token_epoch = account->user->token_epoch,
+            .created_us = account->user->created_us,
         };
     }
     kdb_mutex_unlock(&auth->lock);

@@ -14,10 +14,27 @@ enum {
     KDBI_PASSWORD_MAX = 72,    /* bytes that bcrypt looks at */
     KDBI_FAILURES_ALLOWED = 5, /* consecutive; the last one locks */
     KDBI_LOCK_SECONDS = 15 * 60,
+    KDBI_REFRESH_FACTOR = 7,  /* lives of an access token that a refresh token lives */
     KDBI_LEEWAY_SECONDS = 60, /* between clocks, for exp, nbf and iat */
     KDBI_SECRET_MIN = 32,     /* bytes of a configured secret that is taken seriously */
-    KDBI_RECORD_FORMAT = 1    /* first byte of every user record */
+    KDBI_RECORD_FORMAT = 1    /* first byte of every record */
 };
+
+/* ---- pieces of records (record.c) ---- */
+
+void kdbi_write_u32(kdb_buf *buf, uint32_t value);
+void kdbi_write_u64(kdb_buf *buf, uint64_t value);
+void kdbi_write_text(kdb_buf *buf, kdb_sv text);
+
+/* Never goes past its bytes: the first piece that does not fit fails it, and the rest reads as zero. */
+typedef struct kdbi_reader {
+    kdb_sv rest;
+    bool failed;
+} kdbi_reader;
+uint8_t kdbi_read_u8(kdbi_reader *in);
+uint32_t kdbi_read_u32(kdbi_reader *in);
+uint64_t kdbi_read_u64(kdbi_reader *in);
+kdb_sv kdbi_read_text(kdbi_reader *in); /* borrows */
 
 /* ---- users as bytes and as copies (user_record.c) ---- */
 
@@ -32,6 +49,7 @@ kdb_user kdbi_user_copy(const kdb_user *user, kdb_arena *arena);
 typedef struct kdbi_account {
     atomic_uint_fast64_t version; /* raised by every change after which an older token may be worth less */
     kdb_user *user;               /* guarded by the auth object's lock; replaced whole; one heap block */
+    size_t nsessions;             /* guarded by the same */
     size_t id_len;
     char id[]; /* fixed */
 } kdbi_account;
@@ -47,6 +65,7 @@ typedef struct kdbi_standing {
     uint64_t version; /* from before the rest was read: a change in between makes it old */
     kdb_role role;
     uint64_t token_epoch;
+    int64_t created_us;
 } kdbi_standing;
 
 /* False when there is no such user or it is deleted. */
@@ -136,8 +155,51 @@ static inline bool kdbi_token_in_time(int64_t expires_s, int64_t now_s)
 {
     return expires_s >= now_s - KDBI_LEEWAY_SECONDS;
 }
-KDB_NODISCARD kdb_status kdbi_auth_issue(kdb_auth *auth, const kdb_user *user, kdb_arena *arena, kdb_token_pair *out,
-                                         kdb_err *err);
+
+typedef enum kdbi_token_type { KDBI_TOKEN_ACCESS, KDBI_TOKEN_REFRESH, KDBI_TOKEN_ANY } kdbi_token_type;
+
+/* What a good token of ours says. */
+typedef struct kdbi_token {
+    kdbi_standing standing;
+    int64_t expires_s;
+    kdb_sv session; /* key of its sign-in: see auth_session.c */
+    uint32_t generation;
+} kdbi_token;
+/* Everything but whether its sign-in has ended. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
+KDB_NODISCARD kdb_status kdbi_token_check(kdb_auth *auth, kdb_sv token, kdbi_token_type type, kdb_arena *arena,
+                                          kdbi_token *out, kdb_err *err);
+/* A pair that belongs to the sign-in `session`; its refresh token is of this generation. */
+KDB_NODISCARD kdb_status kdbi_token_issue(kdb_auth *auth, const kdb_user *user, kdb_sv session, uint32_t generation,
+                                          kdb_arena *arena, kdb_token_pair *out, kdb_err *err);
+
+/* ---- sign-ins (auth_session.c) ---- */
+
+enum {
+    KDBI_SESSION_ID_LEN = 32,      /* of a sign-in of ours, in lower-case hex */
+    KDBI_SESSIONS_PER_USER = 1000, /* records */
+    KDBI_SESSIONS_MAX = 1000000    /* of all users */
+};
+
+typedef struct kdbi_session {
+    kdbi_account *account;
+    uint32_t generation; /* of the newest refresh token */
+    bool ended;
+    int64_t rotated_us; /* when that was given out */
+    int64_t expires_s;  /* when the last token of it is out of time */
+} kdbi_session;
+
+/* A new id, in `arena`. */
+kdb_sv kdbi_session_new_id(kdb_arena *arena);
+/* What a token without such an id goes by: a digest of its text. */
+KDB_NODISCARD kdb_status kdbi_session_key_of_text(kdb_sv token, kdb_arena *arena, kdb_sv *out, kdb_err *err);
+/* A record without news (generation 0, not ended) when there is none. */
+kdbi_session kdbi_session_find(kdb_auth *auth, kdb_sv key, kdbi_account *account);
+/* Stores durably, then shows; within a change. When there are too many records the user's tokens are ended instead, all of
+ * them. */
+KDB_NODISCARD kdb_status kdbi_session_put(kdb_auth *auth, kdb_sv key, const kdbi_session *session, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_session_load(kdb_auth *auth, kdb_err *err);
+void kdbi_session_free_all(kdb_auth *auth);
+
 /* The configured secret, or the one kept in the store, made when there is none. */
 KDB_NODISCARD kdb_status kdbi_auth_load_secret(kdb_auth *auth, kdb_sv configured, kdb_err *err);
 
@@ -145,9 +207,19 @@ KDB_NODISCARD kdb_status kdbi_auth_load_secret(kdb_auth *auth, kdb_sv configured
 
 KDB_NODISCARD kdb_status kdbi_auth_login(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_auth_setup(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
-void kdbi_hasher_start(kdb_auth *auth, int32_t threads, int32_t waiting);
-/* Runs what is queued and ends the threads. */
-void kdbi_hasher_stop(kdb_auth *auth);
+KDB_NODISCARD kdb_status kdbi_auth_refresh(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_auth_logout(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
+
+/* Who runs jobs (auth_pool.c). A pool for each kind of waiting, so that none holds up the others. */
+typedef enum kdbi_pool_id { KDBI_POOL_HASHING, KDBI_POOL_TOKENS, KDBI_POOL_COUNT } kdbi_pool_id;
+typedef struct kdbi_pool {
+    kdb_queue *jobs; /* any thread pushes, the pool's threads pop */
+    kdb_thread *threads;
+    size_t nthreads;
+} kdbi_pool;
+void kdbi_pool_start(kdb_auth *auth, kdbi_pool_id id, int32_t threads, int32_t waiting);
+/* Runs what is queued and ends the threads of all pools. */
+void kdbi_pool_stop_all(kdb_auth *auth);
 
 struct kdb_auth {
     /* fixed after open */
@@ -156,20 +228,27 @@ struct kdb_auth {
     kdb_sv secret;
     bool secret_is_default;
     int64_t access_seconds;
+    int64_t refresh_reuse_seconds;
     int32_t bcrypt_cost;
     int32_t min_password;
     bool complexity;
     char dummy_hash[KDBI_DUMMY_HASH_SIZE];
-    kdb_queue *jobs; /* any thread pushes, hashing threads pop */
-    kdb_thread *threads;
-    size_t nthreads;
+    kdbi_pool pools[KDBI_POOL_COUNT];
 
     kdb_mutex lock;       /* rank KDB_LOCK_AUTH: nothing is locked while this is held */
     kdb_cond change_done; /* `changing` became false */
     bool changing;        /* guarded by lock; a flag and not a lock, because it stays over the commit */
     kdb_map *accounts;    /* guarded by lock: user id -> kdbi_account, owned, never removed */
+    kdb_map *sessions;    /* guarded by lock: key -> kdbi_session, owned */
+    size_t sweep_at;      /* within a change: so many records make a sweep worth while */
 
     kdbi_token_cache cache; /* has locks of its own */
 };
+
+/* How long a refresh token lives. */
+static inline int64_t kdbi_refresh_seconds(const kdb_auth *auth)
+{
+    return auth->access_seconds * KDBI_REFRESH_FACTOR;
+}
 
 #endif

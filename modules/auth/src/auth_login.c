@@ -83,7 +83,7 @@ static kdb_status conclude(kdb_auth *auth, kdb_auth_job *job, kdb_sv hash, bool 
         return note_failure(auth, &user, err);
     }
     KDB_TRY(note_success(auth, &user, err));
-    return kdbi_auth_issue(auth, &user, job->arena, &job->pair, err);
+    return kdbi_token_issue(auth, &user, kdbi_session_new_id(job->arena), 0, job->arena, &job->pair, err);
 }
 
 kdb_status kdbi_auth_login(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)

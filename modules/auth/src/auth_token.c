@@ -2,14 +2,14 @@
  * nothing else: it would take HS384 and HS512 of the same key, and knows no times, so that and every claim is checked
  * here. Only HS256 is ours: a token that names another algorithm, `none` among them, is refused whatever it carries.
  *
- * Besides the reference's claims a token has `jti`, which makes each one different, and `epoch`: the user's
- * token_epoch. Raising that (a new password does) ends all older tokens. */
+ * Besides the reference's claims a token has `jti`, which makes each one different; `epoch`, the user's token_epoch, which
+ * a new password raises to end all older tokens; and `sid` and `gen`, its sign-in and its place in it: auth_session.c. */
 #include <jwt.h>
 #include <stdlib.h>
 
 #include "auth_int.h"
 
-enum { TOKEN_MAX = 8192, REFRESH_FACTOR = 7 };
+enum { TOKEN_MAX = 8192 };
 
 static const kdb_sv issuer = { "kalamdb", sizeof("kalamdb") - 1 };
 static const kdb_sv access_type = { "access", sizeof("access") - 1 };
@@ -33,19 +33,17 @@ static void put_email_claim(kdb_buf *claims, kdb_sv email)
     }
 }
 
-static void put_id_claim(kdb_buf *claims)
-{
-    uint8_t bytes[16];
-    kdb_random_bytes(bytes, sizeof(bytes));
-    kdb_buf_append_lit(claims, "\"jti\":\"");
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        kdb_buf_printf(claims, "%02x", bytes[i]);
-    }
-    kdb_buf_append_lit(claims, "\",");
-}
+/* What a pair has in common. */
+typedef struct pair_claims {
+    const kdb_user *user;
+    kdb_sv session;
+    uint32_t generation;
+    int64_t now_s;
+} pair_claims;
 
-static char *claims_json(const kdb_user *user, kdb_sv token_type, int64_t now_s, int64_t expires_s, kdb_arena *arena)
+static char *claims_json(const pair_claims *pair, kdb_sv token_type, int64_t expires_s, kdb_arena *arena)
 {
+    const kdb_user *user = pair->user;
     kdb_buf claims;
     kdb_buf_init(&claims, 0);
     kdb_buf_append_byte(&claims, '{');
@@ -55,9 +53,10 @@ static char *claims_json(const kdb_user *user, kdb_sv token_type, int64_t now_s,
     put_text_claim(&claims, "role", kdb_sv_cstr(kdb_role_name(user->role)));
     put_text_claim(&claims, "token_type", token_type);
     put_email_claim(&claims, user->email);
-    put_id_claim(&claims);
-    kdb_buf_printf(&claims, "\"iat\":%lld,\"exp\":%lld,\"epoch\":%llu}", (long long)now_s, (long long)expires_s,
-                   (unsigned long long)user->token_epoch);
+    put_text_claim(&claims, "jti", kdbi_session_new_id(arena));
+    put_text_claim(&claims, "sid", pair->session);
+    kdb_buf_printf(&claims, "\"gen\":%u,\"iat\":%lld,\"exp\":%lld,\"epoch\":%llu}", pair->generation,
+                   (long long)pair->now_s, (long long)expires_s, (unsigned long long)user->token_epoch);
     char *text = kdb_sv_dup_cstr(arena, kdb_buf_sv(&claims));
     kdb_buf_done(&claims);
     return text;
@@ -76,10 +75,10 @@ static char *sign(kdb_auth *auth, const char *claims)
     return text;
 }
 
-static kdb_status make_token(kdb_auth *auth, const kdb_user *user, kdb_sv token_type, int64_t now_s, int64_t seconds,
+static kdb_status make_token(kdb_auth *auth, const pair_claims *pair, kdb_sv token_type, int64_t seconds,
                              kdb_arena *arena, kdb_sv *out, kdb_err *err)
 {
-    char *text = sign(auth, claims_json(user, token_type, now_s, now_s + seconds, arena));
+    char *text = sign(auth, claims_json(pair, token_type, pair->now_s + seconds, arena));
     if (text == NULL) {
         return KDB_FAIL(err, KDB_INTERNAL, "a token could not be signed");
     }
@@ -88,17 +87,17 @@ static kdb_status make_token(kdb_auth *auth, const kdb_user *user, kdb_sv token_
     return KDB_OK;
 }
 
-kdb_status kdbi_auth_issue(kdb_auth *auth, const kdb_user *user, kdb_arena *arena, kdb_token_pair *out, kdb_err *err)
+kdb_status kdbi_token_issue(kdb_auth *auth, const kdb_user *user, kdb_sv session, uint32_t generation, kdb_arena *arena,
+                            kdb_token_pair *out, kdb_err *err)
 {
-    int64_t now_s = kdb_now_us() / 1000000;
-    int64_t refresh_seconds = auth->access_seconds * REFRESH_FACTOR;
+    const pair_claims claims = { user, session, generation, kdb_now_us() / 1000000 };
     kdb_token_pair pair = {
-        .access_expires_us = (now_s + auth->access_seconds) * 1000000,
-        .refresh_expires_us = (now_s + refresh_seconds) * 1000000,
+        .access_expires_us = (claims.now_s + auth->access_seconds) * 1000000,
+        .refresh_expires_us = (claims.now_s + kdbi_refresh_seconds(auth)) * 1000000,
         .user = kdbi_user_copy(user, arena),
     };
-    KDB_TRY(make_token(auth, user, access_type, now_s, auth->access_seconds, arena, &pair.access, err));
-    KDB_TRY(make_token(auth, user, refresh_type, now_s, refresh_seconds, arena, &pair.refresh, err));
+    KDB_TRY(make_token(auth, &claims, access_type, auth->access_seconds, arena, &pair.access, err));
+    KDB_TRY(make_token(auth, &claims, refresh_type, kdbi_refresh_seconds(auth), arena, &pair.refresh, err));
     *out = pair;
     return KDB_OK;
 }
@@ -107,9 +106,10 @@ kdb_status kdbi_auth_issue(kdb_auth *auth, const kdb_user *user, kdb_arena *aren
 
 /* What a token with a good signature says; text lies in the caller's arena. */
 typedef struct claims {
-    kdb_sv subject, issuer, token_type, role;
+    kdb_sv subject, issuer, token_type, role, session;
     bool has_role, has_nbf;
     int64_t iat, exp, nbf;
+    int64_t generation;
     int64_t epoch; /* 0 when the token has none: good until the user's is first raised */
 } claims;
 
@@ -133,14 +133,16 @@ static bool int_claim(const kdb_json *all, kdb_sv name, bool *present, int64_t *
 
 static bool read_claims(const kdb_json *all, claims *out)
 {
-    bool has_subject, has_issuer, has_type, has_iat, has_exp, has_epoch;
+    bool has_subject, has_issuer, has_type, has_session, has_iat, has_exp, has_generation, has_epoch;
     return all->kind == KDB_JSON_OBJECT && text_claim(all, KDB_SV("sub"), &has_subject, &out->subject) &&
            text_claim(all, KDB_SV("iss"), &has_issuer, &out->issuer) &&
            text_claim(all, KDB_SV("token_type"), &has_type, &out->token_type) &&
            text_claim(all, KDB_SV("role"), &out->has_role, &out->role) &&
+           text_claim(all, KDB_SV("sid"), &has_session, &out->session) &&
            int_claim(all, KDB_SV("iat"), &has_iat, &out->iat) && has_iat &&
            int_claim(all, KDB_SV("exp"), &has_exp, &out->exp) && has_exp &&
            int_claim(all, KDB_SV("nbf"), &out->has_nbf, &out->nbf) &&
+           int_claim(all, KDB_SV("gen"), &has_generation, &out->generation) &&
            int_claim(all, KDB_SV("epoch"), &has_epoch, &out->epoch);
 }
 
@@ -195,10 +197,17 @@ static kdb_status refused(kdb_err *err)
     return KDB_FAIL(err, KDB_INVALID_CREDENTIALS, "Invalid credentials");
 }
 
-static kdb_status check_claims(const claims *said, kdb_sv token_type, kdb_err *err)
+static bool is_type(kdb_sv said, kdbi_token_type type)
+{
+    return (type != KDBI_TOKEN_REFRESH && kdb_sv_eq(said, access_type)) ||
+           (type != KDBI_TOKEN_ACCESS && kdb_sv_eq(said, refresh_type));
+}
+
+static kdb_status check_claims(const claims *said, kdbi_token_type type, kdb_err *err)
 {
     int64_t now_s = kdb_now_us() / 1000000;
-    if (!kdb_sv_eq(said->issuer, issuer) || !kdb_sv_eq(said->token_type, token_type) || said->subject.len == 0) {
+    if (!kdb_sv_eq(said->issuer, issuer) || !is_type(said->token_type, type) || said->subject.len == 0 ||
+        said->generation < 0 || said->generation >= UINT32_MAX) {
         return refused(err);
     }
     if (!kdbi_token_in_time(said->exp, now_s)) {
@@ -210,27 +219,36 @@ static kdb_status check_claims(const claims *said, kdb_sv token_type, kdb_err *e
     return KDB_OK;
 }
 
-/* Whether the user is still the one whom the token was made for. */
+/* Whether the user is still the one whom the token was made for: an account may be made anew under an old name. */
 static bool agrees(const claims *said, const kdbi_standing *standing)
 {
-    if (said->epoch < 0 || (uint64_t)said->epoch != standing->token_epoch) {
+    if (said->epoch < 0 || (uint64_t)said->epoch != standing->token_epoch ||
+        said->iat < standing->created_us / 1000000 - KDBI_LEEWAY_SECONDS) {
         return false;
     }
     return !said->has_role || kdb_sv_eq(said->role, kdb_sv_cstr(kdb_role_name(standing->role)));
 }
 
-static kdb_status check_token(kdb_auth *auth, kdb_sv token, kdb_sv token_type, kdb_arena *arena,
-                              kdbi_standing *standing, int64_t *expires_s, kdb_err *err)
+kdb_status kdbi_token_check(kdb_auth *auth, kdb_sv token, kdbi_token_type type, kdb_arena *arena, kdbi_token *out,
+                            kdb_err *err)
 {
     claims said;
+    kdbi_token found = { .generation = 0 };
     if (!read_token(auth, token, arena, &said)) {
         return refused(err);
     }
-    KDB_TRY(check_claims(&said, token_type, err));
-    if (!kdbi_auth_standing(auth, said.subject, standing) || !agrees(&said, standing)) {
+    KDB_TRY(check_claims(&said, type, err));
+    if (!kdbi_auth_standing(auth, said.subject, &found.standing) || !agrees(&said, &found.standing)) {
         return refused(err);
     }
-    *expires_s = said.exp;
+    found.expires_s = said.exp;
+    found.session = said.session;
+    found.generation = (uint32_t)said.generation;
+    if (said.session.len != KDBI_SESSION_ID_LEN) {
+        found.generation = 0;
+        KDB_TRY(kdbi_session_key_of_text(token, arena, &found.session, err));
+    }
+    *out = found;
     return KDB_OK;
 }
 
@@ -247,25 +265,14 @@ kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_p
         *out = principal_of(account, role, arena);
         return KDB_OK;
     }
-    kdbi_standing standing;
-    int64_t expires_s;
-    KDB_TRY(check_token(auth, token, access_type, arena, &standing, &expires_s, err));
-    kdbi_cache_put(&auth->cache, token, &standing, expires_s);
-    *out = principal_of(standing.account, standing.role, arena);
-    return KDB_OK;
-}
-
-kdb_status kdb_auth_refresh(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_token_pair *out, kdb_err *err)
-{
-    kdbi_standing standing;
-    int64_t expires_s;
-    kdb_user user;
-    KDB_TRY(check_token(auth, token, refresh_type, arena, &standing, &expires_s, err));
-    if (!kdbi_auth_lookup_user(auth, kdbi_account_id(standing.account), arena, &user) || user.deleted_us != 0 ||
-        user.token_epoch != standing.token_epoch) { /* changed since */
+    kdbi_token said;
+    KDB_TRY(kdbi_token_check(auth, token, KDBI_TOKEN_ACCESS, arena, &said, err));
+    if (kdbi_session_find(auth, said.session, said.standing.account).ended) {
         return refused(err);
     }
-    return kdbi_auth_issue(auth, &user, arena, out, err);
+    kdbi_cache_put(&auth->cache, token, &said.standing, said.expires_s);
+    *out = principal_of(said.standing.account, said.standing.role, arena);
+    return KDB_OK;
 }
 
 kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err)

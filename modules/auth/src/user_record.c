@@ -1,5 +1,4 @@
-/* user_record.c - a user as bytes in partition system_users (key = user id). Little-endian; strings are u32 length and
- * bytes. A reader never goes past its bytes: the first piece that does not fit fails it, and the rest reads as zero.
+/* user_record.c - a user as bytes in partition system_users (key = user id). See record.c for the pieces.
  *
  * u8 format | u8 role | u8 auth type | u32 failed_logins | u64 locked_until_us, last_login_us, last_seen_us,
  * created_us, updated_us, deleted_us, token_epoch | text password_hash, auth_data, email */
@@ -10,91 +9,29 @@ static const uint8_t auth_type_codes[] = { [KDB_AUTH_PASSWORD] = 1, [KDB_AUTH_OA
 
 /* ---- writing ---- */
 
-static void write_u32(kdb_buf *buf, uint32_t value)
-{
-    char bytes[4];
-    kdb_put_le32(bytes, value);
-    kdb_buf_append(buf, bytes, sizeof(bytes));
-}
-
-static void write_u64(kdb_buf *buf, uint64_t value)
-{
-    char bytes[8];
-    kdb_put_le64(bytes, value);
-    kdb_buf_append(buf, bytes, sizeof(bytes));
-}
-
-static void write_text(kdb_buf *buf, kdb_sv text)
-{
-    write_u32(buf, (uint32_t)text.len);
-    kdb_buf_append_sv(buf, text);
-}
-
 void kdbi_user_encode(const kdb_user *user, kdb_buf *out)
 {
     kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
     kdb_buf_append_byte(out, kdbi_role_defs[user->role].code);
     kdb_buf_append_byte(out, auth_type_codes[user->auth_type]);
-    write_u32(out, user->failed_logins);
-    write_u64(out, (uint64_t)user->locked_until_us);
-    write_u64(out, (uint64_t)user->last_login_us);
-    write_u64(out, (uint64_t)user->last_seen_us);
-    write_u64(out, (uint64_t)user->created_us);
-    write_u64(out, (uint64_t)user->updated_us);
-    write_u64(out, (uint64_t)user->deleted_us);
-    write_u64(out, user->token_epoch);
-    write_text(out, user->password_hash);
-    write_text(out, user->auth_data);
-    write_text(out, user->email);
+    kdbi_write_u32(out, user->failed_logins);
+    kdbi_write_u64(out, (uint64_t)user->locked_until_us);
+    kdbi_write_u64(out, (uint64_t)user->last_login_us);
+    kdbi_write_u64(out, (uint64_t)user->last_seen_us);
+    kdbi_write_u64(out, (uint64_t)user->created_us);
+    kdbi_write_u64(out, (uint64_t)user->updated_us);
+    kdbi_write_u64(out, (uint64_t)user->deleted_us);
+    kdbi_write_u64(out, user->token_epoch);
+    kdbi_write_text(out, user->password_hash);
+    kdbi_write_text(out, user->auth_data);
+    kdbi_write_text(out, user->email);
 }
 
 /* ---- reading ---- */
 
-typedef struct reader {
-    kdb_sv rest;
-    bool failed;
-} reader;
-
-static kdb_sv read_bytes(reader *in, size_t len)
+static kdb_role read_role(kdbi_reader *in)
 {
-    if (in->failed || in->rest.len < len) {
-        in->failed = true;
-        return (kdb_sv){ NULL, 0 };
-    }
-    kdb_sv bytes = kdb_sv_of(in->rest.ptr, len);
-    in->rest.len -= len;
-    if (len != 0) {
-        in->rest.ptr += len;
-    }
-    return bytes;
-}
-
-static uint8_t read_u8(reader *in)
-{
-    kdb_sv bytes = read_bytes(in, 1);
-    return bytes.ptr == NULL ? 0 : (uint8_t)bytes.ptr[0];
-}
-
-static uint32_t read_u32(reader *in)
-{
-    kdb_sv bytes = read_bytes(in, 4);
-    return bytes.ptr == NULL ? 0 : kdb_get_le32(bytes.ptr);
-}
-
-static uint64_t read_u64(reader *in)
-{
-    kdb_sv bytes = read_bytes(in, 8);
-    return bytes.ptr == NULL ? 0 : kdb_get_le64(bytes.ptr);
-}
-
-static kdb_sv read_text(reader *in)
-{
-    return read_bytes(in, read_u32(in));
-}
-
-static kdb_role read_role(reader *in)
-{
-    uint8_t code = read_u8(in);
+    uint8_t code = kdbi_read_u8(in);
     for (size_t i = 0; i < KDB_ARRAY_LEN(kdbi_role_defs); i++) {
         if (kdbi_role_defs[i].code == code) {
             return (kdb_role)i;
@@ -104,9 +41,9 @@ static kdb_role read_role(reader *in)
     return KDB_ROLE_ANONYMOUS;
 }
 
-static kdb_auth_type read_auth_type(reader *in)
+static kdb_auth_type read_auth_type(kdbi_reader *in)
 {
-    uint8_t code = read_u8(in);
+    uint8_t code = kdbi_read_u8(in);
     for (size_t i = 0; i < KDB_ARRAY_LEN(auth_type_codes); i++) {
         if (auth_type_codes[i] == code) {
             return (kdb_auth_type)i;
@@ -118,22 +55,22 @@ static kdb_auth_type read_auth_type(reader *in)
 
 kdb_status kdbi_user_decode(kdb_sv id, kdb_sv bytes, kdb_user *out, kdb_err *err)
 {
-    reader in = { .rest = bytes };
+    kdbi_reader in = { .rest = bytes };
     kdb_user user = { .id = { id } };
-    uint8_t format = read_u8(&in);
+    uint8_t format = kdbi_read_u8(&in);
     user.role = read_role(&in);
     user.auth_type = read_auth_type(&in);
-    user.failed_logins = read_u32(&in);
-    user.locked_until_us = (int64_t)read_u64(&in);
-    user.last_login_us = (int64_t)read_u64(&in);
-    user.last_seen_us = (int64_t)read_u64(&in);
-    user.created_us = (int64_t)read_u64(&in);
-    user.updated_us = (int64_t)read_u64(&in);
-    user.deleted_us = (int64_t)read_u64(&in);
-    user.token_epoch = read_u64(&in);
-    user.password_hash = read_text(&in);
-    user.auth_data = read_text(&in);
-    user.email = read_text(&in);
+    user.failed_logins = kdbi_read_u32(&in);
+    user.locked_until_us = (int64_t)kdbi_read_u64(&in);
+    user.last_login_us = (int64_t)kdbi_read_u64(&in);
+    user.last_seen_us = (int64_t)kdbi_read_u64(&in);
+    user.created_us = (int64_t)kdbi_read_u64(&in);
+    user.updated_us = (int64_t)kdbi_read_u64(&in);
+    user.deleted_us = (int64_t)kdbi_read_u64(&in);
+    user.token_epoch = kdbi_read_u64(&in);
+    user.password_hash = kdbi_read_text(&in);
+    user.auth_data = kdbi_read_text(&in);
+    user.email = kdbi_read_text(&in);
     if (in.failed || in.rest.len != 0 || format != KDBI_RECORD_FORMAT || id.len == 0 || id.len > KDBI_USER_ID_MAX) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad user record of %zu bytes", bytes.len);
     }

@@ -4,6 +4,7 @@
 const kdb_auth_options test_options = {
     .jwt_secret = { TEST_SECRET, sizeof(TEST_SECRET) - 1 },
     .access_seconds = 3600,
+    .refresh_reuse_seconds = 60,
     .bcrypt_cost = 4,
     .hash_threads = 2,
     .hash_queue = 16,
@@ -147,6 +148,22 @@ kdb_status log_in(fixture *fix, const char *user, const char *password, kdb_toke
         *out = job.pair;
     }
     return status;
+}
+
+kdb_status refresh(fixture *fix, kdb_sv token, kdb_token_pair *out)
+{
+    kdb_auth_job job = { .kind = KDB_AUTH_REFRESH, .tokens[0] = token };
+    kdb_status status = run_job(fix, &job);
+    if (status == KDB_OK && out != NULL) {
+        *out = job.pair;
+    }
+    return status;
+}
+
+void log_out(fixture *fix, kdb_sv token)
+{
+    kdb_auth_job job = { .kind = KDB_AUTH_LOGOUT, .tokens[0] = token };
+    assert_ok(fix, run_job(fix, &job));
 }
 
 kdb_sv hash_of(fixture *fix, const char *password)

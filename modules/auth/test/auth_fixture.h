@@ -45,6 +45,8 @@ kdb_principal actor_of(const char *id, kdb_role role);
 /* Submits and waits; fix->err has the error. */
 kdb_status run_job(fixture *fix, kdb_auth_job *job);
 kdb_status log_in(fixture *fix, const char *user, const char *password, kdb_token_pair *out);
+kdb_status refresh(fixture *fix, kdb_sv token, kdb_token_pair *out);
+void log_out(fixture *fix, kdb_sv token);
 kdb_sv hash_of(fixture *fix, const char *password);
 /* Made by root, with GOOD_PASSWORD. */
 kdb_status create_user(fixture *fix, const char *id, kdb_role role);

@@ -239,7 +239,12 @@ static void wrong_claims_are_refused(void **state)
         GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"role\":null}",
         GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"epoch\":1}",
         GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"epoch\":-1}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"sid\":7}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"gen\":\"1\"}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"gen\":-1}",
+        GOOD_HEAD "\"iat\":1,\"exp\":4102444800,\"gen\":4294967295}",
     };
+    set_clock_us(1000000); /* so that iat 1 is no earlier than the account */
     assert_ok(fix, create_user(fix, "alice", KDB_ROLE_USER));
     for (size_t i = 0; i < KDB_ARRAY_LEN(wrong); i++) {
         refuse(fix, forge_claims(fix, wrong[i]));
@@ -284,15 +289,13 @@ static void refresh_gives_a_new_pair(void **state)
     kdb_token_pair first, second;
     assert_ok(fix, create_user(fix, "alice", KDB_ROLE_USER));
     assert_ok(fix, log_in(fix, "alice", GOOD_PASSWORD, &first));
-    assert_ok(fix, kdb_auth_refresh(fix->auth, first.refresh, fix->arena, &second, &fix->err));
+    assert_ok(fix, refresh(fix, first.refresh, &second));
     assert_ok(fix, verify(fix, second.access, NULL));
     assert_text(second.user.id.text, "alice");
-    assert_failure(fix, kdb_auth_refresh(fix->auth, first.access, fix->arena, &second, &fix->err),
-                   KDB_INVALID_CREDENTIALS, "Invalid credentials");
+    assert_failure(fix, refresh(fix, first.access, &second), KDB_INVALID_CREDENTIALS, "Invalid credentials");
     refuse(fix, first.refresh);
     move_clock_s(7 * 3600 + 62);
-    assert_failure(fix, kdb_auth_refresh(fix->auth, first.refresh, fix->arena, &second, &fix->err), KDB_TOKEN_EXPIRED,
-                   "Invalid credentials");
+    assert_failure(fix, refresh(fix, first.refresh, &second), KDB_TOKEN_EXPIRED, "Invalid credentials");
 }
 
 /* ---- what ends tokens ---- */
@@ -328,8 +331,7 @@ static void assert_ends_tokens(fixture *fix, change fn)
     assert_ok(fix, fn(fix));
     for (int round = 0; round < 2; round++) {
         refuse(fix, pair.access);
-        assert_int_equal(kdb_auth_refresh(fix->auth, pair.refresh, fix->arena, &other, &fix->err),
-                         KDB_INVALID_CREDENTIALS);
+        assert_int_equal(refresh(fix, pair.refresh, &other), KDB_INVALID_CREDENTIALS);
         fixture_reopen(fix);
     }
 }
@@ -372,7 +374,8 @@ static void more_users_than_the_cache_has_room_for(void **state)
         user = find_user(fix, id);
         for (int t = 0; t < TOKENS; t++) {
             kdb_token_pair pair;
-            assert_ok(fix, kdbi_auth_issue(fix->auth, &user, fix->arena, &pair, &fix->err));
+            assert_ok(fix, kdbi_token_issue(fix->auth, &user, kdbi_session_new_id(fix->arena), 0, fix->arena, &pair,
+                                            &fix->err));
             tokens[u * TOKENS + t] = pair.access;
         }
     }

@@ -108,6 +108,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                   "in the data directory." },
     [KDB_OPT_AUTH_JWT_EXPIRY_HOURS] = { "auth", "jwt_expiry_hours", "KALAMDB_JWT_EXPIRY_HOURS", INTEGER("24", 1, 8760),
                                         "Hours that an access token is good for; a refresh token seven times that." },
+    [KDB_OPT_AUTH_REFRESH_REUSE] = { "auth", "refresh_reuse_seconds", NULL, INTEGER("60", 0, MOST_SECONDS),
+                                     "Seconds that a used refresh token still works, for answers that got lost and "
+                                     "pages that refresh together; used later it ends the whole sign-in." },
     [KDB_OPT_AUTH_COOKIE_SECURE] = { "auth", "cookie_secure", "KALAMDB_COOKIE_SECURE", BOOLEAN("true"),
                                      "Cookies set over HTTPS are sent back over HTTPS only." },
     [KDB_OPT_AUTH_BCRYPT_COST] = { "auth", "bcrypt_cost", NULL, INTEGER("12", 4, 15),

@@ -46,6 +46,7 @@ static kdb_status open_auth(kdb_server *server, kdb_err *err)
     const kdb_auth_options auth = {
         .jwt_secret = kdb_opt_text(options, KDB_OPT_AUTH_JWT_SECRET),
         .access_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_JWT_EXPIRY_HOURS) * 3600,
+        .refresh_reuse_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_REFRESH_REUSE),
         .bcrypt_cost = (int32_t)kdb_opt_i64(options, KDB_OPT_AUTH_BCRYPT_COST),
         .hash_threads = (int32_t)kdb_opt_i64(options, KDB_OPT_AUTH_HASH_THREADS),
         .hash_queue = 256, /* about a minute of password checks on one thread */

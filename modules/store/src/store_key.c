@@ -9,6 +9,7 @@ const kdb_system_partition_def kdb_system_partition_defs[KDB_PART_SYSTEM_END] = 
     [KDB_PART_SYSTEM_JOBS] = { "system_jobs" },
     [KDB_PART_SYSTEM_SETTINGS] = { "system_settings" },
     [KDB_PART_SYSTEM_VIEWS] = { "system_views" },
+    [KDB_PART_SYSTEM_SESSIONS] = { "system_sessions" },
 };
 
 char *kdbi_prefix_put(char *at, kdb_partition part)

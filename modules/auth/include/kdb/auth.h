@@ -39,8 +39,9 @@ typedef struct kdb_principal {
 
 typedef struct kdb_auth kdb_auth;
 typedef struct kdb_auth_options {
-    kdb_sv jwt_secret;      /* empty: the one kept in the store, made on first use */
-    int64_t access_seconds; /* refresh tokens live seven times as long */
+    kdb_sv jwt_secret;             /* empty: the one kept in the store, made on first use */
+    int64_t access_seconds;        /* refresh tokens live seven times as long */
+    int64_t refresh_reuse_seconds; /* that a refresh token still works after it was used */
     int32_t bcrypt_cost;
     int32_t hash_threads;
     int32_t hash_queue; /* jobs waiting before KDB_OVERLOADED */
@@ -71,15 +72,18 @@ typedef struct kdb_token_pair {
  * tokens stay good: or failed sign-ins would sign their victim out. */
 KDB_NODISCARD kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_principal *out,
                                          kdb_err *err);
-/* A new pair for a valid refresh token. */
-KDB_NODISCARD kdb_status kdb_auth_refresh(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_token_pair *out,
-                                          kdb_err *err);
 /* The user behind a valid access token. */
 KDB_NODISCARD kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err);
 
-/* ---- work that hashes: runs on the hashing threads, `done` is called there exactly once ---- */
+/* ---- work that takes long: runs on auth's own threads, `done` is called there exactly once ---- */
 
-typedef enum kdb_auth_job_kind { KDB_AUTH_LOGIN, KDB_AUTH_SETUP, KDB_AUTH_HASH } kdb_auth_job_kind;
+typedef enum kdb_auth_job_kind {
+    KDB_AUTH_LOGIN,
+    KDB_AUTH_SETUP,
+    KDB_AUTH_HASH,
+    KDB_AUTH_REFRESH, /* a new pair for a good refresh token, which is used up thereby */
+    KDB_AUTH_LOGOUT   /* ends the sign-ins that the tokens belong to; tokens that are no good are passed over */
+} kdb_auth_job_kind;
 /* The caller's storage, borrowed until done. Inputs must stay valid until then. */
 typedef struct kdb_auth_job {
     kdb_auth_job_kind kind;
@@ -87,9 +91,10 @@ typedef struct kdb_auth_job {
     kdb_sv password;      /* LOGIN, SETUP, HASH */
     kdb_sv root_password; /* SETUP */
     kdb_sv email;         /* SETUP; empty: none */
+    kdb_sv tokens[2];     /* REFRESH: the first; LOGOUT: empty ones count for nothing */
     bool from_loopback;   /* LOGIN: root without a password signs in from loopback only */
     kdb_arena *arena;     /* results lie here; not used by others until done */
-    kdb_token_pair pair;  /* LOGIN: result */
+    kdb_token_pair pair;  /* LOGIN, REFRESH: result */
     kdb_user created;     /* SETUP: result */
     kdb_sv hash;          /* HASH: result; rules of catalog.md 4 are checked first */
     /* `err` is NULL when status is KDB_OK. May free the job. */
@@ -97,7 +102,8 @@ typedef struct kdb_auth_job {
 } kdb_auth_job;
 /* KDB_OVERLOADED when the queue is full (done is not called then). LOGIN takes the same time for unknown users.
  * Results: KDB_INVALID_CREDENTIALS, KDB_ACCOUNT_LOCKED, KDB_SETUP_REQUIRED, KDB_REMOTE_DENIED; SETUP also
- * KDB_CONFLICT (already set up), KDB_ALREADY_EXISTS (user), KDB_CONSTRAINT (password), KDB_INVALID (user name). */
+ * KDB_CONFLICT (already set up), KDB_ALREADY_EXISTS (user), KDB_CONSTRAINT (password), KDB_INVALID (user name);
+ * REFRESH KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
 KDB_NODISCARD kdb_status kdb_auth_submit(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
 
 /* ---- users ---- */

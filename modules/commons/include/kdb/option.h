@@ -43,6 +43,7 @@ typedef enum kdb_option_id {
     KDB_OPT_AUTH_ROOT_PASSWORD,       /* secret */
     KDB_OPT_AUTH_JWT_SECRET,          /* secret; empty: generated at first start and kept in the data directory */
     KDB_OPT_AUTH_JWT_EXPIRY_HOURS,
+    KDB_OPT_AUTH_REFRESH_REUSE, /* seconds */
     KDB_OPT_AUTH_COOKIE_SECURE,
     KDB_OPT_AUTH_BCRYPT_COST,
     KDB_OPT_AUTH_MIN_PASSWORD,

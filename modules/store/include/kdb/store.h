@@ -30,6 +30,7 @@ typedef enum kdb_system_partition {
     KDB_PART_SYSTEM_JOBS,
     KDB_PART_SYSTEM_SETTINGS, /* server secrets and counters: not a table */
     KDB_PART_SYSTEM_VIEWS,
+    KDB_PART_SYSTEM_SESSIONS, /* sign-ins that were refreshed or signed out: not a table */
     KDB_PART_SYSTEM_END
 } kdb_system_partition;
 typedef struct kdb_system_partition_def {
