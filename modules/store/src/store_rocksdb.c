@@ -1,6 +1,8 @@
 /* store_rocksdb.c - the RocksDB backend: point reads, snapshots and the committer's merged writes. */
 #include "store_rocksdb.h"
 
+#include <stdlib.h>
+
 /* Beyond this a merged batch gives its memory back rather than keep it for the next group. */
 enum { MERGED_KEEP_BYTES = 8 * 1024 * 1024 };
 /* RocksDB's kBlockCacheTier, which its C header does not name: write buffers and block cache. */
@@ -173,7 +175,48 @@ static void merge_op(kdbi_rocks *rocks, const kdbi_op *op)
     }
 }
 
-static size_t merge_batch(kdbi_rocks *rocks, const kdb_batch *batch)
+/* What came first comes first when keys are the same. */
+static int compare_ops(const void *a, const void *b)
+{
+    const kdbi_op *const *left = a, *const *right = b;
+    const int order = kdb_sv_cmp((*left)->key, (*right)->key);
+    return order != 0 ? order : (*left > *right) - (*left < *right);
+}
+
+/* RocksDB remembers where it put the last key, and finds the place of one that comes right behind it at once, not by a
+ * walk down its list from the top: rows and index entries that alternate would cost such a walk each. */
+static void merge_window(kdbi_rocks *rocks)
+{
+    kdbi_rocks_window *window = rocks->window;
+    bool sorted = true;
+    for (size_t i = 0; i < window->count; i++) {
+        window->order[i] = &window->ops[i];
+        sorted = sorted && (i == 0 || kdb_sv_cmp(window->ops[i - 1].key, window->ops[i].key) <= 0);
+    }
+    if (!sorted) {
+        qsort(window->order, window->count, sizeof(*window->order), compare_ops);
+    }
+    for (size_t i = 0; i < window->count; i++) {
+        merge_op(rocks, window->order[i]);
+    }
+    window->count = 0;
+}
+
+/* A range goes between what came before it and what comes after. */
+static void add_op(kdbi_rocks *rocks, const kdbi_op *op)
+{
+    kdbi_rocks_window *window = rocks->window;
+    if (window->count == KDBI_WINDOW_OPS || op->kind == KDBI_OP_DELETE_RANGE) {
+        merge_window(rocks);
+    }
+    if (op->kind == KDBI_OP_DELETE_RANGE) {
+        merge_op(rocks, op);
+    } else {
+        window->ops[window->count++] = *op;
+    }
+}
+
+static size_t add_batch(kdbi_rocks *rocks, const kdb_batch *batch)
 {
     kdb_sv rest = kdbi_batch_ops(batch);
     const size_t size = rest.len;
@@ -181,7 +224,7 @@ static size_t merge_batch(kdbi_rocks *rocks, const kdb_batch *batch)
         kdbi_op op;
         const kdb_status status = kdbi_op_decode(&rest, &op, NULL);
         KDB_ASSERT(status == KDB_OK); /* written by our own encoder or checked when parsed */
-        merge_op(rocks, &op);
+        add_op(rocks, &op);
     }
     return size;
 }
@@ -201,8 +244,9 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
     kdbi_rocks *rocks = kdbi_rocks_of(store);
     size_t size = 0;
     for (const kdb_commit *commit = first; commit != NULL; commit = commit->next) {
-        size += merge_batch(rocks, commit->batch);
+        size += add_batch(rocks, commit->batch);
     }
+    merge_window(rocks);
     if (size == 0) {
         return KDB_OK;
     }

@@ -6,14 +6,23 @@
 
 #include "store_int.h"
 
+/* Operations on their way into the merged batch: a part of a group that is put in order of keys. */
+enum { KDBI_WINDOW_OPS = 4096 };
+typedef struct kdbi_rocks_window {
+    kdbi_op ops[KDBI_WINDOW_OPS]; /* as they came */
+    const kdbi_op *order[KDBI_WINDOW_OPS];
+    size_t count;
+} kdbi_rocks_window;
+
 typedef struct kdbi_rocks {
     kdb_store base;
     rocksdb_t *db;
     rocksdb_cache_t *cache;
     rocksdb_column_family_handle_t *family;          /* the default one, which some calls of the C API want named */
     rocksdb_readoptions_t *latest[KDBI_REACH_COUNT]; /* fixed after open, so shared by all threads */
-    rocksdb_writeoptions_t *write;                   /* committer only, as is the next */
+    rocksdb_writeoptions_t *write;                   /* committer only, as are the next */
     rocksdb_writebatch_t *merged;
+    kdbi_rocks_window *window;
 } kdbi_rocks;
 
 typedef struct kdbi_rocks_snapshot {

@@ -1,6 +1,8 @@
 /* batch_test.c - the byte form of a batch: it comes back as it was, and damage is found, never followed. */
 #include "store_fixture.h"
 
+#include <stdio.h>
+
 #include "store_int.h"
 
 static kdb_batch *sample(void)
@@ -127,6 +129,62 @@ static void random_damage_never_crashes_and_what_parses_commits(void **state)
     }
 }
 
+/* ---- operations count in the order in which they were added, whatever order they are stored in ---- */
+
+enum { KEYS = 40, OPS = 10000 };
+
+static kdb_sv numbered(char *bytes, const char *letter, uint64_t number)
+{
+    return kdb_sv_of(bytes, (size_t)snprintf(bytes, 32, "%s%02u", letter, (unsigned)number));
+}
+
+/* Adds a random operation to the batch, and does the same to the model: the number last put by key, 0 for none. */
+static void add_random(kdb_batch *batch, uint64_t random, uint64_t number, uint64_t model[2][KEYS])
+{
+    char first[32], last[32], value[32];
+    const size_t at = random >> 8 & 1, key = (size_t)((random >> 16) % KEYS), end = (size_t)((random >> 32) % KEYS);
+    const kdb_partition part = at == 0 ? part_a : part_b;
+    const uint64_t kind = (random >> 48) % 100;
+    if (kind < 70) {
+        kdb_batch_put(batch, part, numbered(first, "k", key), numbered(value, "", number));
+        model[at][key] = number;
+    } else if (kind < 98) {
+        kdb_batch_delete(batch, part, numbered(first, "k", key));
+        model[at][key] = 0;
+    } else {
+        kdb_batch_delete_range(batch, part, numbered(first, "k", key), numbered(last, "k", end));
+        for (size_t i = key; i < end; i++) {
+            model[at][i] = 0;
+        }
+    }
+}
+
+static void operations_count_in_their_order(void **state)
+{
+    const fixture *fix = *state;
+    uint64_t random = 7, model[2][KEYS] = { { 0 } };
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    for (uint64_t number = 1; number <= OPS; number++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        add_random(batch, random ^ random >> 29, number, model);
+    }
+    assert_int_equal(kdb_store_commit(fix->store, batch, NULL), KDB_OK);
+    for (size_t at = 0; at < 2; at++) {
+        for (size_t key = 0; key < KEYS; key++) {
+            char name[32], value[32];
+            (void)numbered(name, "k", key);
+            (void)numbered(value, "", model[at][key]);
+            const char *stored = value_of(fix->store, NULL, at == 0 ? part_a : part_b, name, fix->arena);
+            if (model[at][key] == 0) {
+                assert_null(stored);
+            } else {
+                assert_non_null(stored);
+                assert_string_equal(stored, value);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +195,7 @@ int main(void)
         cmocka_unit_test(every_cut_is_an_error_or_ends_between_operations),
         ON_BOTH(a_parsed_batch_commits_like_the_first),
         ON_BOTH(random_damage_never_crashes_and_what_parses_commits),
+        ON_BOTH(operations_count_in_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
