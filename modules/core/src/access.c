@@ -27,9 +27,16 @@ static kdb_role shared_role(kdb_access_level level, kdbi_access access)
     return level == KDB_ACCESS_PUBLIC && access == KDBI_READ ? KDB_ROLE_ANONYMOUS : KDB_ROLE_SERVICE;
 }
 
+/* Where a table has policies they say what its level says else, row by row, for those who are signed in. Level DBA stays
+ * closed, and a table that is not PUBLIC stays out of sight of everybody else. */
+static bool policies_decide(kdb_role role, const kdb_table *table)
+{
+    return table->npolicies != 0 && role >= KDB_ROLE_USER && table->access != KDB_ACCESS_DBA;
+}
+
 static kdb_status check_shared(kdb_role role, const kdb_table *table, kdbi_access access, kdb_err *err)
 {
-    if (role >= shared_role(table->access, access)) {
+    if (role >= shared_role(table->access, access) || policies_decide(role, table)) {
         return KDB_OK;
     }
     if (role == KDB_ROLE_ANONYMOUS && access == KDBI_WRITE) {

@@ -15,6 +15,7 @@ typedef struct kdbi_plan_cache kdbi_plan_cache;
 typedef struct kdbi_write kdbi_write;
 typedef struct kdbi_upsert kdbi_upsert;
 typedef struct kdbi_returning kdbi_returning;
+typedef struct kdbi_policies kdbi_policies;
 
 typedef struct kdbi_txn kdbi_txn;
 typedef struct kdbi_run kdbi_run;
@@ -72,6 +73,39 @@ KDB_NODISCARD kdb_status kdbi_access_check_table(kdb_role role, const kdb_table 
                                                  kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_access_check_system(kdb_role role, const kdb_system_table_def *def, kdb_err *err);
 
+/* ---- policy.c: row policies of SHARED tables ---- */
+
+/* What a row is asked for. */
+typedef enum kdbi_policy_use {
+    KDBI_POLICY_READ,
+    KDBI_POLICY_UPDATE_OLD, /* rows that UPDATE, or DO UPDATE, may change */
+    KDBI_POLICY_UPDATE_NEW, /* what becomes of them */
+    KDBI_POLICY_DELETE_OLD,
+    KDBI_POLICY_INSERT_NEW,
+    KDBI_POLICY_INSERT_SHOWN, /* by RETURNING */
+    KDBI_POLICY_USE_COUNT
+} kdbi_policy_use;
+
+/* False: the table has no policies, or the role is above them. */
+bool kdbi_policy_binds(kdb_role role, const kdb_table *table);
+/* Compiles a condition for the table; `used` (by column, or NULL) gets the columns it names. In `arena`. */
+KDB_NODISCARD kdb_status kdbi_policy_condition(const kdb_table *table, kdb_sv text, kdb_arena *arena, bool *used,
+                                               const kdb_expr **out, kdb_err *err);
+/* kdbi_policies is a table's conditions, compiled; counted and immutable. Who holds one holds the table too. */
+KDB_NODISCARD kdb_status kdbi_policies_new(const kdb_table *table, kdbi_policies **out, kdb_err *err);
+kdbi_policies *kdbi_policies_ref(kdbi_policies *policies);
+void kdbi_policies_unref(kdbi_policies *policies); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdbi_policies, kdbi_policies_unref)
+/* The conditions that count for whom the statement acts as, with that user's values. In `arena`; borrows `policies`. */
+KDB_NODISCARD kdb_status kdbi_policies_filter(const kdbi_policies *policies, const kdb_exec *exec, kdbi_policy_use use,
+                                              kdb_arena *arena, const kdb_row_filter **out, kdb_err *err);
+/* Tells exec->write, whose `op` is set, what its rows have to pass. */
+KDB_NODISCARD kdb_status kdbi_policy_guard(kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
+/* Whether a row of these values (by column) passes one of the write's filters (NULL: all do). `which` says in the message
+ * what part of a policy it was. */
+KDB_NODISCARD kdb_status kdbi_policy_check(const kdbi_write *write, const kdb_row_filter *filter, kdb_value *values,
+                                           const char *which, kdb_err *err);
+
 /* ---- result.c: the columns of a result ---- */
 
 /* How a result column is turned from the type it is computed in into the one shown. */
@@ -109,8 +143,9 @@ const kdb_chunk *kdbi_shown_convert(kdbi_shown *shown, const kdb_chunk *from, si
 typedef struct kdbi_slot {
     kdb_table *table; /* a reference */
     const kdb_system_table_def *def;
-    bool target;      /* the table a DML statement writes */
-    int32_t position; /* of its name in the statement */
+    kdbi_policies *policies; /* a reference; NULL until somebody runs the plan whom they bind */
+    bool target;             /* the table a DML statement writes */
+    int32_t position;        /* of its name in the statement */
 } kdbi_slot;
 
 /* A view that the statement reads, itself or through others. */
@@ -148,7 +183,8 @@ struct kdbi_plan {
     size_t nslots;
     kdbi_plan_view **views; /* each once */
     size_t nviews;
-    kdb_table *target; /* DML: a reference */
+    kdb_table *target;              /* DML: a reference */
+    kdbi_policies *target_policies; /* as a slot's */
     int32_t target_position;
     kdb_row_exprs *rows; /* what RETURNING and DO UPDATE say; NULL: nothing */
     kdbi_bound_query query;
@@ -262,6 +298,7 @@ struct kdbi_run {
     size_t nparams;
     int64_t now_us;
     const kdb_key_set *restrict_target; /* slot 0 reads these keys only; NULL: what its predicates say */
+    const kdb_row_filter **filters;     /* by slot, NULL where all rows pass; NULL: they do everywhere */
     kdb_arena *arena;                   /* of the engine's sources; NULL: it runs natively */
     kdbi_source *sources;
     size_t nsources;
@@ -360,9 +397,12 @@ struct kdbi_write {
     bool locked;
     kdb_user_id user;
     kdb_batch *batch;
-    kdbi_upsert *upsert;         /* INSERT: what ON CONFLICT says; NULL: nothing */
-    kdbi_returning *returning;   /* owned; NULL: none */
-    const uint32_t *set_columns; /* UPDATE: table columns by SET position */
+    kdbi_upsert *upsert;                           /* INSERT: what ON CONFLICT says; NULL: nothing */
+    kdbi_returning *returning;                     /* owned; NULL: none */
+    kdbi_policies *policies;                       /* a reference, which the filters borrow from; NULL: none */
+    const kdb_row_filter *may_insert, *may_update; /* what new rows have to pass; NULL: all do */
+    const kdb_row_filter *may_meet;                /* and the rows that ON CONFLICT DO UPDATE changes */
+    const uint32_t *set_columns;                   /* UPDATE: table columns by SET position */
     size_t nset;
     kdbi_txn *staged_in; /* the transaction that the statement is part of: it keeps the rows until its COMMIT */
     kdbi_txn *commits;   /* a reference: this is part of that transaction's COMMIT, */
@@ -540,6 +580,10 @@ kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pendin
 kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_create_policy(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_alter_policy(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_drop_policy(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_policies(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
@@ -651,6 +695,9 @@ kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
 void kdbi_table_close(kdb_core *core, kdb_table *table, kdb_table_state state);
 /* With the DDL gate held, after _close: what became of the table. Writes that waited for it begin again. */
 void kdbi_table_settle(kdb_core *core, kdb_table *table, kdb_table_state state);
+/* With the DDL gate held, after _close for ALTERING: puts `next` in the table's place, or opens the table again when the
+ * commit was not KDB_OK. */
+void kdbi_table_replace(kdb_core *core, kdb_table *table, kdb_table *next /* taken */, kdb_status committed);
 /* The write of `exec` came to a table that is being altered or was: gives the write up, waits without a worker until the
  * table is settled, and begins the statement again. The exec may be gone on return. */
 void kdbi_table_await(kdb_exec *exec, kdb_table *table);

@@ -256,6 +256,7 @@ kdb_status kdbi_upsert_apply(kdb_exec *exec, kdbi_write *write, kdbi_row_write *
     meeting m = { .exec = exec, .write = write, .row = row, .scratch = scratch };
     bool wanted = false;
     KDB_TRY(see_rows(&m, old, err));
+    KDB_TRY(kdbi_policy_check(write, write->may_meet, m.view.target, " (USING expression)", err));
     KDB_TRY(is_wanted(&m, &wanted, err));
     return wanted ? update_met(&m, old, err) : KDB_OK;
 }

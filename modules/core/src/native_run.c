@@ -17,6 +17,7 @@ struct kdbi_native_run {
     kdbi_native_memory *memory; /* the worker's */
     kdb_row_walk *walk;         /* NULL: no table */
     kdb_expr_row row;
+    const kdb_row_filter *filter; /* which rows are there for this user; NULL: all */
     const kdb_expr_consts *where;
     const kdb_expr_consts **targets; /* by target; NULL for columns */
     const kdb_expr_consts **sort;
@@ -24,7 +25,7 @@ struct kdbi_native_run {
     uint64_t left; /* rows LIMIT still allows */
     size_t chunk_rows;
     uint64_t walked; /* steps, the last one included */
-    uint64_t read;   /* rows the steps found */
+    uint64_t read;   /* rows the steps found that are there for this user */
     bool ended;
     kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
     bool sieved;       /* the walk stops only at rows that may meet the WHERE; all have been counted as read */
@@ -92,12 +93,22 @@ static bool needs_snapshot(const kdb_walk_spec *spec)
     return spec->by_seq || (spec->keys.points && spec->keys.nkeys > 1);
 }
 
+static void mark_filter(const kdb_row_filter *filter, bool *used)
+{
+    for (size_t i = 0; filter != NULL && i < filter->ngroups; i++) {
+        for (size_t j = 0; j < filter->groups[i].ntests; j++) {
+            kdb_expr_columns(filter->groups[i].tests[j].expr, used);
+        }
+    }
+}
+
 /* Marks what every row is asked for. */
 static void decode_hot(const kdbi_native_run *r)
 {
     const kdbi_native *native = r->native;
     bool used[native->table->schema->ncolumns + 3];
     memset(used, 0, sizeof used);
+    mark_filter(r->filter, used);
     if (native->where != NULL) {
         kdb_expr_columns(native->where, used);
     }
@@ -149,11 +160,11 @@ static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, bool along_a
     return KDB_OK;
 }
 
-/* Who wants all rows of a range finds those that meet the WHERE many at a time. */
+/* Who wants all rows of a range finds those that meet the WHERE many at a time: not before a filter. */
 static void sieve_rows(kdbi_native_run *r, const kdb_walk_spec *spec)
 {
     const bool some = r->left != UINT64_MAX && r->top == NULL;
-    if (r->native->where == NULL || spec->keys.points || some || r->run->exec->in_lane) {
+    if (r->native->where == NULL || r->filter != NULL || spec->keys.points || some || r->run->exec->in_lane) {
         return;
     }
     size_t from = 0, to = 0;
@@ -258,6 +269,7 @@ kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_nati
     r->memory = memory;
     r->native = native;
     r->run = run;
+    r->filter = run->filters == NULL ? NULL : run->filters[0];
     if (!plan_counts(r)) {
         return KDB_OK;
     }
@@ -303,7 +315,6 @@ static kdb_status move(kdbi_native_run *r, bool *out_more, kdb_err *err)
         return KDB_OK;
     }
     KDB_TRY(kdb_row_walk_next(r->walk, out_more, err));
-    r->read += *out_more && !r->sieved;
     if (r->hot != NULL) {
         r->row.at = kdb_row_walk_at(r->walk);
     }
@@ -319,6 +330,20 @@ static kdb_status check_walk(const kdbi_native_run *r, kdb_err *err)
     return r->walked % CHECK_EVERY_ROWS == 0 ? kdbi_exec_check_running(r->run->exec, err) : KDB_OK;
 }
 
+/* The filter comes first: nothing else may be asked of a row that is not there. */
+static kdb_status match_row(kdbi_native_run *r, bool *out_match, kdb_err *err)
+{
+    *out_match = true;
+    if (r->filter != NULL) {
+        KDB_TRY(kdb_row_filter_admits(r->filter, &r->row, r->memory->row, out_match, err));
+    }
+    r->read += *out_match && !r->sieved;
+    if (*out_match && r->native->where != NULL && !r->decided) {
+        KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->memory->row, out_match, err));
+    }
+    return KDB_OK;
+}
+
 /* Moves to the next row that meets the WHERE. */
 static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
 {
@@ -330,8 +355,8 @@ static kdb_status next_match(kdbi_native_run *r, bool *out_more, kdb_err *err)
             kdb_arena_reset(r->memory->row);
         }
         bool match = true;
-        if (*out_more && r->native->where != NULL && !r->decided) {
-            KDB_TRY(kdb_expr_matches(r->native->where, r->where, &r->row, r->memory->row, &match, err));
+        if (*out_more) {
+            KDB_TRY(match_row(r, &match, err));
         }
         if (match) {
             return KDB_OK;

@@ -36,6 +36,23 @@ static kdb_status check_rights(const kdbi_plan *plan, const kdb_principal *princ
     return plan->target == NULL ? KDB_OK : check_target(plan, principal->role, err);
 }
 
+/* Compiled for the first who is bound by them, for all after. */
+static kdb_status need_policies(const kdb_table *table, kdb_role role, kdbi_policies **policies, kdb_err *err)
+{
+    if (table == NULL || *policies != NULL || !kdbi_policy_binds(role, table)) {
+        return KDB_OK;
+    }
+    return kdbi_policies_new(table, policies, err);
+}
+
+static kdb_status bind_policies(kdbi_plan *plan, kdb_role role, kdb_err *err)
+{
+    for (size_t i = 0; i < plan->nslots; i++) {
+        KDB_TRY(need_policies(plan->slots[i].table, role, &plan->slots[i].policies, err));
+    }
+    return need_policies(plan->target, role, &plan->target_policies, err);
+}
+
 /* ---- names: what dialect asks while it binds ---- */
 
 typedef struct resolver {
@@ -232,11 +249,13 @@ static void unbind(kdbi_plan *plan)
     kdbi_native_free(plan->query.native);
     kdb_engine_plan_free(plan->query.engine_plan);
     for (size_t i = 0; i < plan->nslots; i++) {
+        kdbi_policies_unref(plan->slots[i].policies);
         kdb_table_unref(plan->slots[i].table);
     }
     for (size_t i = 0; i < plan->nviews; i++) {
         kdb_view_unref(plan->views[i]->view);
     }
+    kdbi_policies_unref(plan->target_policies);
     kdb_table_unref(plan->target);
     kdb_arena_free(plan->bind_arena);
     plan->bind_arena = NULL;
@@ -245,6 +264,7 @@ static void unbind(kdbi_plan *plan)
     plan->views = NULL;
     plan->nviews = 0;
     plan->target = NULL;
+    plan->target_policies = NULL;
     plan->rows = NULL;
     plan->query = (kdbi_bound_query){ 0 };
 }
@@ -425,7 +445,8 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
     const uint64_t epoch = kdb_registry_epoch(registry); /* read first: a change after this is seen next time */
     if (plan->bind_arena != NULL && (plan->epoch == epoch || names_still_mean_the_same(registry, plan))) {
         plan->epoch = epoch;
-        return check_rights(plan, principal, err);
+        KDB_TRY(check_rights(plan, principal, err));
+        return bind_policies(plan, principal->role, err);
     }
     if (plan->bind_arena != NULL && plan->shape != NULL && !plan->transient) {
         /* The plan was taken for another text's literals: drop_stale has to look. It stays bound, to be seen as outdated. */
@@ -433,7 +454,10 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
     }
     unbind(plan);
     plan->bind_arena = kdb_arena_new(0);
-    const kdb_status status = bind_statement(worker, plan, principal, err);
+    kdb_status status = bind_statement(worker, plan, principal, err);
+    if (status == KDB_OK) {
+        status = bind_policies(plan, principal->role, err);
+    }
     if (status != KDB_OK) {
         unbind(plan);
         return status;

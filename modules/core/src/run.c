@@ -122,6 +122,7 @@ static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const si
     const kdb_bound_table *from = &bound->tables[slot];
     kdb_scan_spec spec = { .store = run->core->store,
                            .table = table,
+                           .filter = run->filters == NULL ? NULL : run->filters[slot],
                            .snapshot = snapshot_of(run),
                            .overlay = kdbi_run_overlay(run, table),
                            .sees_deleted = from->sees_deleted,
@@ -221,6 +222,36 @@ static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *ar
     run->nparams = request->nparams + bound->nextras;
 }
 
+/* ---- policies ---- */
+
+static kdbi_policy_use policy_use_of(const kdbi_plan *plan, const kdbi_slot *slot)
+{
+    if (!slot->target) {
+        return KDBI_POLICY_READ;
+    }
+    return plan->stmt->kind == KDB_STMT_DELETE ? KDBI_POLICY_DELETE_OLD : KDBI_POLICY_UPDATE_OLD;
+}
+
+/* Here and not where scans open: those are on the engine's threads. */
+static kdb_status set_filters(kdbi_run *run, kdb_err *err)
+{
+    const kdbi_plan *plan = run->plan;
+    for (size_t i = 0; i < plan->nslots; i++) {
+        const kdbi_slot *slot = &plan->slots[i];
+        if (slot->table == NULL || !kdbi_policy_binds(run->principal->role, slot->table)) {
+            continue;
+        }
+        if (run->filters == NULL) {
+            run->filters = KDB_ARENA_ARRAY(run->exec->arena, const kdb_row_filter *, plan->nslots);
+        }
+        KDB_TRY(kdbi_policies_filter(slot->policies, run->exec, policy_use_of(plan, slot), run->exec->arena,
+                                     &run->filters[i], err));
+    }
+    return KDB_OK;
+}
+
+/* ---- starting ---- */
+
 static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
 {
     const kdbi_native *native = run->core->use_native ? kdbi_native_get(plan, run->params, run->nparams) : NULL;
@@ -269,6 +300,7 @@ kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const 
                           kdb_err *err)
 {
     kdbi_run_init(run, exec, plan, restrict_target);
+    KDB_TRY(set_filters(run, err));
     KDB_TRY(start_native(run, plan, err));
     return run->native != NULL ? KDB_OK : start_engine(run, plan, err);
 }

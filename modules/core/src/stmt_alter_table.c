@@ -3,12 +3,13 @@
  * on; writes that come meanwhile wait for the outcome. */
 #include "core_int.h"
 
-/* Service may not write SHARED tables of level DBA, and so not alter them. */
+/* Service may not write SHARED tables of level DBA, and so not alter them; nor those with policies, whose hidden rows it would
+ * alter too. */
 static kdb_status check_alter_role(const kdb_exec *exec, const kdb_table *table, kdb_err *err)
 {
     kdb_role least = KDB_ROLE_USER;
     if (table->type == KDB_TABLE_SHARED) {
-        least = table->access == KDB_ACCESS_DBA ? KDB_ROLE_DBA : KDB_ROLE_SERVICE;
+        least = table->access == KDB_ACCESS_DBA || table->npolicies != 0 ? KDB_ROLE_DBA : KDB_ROLE_SERVICE;
     }
     if (kdbi_exec_principal(exec)->role < least) {
         return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to alter table");
@@ -139,12 +140,7 @@ static kdb_status alter_table(kdb_exec *exec, kdb_table *table, const kdb_alter_
     kdbi_table_close(core, table, KDB_TABLE_ALTERING);
     const row_check check = { exec, table, spec, &made };
     const kdb_status status = commit_version(&check, batch, err);
-    if (status == KDB_OK) {
-        kdb_registry_publish_alter_table(core->registry, made.table);
-    } else {
-        kdb_table_unref(made.table);
-    }
-    kdbi_table_settle(core, table, status == KDB_OK ? KDB_TABLE_REPLACED : KDB_TABLE_OPEN);
+    kdbi_table_replace(core, table, made.table, status);
     return status;
 }
 

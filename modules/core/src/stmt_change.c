@@ -129,6 +129,7 @@ kdb_status kdbi_make_update(kdbi_write *write, kdbi_row_write *row, const kdb_ro
         changed = changed || !kdb_value_same(&values[columns[i]], &row->set[i]);
         values[columns[i]] = row->set[i];
     }
+    KDB_TRY(kdbi_policy_check(write, write->may_update, values, "", err));
     row->skip = !changed;
     return changed ? kdb_row_encode(write->table, values, 0, false, write->arena, &row->row, err) : KDB_OK;
 }
@@ -266,6 +267,7 @@ static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, 
     };
     KDB_TRY(kdbi_map_set(plan->target, s.change->columns, s.change->ncolumns, exec->write->arena, &s.columns, err));
     KDB_TRY(kdbi_returning_new(exec, plan, &exec->write->returning, err));
+    KDB_TRY(kdbi_policy_guard(exec, plan, err));
     exec->write->set_columns = s.columns;
     exec->write->nset = s.change->ncolumns;
     KDB_TRY(evaluate(&s, plan, NULL, err));

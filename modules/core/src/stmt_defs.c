@@ -4,6 +4,7 @@
 
 #define ADMIN_NAMESPACES "Admin privileges (DBA or System role) required for namespace operations"
 #define ADMIN_VIEWS "Admin privileges (DBA or System role) required for view operations"
+#define ADMIN_POLICIES "Admin privileges (DBA or System role) required for policy management"
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
 #define ANONYMOUS "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
 
@@ -31,6 +32,10 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_EXPLAIN] = { "EXPLAIN", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_CREATE_VIEW] = { "CREATE VIEW", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_VIEWS },
     [KDB_STMT_DROP_VIEW] = { "DROP VIEW", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_VIEWS },
+    [KDB_STMT_CREATE_POLICY] = { "CREATE POLICY", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_POLICIES },
+    [KDB_STMT_ALTER_POLICY] = { "ALTER POLICY", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_POLICIES },
+    [KDB_STMT_DROP_POLICY] = { "DROP POLICY", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_POLICIES },
+    [KDB_STMT_SHOW_POLICIES] = { "SHOW POLICIES", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_POLICIES },
     [KDB_STMT_CREATE_USER] = { "CREATE USER", KDB_ROLE_DBA, KDB_STMT_DDL | KDB_STMT_HASHES, ADMIN_USERS },
     /* One's own password and e-mail are anybody's to change: auth decides. */
     [KDB_STMT_ALTER_USER] = { "ALTER USER", KDB_ROLE_USER, KDB_STMT_DDL | KDB_STMT_HASHES, ADMIN_USERS },
@@ -65,6 +70,10 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_EXPLAIN] = kdbi_run_explain,
     [KDB_STMT_CREATE_VIEW] = kdbi_run_create_view,
     [KDB_STMT_DROP_VIEW] = kdbi_run_drop_view,
+    [KDB_STMT_CREATE_POLICY] = kdbi_run_create_policy,
+    [KDB_STMT_ALTER_POLICY] = kdbi_run_alter_policy,
+    [KDB_STMT_DROP_POLICY] = kdbi_run_drop_policy,
+    [KDB_STMT_SHOW_POLICIES] = kdbi_run_show_policies,
     [KDB_STMT_CREATE_USER] = kdbi_run_create_user,
     [KDB_STMT_ALTER_USER] = kdbi_run_alter_user,
     [KDB_STMT_DROP_USER] = kdbi_run_drop_user,

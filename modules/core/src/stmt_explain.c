@@ -70,6 +70,21 @@ static kdb_sv all_keys_text(const kdbi_run *run, kdb_arena *arena)
     return run->plan->nslots == 0 ? KDB_SV("no table") : out;
 }
 
+/* `app.notes`, a line for each table whose policies choose the rows that the caller meets; empty: none do. */
+static kdb_sv policies_text(const kdbi_run *run, kdb_arena *arena)
+{
+    kdb_sv text = { "", 0 };
+    for (size_t i = 0; i < run->plan->nslots; i++) {
+        const kdb_table *table = run->plan->slots[i].table;
+        if (table != NULL && kdbi_policy_binds(run->principal->role, table)) {
+            text = kdb_sv_printf(arena, "%.*s%s%.*s.%.*s: rows that the policies for role %s let pass",
+                                 KDB_SV_ARG(text), text.len == 0 ? "" : "\n", KDB_SV_ARG(table->ns),
+                                 KDB_SV_ARG(table->name), kdb_role_name(run->principal->role));
+        }
+    }
+    return text;
+}
+
 /* ---- the engine's plan ---- */
 
 /* The scan function is our own affair. Its name gives way to words of no more letters: the plan is drawn in boxes. */
@@ -146,6 +161,10 @@ static kdb_status explain_query(kdbi_made *m, kdb_exec *exec, const kdb_explain_
     const bool native = kdb_sv_eq(executor, KDB_SV("native"));
     KDB_TRY(add_row(m, "executor", executor, err));
     KDB_TRY(add_row(m, "key_range", all_keys_text(&run, exec->arena), err));
+    const kdb_sv policies = policies_text(&run, exec->arena);
+    if (policies.len != 0) {
+        KDB_TRY(add_row(m, "row_policies", policies, err));
+    }
     if (!native || stmt->verbose) {
         kdb_sv text;
         KDB_TRY(engine_text(&run, plan, &text, err));

@@ -160,9 +160,10 @@ static kdb_status key_of_row(maker *m, kdb_sv *out, kdb_err *err)
     return kdb_row_key(table, m->write->user, parts, m->write->arena, out, err);
 }
 
-/* Encodes m->values as the statement's next row. */
+/* Encodes m->values as the statement's next row. Policies come before what could tell of rows that are there. */
 static kdb_status finish_row(maker *m, kdb_err *err)
 {
+    KDB_TRY(kdbi_policy_check(m->write, m->write->may_insert, m->values, "", err));
     KDB_TRY(kdbi_check_not_null(m->table, m->values, m->write->nrows + 1, err));
     kdb_sv key = { NULL, 0 }, row = { NULL, 0 };
     const bool keyed = m->table->nkey > 0 && m->table->type != KDB_TABLE_STREAM;
@@ -385,6 +386,7 @@ kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
                 .cells = { .exec = exec, .arena = exec->write->arena } };
     KDB_TRY(kdbi_upsert_new(exec, plan, err));
     KDB_TRY(kdbi_returning_new(exec, plan, &exec->write->returning, err));
+    KDB_TRY(kdbi_policy_guard(exec, plan, err));
     KDB_TRY(make_rows(&m, plan, err));
     KDB_TRY(exec->write->upsert != NULL ? kdbi_upsert_check_twice(exec->write, err) : check_twice(exec->write, err));
     return kdbi_write_lock(exec->write, insert_locked, pending, err);

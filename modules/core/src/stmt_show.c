@@ -159,13 +159,25 @@ static const kdbi_made_column stats_columns[] = {
     { "memory_bytes", KDB_TYPE_BIGINT, true },
 };
 
-/* The rows the caller may see: their own of USER and STREAM tables. */
+static kdb_status filter_rows(kdb_exec *exec, const kdb_table *table, kdbi_policies **policies,
+                              const kdb_row_filter **out, kdb_err *err)
+{
+    if (!kdbi_policy_binds(kdbi_exec_principal(exec)->role, table)) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdbi_policies_new(table, policies, err));
+    return kdbi_policies_filter(*policies, exec, KDBI_POLICY_READ, exec->arena, out, err);
+}
+
+/* The rows the caller may see: their own of USER and STREAM tables, those that policies let them see of SHARED ones. */
 static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, const kdb_snapshot *snapshot, uint64_t *out,
                              kdb_err *err)
 {
     kdb_scan_spec spec = {
         .store = exec->core->store, .table = table, .snapshot = snapshot, .now_ms = kdb_now_ms(), .max_readers = 1
     };
+    KDB_CLEANUP(kdbi_policies_unrefp) kdbi_policies *policies = NULL;
+    KDB_TRY(filter_rows(exec, table, &policies, &spec.filter, err));
     kdb_table_key_set(table, kdbi_exec_user(exec, table), NULL, 0, NULL, 0, exec->arena, &spec.keys);
     kdb_table_scan *scan = NULL;
     KDB_TRY(kdb_table_scan_new(&spec, &scan, err));

@@ -27,6 +27,16 @@ void kdbi_table_settle(kdb_core *core, kdb_table *table, kdb_table_state state)
     }
 }
 
+void kdbi_table_replace(kdb_core *core, kdb_table *table, kdb_table *next, kdb_status committed)
+{
+    if (committed == KDB_OK) {
+        kdb_registry_publish_alter_table(core->registry, next);
+    } else {
+        kdb_table_unref(next);
+    }
+    kdbi_table_settle(core, table, committed == KDB_OK ? KDB_TABLE_REPLACED : KDB_TABLE_OPEN);
+}
+
 /* Only one DDL statement runs at a time, so all who wait wait for the same table. */
 static bool park(kdb_core *core, kdb_exec *exec, const kdb_table *table)
 {

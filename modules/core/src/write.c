@@ -25,6 +25,7 @@ static void write_free(kdbi_write *write)
 {
     kdb_batch_free(write->batch);
     kdbi_returning_free(write->returning);
+    kdbi_policies_unref(write->policies);
     kdb_free(write->rows);
     kdb_table_unref(write->table);
     kdbi_txn_unref(write->commits);

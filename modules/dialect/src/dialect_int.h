@@ -115,6 +115,10 @@ kdb_status kdbi_parse_temporary_view(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_user(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_create_policy(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_alter_policy(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_drop_policy(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_show_policies(kdbi_cursor *cur, kdb_stmt *stmt);
 
 /* ---- dialect_create_table.c ---- */
 
@@ -250,6 +254,9 @@ struct kdb_row_query {
 };
 /* *rows is made when there is none yet. */
 kdb_row_query *kdbi_row_query(kdb_row_query **rows, kdb_sv text, const PgQuery__RangeVar *target, kdb_arena *arena);
+/* A condition's text as the WHERE of a SELECT; `out_text` is that SELECT's. Positions in errors are those in `text`. */
+KDB_NODISCARD kdb_status kdbi_parse_condition(kdb_sv text, kdb_arena *arena, kdb_sv *out_text,
+                                              const PgQuery__SelectStmt **out, kdb_err *err);
 /* Notes RETURNING's list, if there is one. */
 void kdbi_parse_returning(kdb_row_query **rows, PgQuery__Node *const *list, size_t nlist, kdb_sv text,
                           const PgQuery__RangeVar *target, kdb_arena *arena);

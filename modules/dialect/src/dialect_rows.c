@@ -1,6 +1,6 @@
-/* dialect_rows.c - the expressions of a write over its rows, one row at a time: RETURNING's list and what DO UPDATE
- * sets and asks. They never reach the engine, yet are bound like everything else: the engine's text is written and
- * thrown away, so that every name, function and operator is checked by the one binder there is. */
+/* dialect_rows.c - expressions over a table's rows, one row at a time: RETURNING's list, what DO UPDATE sets and asks, and
+ * the conditions of policies. They never reach the engine, yet are bound like everything else: the engine's text is written
+ * and thrown away, so that every name, function and operator is checked by the one binder there is. */
 #include "dialect_int.h"
 
 kdb_row_query *kdbi_row_query(kdb_row_query **rows, kdb_sv text, const PgQuery__RangeVar *target, kdb_arena *arena)
@@ -253,4 +253,114 @@ kdb_status kdb_dialect_bind_rows(const kdb_row_query *query, uint32_t nparams, c
     rows->nextras = b.bound->nextras;
     *out = rows;
     return KDB_OK;
+}
+
+/* ---- conditions of policies ---- */
+
+static const kdb_sv before_condition = { "SELECT 1 WHERE (", 16 };
+
+static void place_in_condition(kdb_err *err, size_t len)
+{
+    if (err != NULL && err->position >= 0) {
+        const int32_t at = err->position - (int32_t)before_condition.len;
+        err->position = at < 0 ? 0 : at > (int32_t)len ? (int32_t)len : at;
+    }
+}
+
+/* The brackets hold whatever is between them together: this is for a lexer and a grammar that differ. */
+static bool is_only_where(const PgQuery__SelectStmt *select)
+{
+    return select->where_clause != NULL && select->larg == NULL && select->n_target_list == 1 &&
+           select->n_from_clause == 0 && select->n_group_clause == 0 && select->having_clause == NULL &&
+           select->n_sort_clause == 0 && select->limit_count == NULL && select->limit_offset == NULL &&
+           select->n_locking_clause == 0 && select->n_window_clause == 0;
+}
+
+static kdb_status parse_condition(kdb_sv whole, kdb_arena *arena, const PgQuery__SelectStmt **out, kdb_err *err)
+{
+    const PgQuery__Node *node = NULL;
+    uint32_t nparams = 0;
+    KDB_TRY(kdbi_pg_parse(whole, arena, &node, &nparams, err));
+    if (node->node_case != PG_QUERY__NODE__NODE_SELECT_STMT || !is_only_where(node->select_stmt)) {
+        return KDB_FAIL_AT(err, (int32_t)before_condition.len, KDB_INVALID_SQL, "syntax error in a policy's condition");
+    }
+    if (nparams != 0) {
+        return KDB_FAIL_AT(err, (int32_t)before_condition.len, KDB_INVALID_SQL,
+                           "a policy's condition cannot have parameters");
+    }
+    *out = node->select_stmt;
+    return KDB_OK;
+}
+
+kdb_status kdbi_parse_condition(kdb_sv text, kdb_arena *arena, kdb_sv *out_text, const PgQuery__SelectStmt **out,
+                                kdb_err *err)
+{
+    *out_text = kdb_sv_printf(arena, "%.*s%.*s)", KDB_SV_ARG(before_condition), KDB_SV_ARG(text));
+    const kdb_status status = parse_condition(*out_text, arena, out, err);
+    if (status != KDB_OK) {
+        place_in_condition(err, text.len);
+    }
+    return status;
+}
+
+static kdb_status refuse_tables(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out,
+                                kdb_err *err)
+{
+    (void)self;
+    (void)dml_target;
+    (void)out;
+    return KDB_FAIL_AT(err, name->position, KDB_INVALID_SQL,
+                       "a policy's condition takes no subqueries: it sees one row of its table");
+}
+
+/* Every kind of value that the server supplies has the same number in every condition, used or not. */
+static void number_extras(kdbi_binding *b)
+{
+    b->bound->extras = KDB_ARENA_ARRAY(b->arena, kdb_extra, KDB_EXTRA_LITERAL);
+    for (int kind = 0; kind < KDB_EXTRA_LITERAL; kind++) {
+        b->bound->extras[kind].kind = (kdb_extra_kind)kind;
+    }
+    b->bound->nextras = KDB_EXTRA_LITERAL;
+}
+
+static kdb_status bind_condition(kdbi_binding *b, const kdb_table_name *table, const kdb_bind_table *target,
+                                 const PgQuery__Node *node, bool *used, kdb_node **out)
+{
+    kdb_bind_table *plain = KDB_ARENA_NEW(b->arena, kdb_bind_table);
+    *plain = *target;
+    plain->has_seq = false; /* a row that is about to be written has none */
+    plain->deleted_is_false = false;
+    kdbi_scope scope = { 0 };
+    const kdbi_context context = { 0 };
+    only_slot(b, plain);
+    kdbi_relation *relation = row_relation(b, plain, table->name, 0, false);
+    relation->ns = table->ns;
+    relation->used = used;
+    KDB_TRY(kdbi_scope_add(b, &scope, relation, -1));
+    const kdbi_expr e = kdbi_expr_in(b, &context, &scope);
+    kdb_row_expr bound = { 0 };
+    KDB_TRY(bind_expr(&e, node, "a policy's condition", &bound));
+    if (bound.node == NULL) {
+        return KDBI_REFUSE(b, bound.position, "a policy's condition cannot have an expression of this kind");
+    }
+    *out = bound.node;
+    return KDB_OK;
+}
+
+kdb_status kdb_dialect_bind_condition(kdb_sv text, const kdb_table_name *table, const kdb_bind_table *target,
+                                      kdb_arena *arena, bool *used, kdb_node **out, kdb_err *err)
+{
+    static const kdb_binder binder = { .scan_function = "", .table = refuse_tables };
+    const PgQuery__SelectStmt *select = NULL;
+    kdb_query query = { 0 };
+    KDB_TRY(kdbi_parse_condition(text, arena, &query.text, &select, err));
+    kdbi_binding b = { .query = &query, .binder = &binder, .arena = arena, .err = err };
+    b.bound = KDB_ARENA_NEW(arena, kdb_bound);
+    b.param_used = KDB_ARENA_ARRAY(arena, bool, 1);
+    number_extras(&b);
+    const kdb_status status = bind_condition(&b, table, target, select->where_clause, used, out);
+    if (status != KDB_OK) {
+        place_in_condition(err, text.len);
+    }
+    return status;
 }

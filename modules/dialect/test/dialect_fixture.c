@@ -263,6 +263,25 @@ static void add_alter_table(const kdb_alter_table *alter)
     }
 }
 
+static void add_condition(const char *clause, const kdb_policy_condition *condition)
+{
+    if (condition->text.len != 0) {
+        kdb_buf_printf(&text, " %s @%d <%.*s>", clause, condition->position, KDB_SV_ARG(condition->text));
+    }
+}
+
+static void add_policy(const char *verb, const kdb_policy_stmt *policy)
+{
+    kdb_buf_printf(&text, "%s '%.*s'", verb, KDB_SV_ARG(policy->name));
+    add_table(&policy->table);
+    kdb_buf_printf(&text, "%s%s %s", policy->if_exists ? " if-exists" : "", policy->restrictive ? " restrictive" : "",
+                   kdb_policy_command_name(policy->command));
+    add_word("to", kdb_policy_roles_text(policy->roles, arena));
+    add_word("name", policy->new_name);
+    add_condition("using", &policy->using_rows);
+    add_condition("check", &policy->check_rows);
+}
+
 static void add_stmt(const kdb_stmt *stmt)
 {
     switch (stmt->kind) {
@@ -330,6 +349,18 @@ static void add_stmt(const kdb_stmt *stmt)
         return;
     case KDB_STMT_SHOW_ALL:
         kdb_buf_append_lit(&text, "SHOW ALL");
+        return;
+    case KDB_STMT_CREATE_POLICY:
+        add_policy("CREATE POLICY", stmt->as.policy);
+        return;
+    case KDB_STMT_ALTER_POLICY:
+        add_policy("ALTER POLICY", stmt->as.policy);
+        return;
+    case KDB_STMT_DROP_POLICY:
+        add_policy("DROP POLICY", stmt->as.policy);
+        return;
+    case KDB_STMT_SHOW_POLICIES:
+        add_policy("SHOW POLICIES", stmt->as.policy);
         return;
     case KDB_STMT_CREATE_USER:
         add_user("CREATE USER", &stmt->as.user);

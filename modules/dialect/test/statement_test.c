@@ -77,6 +77,44 @@ static void statements_are_explained(void **state)
     CHECK_CASES(cases, parsed);
 }
 
+static void policies_are_made_altered_and_dropped(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "CREATE POLICY p ON app.t USING (a = 1)", "CREATE POLICY 'p' app.t ALL using @32 <a = 1>" },
+        { "create policy \"Own rows\" on t as restrictive for update to public, USER, service using ((a) = f(')')) "
+          "with check (a IN (1, 2) -- )\n)",
+          "CREATE POLICY 'Own rows' .t restrictive UPDATE to=public, user, service using @88 <(a) = f(')')> check @114 "
+          "<a IN (1, 2) -- )\n>" },
+        { "CREATE POLICY p ON t FOR INSERT WITH CHECK ($$)$$ = a)",
+          "CREATE POLICY 'p' .t INSERT check @44 <$$)$$ = a>" },
+        { "CREATE POLICY p ON t", "CREATE POLICY 'p' .t ALL" },
+        { "CREATE POLICY p ON t USING (a) USING (b)", "INVALID_SQL@31 syntax error at or near \"USING\"" },
+        { "CREATE POLICY p ON t USING (a; b)", "INVALID_SQL@29 syntax error at or near \";\"" },
+        { "CREATE POLICY p ON t USING (a) ; SELECT 1", "INVALID_SQL@31 syntax error at or near \";\"" },
+        { "CREATE POLICY p ON t USING (a) OR (b)", "INVALID_SQL@31 syntax error at or near \"OR\"" },
+        { "CREATE POLICY p ON t USING (a LIMIT 1)", "INVALID_SQL@30 syntax error at or near \"LIMIT\"" },
+        { "CREATE POLICY p ON t USING (a = $1)", "INVALID_SQL@28 a policy's condition cannot have parameters" },
+        { "CREATE POLICY p ON t USING a", "INVALID_SQL@27 syntax error at or near \"a\"" },
+        { "CREATE POLICY p ON t USING (a", "INVALID_SQL@29 syntax error at end of input" },
+        { "CREATE POLICY p ON t USING ('a)", "INVALID_SQL@28 unterminated quoted string" },
+        { "CREATE POLICY p ON t FOR ALL TO", "INVALID_SQL@31 syntax error at end of input" },
+        { "CREATE POLICY p ON t AS x USING (a)", "INVALID_SQL@24 syntax error at or near \"x\"" },
+        { "CREATE POLICY ON t USING (a)", "INVALID_SQL@17 syntax error at or near \"t\"" },
+        { "ALTER POLICY p ON t RENAME TO q", "ALTER POLICY 'p' .t ALL name=q" },
+        { "ALTER POLICY p ON t TO service WITH CHECK (b)", "ALTER POLICY 'p' .t ALL to=service check @43 <b>" },
+        { "ALTER POLICY p ON t FOR SELECT USING (b)", "INVALID_SQL@20 syntax error at or near \"FOR\"" },
+        { "ALTER POLICY p ON t", "INVALID_SQL@19 syntax error at end of input" },
+        { "DROP POLICY IF EXISTS p ON app.t", "DROP POLICY 'p' app.t if-exists ALL" },
+        { "DROP POLICY p ON t CASCADE", "DROP POLICY 'p' .t ALL" },
+        { "DROP POLICY p", "INVALID_SQL@13 syntax error at end of input" },
+        { "SHOW POLICIES", "SHOW POLICIES '' . ALL" },
+        { "SHOW POLICIES ON TABLE app.t", "SHOW POLICIES '' app.t ALL" },
+        { "SHOW POLICIES FROM t", "SHOW POLICIES '' .t ALL" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
 static void views_are_made_and_dropped(void **state)
 {
     (void)state;
@@ -316,6 +354,7 @@ int main(void)
         TEST(namespaces_are_made_dropped_and_used),
         TEST(tables_are_shown_described_and_dropped),
         TEST(statements_are_explained),
+        TEST(policies_are_made_altered_and_dropped),
         TEST(views_are_made_and_dropped),
         TEST(tables_and_namespaces_are_altered),
         TEST(users_are_made_changed_and_dropped_without_echoing_secrets),

@@ -10,7 +10,8 @@ enum {
     KDBI_COLUMNS_MAX = 1000,  /* columns of one table */
     KDBI_FIRST_TABLE_ID = 16, /* smaller ids are the fixed partitions' */
     KDBI_RECORD_FORMAT = 1,   /* first byte of every record but */
-    KDBI_SCHEMA_FORMAT = 2,   /* those of schema versions, which are of format 1 if no column has an initial value */
+    KDBI_SCHEMA_FORMAT = 2, /* those of schema versions, which are of format 1 if no column has an initial value, and */
+    KDBI_POLICY_FORMAT = 2, /* those of tables with policies */
     KDBI_MAP_KEY_MAX = 2 * KDBI_NAME_MAX + 1
 };
 
@@ -82,6 +83,17 @@ KDB_NODISCARD kdb_status kdbi_column_fill(const kdb_column_spec *spec, uint32_t 
 /* Puts the table's own record and that of its latest version into the batch. */
 void kdbi_table_stage(const kdb_table *table, kdb_batch *batch);
 bool kdbi_table_is_key(const kdb_table *table, uint32_t column_id);
+/* The table's next version, as yet the same as the one before. */
+KDB_NODISCARD kdb_status kdbi_table_next_version(const kdb_table *table, kdb_table **out, kdb_err *err);
+
+/* ---- policies (table_policy.c) ---- */
+
+/* Copies into the table's arena, sorted by name. */
+void kdbi_table_set_policies(kdb_table *table, const kdb_policy *policies, size_t npolicies);
+/* The policy that names the column, or NULL. */
+const kdb_policy *kdbi_policy_using(const kdb_table *table, uint32_t column_id);
+void kdbi_policies_write(const kdb_table *table, kdb_buf *out);
+void kdbi_policies_read(kdbi_reader *reader, kdb_table *table);
 
 /* The key of registry->tables and ->views, `ns` NUL `name`; an empty view when either is too long to exist. */
 kdb_sv kdbi_registry_map_key(kdb_sv ns, kdb_sv name, char buf[KDBI_MAP_KEY_MAX]);

@@ -59,6 +59,7 @@ static void copy_options(const kdb_table *old, kdb_table *table)
     table->compression = kdb_sv_dup(table->arena, old->compression);
     table->eviction_strategy = kdb_sv_dup(table->arena, old->eviction_strategy);
     table->max_stream_bytes = old->max_stream_bytes;
+    kdbi_table_set_policies(table, old->policies, old->npolicies);
     table->created_us = old->created_us;
     table->updated_us = kdb_now_us();
 }
@@ -129,7 +130,7 @@ static bool is_key(const alter *a)
     return kdbi_table_is_key(a->old, a->columns[a->index].id);
 }
 
-/* Views are bound to the columns they read, by name and type. */
+/* Views are bound to the columns they read, by name and type; so are policies. */
 static kdb_status check_unused(const alter *a, const char *verb)
 {
     const kdb_sv name = a->columns[a->index].name;
@@ -137,6 +138,11 @@ static kdb_status check_unused(const alter *a, const char *verb)
     if (users.len != 0) {
         return REFUSE_OPERATION(a, "Cannot %s column '%.*s': it is used by view %.*s", verb, KDB_SV_ARG(name),
                                 KDB_SV_ARG(users));
+    }
+    const kdb_policy *policy = kdbi_policy_using(a->old, a->columns[a->index].id);
+    if (policy != NULL) {
+        return REFUSE_OPERATION(a, "Cannot %s column '%.*s': it is used by policy '%.*s'", verb, KDB_SV_ARG(name),
+                                KDB_SV_ARG(policy->name));
     }
     return KDB_OK;
 }
@@ -533,5 +539,15 @@ kdb_status kdb_registry_stage_alter_table(kdb_registry *registry, kdb_table *tab
         made.table = KDB_TAKE(owned);
     }
     *out = made;
+    return KDB_OK;
+}
+
+kdb_status kdbi_table_next_version(const kdb_table *table, kdb_table **out, kdb_err *err)
+{
+    alter a = { .old = table, .err = err };
+    KDB_TRY(check_versions(table, err));
+    begin(&a);
+    finish(&a);
+    *out = a.table;
     return KDB_OK;
 }

@@ -5,13 +5,13 @@
  *
  * table:  u8 format | u8 type | u8 access | u8 use_user_storage | u64 flush_rows, flush_interval_s, ttl_seconds,
  *         deleted_retention_hours, max_stream_bytes, created_us, updated_us | text ns, name, storage_id, compression,
- *         eviction_strategy | u32 versions | u32 n, n * u32 key column ids
+ *         eviction_strategy | u32 versions | u32 n, n * u32 key column ids | since format 2: policies (table_policy.c)
  * schema: u8 format | u32 n, n * column
  * column: u32 id | u8 flags | u8 type, precision, scale | u16 dim | u8 default | text name | value when literal |
  *         value when flagged
  *
  * flags: 1 not null; 2, since format 2 of schemas, the value that rows from before the column read. A schema without such
- * a column is still written in format 1. */
+ * a column is still written in format 1, and so is a table without policies. */
 #include "registry_int.h"
 
 enum { COLUMN_MIN_BYTES = 4 + 1 + 3 + 2 + 1 + 4, COLUMN_NOT_NULL = 1, COLUMN_HAS_INITIAL = 2 };
@@ -125,7 +125,7 @@ static void read_key(kdbi_reader *reader, kdb_arena *arena, kdbi_table_header *o
 
 void kdbi_table_encode(const kdb_table *table, kdb_buf *out)
 {
-    kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
+    kdb_buf_append_byte(out, table->npolicies == 0 ? KDBI_RECORD_FORMAT : KDBI_POLICY_FORMAT);
     kdb_buf_append_byte(out, kdbi_table_type_defs[table->type].code);
     kdb_buf_append_byte(out, kdbi_access_level_defs[table->access].code);
     kdb_buf_append_byte(out, table->use_user_storage ? 1 : 0);
@@ -133,13 +133,17 @@ void kdbi_table_encode(const kdb_table *table, kdb_buf *out)
     write_texts(table, out);
     kdbi_registry_write_u32(out, (uint32_t)table->nversions);
     write_key(table, out);
+    if (table->npolicies != 0) {
+        kdbi_policies_write(table, out);
+    }
 }
 
 kdb_status kdbi_table_decode(kdb_sv bytes, kdb_table *table, kdbi_table_header *out, kdb_err *err)
 {
     kdbi_reader reader = { .rest = bytes };
     kdbi_table_header header = { 0 };
-    kdbi_registry_read_format(&reader);
+    const uint8_t format = kdbi_registry_read_u8(&reader);
+    reader.failed = reader.failed || (format != KDBI_RECORD_FORMAT && format != KDBI_POLICY_FORMAT);
     table->type = (kdb_table_type)read_code(&reader, kdbi_table_type_defs, table_type_codes);
     table->access = (kdb_access_level)read_code(&reader, kdbi_access_level_defs, access_level_codes);
     table->use_user_storage = read_bool(&reader);
@@ -147,6 +151,9 @@ kdb_status kdbi_table_decode(kdb_sv bytes, kdb_table *table, kdbi_table_header *
     read_texts(&reader, table);
     header.nversions = kdbi_registry_read_u32(&reader);
     read_key(&reader, table->arena, &header);
+    if (format == KDBI_POLICY_FORMAT) {
+        kdbi_policies_read(&reader, table);
+    }
     if (!kdbi_reader_complete(&reader) || header.nversions == 0 || table->type == KDB_TABLE_UNSET) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad table record of %zu bytes", bytes.len);
     }

@@ -41,6 +41,11 @@ static const kdb_system_column schema_columns[] = {
     { "storage_id", TEXT, MAY }, { "use_user_storage", BOOLEAN, MAY },
 };
 
+static const kdb_system_column policy_columns[] = {
+    { "namespace_id", TEXT, NN }, { "table_name", TEXT, NN }, { "policy_name", TEXT, NN }, { "permissive", TEXT, NN },
+    { "roles", TEXT, NN },        { "command", TEXT, NN },    { "using_expr", TEXT, MAY }, { "check_expr", TEXT, MAY },
+};
+
 static const kdb_system_column user_columns[] = {
     { "user_id", TEXT, KEY },
     { "password_hash", TEXT, NN },
@@ -300,6 +305,8 @@ const kdb_system_table_def kdb_system_table_defs[] = {
     SYSTEM("tables", NULL, table_columns, kdbi_open_tables, kdbi_tables_next, "Tables with their latest version."),
     SYSTEM("columns", NULL, column_columns, kdbi_open_tables, kdbi_columns_next,
            "Columns of each table's latest version."),
+    SYSTEM("policies", NULL, policy_columns, kdbi_open_tables, kdbi_policies_next,
+           "The row policies of SHARED tables."),
     SYSTEM("schemas", "table_schemas", schema_columns, kdbi_open_tables_and_views, kdbi_schemas_next,
            "Every version of every table, and the views."),
     SYSTEM("users", NULL, user_columns, kdbi_users_open, kdbi_users_next, "Users, the soft-deleted included."),

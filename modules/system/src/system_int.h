@@ -76,6 +76,7 @@ size_t kdbi_key_position(const kdb_table *table, size_t column);
 kdb_status kdbi_namespaces_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_namespaces_next(kdb_system_scan *scan, kdb_value *cells);
 bool kdbi_tables_next(kdb_system_scan *scan, kdb_value *cells);
+bool kdbi_policies_next(kdb_system_scan *scan, kdb_value *cells);
 bool kdbi_columns_next(kdb_system_scan *scan, kdb_value *cells);
 bool kdbi_schemas_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_users_open(kdb_system_scan *scan, kdb_err *err);

@@ -15,6 +15,9 @@ static const struct {
       "namespace_id TEXT NN; table_name TEXT NN; version BIGINT NN; column_id BIGINT NN; column_name TEXT NN; "
       "comment TEXT; data_type TEXT NN; default_value TEXT; ordinal BIGINT NN; nullable BOOLEAN NN; "
       "primary_key BOOLEAN NN; primary_key_pos BIGINT" },
+    { "system", "policies",
+      "namespace_id TEXT NN; table_name TEXT NN; policy_name TEXT NN; permissive TEXT NN; roles TEXT NN; "
+      "command TEXT NN; using_expr TEXT; check_expr TEXT" },
     { "system", "schemas",
       "table_id TEXT PK; table_name TEXT NN; namespace_id TEXT NN; table_type TEXT NN; created_at TIMESTAMP NN; "
       "schema_version INT NN; columns JSON NN; table_comment TEXT; updated_at TIMESTAMP NN; options JSON; "

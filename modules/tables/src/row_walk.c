@@ -473,19 +473,6 @@ kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err)
 
 /* ---- values ---- */
 
-static kdb_value stored_value(kdb_row_walk *walk, const kdbi_cell *cell, kdb_type type)
-{
-    kdb_value value = kdbi_row_stored(&walk->plan->layout, walk->row.ptr, cell->stored, &cell->slot);
-    if (cell->op != KDBI_CELL_CONVERT && cell->op != KDBI_CELL_FLOATS) {
-        return value;
-    }
-    if (kdbi_row_to_latest(cell->latest, &value, walk->spec.scratch, NULL) != KDB_OK) {
-        walk->damaged = cell->latest;
-        return kdb_value_null(type);
-    }
-    return value;
-}
-
 kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
 {
     const kdb_row_decoder *decoder = walk->spec.decoder;
@@ -498,29 +485,10 @@ kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field)
             open_hot_row(walk);
         }
     }
-    const kdbi_cell *cell = &walk->plan->cells[field];
-    const kdb_type type = decoder->fields[field].type;
-    switch (cell->op) {
-    case KDBI_CELL_ABSENT:
-        return kdb_value_null(type);
-    case KDBI_CELL_INITIAL:
-        return cell->latest->initial;
-    case KDBI_CELL_SEQ:
-        return kdb_value_bigint((int64_t)kdb_get_le64(walk->row.ptr + KDBI_ROW_SEQ_AT));
-    case KDBI_CELL_DELETED:
-        return kdb_value_bool(((uint8_t)walk->row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0);
-    case KDBI_CELL_KEY:
-        return (kdb_value){ .type = type, .as.bytes = walk->key };
-    case KDBI_CELL_FIXED_1:
-    case KDBI_CELL_FIXED_2:
-    case KDBI_CELL_FIXED_4:
-    case KDBI_CELL_FIXED_8:
-    case KDBI_CELL_I128:
-    case KDBI_CELL_UUID:
-    case KDBI_CELL_BYTES:
-    case KDBI_CELL_FLOATS:
-    case KDBI_CELL_CONVERT:
-        break;
+    kdb_value value;
+    if (kdbi_row_field(decoder, walk->plan, walk->key, walk->row, field, walk->spec.scratch, &value, NULL) != KDB_OK) {
+        walk->damaged = walk->plan->cells[field].latest;
+        return kdb_value_null(decoder->fields[field].type);
     }
-    return stored_value(walk, cell, type);
+    return value;
 }

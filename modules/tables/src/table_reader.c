@@ -7,6 +7,8 @@
 /* Keys looked up by one call: enough to be worth a call, few enough that large rows stay within the arena's first
  * blocks. */
 enum { POINT_BATCH = 256 };
+/* Rows that do not pass the filter before it is asked whether to go on. */
+enum { REJECTED_CHECK = 4096 };
 /* Chunks of a range that one reader reads before it looks whether others could help: 16K rows, some 2 ms. */
 enum { HEAD_CHUNKS = 8 };
 
@@ -14,6 +16,8 @@ struct kdb_table_reader {
     kdb_table_scan *scan;
     kdb_arena *arena;           /* plans; lives as long as the reader */
     kdb_arena *scratch;         /* rows looked up and converted cells: reset by each call of next */
+    kdb_arena *filter_scratch;  /* reset for each row that is filtered; NULL: no filter */
+    size_t rejected;            /* rows that the filter did not let pass */
     kdbi_reader_plan **plans;   /* by schema version - 1; NULL until such a row comes by */
     kdb_iter *iter;             /* of the part being walked */
     const kdb_overlay_row *own; /* the overlay's next row of that part */
@@ -31,6 +35,7 @@ kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kd
     reader->scan = scan;
     reader->arena = kdb_arena_new(0);
     reader->scratch = kdb_arena_new(0);
+    reader->filter_scratch = scan->spec.filter == NULL ? NULL : kdb_arena_new(0);
     reader->plans = KDB_ARENA_ARRAY(reader->arena, kdbi_reader_plan *, scan->spec.table->nversions);
     *out = reader;
     return KDB_OK;
@@ -45,6 +50,7 @@ void kdb_table_reader_free(kdb_table_reader *reader)
     if (reader->head_chunks != 0) {
         kdbi_scan_split(reader->scan, (kdb_sv){ NULL, 0 }); /* given up: nobody is to wait for the rest */
     }
+    kdb_arena_free(reader->filter_scratch);
     kdb_arena_free(reader->scratch);
     kdb_arena_free(reader->arena);
     kdb_free(reader);
@@ -65,6 +71,15 @@ static const kdbi_reader_plan *plan_of(kdb_table_reader *reader, kdb_sv row)
     return *plan;
 }
 
+static kdb_status filter_row(kdb_table_reader *reader, kdb_sv key, kdb_sv row, bool *out_passes, kdb_err *err)
+{
+    const kdb_row_filter *filter = reader->scan->spec.filter;
+    KDB_TRY(kdbi_row_filter_admits_stored(filter, key, row, reader->filter_scratch, out_passes, err));
+    kdb_arena_reset(reader->filter_scratch);
+    reader->rejected += !*out_passes;
+    return *out_passes || reader->rejected % REJECTED_CHECK != 0 ? KDB_OK : filter->go_on(filter->self, err);
+}
+
 /* Adds the row to the chunk if the statement may see it. */
 static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv row, kdb_chunk *chunk, kdb_err *err)
 {
@@ -74,6 +89,13 @@ static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv r
     }
     const kdb_scan_spec *spec = &reader->scan->spec;
     if (!kdbi_row_is_visible(spec->table, spec->sees_deleted, reader->scan->oldest_ms, key, row)) {
+        return KDB_OK;
+    }
+    bool passes = true;
+    if (spec->filter != NULL) {
+        KDB_TRY(filter_row(reader, key, row, &passes, err));
+    }
+    if (!passes) {
         return KDB_OK;
     }
     KDB_TRY(kdbi_reader_plan_fill(plan, reader->scan->spec.nprojection, key, row, chunk, chunk->nrows, reader->scratch,
@@ -302,14 +324,18 @@ static kdb_status fill_from_hot_keys(kdb_table_reader *reader, kdb_chunk *chunk,
 static kdb_status fill_from_hot_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
     const kdb_table_scan *scan = reader->scan;
-    const size_t left = scan->hot_begin < scan->hot_end ? scan->hot_end - scan->hot_begin - reader->hot_at : 0;
+    const size_t all = scan->hot_begin < scan->hot_end ? scan->hot_end - scan->hot_begin : 0;
+    for (; !scan->hot_decoded && reader->hot_at < all && chunk->nrows < KDB_CHUNK_ROWS; reader->hot_at++) {
+        KDB_TRY(take_hot_row(reader, scan->hot_begin + reader->hot_at, chunk, err));
+    }
+    if (!scan->hot_decoded) {
+        return KDB_OK;
+    }
+    const size_t left = all - reader->hot_at;
     const size_t count = left < KDB_CHUNK_ROWS ? left : KDB_CHUNK_ROWS;
     const size_t from = scan->hot_begin + reader->hot_at;
     reader->hot_at += count;
-    for (size_t i = 0; i < count && !scan->hot_decoded; i++) {
-        KDB_TRY(take_hot_row(reader, from + i, chunk, err));
-    }
-    for (size_t i = 0; i < scan->spec.nprojection && scan->hot_decoded; i++) {
+    for (size_t i = 0; i < scan->spec.nprojection; i++) {
         const kdb_vec *column = kdbi_hot_rows_column(scan->spec.hot, (uint32_t)scan->spec.projection[i]);
         kdb_vec_copy(&chunk->cols[i], 0, column, from, count);
     }

@@ -98,14 +98,14 @@ kdb_status kdbi_table_check_there(const kdb_table *table, kdb_err *err)
                     KDB_SV_ARG(table->ns));
 }
 
-/* An EMBEDDING stays undecoded: rows are then filled from their bytes. */
+/* An EMBEDDING stays undecoded: rows are then filled from their bytes, as they are when a filter looks at each. */
 static void open_hot(kdb_table_scan *scan)
 {
     const kdb_scan_spec *spec = &scan->spec;
-    scan->hot_decoded = true;
-    for (size_t i = 0; i < spec->nprojection; i++) {
+    scan->hot_decoded = spec->filter == NULL;
+    for (size_t i = 0; i < spec->nprojection && scan->hot_decoded; i++) {
         kdb_hot_rows_decode(spec->hot, (uint32_t)spec->projection[i]);
-        scan->hot_decoded = scan->hot_decoded && kdbi_hot_rows_column(spec->hot, (uint32_t)spec->projection[i]) != NULL;
+        scan->hot_decoded = kdbi_hot_rows_column(spec->hot, (uint32_t)spec->projection[i]) != NULL;
     }
     if (!spec->keys.points) {
         scan->hot_begin = kdbi_hot_rows_from(spec->hot, spec->keys.from);

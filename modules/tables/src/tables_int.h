@@ -222,6 +222,50 @@ struct kdb_row_decoder {
     const kdbi_reader_plan **plans; /* by schema version - 1; all of fields, then `_key` */
 };
 
+/* The value of a field that a plan of all fields says how to read, in the field's type. It borrows from the row or lies in
+ * `scratch`; a stored value that does not convert fails. Here, because walks ask for every cell of theirs. */
+static inline kdb_status kdbi_row_field(const kdb_row_decoder *decoder, const kdbi_reader_plan *plan, kdb_sv key,
+                                        kdb_sv row, uint32_t field, kdb_arena *scratch, kdb_value *out, kdb_err *err)
+{
+    const kdbi_cell *cell = &plan->cells[field];
+    const kdb_type type = decoder->fields[field].type;
+    switch (cell->op) {
+    case KDBI_CELL_ABSENT:
+        *out = kdb_value_null(type);
+        return KDB_OK;
+    case KDBI_CELL_INITIAL:
+        *out = cell->latest->initial;
+        return KDB_OK;
+    case KDBI_CELL_SEQ:
+        *out = kdb_value_bigint((int64_t)kdb_get_le64(row.ptr + KDBI_ROW_SEQ_AT));
+        return KDB_OK;
+    case KDBI_CELL_DELETED:
+        *out = kdb_value_bool(((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0);
+        return KDB_OK;
+    case KDBI_CELL_KEY:
+        *out = (kdb_value){ .type = type, .as.bytes = key };
+        return KDB_OK;
+    case KDBI_CELL_FIXED_1:
+    case KDBI_CELL_FIXED_2:
+    case KDBI_CELL_FIXED_4:
+    case KDBI_CELL_FIXED_8:
+    case KDBI_CELL_I128:
+    case KDBI_CELL_UUID:
+    case KDBI_CELL_BYTES:
+    case KDBI_CELL_FLOATS:
+    case KDBI_CELL_CONVERT:
+        break;
+    }
+    *out = kdbi_row_stored(&plan->layout, row.ptr, cell->stored, &cell->slot);
+    return cell->op == KDBI_CELL_CONVERT || cell->op == KDBI_CELL_FLOATS
+               ? kdbi_row_to_latest(cell->latest, out, scratch, err)
+               : KDB_OK;
+}
+
+/* row_filter.c: whether the filter lets a sound row of the store pass. `scratch` may be reset afterwards. */
+KDB_NODISCARD kdb_status kdbi_row_filter_admits_stored(const kdb_row_filter *filter, kdb_sv key, kdb_sv row,
+                                                       kdb_arena *scratch, bool *out, kdb_err *err);
+
 kdbi_reader_plan *kdbi_reader_plan_new(const kdb_scan_spec *spec, const kdb_schema *version, kdb_arena *arena);
 /* Writes the projected cells of a sound row into row `at` of `chunk`. `scratch` takes what conversions make. */
 KDB_NODISCARD kdb_status kdbi_reader_plan_fill(const kdbi_reader_plan *plan, size_t ncells, kdb_sv key, kdb_sv row,

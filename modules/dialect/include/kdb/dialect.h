@@ -65,6 +65,10 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_EXPLAIN,
     KDB_STMT_CREATE_VIEW,
     KDB_STMT_DROP_VIEW,
+    KDB_STMT_CREATE_POLICY,
+    KDB_STMT_ALTER_POLICY,
+    KDB_STMT_DROP_POLICY,
+    KDB_STMT_SHOW_POLICIES,
     KDB_STMT_CREATE_USER,
     KDB_STMT_ALTER_USER,
     KDB_STMT_DROP_USER,
@@ -268,6 +272,51 @@ typedef struct kdb_view_stmt {
     int32_t query_position;
 } kdb_view_stmt;
 
+/* ---- row policies: which rows of a SHARED table a role may read and write ---- */
+
+/* The commands that a policy is for. */
+typedef enum kdb_policy_command {
+    KDB_POLICY_ALL,
+    KDB_POLICY_SELECT,
+    KDB_POLICY_INSERT,
+    KDB_POLICY_UPDATE,
+    KDB_POLICY_DELETE,
+    KDB_POLICY_COMMAND_COUNT
+} kdb_policy_command;
+/* Whom it is for: a set of these bits, which records hold too. */
+enum {
+    KDB_POLICY_TO_PUBLIC = 1, /* every role */
+    KDB_POLICY_TO_ANONYMOUS = 2,
+    KDB_POLICY_TO_USER = 4,
+    KDB_POLICY_TO_SERVICE = 8,
+    KDB_POLICY_TO_DBA = 16,
+    KDB_POLICY_TO_SYSTEM = 32
+};
+enum { KDB_POLICY_TEXT_MAX = 8192 }; /* bytes of a condition */
+
+typedef struct kdb_policy_condition {
+    kdb_sv text;      /* between the brackets; empty: the clause is not there */
+    int32_t position; /* of the text in the statement */
+} kdb_policy_condition;
+typedef struct kdb_policy_stmt {
+    kdb_sv name;
+    int32_t name_position;
+    kdb_table_name table; /* SHOW: empty when all tables are meant */
+    bool if_exists;       /* DROP */
+    bool restrictive;     /* CREATE, as the next */
+    kdb_policy_command command;
+    unsigned roles; /* KDB_POLICY_TO_ bits; 0: not said, which CREATE takes for PUBLIC */
+    int32_t roles_position;
+    kdb_policy_condition using_rows; /* USING: rows that are there */
+    kdb_policy_condition check_rows; /* WITH CHECK: rows as they are written */
+    kdb_sv new_name;                 /* ALTER .. RENAME TO; empty: it changes something else */
+    int32_t new_name_position;
+} kdb_policy_stmt;
+
+const char *kdb_policy_command_name(kdb_policy_command command); /* "SELECT" */
+/* "user, service" */
+kdb_sv kdb_policy_roles_text(unsigned roles, kdb_arena *arena);
+
 typedef struct kdb_savepoint_stmt {
     kdb_sv name;
 } kdb_savepoint_stmt;
@@ -289,6 +338,7 @@ typedef struct kdb_stmt {
         kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS */
         kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
         kdb_view_stmt view;    /* CREATE VIEW */
+        kdb_policy_stmt *policy;
         kdb_explain_stmt explain;
         kdb_user_stmt user;
         kdb_savepoint_stmt savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE */
@@ -508,6 +558,13 @@ typedef struct kdb_row_exprs {
 KDB_NODISCARD kdb_status kdb_dialect_bind_rows(const kdb_row_query *query, uint32_t nparams,
                                                const kdb_bind_table *target, kdb_arena *arena, kdb_row_exprs **out,
                                                kdb_err *err);
+
+/* A policy's condition over one row of `target`, which `table` names: *out is true for rows that pass. Only the table's own
+ * columns without the system columns can be named; there are no parameters, subqueries or aggregates. Positions in errors are
+ * those in `text`. `used` (by column, or NULL) gets what the condition names. A KDB_NODE_PARAM of *out is a value that the server supplies: number 1 + its kdb_extra_kind. */
+KDB_NODISCARD kdb_status kdb_dialect_bind_condition(kdb_sv text, const kdb_table_name *table,
+                                                    const kdb_bind_table *target, kdb_arena *arena, bool *used,
+                                                    kdb_node **out, kdb_err *err);
 
 /* The functions users may call, one row each; a test walks the engine's own list against it. */
 typedef enum kdb_function_kind {

@@ -28,6 +28,20 @@ typedef struct kdb_schema {
     const kdb_column *columns; /* in ordinal order */
 } kdb_schema;
 
+/* Which rows of a SHARED table roles may read and write. */
+typedef struct kdb_policy {
+    kdb_sv name;
+    bool restrictive; /* rows must pass it besides others; else it lets rows pass */
+    kdb_policy_command command;
+    unsigned roles;    /* KDB_POLICY_TO_ bits */
+    kdb_sv using_rows; /* the conditions' texts; empty: none */
+    kdb_sv check_rows;
+    const uint32_t *column_ids; /* of the columns that they name */
+    size_t ncolumn_ids;
+} kdb_policy;
+
+enum { KDB_POLICIES_MAX = 64 }; /* of one table */
+
 /* What a write that comes to a table meets. */
 typedef enum kdb_table_state {
     KDB_TABLE_OPEN,
@@ -50,6 +64,8 @@ typedef struct kdb_table {
     size_t nkey;                /* 0: hidden row id */
     const uint32_t *key;        /* indexes into schema->columns, in key order */
     kdb_access_level access;    /* SHARED */
+    size_t npolicies;           /* SHARED: with any, they decide who reads and writes which row */
+    const kdb_policy *policies; /* by name */
     kdb_sv storage_id;
     bool use_user_storage;
     int64_t flush_rows, flush_interval_s;
@@ -213,6 +229,12 @@ KDB_NODISCARD kdb_status kdb_registry_stage_alter_table(kdb_registry *registry, 
 /* Puts the next version in the table's place. The caller has drained the writers of the one before and keeps them out
  * until afterwards, so that no row of the new version is there before everybody can find it. */
 void kdb_registry_publish_alter_table(kdb_registry *registry, kdb_table *table /* taken */);
+/* Makes the table's next version, which differs in its policies only: `policies` are copied and sorted. *out is for the caller
+ * to publish as an altered table's. KDB_LIMIT beyond KDB_POLICIES_MAX. */
+KDB_NODISCARD kdb_status kdb_registry_stage_policies(kdb_table *table, const kdb_policy *policies, size_t npolicies,
+                                                     kdb_batch *batch, kdb_table **out, kdb_err *err);
+/* NULL when the table has none of that name. */
+const kdb_policy *kdb_table_policy(const kdb_table *table, kdb_sv name);
 /* What ALTER TABLE's answers call the operation: "ADD COLUMN age INT". */
 kdb_sv kdb_alter_table_text(const kdb_alter_table *spec, kdb_arena *arena);
 

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "kdb/expr.h"
 #include "kdb/registry.h"
 
 /* ---- keys (design 4): order-preserving, logical (without the table's prefix) ----
@@ -133,6 +134,35 @@ const kdb_overlay_row *kdb_overlay_next(const kdb_overlay_row *row);
 /* The rows of a range as one instant saw them, in memory, in key order, without tombstones. Counted, any thread. */
 typedef struct kdb_hot_rows kdb_hot_rows;
 
+/* ---- filters: which of a table's rows are there at all for who runs the statement ---- */
+
+/* Where the columns of a table's rows lie, for every schema version; made once for many reads. Immutable: any thread. */
+typedef struct kdb_row_decoder kdb_row_decoder;
+kdb_row_decoder *kdb_row_decoder_new(const kdb_table *table /* outlives it */, kdb_arena *arena);
+
+/* A condition with the values it is asked with; its columns count kdb_table_fields. */
+typedef struct kdb_row_test {
+    const kdb_expr *expr; /* BOOLEAN */
+    const kdb_expr_consts *consts;
+} kdb_row_test;
+/* Rows pass that meet one of these: none, so none passes. */
+typedef struct kdb_row_tests {
+    const kdb_row_test *tests;
+    size_t ntests;
+} kdb_row_tests;
+/* Rows pass that pass each group. Whatever a statement says is asked of those only, or its errors and its time would tell of
+ * the others. Immutable while rows are read with it: any thread. */
+typedef struct kdb_row_filter {
+    const kdb_row_tests *groups;
+    size_t ngroups;
+    const kdb_row_decoder *decoder; /* the table's */
+    /* Fails when the statement has to stop: asked now and then, as a read may go on for long without a row that passes. */
+    kdb_status (*go_on)(const void *self, kdb_err *err);
+    const void *self;
+} kdb_row_filter;
+KDB_NODISCARD kdb_status kdb_row_filter_admits(const kdb_row_filter *filter, const kdb_expr_row *row,
+                                               kdb_arena *scratch, bool *out, kdb_err *err);
+
 typedef struct kdb_table_scan kdb_table_scan;
 typedef struct kdb_table_reader kdb_table_reader; /* one thread's part of a scan */
 typedef struct kdb_scan_spec {
@@ -141,6 +171,7 @@ typedef struct kdb_scan_spec {
     const kdb_snapshot *snapshot;
     const kdb_overlay *overlay; /* its rows replace and hide the snapshot's; NULL: none */
     kdb_key_set keys;
+    const kdb_row_filter *filter; /* NULL: all rows pass */
     bool sees_deleted;
     int64_t now_ms;           /* STREAM: rows older than the TTL are not seen */
     const size_t *projection; /* indexes into kdb_table_fields, [count] = `_key`; none: rows are only counted */
@@ -161,10 +192,6 @@ KDB_DEFINE_CLEANUP(kdb_table_reader, kdb_table_reader_free)
 KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err);
 
 /* ---- walks: rows one at a time in either order, for the native executor; one thread ---- */
-
-/* Where the columns of a table's rows lie, for every schema version; made once for many walks. Immutable: any thread. */
-typedef struct kdb_row_decoder kdb_row_decoder;
-kdb_row_decoder *kdb_row_decoder_new(const kdb_table *table /* outlives it */, kdb_arena *arena);
 
 typedef struct kdb_row_walk kdb_row_walk;
 typedef struct kdb_walk_spec {
