@@ -16,6 +16,7 @@ kdb_status kdb_engine_connect(kdb_engine *engine, kdb_engine_conn **out, kdb_err
         return KDB_FAIL(err, KDB_INTERNAL, "the engine refuses a connection");
     }
     KDB_TRY(kdbi_scan_register(conn, err));
+    kdbi_memory_add(engine, conn);
     *out = KDB_TAKE(conn);
     return KDB_OK;
 }
@@ -26,6 +27,7 @@ void kdb_engine_disconnect(kdb_engine_conn *conn)
         return;
     }
     KDB_ASSERT(!conn->in_use);
+    kdbi_memory_remove(conn->engine, conn);
     duckdb_disconnect(&conn->duck);
     kdb_mutex_done(&conn->lock);
     kdb_arena_free(conn->arena);
@@ -38,15 +40,21 @@ const char *kdb_engine_scan_function(const kdb_engine_conn *conn)
     return conn->scan_function;
 }
 
-void kdb_engine_interrupt(kdb_engine_conn *conn, kdb_status status)
+void kdbi_conn_interrupt(kdb_engine_conn *conn, kdb_status status, int64_t began_us)
 {
-    KDB_ASSERT(status == KDB_TIMEOUT || status == KDB_CANCELLED);
     kdb_mutex_lock(&conn->lock);
-    if (conn->running) { /* so that a late call never hits the next run */
+    if (conn->running &&
+        (began_us == 0 || began_us == atomic_load(&conn->began_us))) { /* so that a late call never hits the next run */
         atomic_store(&conn->interrupt, (int)status);
         duckdb_interrupt(conn->duck);
     }
     kdb_mutex_unlock(&conn->lock);
+}
+
+void kdb_engine_interrupt(kdb_engine_conn *conn, kdb_status status)
+{
+    KDB_ASSERT(status == KDB_TIMEOUT || status == KDB_CANCELLED);
+    kdbi_conn_interrupt(conn, status, 0);
 }
 
 void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t ntables, const kdb_scan_source *source)
@@ -60,7 +68,9 @@ void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t
     atomic_store(&conn->interrupt, (int)KDB_OK);
     conn->failed = false;
     conn->running = true;
+    atomic_store(&conn->began_us, kdb_monotonic_us());
     kdb_mutex_unlock(&conn->lock);
+    kdbi_memory_wake(conn->engine);
     kdbi_turn_end();
 }
 
@@ -68,6 +78,7 @@ void kdbi_conn_end(kdb_engine_conn *conn)
 {
     kdb_mutex_lock(&conn->lock);
     conn->running = false;
+    atomic_store(&conn->began_us, 0);
     kdb_mutex_unlock(&conn->lock);
     conn->source = NULL;
     conn->tables = NULL;
@@ -89,6 +100,9 @@ void kdbi_conn_stash(kdb_engine_conn *conn, const kdb_err *failure)
 kdb_status kdbi_conn_fail(kdb_engine_conn *conn, const char *text, kdb_err *err)
 {
     const kdb_status interrupted = kdbi_conn_interrupted(conn);
+    if (interrupted == KDB_LIMIT) {
+        return KDB_FAIL(err, KDB_LIMIT, KDBI_OUT_OF_MEMORY);
+    }
     if (interrupted != KDB_OK) {
         return KDB_FAIL(err, interrupted, "statement interrupted");
     }

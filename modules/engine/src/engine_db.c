@@ -124,6 +124,7 @@ kdb_status kdb_engine_open(const kdb_engine_options *options, kdb_engine **out, 
         return KDB_FAIL(err, KDB_INVALID, "the engine needs at least one thread and some memory");
     }
     KDB_CLEANUP(kdb_engine_closep) kdb_engine *engine = KDB_NEW(kdb_engine);
+    kdbi_memory_start(engine, options->memory_limit);
     KDB_TRY(open_duck(engine, options, err));
     duckdb_connection duck = NULL;
     if (duckdb_connect(engine->duck, &duck) != DuckDBSuccess) {
@@ -144,6 +145,7 @@ void kdb_engine_close(kdb_engine *engine)
     }
     kdbi_help_stop(engine);
     duckdb_close(&engine->duck);
+    kdbi_memory_stop(engine);
     kdb_free(engine);
 }
 

@@ -18,7 +18,7 @@ static const error_row error_rows[] = {
     { KDB_SV("Conversion"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Invalid Input"), KDB_ARITHMETIC, NULL },
     { KDB_SV("Out of Range"), KDB_ARITHMETIC, NULL },
-    { KDB_SV("Out of Memory"), KDB_LIMIT, "query needs more memory than engine.memory_limit allows" },
+    { KDB_SV("Out of Memory"), KDB_LIMIT, KDBI_OUT_OF_MEMORY },
     { KDB_SV("INTERRUPT"), KDB_CANCELLED, "statement interrupted" },
     { KDB_SV("IO"), KDB_IO, NULL },
     { KDB_SV("INTERNAL"), KDB_INTERNAL, NULL },

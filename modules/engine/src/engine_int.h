@@ -22,6 +22,17 @@ struct kdb_engine {
     bool help_stops;             /* guarded by help_lock */
     kdb_thread *helpers;
     size_t nhelpers;
+
+    /* engine_memory.c */
+    kdb_mutex memory_lock; /* rank KDB_LOCK_ENGINE_MEMORY */
+    kdb_cond memory_wake;
+    kdb_thread memory_thread;
+    bool memory_stops;         /* guarded by memory_lock */
+    kdb_engine_conn *conns;    /* guarded by memory_lock: all that are open */
+    atomic_bool memory_sleeps; /* until it is woken */
+    size_t memory_limit;       /* bytes; fixed after open */
+    size_t memory_base;        /* its thread only: of the process when nothing ran */
+    size_t memory_refused;     /* its thread only: the count it has seen */
 };
 
 /* What DuckDB's catalog holds of a connection: the catalog keeps functions until the database closes, so this outlives
@@ -35,8 +46,10 @@ struct kdb_engine_conn {
     kdb_engine *engine;
     duckdb_connection duck;
     char scan_function[32];
-    kdb_arena *arena; /* coerced parameters, for one execution */
-    bool in_use;      /* a cursor is open */
+    kdb_arena *arena;         /* coerced parameters, for one execution */
+    bool in_use;              /* a cursor is open */
+    kdb_engine_conn *next;    /* of the engine's, guarded by its memory_lock */
+    _Atomic int64_t began_us; /* 0: nothing runs */
 
     /* Set by the owner before DuckDB runs anything, constant while it does. */
     const kdb_scan_table *tables;
@@ -57,6 +70,8 @@ struct kdb_engine_conn {
 
 /* ---- engine_error.c ---- */
 
+#define KDBI_OUT_OF_MEMORY "query needs more memory than engine.memory_limit allows"
+
 /* Turns DuckDB's message, "Binder Error: ..", into ours and returns its status. `text` may be NULL. */
 kdb_status kdbi_engine_fail(kdb_engine *engine, const char *text, kdb_err *err);
 
@@ -68,7 +83,19 @@ void kdbi_help_stop(kdb_engine *engine); /* started or not */
 void kdbi_help_begin(kdb_engine *engine);
 void kdbi_help_end(kdb_engine *engine);
 
+/* ---- engine_memory.c ---- */
+
+void kdbi_memory_start(kdb_engine *engine, int64_t limit);
+void kdbi_memory_stop(kdb_engine *engine); /* started or not */
+void kdbi_memory_add(kdb_engine *engine, kdb_engine_conn *conn);
+void kdbi_memory_remove(kdb_engine *engine, kdb_engine_conn *conn);
+/* Something runs. */
+void kdbi_memory_wake(kdb_engine *engine);
+
 /* ---- engine_conn.c ---- */
+
+/* kdb_engine_interrupt, but only of the run that began then, if that is not 0. */
+void kdbi_conn_interrupt(kdb_engine_conn *conn, kdb_status status, int64_t began_us);
 
 /* Brackets everything that DuckDB runs for this connection. `source` is NULL for preparing. */
 void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t ntables,
