@@ -10,6 +10,7 @@ const kdb_system_partition_def kdb_system_partition_defs[KDB_PART_SYSTEM_END] = 
     [KDB_PART_SYSTEM_SETTINGS] = { "system_settings" },
     [KDB_PART_SYSTEM_VIEWS] = { "system_views" },
     [KDB_PART_SYSTEM_SESSIONS] = { "system_sessions" },
+    [KDB_PART_SYSTEM_AUDIT_LOG] = { "system_audit_log" },
 };
 
 char *kdbi_prefix_put(char *at, kdb_partition part)

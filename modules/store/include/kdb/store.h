@@ -31,6 +31,7 @@ typedef enum kdb_system_partition {
     KDB_PART_SYSTEM_SETTINGS, /* server secrets and counters: not a table */
     KDB_PART_SYSTEM_VIEWS,
     KDB_PART_SYSTEM_SESSIONS, /* sign-ins that were refreshed or signed out: not a table */
+    KDB_PART_SYSTEM_AUDIT_LOG,
     KDB_PART_SYSTEM_END
 } kdb_system_partition;
 typedef struct kdb_system_partition_def {
@@ -144,6 +145,13 @@ void kdb_store_commit_async(kdb_store *store, kdb_commit *commit);
 void kdb_store_on_group_end(kdb_store *store, void (*fn)(void *arg), void *arg);
 /* Commits and waits. Not for the committer thread. */
 KDB_NODISCARD kdb_status kdb_store_commit(kdb_store *store, kdb_batch *batch, kdb_err *err);
+
+/* Commits a batch and waits, having put in it what has to be durable with it: how a layer above (the audit log) is part
+ * of a commit that a layer below makes. Called once, where kdb_store_commit would be. */
+typedef struct kdb_commit_with {
+    kdb_status (*commit)(void *self, kdb_batch *batch, kdb_err *err);
+    void *self;
+} kdb_commit_with;
 
 typedef struct kdb_store_stats {
     uint64_t commits; /* batches */
