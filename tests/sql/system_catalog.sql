@@ -5,7 +5,7 @@ SELECT * FROM system.describe;
 SELECT * FROM system.transactions;
 SELECT * FROM system.sessions;
 SELECT * FROM system.job_nodes;
-SELECT * FROM system.audit_log;
+SELECT * FROM system.audit_log LIMIT 0;
 SELECT * FROM system.topics;
 SELECT * FROM system.topic_offsets;
 SELECT * FROM system.manifest;

@@ -81,6 +81,7 @@ kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *
     const kdb_options *opt = options->options;
     api->core = options->core;
     api->auth = options->auth;
+    api->audit = options->audit;
     kdb_mutex_init(&api->lock, KDB_LOCK_REQUEST);
     kdb_cond_init(&api->changed);
     KDB_TRY(read_settings(options, &api->set, err));

@@ -9,10 +9,8 @@
 
 /* ---- addresses (peer.c) ---- */
 
-/* An IPv6 address; IPv4 as ::ffff:a.b.c.d. All zero: not known, and never trusted. */
-typedef struct kdbi_addr {
-    uint8_t bytes[16];
-} kdbi_addr;
+/* All zero, not known, is never trusted. */
+typedef kdb_ip kdbi_addr;
 
 typedef struct kdbi_addr_range {
     kdbi_addr base;

@@ -197,9 +197,48 @@ static void send_pair(kdbi_exchange *ex, const kdb_token_pair *pair)
 
 /* ---- jobs on the hashing threads ---- */
 
+/* Sign-ins and set-ups that are worth a record: successes of admins, and all failures. */
+static bool is_audited(const kdb_auth_job *job, kdb_status status)
+{
+    switch (job->kind) {
+    case KDB_AUTH_LOGIN:
+        return status != KDB_OK || kdb_role_is_admin(job->pair.user.role);
+    case KDB_AUTH_SETUP:
+        return true;
+    case KDB_AUTH_HASH:
+    case KDB_AUTH_REFRESH:
+    case KDB_AUTH_LOGOUT:
+        return false;
+    }
+    return false;
+}
+
+/* On the hashing thread, before the answer. A failure costs the same commit for users that are there and for those that
+ * are not. */
+static void audit_job(kdbi_exchange *ex, kdb_status status, const kdb_err *err)
+{
+    const kdb_auth_job *job = &ex->job;
+    const bool setup = job->kind == KDB_AUTH_SETUP;
+    kdb_audit_record record = { .action = setup ? KDB_AUDIT_SETUP : KDB_AUDIT_LOGIN,
+                                .actor = job->user,
+                                .target = kdb_sv_printf(ex->arena, "user:%.*s", KDB_SV_ARG(job->user)),
+                                .address = ex->request.address };
+    kdb_err ignored;
+    if (status != KDB_OK) {
+        record.action = KDB_AUDIT_LOGIN_FAILED;
+        record.details = kdb_sv_printf(ex->arena, "%s%s", setup ? "Set-up: " : "", err->text);
+    }
+    if (kdb_audit_commit(ex->loop->api->audit, &record, 1, NULL, &ignored) != KDB_OK) {
+        kdb_log_error("sign-in not recorded err=\"%s\"", ignored.text);
+    }
+}
+
 static void on_job_done(kdb_auth_job *job, kdb_status status, const kdb_err *err)
 {
     kdbi_exchange *ex = KDB_CONTAINER_OF(job, kdbi_exchange, job);
+    if (is_audited(job, status)) {
+        audit_job(ex, status, err);
+    }
     ex->job_err.status = KDB_OK;
     if (status != KDB_OK) {
         ex->job_err = *err;
@@ -234,6 +273,7 @@ static void submit_job(kdbi_call *call, kdbi_exchange *ex, const kdb_auth_job *j
     ex->job.from_loopback = kdbi_call_is_local(call);
     ex->job.arena = ex->arena;
     ex->job.done = on_job_done;
+    ex->request.address = kdbi_call_addr(call);
     kdbi_exchange_hand_out(ex, answer);
     kdb_err err;
     if (kdb_auth_submit(call->api->auth, &ex->job, &err) != KDB_OK) {

@@ -117,7 +117,8 @@ static kdb_status decode(kdbi_call *call, kdb_err *err)
                                  .params = request.params,
                                  .nparams = request.nparams,
                                  .ns = request.ns,
-                                 .caller = call->principal };
+                                 .caller = call->principal,
+                                 .address = kdbi_call_addr(call) };
     return KDB_OK;
 }
 

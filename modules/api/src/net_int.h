@@ -37,6 +37,7 @@ enum { KDBI_LISTENERS_MAX = 4 };
 struct kdb_api {
     kdb_core *core;
     kdb_auth *auth;
+    kdb_audit *audit;
     kdbi_settings set;
     kdbi_rate_limit *queries; /* by user */
     kdbi_rate_limit *signins; /* by address */

@@ -61,6 +61,8 @@ typedef struct fixture {
     kdb_options *options;
     kdb_store *store;
     kdb_auth *auth;
+    kdb_seal *seal;
+    kdb_audit *audit;
     kdb_core *core;
     kdb_api *api;
     uint16_t port;

@@ -17,6 +17,17 @@ static void open_auth(fixture *f)
     assert_int_equal(kdb_auth_open(f->store, &options, &f->auth, &err), KDB_OK);
 }
 
+static void open_audit(fixture *f)
+{
+    kdb_buf keys;
+    const kdb_audit_options options = { 0 };
+    kdb_buf_init(&keys, 0);
+    assert_int_equal(kdb_seal_write_keys(NULL, &keys, NULL), KDB_OK);
+    assert_int_equal(kdb_seal_new(kdb_buf_sv(&keys), &f->seal, NULL), KDB_OK);
+    assert_int_equal(kdb_audit_open(f->store, f->seal, &options, &f->audit, NULL), KDB_OK);
+    kdb_buf_done(&keys);
+}
+
 static void apply(fixture *f, const char *const *settings)
 {
     for (; *settings != NULL; settings++) {
@@ -67,7 +78,7 @@ static char *sign_in(const fixture *f, const char *user)
 static void create_user(fixture *f)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    const kdb_principal root = { .user = { KDB_SV("root") }, .role = KDB_ROLE_SYSTEM };
     kdb_user user;
     kdb_err err;
     assert_int_equal(kdb_auth_find_user(f->auth, (kdb_user_id){ KDB_SV("admin") }, arena, &user, &err), KDB_OK);
@@ -95,10 +106,14 @@ void fixture_open(fixture *f, const char *const *settings)
     kdb_log_setup(KDB_LOG_ERROR, KDB_LOG_COMPACT, -1);
     set_options(f, settings);
     open_auth(f);
+    open_audit(f);
     f->core = fake_core_new();
-    const kdb_api_options options = {
-        .core = f->core, .auth = f->auth, .options = f->options, .version = "0.1.0", .build_date = "2026-01-31"
-    };
+    const kdb_api_options options = { .core = f->core,
+                                      .auth = f->auth,
+                                      .audit = f->audit,
+                                      .options = f->options,
+                                      .version = "0.1.0",
+                                      .build_date = "2026-01-31" };
     if (kdb_api_open(&options, &f->api, &err) != KDB_OK) {
         fail_msg("%s", err.text);
     }
@@ -113,7 +128,9 @@ void fixture_close(fixture *f)
     kdb_api_close(f->api);
     fake_core_free(f->core);
     kdb_auth_close(f->auth);
+    kdb_audit_close(f->audit);
     kdb_store_close(f->store);
+    kdb_seal_free(f->seal);
     kdb_options_free(f->options);
     kdb_free(f->admin);
     kdb_free(f->user);

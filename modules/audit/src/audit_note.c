@@ -18,7 +18,7 @@ static kdb_sv copy_text(kdb_sv text, char **at)
 
 static size_t size_of_texts(const kdb_audit_record *record)
 {
-    return record->actor.len + record->target.len + record->details.len + record->address.len + record->subject.len;
+    return record->actor.len + record->target.len + record->details.len + record->subject.len;
 }
 
 static kdb_audit_record copy_record(const kdb_audit_record *record, char *at)
@@ -27,7 +27,7 @@ static kdb_audit_record copy_record(const kdb_audit_record *record, char *at)
                                .actor = copy_text(record->actor, &at),
                                .target = copy_text(record->target, &at),
                                .details = copy_text(record->details, &at),
-                               .address = copy_text(record->address, &at),
+                               .address = record->address,
                                .subject = copy_text(record->subject, &at) };
 }
 
@@ -88,7 +88,8 @@ void kdbi_notes_stage(kdbi_waiting *notes, kdbi_head *head, kdb_batch *batch, si
 static kdb_sv identity(const kdb_audit_record *record, kdb_buf *buf)
 {
     const kdb_sv fields[FIELDS] = { kdb_sv_cstr(kdb_audit_action_names[record->action]), record->actor, record->target,
-                                    record->address, record->subject };
+                                    kdb_sv_of((const char *)record->address.bytes, sizeof(record->address)),
+                                    record->subject };
     for (size_t i = 0; i < FIELDS; i++) {
         char len[4];
         kdb_put_le32(len, (uint32_t)fields[i].len);

@@ -2,6 +2,8 @@
  *
  * 32 bytes: SHA-256 of the hash before it and of the rest | u8 format | u64 number | u64 time, us | 16 random bytes of the
  * id | texts, each u32 length and bytes: action, actor, target, details, address, subject. Little-endian but for keys. */
+#include <arpa/inet.h>
+
 #include "audit_int.h"
 
 enum { FORMAT = 1, ID_BYTES = 16, FIXED_BYTES = 1 + 8 + 8 + ID_BYTES };
@@ -42,6 +44,19 @@ static void write_text(kdb_buf *buf, kdb_sv text)
     }
 }
 
+static void write_address(kdb_buf *buf, const kdb_ip *address)
+{
+    static const unsigned char v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    static const kdb_ip unknown;
+    const bool v4 = memcmp(address->bytes, v4_prefix, sizeof(v4_prefix)) == 0;
+    char text[INET6_ADDRSTRLEN] = "";
+    if (memcmp(address, &unknown, sizeof(unknown)) != 0) {
+        (void)inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address->bytes + sizeof(v4_prefix) : address->bytes, text,
+                        sizeof(text));
+    }
+    write_text(buf, kdb_sv_cstr(text));
+}
+
 static void write_body(const kdb_audit_record *record, uint64_t number, int64_t time_us, kdb_buf *buf)
 {
     char id[ID_BYTES];
@@ -54,7 +69,7 @@ static void write_body(const kdb_audit_record *record, uint64_t number, int64_t 
     write_text(buf, record->actor);
     write_text(buf, record->target);
     write_text(buf, record->details);
-    write_text(buf, record->address);
+    write_address(buf, &record->address);
     write_text(buf, record->subject);
 }
 

@@ -191,6 +191,18 @@ static void stage_user(const kdb_user *user, kdb_batch *batch)
     kdb_buf_done(&record);
 }
 
+kdb_status kdbi_auth_put_user_for(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user, kdb_err *err)
+{
+    if (actor->with == NULL) {
+        return kdbi_auth_put_users(auth, user, 1, err);
+    }
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    stage_user(user, batch);
+    KDB_TRY(actor->with->commit(actor->with->self, batch, err));
+    show_user(auth, user);
+    return KDB_OK;
+}
+
 kdb_status kdbi_auth_put_users(kdb_auth *auth, const kdb_user *users, size_t count, kdb_err *err)
 {
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();

@@ -81,6 +81,9 @@ void kdbi_auth_change_begin(kdb_auth *auth);
 void kdbi_auth_change_end(kdb_auth *auth);
 /* Stores the users durably in one batch, then shows them. Within a change only. */
 KDB_NODISCARD kdb_status kdbi_auth_put_users(kdb_auth *auth, const kdb_user *users, size_t count, kdb_err *err);
+/* The same for one user that `actor` changes, committed as the actor says. */
+KDB_NODISCARD kdb_status kdbi_auth_put_user_for(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user,
+                                                kdb_err *err);
 
 /* A new user with nothing but its id, role, kind and times. */
 kdb_user kdbi_user_new(kdb_user_id id, kdb_role role, kdb_auth_type auth_type);

@@ -133,14 +133,14 @@ void kdbi_user_set_password(kdb_user *user, kdb_sv hash)
     user->updated_us = kdb_now_us();
 }
 
-static kdb_status create_in_change(kdb_auth *auth, const kdb_user *user, kdb_err *err)
+static kdb_status create_in_change(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user, kdb_err *err)
 {
     KDB_TRY(kdbi_auth_check_new_id(auth, user->id, err));
     kdb_user made = kdbi_user_new(user->id, user->role, user->auth_type);
     made.password_hash = user->auth_type == KDB_AUTH_PASSWORD ? user->password_hash : (kdb_sv){ NULL, 0 };
     made.auth_data = user->auth_type == KDB_AUTH_OAUTH ? user->auth_data : (kdb_sv){ NULL, 0 };
     made.email = user->email;
-    return kdbi_auth_put_users(auth, &made, 1, err);
+    return kdbi_auth_put_user_for(auth, actor, &made, err);
 }
 
 kdb_status kdb_auth_create_user(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user, kdb_err *err)
@@ -151,7 +151,7 @@ kdb_status kdb_auth_create_user(kdb_auth *auth, const kdb_principal *actor, cons
     KDB_TRY(kdbi_auth_check_email(user->email, err));
     KDB_TRY(check_credentials(user, arena, err));
     kdbi_auth_change_begin(auth);
-    kdb_status status = create_in_change(auth, user, err);
+    kdb_status status = create_in_change(auth, actor, user, err);
     kdbi_auth_change_end(auth);
     return status;
 }
@@ -175,7 +175,7 @@ static kdb_status edit_in_change(kdb_auth *auth, const kdb_principal *actor, kdb
     KDB_TRY(kdbi_auth_check_target(actor, user.role, err));
     KDB_TRY(change->apply(&user, change->value, err));
     user.updated_us = kdb_now_us();
-    return kdbi_auth_put_users(auth, &user, 1, err);
+    return kdbi_auth_put_user_for(auth, actor, &user, err);
 }
 
 static kdb_status edit_user(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, const edit *change,

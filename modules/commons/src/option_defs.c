@@ -29,6 +29,10 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
 
     [KDB_OPT_STORAGE_DATA_PATH] = { "storage", "data_path", "KALAMDB_DATA_DIR", TEXT("./data"),
                                     "Directory of all data; made when missing." },
+    [KDB_OPT_STORAGE_KEY_FILE] = { "storage", "key_file", NULL, TEXT(""),
+                                   "File of the keys that seal stored secrets, made at first start; empty: "
+                                   "server.key in the data directory. Elsewhere, a copy of the data directory alone "
+                                   "reveals no secret." },
     [KDB_OPT_STORAGE_DURABILITY] = { "storage", "durability", NULL, CHOICE("sync", "sync|async"),
                                      "sync: acknowledged means on disk; async: the last moments may be lost with the "
                                      "machine." },

@@ -611,6 +611,32 @@ kdb_status kdbi_run_rollback(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb
 kdb_status kdbi_run_savepoint(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_rollback_to(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_release(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_verify_audit_log(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+
+/* ---- exec_audit.c: what the statement that runs leaves in the audit log ---- */
+
+/* What the audit log calls each kind of statement; KDB_AUDIT_NONE: it has no name for it. */
+extern const kdb_audit_action kdbi_stmt_audits[KDB_STMT_KIND_COUNT];
+/* A record of the statement that runs, by its caller; the texts are the caller's, or in the exec's arena. */
+kdb_audit_record kdbi_audit_record(kdb_exec *exec, kdb_sv target, kdb_sv details);
+/* "ns.name", in the exec's arena. */
+kdb_sv kdbi_audit_name(kdb_exec *exec, kdb_sv ns, kdb_sv name);
+/* Commits what an administrative statement has staged, with its record: both are durable or neither. */
+KDB_NODISCARD kdb_status kdbi_audit_commit(kdb_exec *exec, kdb_batch *batch, kdb_sv target, kdb_sv details,
+                                           kdb_err *err);
+/* For changes that auth commits: makes `with` add the record to them. Both are borrowed until the change is made. */
+typedef struct kdbi_audit_with {
+    kdb_commit_with with;
+    kdb_audit *audit;
+    kdb_audit_record record;
+} kdbi_audit_with;
+void kdbi_audit_with_init(kdbi_audit_with *with, kdb_exec *exec, kdb_sv target, kdb_sv details, kdb_sv subject);
+/* Notes a SHOW or DESCRIBE that has run; nothing for other statements. */
+void kdbi_audit_note_shown(kdb_exec *exec);
+/* Notes a statement that was refused for want of rights; nothing for other failures. */
+void kdbi_audit_note_denied(kdb_exec *exec, kdb_status status, const kdb_err *err);
+/* Notes that the statement that runs acts as somebody else; nothing when it does not. */
+void kdbi_audit_note_acting(kdb_exec *exec);
 
 /* ---- txn.c: an explicit transaction of one request ---- */
 
@@ -763,6 +789,7 @@ struct kdb_core {
     kdb_registry *registry;
     kdb_auth *auth;
     kdb_system *system;
+    kdb_audit *audit;
     const kdb_options *options;
     kdb_seq_ceiling ceiling; /* atomic */
     bool ceiling_open;       /* else nothing may be stored in its place */

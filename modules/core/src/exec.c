@@ -105,6 +105,7 @@ static void end_statement(kdb_exec *exec)
         kdb_log_warn("slow statement kind=\"%s\" took_ms=%lld user=%.*s", kdb_stmt_defs[exec->kind].name,
                      (long long)(took / 1000), KDB_SV_ARG(kdbi_exec_principal(exec)->user.text));
     }
+    kdbi_audit_note_shown(exec);
     kdbi_plan_free(exec->plan);
     exec->plan = NULL;
     exec->next++;
@@ -173,6 +174,7 @@ static kdb_sv failure_text(kdb_exec *exec, kdb_status status, const kdb_err *err
 void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err)
 {
     kdb_failure failure = { .status = status, .text = failure_text(exec, status, err) };
+    kdbi_audit_note_denied(exec, status, err);
     if (exec->next < exec->npieces) {
         const kdb_sql_piece *piece = &exec->pieces[exec->next];
         failure.statement = exec->started ? (uint32_t)exec->next + 1 : 0;
@@ -287,6 +289,7 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
         KDB_TRY(kdbi_txn_resume(exec->txn, exec->kind, exec->started_us, err));
     }
     tell_acting(exec);
+    kdbi_audit_note_acting(exec);
     const kdb_status status = kdbi_stmt_runs[plan->stmt->kind](exec, plan, pending, err);
     if (*pending) {
         return KDB_OK;

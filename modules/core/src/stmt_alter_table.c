@@ -120,8 +120,13 @@ static kdb_status check_rows(const row_check *check, kdb_err *err)
 /* Holds the DDL gate; the table is closed to writes. */
 static kdb_status commit_version(const row_check *check, kdb_batch *batch, kdb_err *err)
 {
+    kdb_exec *exec = check->exec;
+    const kdb_table *made = check->made->table;
     KDB_TRY(check_rows(check, err));
-    return kdb_store_commit(check->exec->core->store, batch, err);
+    const kdb_sv details =
+        kdb_sv_printf(exec->arena, "Operation: %.*s, New Version: %u",
+                      KDB_SV_ARG(kdb_alter_table_text(check->spec, exec->arena)), made->schema->version);
+    return kdbi_audit_commit(exec, batch, kdbi_audit_name(exec, made->ns, made->name), details, err);
 }
 
 /* Holds the DDL gate. *version is the table's when done. */

@@ -6,6 +6,7 @@
 #define ADMIN_VIEWS "Admin privileges (DBA or System role) required for view operations"
 #define ADMIN_POLICIES "Admin privileges (DBA or System role) required for policy management"
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
+#define ADMIN_AUDIT "Admin privileges (DBA or System role) required to verify the audit log"
 #define ANONYMOUS "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
 
 const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
@@ -46,6 +47,7 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_SAVEPOINT] = { "SAVEPOINT", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
     [KDB_STMT_ROLLBACK_TO] = { "ROLLBACK TO", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
     [KDB_STMT_RELEASE] = { "RELEASE", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
+    [KDB_STMT_VERIFY_AUDIT_LOG] = { "VERIFY AUDIT LOG", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_AUDIT },
 };
 
 const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
@@ -83,4 +85,32 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_SAVEPOINT] = kdbi_run_savepoint,
     [KDB_STMT_ROLLBACK_TO] = kdbi_run_rollback_to,
     [KDB_STMT_RELEASE] = kdbi_run_release,
+    [KDB_STMT_VERIFY_AUDIT_LOG] = kdbi_run_verify_audit_log,
+};
+
+/* What is not here leaves no record: it changes nothing but rows. */
+const kdb_audit_action kdbi_stmt_audits[KDB_STMT_KIND_COUNT] = {
+    [KDB_STMT_CREATE_NAMESPACE] = KDB_AUDIT_CREATE_NAMESPACE,
+    [KDB_STMT_ALTER_NAMESPACE] = KDB_AUDIT_ALTER_NAMESPACE,
+    [KDB_STMT_DROP_NAMESPACE] = KDB_AUDIT_DROP_NAMESPACE,
+    [KDB_STMT_CREATE_TABLE] = KDB_AUDIT_CREATE_TABLE,
+    [KDB_STMT_ALTER_TABLE] = KDB_AUDIT_ALTER_TABLE,
+    [KDB_STMT_DROP_TABLE] = KDB_AUDIT_DROP_TABLE,
+    [KDB_STMT_CREATE_VIEW] = KDB_AUDIT_CREATE_VIEW,
+    [KDB_STMT_DROP_VIEW] = KDB_AUDIT_DROP_VIEW,
+    [KDB_STMT_CREATE_POLICY] = KDB_AUDIT_CREATE_POLICY,
+    [KDB_STMT_ALTER_POLICY] = KDB_AUDIT_ALTER_POLICY,
+    [KDB_STMT_DROP_POLICY] = KDB_AUDIT_DROP_POLICY,
+    [KDB_STMT_SHOW_POLICIES] = KDB_AUDIT_SHOW,
+    [KDB_STMT_CREATE_USER] = KDB_AUDIT_CREATE_USER,
+    [KDB_STMT_ALTER_USER] = KDB_AUDIT_ALTER_USER,
+    [KDB_STMT_DROP_USER] = KDB_AUDIT_DROP_USER,
+    [KDB_STMT_SHOW_NAMESPACES] = KDB_AUDIT_SHOW,
+    [KDB_STMT_SHOW_TABLES] = KDB_AUDIT_SHOW,
+    [KDB_STMT_SHOW_STATS] = KDB_AUDIT_SHOW,
+    [KDB_STMT_SHOW_STORAGES] = KDB_AUDIT_SHOW,
+    [KDB_STMT_SHOW_MANIFEST] = KDB_AUDIT_SHOW,
+    [KDB_STMT_SHOW_ALL] = KDB_AUDIT_SHOW,
+    [KDB_STMT_DESCRIBE_TABLE] = KDB_AUDIT_DESCRIBE,
+    [KDB_STMT_VERIFY_AUDIT_LOG] = KDB_AUDIT_VERIFY,
 };

@@ -11,7 +11,7 @@ static kdb_status create_namespace(kdb_exec *exec, const kdb_namespace_stmt *stm
     }
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_TRY(kdb_registry_stage_create_namespace(registry, stmt->name, batch, err));
-    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    KDB_TRY(kdbi_audit_commit(exec, batch, stmt->name, KDB_SV(""), err));
     kdb_registry_publish_create_namespace(registry, stmt->name);
     return KDB_OK;
 }
@@ -36,7 +36,7 @@ static kdb_status alter_namespace(kdb_exec *exec, const kdb_alter_namespace *alt
     kdb_registry *registry = exec->core->registry;
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_TRY(kdb_registry_stage_alter_namespace(registry, alter, batch, err));
-    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    KDB_TRY(kdbi_audit_commit(exec, batch, alter->name, KDB_SV(""), err));
     kdb_registry_publish_alter_namespace(registry, alter->name);
     return KDB_OK;
 }
@@ -107,6 +107,24 @@ static kdb_status stage_drops(kdb_exec *exec, kdb_sv ns, const contents *in, boo
     return kdb_registry_stage_drop_namespace(exec->core->registry, ns, cascade, batch, err);
 }
 
+/* With a record for each thing that goes. */
+static kdb_status commit_drops(kdb_exec *exec, kdb_sv ns, const contents *in, kdb_batch *batch, kdb_err *err)
+{
+    size_t count = 0;
+    const kdb_sv details = in->ntables + in->nviews > 0 ? KDB_SV("CASCADE") : KDB_SV("");
+    kdb_audit_record *records = KDB_ARENA_ARRAY(exec->arena, kdb_audit_record, in->nviews + in->ntables + 1);
+    for (size_t i = 0; i < in->nviews; i++) {
+        records[count] = kdbi_audit_record(exec, kdbi_audit_name(exec, ns, in->views[i]->name), details);
+        records[count++].action = KDB_AUDIT_DROP_VIEW;
+    }
+    for (size_t i = 0; i < in->ntables; i++) {
+        records[count] = kdbi_audit_record(exec, kdbi_audit_name(exec, ns, in->tables[i]->name), details);
+        records[count++].action = KDB_AUDIT_DROP_TABLE;
+    }
+    records[count++] = kdbi_audit_record(exec, ns, details);
+    return kdb_audit_commit(exec->core->audit, records, count, batch, err);
+}
+
 /* Everything in it goes in one batch, or nothing. Holds the DDL gate. */
 static kdb_status drop_with_contents(kdb_exec *exec, kdb_sv ns, const contents *in, bool cascade, kdb_err *err)
 {
@@ -117,7 +135,7 @@ static kdb_status drop_with_contents(kdb_exec *exec, kdb_sv ns, const contents *
     }
     kdb_status status = stage_drops(exec, ns, in, cascade, batch, err);
     if (status == KDB_OK) {
-        status = kdb_store_commit(exec->core->store, batch, err);
+        status = commit_drops(exec, ns, in, batch, err);
     }
     for (size_t i = 0; i < in->nviews && status == KDB_OK; i++) {
         kdb_registry_publish_drop_view(registry, in->views[i]);

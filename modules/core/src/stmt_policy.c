@@ -209,6 +209,28 @@ static void copy_policies(policy_change *c)
     }
 }
 
+/* What the audit log says of the change: the policy, and what the statement makes it say. */
+static kdb_sv details_of(const policy_change *c)
+{
+    const kdb_policy_stmt *stmt = c->stmt;
+    const struct {
+        const char *lead;
+        kdb_sv text;
+    } parts[] = { { "Policy: ", stmt->name },
+                  { ", New Name: ", stmt->new_name },
+                  { ", TO ", stmt->roles == 0 ? KDB_SV("") : kdb_policy_roles_text(stmt->roles, c->exec->arena) },
+                  { ", USING ", stmt->using_rows.text },
+                  { ", WITH CHECK ", stmt->check_rows.text } };
+    kdb_sv details = KDB_SV("");
+    for (size_t i = 0; i < KDB_ARRAY_LEN(parts); i++) {
+        if (parts[i].text.len != 0) {
+            details = kdb_sv_printf(c->exec->arena, "%.*s%s%.*s", KDB_SV_ARG(details), parts[i].lead,
+                                    KDB_SV_ARG(parts[i].text));
+        }
+    }
+    return details;
+}
+
 /* Holds the DDL gate. */
 static kdb_status commit_policies(const policy_change *c, kdb_err *err)
 {
@@ -217,7 +239,8 @@ static kdb_status commit_policies(const policy_change *c, kdb_err *err)
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_TRY(kdb_registry_stage_policies(c->table, c->policies, c->npolicies, batch, &next, err));
     kdbi_table_close(core, c->table, KDB_TABLE_ALTERING);
-    const kdb_status status = kdb_store_commit(core->store, batch, err);
+    const kdb_status status =
+        kdbi_audit_commit(c->exec, batch, kdbi_audit_name(c->exec, c->table->ns, c->table->name), details_of(c), err);
     kdbi_table_replace(core, c->table, next, status);
     return status;
 }

@@ -21,7 +21,8 @@ static kdb_status create_table(kdb_exec *exec, const kdb_create_table *spec, kdb
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(kdb_registry_stage_create_table(registry, spec, ns, batch, &table, err));
-    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    KDB_TRY(kdbi_audit_commit(exec, batch, kdbi_audit_name(exec, ns, spec->table.name),
+                              kdb_sv_printf(exec->arena, "Type: %s", kdb_table_type_name(spec->type)), err));
     kdb_registry_publish_create_table(registry, KDB_TAKE(table));
     return KDB_OK;
 }
@@ -58,7 +59,8 @@ static kdb_status drop_table(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kd
     kdbi_table_close(exec->core, table, KDB_TABLE_DROPPED);
     kdb_status status = kdbi_drop_stage(exec, table, job_id, batch, err);
     if (status == KDB_OK) {
-        status = kdb_store_commit(exec->core->store, batch, err);
+        status = kdbi_audit_commit(exec, batch, kdbi_audit_name(exec, table->ns, table->name),
+                                   kdb_sv_printf(exec->arena, "Type: %s", kdb_table_type_name(table->type)), err);
     }
     kdbi_drop_end(exec->core, table, status);
     return status;

@@ -6,6 +6,28 @@ static kdb_user_id name_of(const kdb_user_stmt *stmt)
     return (kdb_user_id){ stmt->name };
 }
 
+/* The caller, whose change of the user is committed with its audit record. */
+static kdb_principal audited(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv details, kdbi_audit_with *with)
+{
+    kdb_principal actor = exec->request->caller;
+    kdbi_audit_with_init(with, exec, stmt->name, details, stmt->name);
+    actor.with = &with->with;
+    return actor;
+}
+
+static kdb_sv change_details(kdb_exec *exec, const kdb_user_stmt *stmt)
+{
+    switch (stmt->change) {
+    case KDB_USER_SET_PASSWORD:
+        return KDB_SV("Modification: SetPassword([REDACTED])");
+    case KDB_USER_SET_ROLE:
+        return kdb_sv_printf(exec->arena, "Modification: SetRole(%.*s)", KDB_SV_ARG(stmt->role));
+    case KDB_USER_SET_EMAIL:
+        return kdb_sv_printf(exec->arena, "Modification: SetEmail(%.*s)", KDB_SV_ARG(stmt->email));
+    }
+    return KDB_SV("");
+}
+
 /* ---- what happens once the hash, if any, is there ---- */
 
 static kdb_status create_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv hash, kdb_err *err)
@@ -20,7 +42,10 @@ static kdb_status create_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv 
     if (stmt->auth == KDB_USER_OAUTH) {
         user.auth_data = stmt->secret;
     }
-    KDB_TRY(kdb_auth_create_user(exec->core->auth, &exec->request->caller, &user, err));
+    kdbi_audit_with with;
+    const kdb_sv details = kdb_sv_printf(exec->arena, "Role: %s", kdb_role_title(user.role));
+    const kdb_principal actor = audited(exec, stmt, details, &with);
+    KDB_TRY(kdb_auth_create_user(exec->core->auth, &actor, &user, err));
     kdbi_exec_message(exec, "User '%.*s' created", KDB_SV_ARG(stmt->name));
     return KDB_OK;
 }
@@ -28,7 +53,9 @@ static kdb_status create_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv 
 static kdb_status alter_user(kdb_exec *exec, const kdb_user_stmt *stmt, kdb_sv hash, kdb_err *err)
 {
     kdb_auth *auth = exec->core->auth;
-    const kdb_principal *actor = &exec->request->caller;
+    kdbi_audit_with with;
+    const kdb_principal as_audited = audited(exec, stmt, change_details(exec, stmt), &with);
+    const kdb_principal *actor = &as_audited;
     switch (stmt->change) {
     case KDB_USER_SET_PASSWORD:
         KDB_TRY(kdb_auth_set_password(auth, actor, name_of(stmt), hash, err));
@@ -150,7 +177,9 @@ kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kd
         kdbi_exec_message(exec, "User '%.*s' does not exist (skipped)", KDB_SV_ARG(stmt->name));
         return KDB_OK;
     }
-    KDB_TRY(kdb_auth_drop_user(exec->core->auth, &exec->request->caller, name_of(stmt), err));
+    kdbi_audit_with with;
+    const kdb_principal actor = audited(exec, stmt, KDB_SV(""), &with);
+    KDB_TRY(kdb_auth_drop_user(exec->core->auth, &actor, name_of(stmt), err));
     kdbi_exec_message(exec, "User '%.*s' dropped (soft delete)", KDB_SV_ARG(stmt->name));
     return KDB_OK;
 }

@@ -123,7 +123,8 @@ static kdb_status create_view(kdb_exec *exec, const kdb_view_stmt *stmt, kdb_vie
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_CLEANUP(kdb_view_unrefp) kdb_view *view = NULL;
     KDB_TRY(kdb_registry_stage_create_view(registry, spec, stmt->or_replace, batch, &view, err));
-    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    KDB_TRY(kdbi_audit_commit(exec, batch, kdbi_audit_name(exec, spec->ns, spec->name),
+                              stmt->or_replace ? KDB_SV("OR REPLACE") : KDB_SV(""), err));
     kdb_registry_publish_create_view(registry, KDB_TAKE(view));
     return KDB_OK;
 }
@@ -165,7 +166,7 @@ static kdb_status drop_view(kdb_exec *exec, const kdb_table_stmt *stmt, kdb_sv n
     }
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_TRY(kdb_registry_stage_drop_view(registry, view, false, batch, err));
-    KDB_TRY(kdb_store_commit(exec->core->store, batch, err));
+    KDB_TRY(kdbi_audit_commit(exec, batch, kdbi_audit_name(exec, ns, stmt->table.name), KDB_SV(""), err));
     kdb_registry_publish_drop_view(registry, view);
     return KDB_OK;
 }

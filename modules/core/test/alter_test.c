@@ -306,7 +306,7 @@ static kdbi_plan *plan_of(kdbi_worker *worker, const char *sql)
 
 static void ready(kdbi_worker *worker, kdbi_plan *plan)
 {
-    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    const kdb_principal root = { .user = { KDB_SV("root") }, .role = KDB_ROLE_SYSTEM };
     kdb_err err = { .position = -1 };
     assert_int_equal(kdbi_plan_bind(worker, plan, &root, &err), KDB_OK);
     assert_int_equal(kdbi_plan_prepare(worker, plan, &err), KDB_OK);
@@ -366,7 +366,7 @@ static void ddl_invalidates_exactly_what_it_must(void **state)
 static void a_table_altered_while_a_statement_is_planned_begins_it_again(void **state)
 {
     (void)state;
-    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    const kdb_principal root = { .user = { KDB_SV("root") }, .role = KDB_ROLE_SYSTEM };
     kdb_err err = { .position = -1 };
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdbi_worker worker = { .core = f.core, .plans = kdbi_plan_cache_new(8) };

@@ -22,10 +22,22 @@ struct pending_request {
     void *hook_arg;
 };
 
+static void open_audit(fixture *f)
+{
+    kdb_buf keys;
+    const kdb_audit_options options = { .repeat_us = 3600 * INT64_C(1000000) };
+    kdb_buf_init(&keys, 0);
+    assert_int_equal(kdb_seal_write_keys(NULL, &keys, NULL), KDB_OK);
+    assert_int_equal(kdb_seal_new(kdb_buf_sv(&keys), &f->seal, NULL), KDB_OK);
+    assert_int_equal(kdb_audit_open(f->store, f->seal, &options, &f->audit, NULL), KDB_OK);
+    kdb_buf_done(&keys);
+}
+
 static void open_stores(fixture *f)
 {
     kdb_err err;
     f->store = kdb_store_open_memory();
+    open_audit(f);
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
                                             KDB_SV("{namespace}/{tableName}/{userId}") };
     assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
@@ -57,6 +69,7 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
                                     .registry = f->registry,
                                     .auth = f->auth,
                                     .system = f->system,
+                                    .audit = f->audit,
                                     .options = f->options,
                                     .sinks = sinks,
                                     .nsinks = nsinks };
@@ -72,8 +85,10 @@ void fixture_close(fixture *f)
     kdb_system_free(f->system);
     kdb_auth_close(f->auth);
     kdb_registry_close(f->registry);
+    kdb_audit_close(f->audit);
     kdb_engine_close(f->engine);
     kdb_store_close(f->store);
+    kdb_seal_free(f->seal);
     kdb_options_free(f->options);
 }
 

@@ -11,6 +11,8 @@ typedef struct fixture {
     kdb_registry *registry;
     kdb_auth *auth;
     kdb_system *system;
+    kdb_seal *seal;
+    kdb_audit *audit;
     kdb_core *core;
 } fixture;
 

@@ -109,6 +109,7 @@ static const stmt_words known_stmts[] = {
     { "DESCRIBE", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
     { "DESC", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
     { "EXPLAIN", KDB_STMT_EXPLAIN, kdbi_parse_explain, 1 },
+    { "VERIFY AUDIT LOG", KDB_STMT_VERIFY_AUDIT_LOG, kdbi_parse_show_nothing_more, 3 },
     { "CREATE VIEW", KDB_STMT_CREATE_VIEW, kdbi_parse_create_view, 1 },
     { "CREATE OR REPLACE VIEW", KDB_STMT_CREATE_VIEW, kdbi_parse_create_view, 1 },
     { "CREATE MATERIALIZED VIEW", KDB_STMT_CREATE_VIEW, kdbi_parse_materialized_view, 1 },

@@ -362,6 +362,9 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_SHOW_POLICIES:
         add_policy("SHOW POLICIES", stmt->as.policy);
         return;
+    case KDB_STMT_VERIFY_AUDIT_LOG:
+        kdb_buf_append_lit(&text, "VERIFY AUDIT LOG");
+        return;
     case KDB_STMT_CREATE_USER:
         add_user("CREATE USER", &stmt->as.user);
         return;

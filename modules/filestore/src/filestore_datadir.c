@@ -20,11 +20,12 @@ struct kdb_datadir {
     char *rocksdb;
     char *storages;
     char *tmp;
+    char *key;
     int lock_fd; /* holds the flock; -1 before it is opened */
 };
 
 /* What may lie in a directory that has no FORMAT file yet: our own making cut short, or a fresh file system. */
-static const char *const own_names[] = { "LOCK", "FORMAT", "rocksdb", "storages", "tmp", "lost+found" };
+static const char *const own_names[] = { "LOCK", "FORMAT", "rocksdb", "storages", "tmp", "server.key", "lost+found" };
 
 static bool is_own(const char *name)
 {
@@ -150,6 +151,7 @@ static kdb_datadir *new_datadir(kdb_sv path)
     dir->rocksdb = join(dir->path, "rocksdb");
     dir->storages = join(dir->path, "storages");
     dir->tmp = join(dir->path, "tmp");
+    dir->key = join(dir->path, "server.key");
     dir->lock_fd = -1;
     return dir;
 }
@@ -207,6 +209,7 @@ void kdb_datadir_close(kdb_datadir *dir)
     kdb_free(dir->rocksdb);
     kdb_free(dir->storages);
     kdb_free(dir->tmp);
+    kdb_free(dir->key);
     kdb_free(dir);
 }
 
@@ -223,4 +226,9 @@ const char *kdb_datadir_storages(const kdb_datadir *dir)
 const char *kdb_datadir_tmp(const kdb_datadir *dir)
 {
     return dir->tmp;
+}
+
+const char *kdb_datadir_key(const kdb_datadir *dir)
+{
+    return dir->key;
 }

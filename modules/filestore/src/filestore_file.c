@@ -40,18 +40,41 @@ static ssize_t read_all(int fd, char *at, size_t len)
     return (ssize_t)done;
 }
 
-kdb_status kdb_file_read(const char *path, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err)
+static kdb_status open_regular(const char *path, int *fd, struct stat *info, kdb_err *err)
 {
-    KDB_CLEANUP(kdbi_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the other end of a pipe */
+    if (*fd < 0 && errno == ENOENT) {
         return KDB_FAIL(err, KDB_NOT_FOUND, "no file '%s'", path);
     }
-    struct stat info;
-    if (fd < 0 || fstat(fd, &info) != 0) {
+    if (*fd < 0 || fstat(*fd, info) != 0) {
         return KDBI_FAIL_OS(err, errno, "opening", path);
     }
-    if (!S_ISREG(info.st_mode)) {
+    if (!S_ISREG(info->st_mode)) {
         return KDB_FAIL(err, KDB_IO, "reading '%s': not a regular file", path);
+    }
+    return KDB_OK;
+}
+
+static kdb_status check_private(const char *path, const struct stat *info, kdb_err *err)
+{
+    if (info->st_uid != geteuid()) {
+        return KDB_FAIL(err, KDB_PERMISSION_DENIED, "file '%s' belongs to another user: make it this server's", path);
+    }
+    if ((info->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        return KDB_FAIL(err, KDB_PERMISSION_DENIED,
+                        "file '%s' is open to others (mode %04o): it holds keys, so make it 0600", path,
+                        (unsigned)(info->st_mode & 07777));
+    }
+    return KDB_OK;
+}
+
+static kdb_status read_file(const char *path, bool secret, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdbi_fd_close) int fd = -1;
+    struct stat info;
+    KDB_TRY(open_regular(path, &fd, &info, err));
+    if (secret) {
+        KDB_TRY(check_private(path, &info, err));
     }
     /* One more than its size, so that a file that grows meanwhile is seen to be over the limit, not cut. */
     const size_t room = (size_t)info.st_size < limit ? (size_t)info.st_size + 1 : limit + 1;
@@ -65,6 +88,16 @@ kdb_status kdb_file_read(const char *path, size_t limit, kdb_arena *arena, kdb_s
     }
     *out = kdb_sv_of(content, (size_t)len);
     return KDB_OK;
+}
+
+kdb_status kdb_file_read(const char *path, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    return read_file(path, false, limit, arena, out, err);
+}
+
+kdb_status kdb_file_read_secret(const char *path, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    return read_file(path, true, limit, arena, out, err);
 }
 
 /* ---- replacing ---- */

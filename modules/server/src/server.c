@@ -11,11 +11,13 @@ enum { SECOND_US = 1000000 };
 
 static kdb_status open_datadir(kdb_server *server, kdb_err *err)
 {
-    return kdb_datadir_open(kdb_opt_text(server->options, KDB_OPT_STORAGE_DATA_PATH), &server->datadir, err);
+    KDB_TRY(kdb_datadir_open(kdb_opt_text(server->options, KDB_OPT_STORAGE_DATA_PATH), &server->datadir, err));
+    return kdbi_keys_open(server->options, server->datadir, &server->seal, err);
 }
 
 static void close_datadir(kdb_server *server)
 {
+    kdb_seal_free(server->seal);
     kdb_datadir_close(server->datadir);
 }
 
@@ -59,6 +61,8 @@ static kdb_status open_auth(kdb_server *server, kdb_err *err)
 
 static kdb_status open_system_tables(kdb_server *server, kdb_err *err)
 {
+    const kdb_audit_options audit = { 0 };
+    KDB_TRY(kdb_audit_open(server->store, server->seal, &audit, &server->audit, err));
     const kdb_registry_options registry = {
         .shared_template = kdb_opt_text(server->options, KDB_OPT_STORAGE_SHARED_TEMPLATE),
         .user_template = kdb_opt_text(server->options, KDB_OPT_STORAGE_USER_TEMPLATE),
@@ -71,6 +75,7 @@ static void close_system_tables(kdb_server *server)
 {
     kdb_auth_close(server->auth);
     kdb_registry_close(server->registry);
+    kdb_audit_close(server->audit);
 }
 
 static kdb_status open_engine(kdb_server *server, kdb_err *err)
@@ -118,6 +123,7 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .registry = server->registry,
         .auth = server->auth,
         .system = server->system,
+        .audit = server->audit,
         .options = server->options,
     };
     return kdb_core_open(&core, &server->core, err);
@@ -147,6 +153,7 @@ static kdb_status open_http(kdb_server *server, kdb_err *err)
     const kdb_api_options api = {
         .core = server->core,
         .auth = server->auth,
+        .audit = server->audit,
         .options = server->options,
         .version = kdb_server_version,
         .build_date = kdb_server_build_date,
@@ -168,12 +175,9 @@ typedef struct step {
 
 static const step steps[] = {
     { "data directory", open_datadir, close_datadir },
-    { "system schema", open_store, close_store },
-    { "system tables", open_system_tables, close_system_tables },
-    { "stores", open_engine, close_engine },
-    { "services", open_services, close_services },
-    { "executor", open_executor, close_executor },
-    { "HTTP", open_http, close_http },
+    { "system schema", open_store, close_store },      { "system tables", open_system_tables, close_system_tables },
+    { "stores", open_engine, close_engine },           { "services", open_services, close_services },
+    { "executor", open_executor, close_executor },     { "HTTP", open_http, close_http },
 };
 
 /* ---- the whole ---- */

@@ -9,7 +9,9 @@
 struct kdb_server {
     const kdb_options *options;
     kdb_datadir *datadir;
+    kdb_seal *seal;
     kdb_store *store;
+    kdb_audit *audit;
     kdb_registry *registry;
     kdb_auth *auth;
     kdb_engine *engine;
@@ -19,6 +21,9 @@ struct kdb_server {
     size_t nsteps; /* started: what stop has to close */
 };
 
+/* keys.c: opens the server's key file, and makes it when there is none. */
+KDB_NODISCARD kdb_status kdbi_keys_open(const kdb_options *options, const kdb_datadir *datadir, kdb_seal **out,
+                                        kdb_err *err);
 /* Figures of core and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
 void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);

@@ -332,7 +332,7 @@ const kdb_system_table_def kdb_system_table_defs[] = {
            "The columns of DESCRIBE TABLE; itself empty."),
     SYSTEM("job_nodes", NULL, job_node_columns, kdbi_nothing_open, kdbi_nothing_next,
            "Parts of jobs by node, in a cluster."),
-    SYSTEM("audit_log", NULL, audit_columns, kdbi_nothing_open, kdbi_nothing_next, "Who changed what."),
+    SYSTEM("audit_log", NULL, audit_columns, kdbi_audit_log_open, kdbi_audit_log_next, "Who changed what."),
     SYSTEM("topics", NULL, topic_columns, kdbi_nothing_open, kdbi_nothing_next, "Topics."),
     SYSTEM("topic_offsets", NULL, topic_offset_columns, kdbi_nothing_open, kdbi_nothing_next,
            "How far consumer groups have come."),

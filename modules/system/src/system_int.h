@@ -3,6 +3,7 @@
 #ifndef KDB_SYSTEM_INT_H
 #define KDB_SYSTEM_INT_H
 
+#include "kdb/audit.h"
 #include "kdb/system.h"
 
 struct kdb_system {
@@ -85,6 +86,8 @@ kdb_status kdbi_storages_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_storages_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_jobs_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_jobs_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_audit_log_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_audit_log_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_live_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_live_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_transactions_open(kdb_system_scan *scan, kdb_err *err);

@@ -1,4 +1,4 @@
-/* system_nothing.c - tables whose content comes with what they are about: topics, cluster, audit, the cold tier, the
+/* system_nothing.c - tables whose content comes with what they are about: topics, cluster, the cold tier, the
  * PostgreSQL bridge. Until then they are there, with their columns, and empty. */
 #include "system_int.h"
 

@@ -83,14 +83,14 @@ void fixture_table(fixture *f, const char *name, kdb_table_type type, kdb_access
 
 static void add_user(fixture *f, kdb_user user)
 {
-    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    const kdb_principal root = { .user = { KDB_SV("root") }, .role = KDB_ROLE_SYSTEM };
     kdb_err err = { .text = "" };
     assert_int_equal(kdb_auth_create_user(f->auth, &root, &user, &err), KDB_OK);
 }
 
 static void add_users(fixture *f)
 {
-    const kdb_principal root = { { KDB_SV("root") }, KDB_ROLE_SYSTEM };
+    const kdb_principal root = { .user = { KDB_SV("root") }, .role = KDB_ROLE_SYSTEM };
     kdb_err err;
     add_user(f, (kdb_user){ .id = { KDB_SV("alice") },
                             .role = KDB_ROLE_USER,
@@ -231,7 +231,7 @@ static void put_lines(const kdb_chunk *chunk, kdb_buf *out, kdb_arena *arena)
 
 kdb_sv fixture_read(fixture *f, const char *ns, const char *table, const char *columns, kdb_role viewer)
 {
-    const kdb_principal principal = { { KDB_SV("viewer") }, viewer };
+    const kdb_principal principal = { .user = { KDB_SV("viewer") }, .role = viewer };
     const kdb_system_table_def *def = kdb_system_lookup(kdb_sv_cstr(ns), kdb_sv_cstr(table));
     KDB_CLEANUP(kdb_system_scan_freep) kdb_system_scan *scan = NULL;
     kdb_err err = { .text = "" };

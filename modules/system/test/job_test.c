@@ -99,7 +99,7 @@ static void many_jobs_fill_several_chunks(void **state)
 
 static kdb_status scan_jobs(fixture *f, const kdb_snapshot *snapshot, size_t *nrows, kdb_err *err)
 {
-    const kdb_principal viewer = { { KDB_SV("v") }, KDB_ROLE_DBA };
+    const kdb_principal viewer = { .user = { KDB_SV("v") }, .role = KDB_ROLE_DBA };
     const size_t projection[] = { 0 };
     const kdb_type type = kdb_type_of(KDB_TYPE_TEXT);
     KDB_CLEANUP(kdb_system_scan_freep) kdb_system_scan *scan = NULL;

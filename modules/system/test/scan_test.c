@@ -10,7 +10,7 @@ static kdb_sv read_as_dba(fixture *f, const char *table, const char *columns)
 
 static void assert_not_null_columns_have_values(fixture *f)
 {
-    const kdb_principal viewer = { { KDB_SV("v") }, KDB_ROLE_SYSTEM };
+    const kdb_principal viewer = { .user = { KDB_SV("v") }, .role = KDB_ROLE_SYSTEM };
     for (size_t i = 0; i < kdb_system_table_defs_count; i++) {
         const kdb_system_table_def *def = &kdb_system_table_defs[i];
         KDB_CLEANUP(kdb_system_scan_freep) kdb_system_scan *scan = NULL;
@@ -60,7 +60,7 @@ static void a_scan_that_is_left_early_releases_its_tables(void **state)
     (void)state;
     KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
     fixture_fill(f);
-    const kdb_principal viewer = { { KDB_SV("v") }, KDB_ROLE_USER };
+    const kdb_principal viewer = { .user = { KDB_SV("v") }, .role = KDB_ROLE_USER };
     KDB_CLEANUP(kdb_table_unrefp)
     kdb_table *table = kdb_registry_lookup_table(f->registry, KDB_SV("default"), KDB_SV("secret"));
     const unsigned refs = atomic_load(&table->refs);

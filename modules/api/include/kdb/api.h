@@ -26,6 +26,7 @@ typedef struct kdb_api kdb_api;
 typedef struct kdb_api_options {
     kdb_core *core;
     kdb_auth *auth;
+    kdb_audit *audit;
     const kdb_options *options;
     const char *version;    /* "0.1.0" */
     const char *build_date; /* ISO 8601 date */

@@ -37,15 +37,20 @@ typedef enum kdb_audit_action {
 } kdb_audit_action;
 extern const char *const kdb_audit_action_names[KDB_AUDIT_ACTION_COUNT];
 
+/* Where a request came from: IPv6, or IPv4 mapped into it; zeros: not known. */
+typedef struct kdb_ip {
+    unsigned char bytes[16];
+} kdb_ip;
+
 /* What is to be recorded; borrowed for the call. Never put a secret in it. Too long a text is cut, one that is not UTF-8 made
  * so. */
 typedef struct kdb_audit_record {
     kdb_audit_action action;
     kdb_sv actor;   /* user id */
     kdb_sv target;  /* "ns.t", "user:<id>" for sign-ins */
-    kdb_sv details; /* empty: none, as the next two */
-    kdb_sv address; /* where the request came from */
+    kdb_sv details; /* empty: none, as the next */
     kdb_sv subject; /* the user acted as, or changed */
+    kdb_ip address;
 } kdb_audit_record;
 
 typedef struct kdb_audit kdb_audit;

@@ -35,6 +35,7 @@ typedef struct kdb_user {
 typedef struct kdb_principal {
     kdb_user_id user;
     kdb_role role;
+    const kdb_commit_with *with; /* how the changes of users that it makes are committed; NULL: as they are */
 } kdb_principal;
 
 typedef struct kdb_auth kdb_auth;

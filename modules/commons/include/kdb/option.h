@@ -13,6 +13,7 @@ typedef enum kdb_option_id {
     KDB_OPT_SERVER_QUEUE_LENGTH,   /* statements waiting for a worker before 503 */
     KDB_OPT_SERVER_SHUTDOWN_GRACE, /* seconds */
     KDB_OPT_STORAGE_DATA_PATH,
+    KDB_OPT_STORAGE_KEY_FILE,
     KDB_OPT_STORAGE_DURABILITY, /* "sync" | "async" */
     KDB_OPT_STORAGE_SHARED_TEMPLATE,
     KDB_OPT_STORAGE_USER_TEMPLATE,

@@ -3,6 +3,7 @@
 #ifndef KDB_CORE_H
 #define KDB_CORE_H
 
+#include "kdb/audit.h"
 #include "kdb/auth.h"
 #include "kdb/engine.h"
 #include "kdb/registry.h"
@@ -55,6 +56,7 @@ typedef struct kdb_request {
     kdb_principal
         caller; /* core acts as this one unless the statement says EXECUTE AS USER: kdbi_exec_principal knows */
     kdb_reply reply;
+    kdb_ip address; /* the client's */
 } kdb_request;
 
 /* Queues the request for a worker. KDB_OVERLOADED when the queue is full: nothing is called then. */
@@ -102,6 +104,7 @@ typedef struct kdb_core_options {
     kdb_registry *registry;
     kdb_auth *auth;
     kdb_system *system;
+    kdb_audit *audit;
     const kdb_options *options;
     const kdb_change_sink *sinks; /* copied */
     size_t nsinks;

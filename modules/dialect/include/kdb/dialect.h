@@ -78,6 +78,7 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_SAVEPOINT,
     KDB_STMT_ROLLBACK_TO,
     KDB_STMT_RELEASE,
+    KDB_STMT_VERIFY_AUDIT_LOG,
     KDB_STMT_KIND_COUNT
 } kdb_stmt_kind;
 

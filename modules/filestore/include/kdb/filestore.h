@@ -23,8 +23,15 @@ const char *kdb_datadir_storages(const kdb_datadir *dir);
 /* "<path>/tmp": engine spill files; emptied at open. */
 const char *kdb_datadir_tmp(const kdb_datadir *dir);
 
+/* "<path>/server.key": not made here. */
+const char *kdb_datadir_key(const kdb_datadir *dir);
+
 /* A small file read whole into `arena`, at most `limit` bytes. KDB_NOT_FOUND when absent. */
 KDB_NODISCARD kdb_status kdb_file_read(const char *path, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err);
+/* The same for a file of secrets: KDB_PERMISSION_DENIED when it belongs to, or can be read or written by, anybody but this
+ * process's user. */
+KDB_NODISCARD kdb_status kdb_file_read_secret(const char *path, size_t limit, kdb_arena *arena, kdb_sv *out,
+                                              kdb_err *err);
 /* Replaces `path` atomically and durably (temporary file, fsync, rename, directory fsync), mode `mode`. */
 KDB_NODISCARD kdb_status kdb_file_write(const char *path, kdb_sv content, uint32_t mode, kdb_err *err);
 
