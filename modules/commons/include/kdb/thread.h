@@ -35,21 +35,12 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_REQUEST,       /* api: one streaming response */
     KDB_LOCK_HASHER,        /* auth: jobs waiting for a hashing thread */
     KDB_LOCK_AUTH,          /* auth: users in memory, token cache */
+    KDB_LOCK_AUDIT,         /* audit: records that wait, the end of the chain */
     KDB_LOCK_REGISTRY,      /* registry: names to tables */
     KDB_LOCK_SEQUENCER,     /* core: sequence numbers in flight */
     KDB_LOCK_HOT_ROWS,      /* core: partitions kept decoded */
     KDB_LOCK_ROW_STRIPE,    /* core: the stripe table's own short lock, not the stripes */
     KDB_LOCK_ENGINE_MEMORY, /* engine: its connections, looked at by its memory thread */
-    KDB_LOCK_DDL,        /* core: one DDL statement at a time; a gate, held over commit */
-    KDB_LOCK_WORKERS,    /* core: worker pool */
-    KDB_LOCK_REQUEST,    /* api: one streaming response */
-    KDB_LOCK_HASHER,     /* auth: jobs waiting for a hashing thread */
-    KDB_LOCK_AUTH,       /* auth: users in memory, token cache */
-    KDB_LOCK_AUDIT,      /* audit: records that wait, the end of the chain */
-    KDB_LOCK_REGISTRY,   /* registry: names to tables */
-    KDB_LOCK_SEQUENCER,  /* core: sequence numbers in flight */
-    KDB_LOCK_HOT_ROWS,   /* core: partitions kept decoded */
-    KDB_LOCK_ROW_STRIPE, /* core: the stripe table's own short lock, not the stripes */
     KDB_LOCK_ENGINE,
     KDB_LOCK_SCAN,  /* tables: the split of one scan into parts; the columns of rows kept in memory */
     KDB_LOCK_STORE, /* store: batches waiting for the committer */
