@@ -65,6 +65,11 @@ kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table
 /* True when no write of the partition is on its way. *version then names what the store holds of it: reading the
  * partition after one such answer and before another of the same version reads that state. */
 bool kdbi_sequencer_quiet(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t *version);
+/* The present, for _rests. */
+uint64_t kdbi_sequencer_now(kdbi_sequencer *sequencer);
+/* True when no write of the partition is on its way and the last had ended before `moment`: what a snapshot taken just
+ * after that moment holds of the partition is what the store holds. */
+bool kdbi_sequencer_rests(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment);
 
 /* ---- access.c: table rights by role (catalog.md 4) ---- */
 
@@ -651,15 +656,18 @@ typedef struct kdbi_txn_table {
     kdb_table *table; /* a reference: all statements must mean this very definition */
     kdb_user_id user;
     kdb_overlay *overlay; /* NULL: nothing written */
+    unsigned looked_up;   /* keys asked for in the snapshot, one by one */
+    kdb_sv highest;       /* the greatest key in it, once so many were; empty: not known, or there is none */
 } kdbi_txn_table;
 
 struct kdbi_txn {
-    kdb_core *core; /* fixed, as the next five */
+    kdb_core *core; /* fixed, as the next six */
     kdb_arena *arena;
     char id[37];
     uint64_t request;      /* number of the one that owns it */
     int64_t started_us;    /* monotonic */
     uint64_t snapshot_seq; /* above every `_seq` in the snapshot */
+    uint64_t moment;       /* of the sequencer, just before the snapshot */
     kdb_snapshot *snapshot;
     kdbi_txn_table *tables;     /* the statement that runs, as the next four */
     kdbi_savepoint *savepoints; /* innermost first */
@@ -685,6 +693,10 @@ KDB_NODISCARD kdb_status kdbi_txn_resume(kdbi_txn *txn, kdb_stmt_kind kind, int6
 KDB_NODISCARD kdb_status kdbi_txn_admit(kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
 /* NULL when nothing of the table has been written, or `txn` is NULL. */
 const kdb_overlay *kdbi_txn_overlay(const kdbi_txn *txn, const kdb_table *table, kdb_user_id user);
+/* Whether the key is above all that the snapshot holds, as those of new rows mostly are: asked before a key is looked up,
+ * it finds that out once there have been a few. */
+KDB_NODISCARD kdb_status kdbi_txn_is_beyond(kdbi_txn *txn, const kdb_table *table, kdb_user_id user, kdb_sv key,
+                                            bool *out, kdb_err *err);
 /* Takes over the rows of a statement's write and gives them their provisional `_seq`. Fails whole with KDB_LIMIT. */
 KDB_NODISCARD kdb_status kdbi_txn_stage(kdbi_txn *txn, kdbi_write *write, kdb_err *err);
 void kdbi_txn_save(kdb_exec *exec, kdb_sv name);

@@ -51,7 +51,7 @@ const kdb_overlay *kdbi_run_overlay(const kdbi_run *run, const kdb_table *table)
 
 const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run)
 {
-    if (snapshot_of(run) == NULL) {
+    if (run->txn == NULL && run->snapshot == NULL) {
         run->snapshot = kdb_snapshot_new(run->core->store);
     }
     return snapshot_of(run);

@@ -16,11 +16,13 @@ typedef struct shard {
 
 typedef struct counter {
     atomic_uint_fast64_t begun, ended;
+    atomic_uint_fast64_t last_end; /* the moment of the latest end */
 } counter;
 
 struct kdbi_sequencer {
     shard shards[SHARDS];
     counter counters[COUNTERS];
+    atomic_uint_fast64_t moments; /* handed out so far */
 };
 
 kdbi_sequencer *kdbi_sequencer_new(void)
@@ -59,6 +61,18 @@ bool kdbi_sequencer_quiet(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user
     return ended == *version;
 }
 
+uint64_t kdbi_sequencer_now(kdbi_sequencer *sequencer)
+{
+    return atomic_fetch_add(&sequencer->moments, 1) + 1;
+}
+
+bool kdbi_sequencer_rests(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment)
+{
+    uint64_t version = 0;
+    return kdbi_sequencer_quiet(sequencer, table_id, user, &version) &&
+           atomic_load(&sequencer->counters[counter_of(table_id, user)].last_end) < moment;
+}
+
 void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, kdbi_seq_ticket *ticket,
                           uint64_t *seqs, size_t count)
 {
@@ -77,7 +91,9 @@ void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user
 kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket)
 {
     shard *at = &sequencer->shards[table_id % SHARDS];
-    atomic_fetch_add(&sequencer->counters[ticket->counter].ended, 1);
+    counter *writes = &sequencer->counters[ticket->counter];
+    atomic_store(&writes->last_end, kdbi_sequencer_now(sequencer)); /* first: who sees the end sees when it was */
+    atomic_fetch_add(&writes->ended, 1);
     kdb_mutex_lock(&at->lock);
     ticket->finished = true;
     kdbi_seq_ticket *head = at->first, *end = NULL;

@@ -6,6 +6,8 @@
 
 /* What a staged row takes besides its bytes: its place in the overlay and its entry in the undo list. */
 enum { ROW_OVERHEAD = 160 };
+/* Look-ups of single keys after which the greatest key is worth finding: that costs as much as four. */
+enum { WORTH_HIGHEST = 8 };
 
 /* A row as it was before a statement changed it, for ROLLBACK TO. */
 struct kdbi_undo {
@@ -34,6 +36,7 @@ static kdbi_txn *txn_new(kdb_core *core)
     txn->started_us = kdb_monotonic_us();
     atomic_init(&txn->active_us, txn->started_us);
     txn->snapshot_seq = kdb_snowflake_next();
+    txn->moment = kdbi_sequencer_now(core->sequencer);
     txn->snapshot = kdb_snapshot_new(core->store);
     return txn;
 }
@@ -203,6 +206,37 @@ const kdb_overlay *kdbi_txn_overlay(const kdbi_txn *txn, const kdb_table *table,
 {
     const kdbi_txn_table *at = txn == NULL ? NULL : find_table(txn, table->id, user);
     return at == NULL ? NULL : at->overlay;
+}
+
+/* ---- keys that are not there ---- */
+
+/* Looks the greatest key of the user's rows up, tombstones included. */
+static kdb_status find_highest(kdbi_txn *txn, kdbi_txn_table *at, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = NULL;
+    kdb_iter_range range = { .descending = true };
+    kdb_row_user_range(at->table, at->user, txn->arena, &range.from, &range.to);
+    iter = kdb_iter_new(txn->core->store, txn->snapshot, kdb_table_partition(at->table), range);
+    if (!kdb_iter_valid(iter)) {
+        return kdb_iter_status(iter, err);
+    }
+    at->highest = kdb_sv_dup(txn->arena, kdb_iter_key(iter));
+    return KDB_OK;
+}
+
+kdb_status kdbi_txn_is_beyond(kdbi_txn *txn, const kdb_table *table, kdb_user_id user, kdb_sv key, bool *out,
+                              kdb_err *err)
+{
+    kdbi_txn_table *at = find_table(txn, table->id, user);
+    *out = false;
+    if (at == NULL || at->looked_up++ < WORTH_HIGHEST) {
+        return KDB_OK;
+    }
+    if (at->highest.len == 0 && at->looked_up == WORTH_HIGHEST + 1) {
+        KDB_TRY(find_highest(txn, at, err));
+    }
+    *out = at->highest.len != 0 && kdb_sv_cmp(key, at->highest) > 0;
+    return KDB_OK;
 }
 
 /* ---- staging ---- */

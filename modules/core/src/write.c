@@ -227,6 +227,13 @@ static kdb_status present_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb
 {
     kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, kdb_sv, kdb_arena *, kdb_sv *, kdb_err *) =
         write->exec->in_lane ? kdb_store_get_cached : kdb_store_get;
+    bool beyond = false;
+    if (write->staged_in != NULL) {
+        KDB_TRY(kdbi_txn_is_beyond(write->staged_in, write->table, write->user, key, &beyond, err));
+    }
+    if (beyond) {
+        return KDB_OK;
+    }
     const kdb_status status =
         get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), key, write->arena, stored, err);
     return status == KDB_NOT_FOUND ? KDB_OK : status;

@@ -66,12 +66,37 @@ static void tables_do_not_wait_for_each_other(void **state)
     kdbi_sequencer_free(sequencer);
 }
 
+/* A partition rests since a moment when its last write ended before and none has begun after. */
+static void what_rests_has_no_write_after_the_moment(void **state)
+{
+    (void)state;
+    kdbi_sequencer *sequencer = kdbi_sequencer_new();
+    kdbi_seq_ticket a, b;
+    uint64_t seq;
+    const uint64_t start = kdbi_sequencer_now(sequencer);
+    assert_true(kdbi_sequencer_rests(sequencer, 20, nobody, start));
+    kdbi_sequencer_enter(sequencer, 20, nobody, &a, &seq, 1);
+    const uint64_t during = kdbi_sequencer_now(sequencer);
+    assert_false(kdbi_sequencer_rests(sequencer, 20, nobody, start));
+    (void)kdbi_sequencer_finish(sequencer, 20, &a);
+    const uint64_t after = kdbi_sequencer_now(sequencer);
+    assert_false(kdbi_sequencer_rests(sequencer, 20, nobody, start));
+    assert_false(kdbi_sequencer_rests(sequencer, 20, nobody, during)); /* a snapshot of then may lack it */
+    assert_true(kdbi_sequencer_rests(sequencer, 20, nobody, after));
+    kdbi_sequencer_enter(sequencer, 20, nobody, &b, &seq, 1);
+    assert_false(kdbi_sequencer_rests(sequencer, 20, nobody, after));
+    assert_true(kdbi_sequencer_rests(sequencer, 21, nobody, after));
+    (void)kdbi_sequencer_finish(sequencer, 20, &b);
+    kdbi_sequencer_free(sequencer);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_later_write_waits_for_the_earlier_one),
         cmocka_unit_test(a_write_with_nothing_before_it_leaves_at_once),
         cmocka_unit_test(tables_do_not_wait_for_each_other),
+        cmocka_unit_test(what_rests_has_no_write_after_the_moment),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

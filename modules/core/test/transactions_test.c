@@ -510,6 +510,30 @@ static void other_rows_do_not_conflict(void **state)
     expect(&f, "root", "SELECT id, v FROM acc", "id|v\n1|1\n2|3\n");
 }
 
+/* After a few INSERTs the greatest key there is is known, and keys above it are not looked up. */
+static void keys_above_all_are_new_and_others_are_looked_up(void **state)
+{
+    (void)state;
+    static const char *const many =
+        "BEGIN; INSERT INTO acc VALUES (11, 0); INSERT INTO acc VALUES (12, 0); INSERT INTO acc "
+        "VALUES (13, 0); INSERT INTO acc VALUES (14, 0); INSERT INTO acc VALUES (15, 0); INSERT "
+        "INTO acc VALUES (16, 0); INSERT INTO acc VALUES (17, 0); INSERT INTO acc VALUES (18, 0); "
+        "INSERT INTO acc VALUES (19, 0); INSERT INTO acc VALUES (20, 0); INSERT INTO acc VALUES "
+        "(-5, 0); INSERT INTO acc VALUES (%d, 0); COMMIT";
+    static const struct {
+        int last;
+        kdb_status status;
+    } cases[] = { { 2, KDB_CONSTRAINT }, { 20, KDB_CONSTRAINT }, { -5, KDB_CONSTRAINT }, { 0, KDB_OK } };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
+        char sql[1024];
+        (void)snprintf(sql, sizeof(sql), many, cases[i].last);
+        answer a = run(&f, "root", sql);
+        assert_int_equal(a.status, cases[i].status);
+        answer_done(&a);
+    }
+    expect(&f, "root", "SELECT count(*) AS n, max(id) AS m FROM acc", "n|m\n14|20\n");
+}
+
 /* Snapshot isolation allows it: both read what the other changes, neither changes what the other does. */
 static void write_skew_is_possible(void **state)
 {
@@ -694,6 +718,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_first_committer_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_sees_what_is_not_committed, setup, teardown),
         cmocka_unit_test_setup_teardown(other_rows_do_not_conflict, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_above_all_are_new_and_others_are_looked_up, setup, teardown),
         cmocka_unit_test_setup_teardown(write_skew_is_possible, setup, teardown),
         cmocka_unit_test_setup_teardown(returning_and_on_conflict_meet_own_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(ddl_beneath_a_transaction_is_a_conflict, setup, teardown),

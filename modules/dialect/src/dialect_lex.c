@@ -2,53 +2,70 @@
  * the grammar takes for one too, or the checks made on tokens could be passed by. `x` quotes like "x". */
 #include "dialect_int.h"
 
-static bool is_space(char c)
+/* What a byte may be part of: looked up, for every byte of every statement comes by here. */
+enum { SPACE = 1, DIGIT = 2, WORD_START = 4, WORD = 8, OPERATOR = 16 };
+static const uint8_t classes[256] = {
+    [' '] = SPACE,
+    ['\t'] = SPACE,
+    ['\n'] = SPACE,
+    ['\r'] = SPACE,
+    ['\f'] = SPACE,
+    ['0' ... '9'] = DIGIT | WORD,
+    ['a' ... 'z'] = WORD_START | WORD,
+    ['A' ... 'Z'] = WORD_START | WORD,
+    ['_'] = WORD_START | WORD,
+    [0x80 ... 0xFF] = WORD_START | WORD,
+    ['$'] = WORD,
+    ['~'] = OPERATOR,
+    ['!'] = OPERATOR,
+    ['@'] = OPERATOR,
+    ['#'] = OPERATOR,
+    ['^'] = OPERATOR,
+    ['&'] = OPERATOR,
+    ['|'] = OPERATOR,
+    ['?'] = OPERATOR,
+    ['+'] = OPERATOR,
+    ['-'] = OPERATOR,
+    ['*'] = OPERATOR,
+    ['/'] = OPERATOR,
+    ['%'] = OPERATOR,
+    ['<'] = OPERATOR,
+    ['>'] = OPERATOR,
+    ['='] = OPERATOR,
+};
+
+static inline bool is_a(char c, uint8_t kind)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+    return (classes[(uint8_t)c] & kind) != 0;
 }
 
-static bool is_digit(char c)
+static inline bool is_space(char c)
 {
-    return c >= '0' && c <= '9';
+    return is_a(c, SPACE);
 }
 
-static bool is_word_start(char c)
+static inline bool is_digit(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+    return is_a(c, DIGIT);
 }
 
-static bool is_word(char c)
+static inline bool is_word_start(char c)
 {
-    return is_word_start(c) || is_digit(c) || c == '$';
+    return is_a(c, WORD_START);
 }
 
-static bool is_operator(char c)
+static inline bool is_word(char c)
 {
-    switch (c) {
-    case '~':
-    case '!':
-    case '@':
-    case '#':
-    case '^':
-    case '&':
-    case '|':
-    case '?':
-    case '+':
-    case '-':
-    case '*':
-    case '/':
-    case '%':
-    case '<':
-    case '>':
-    case '=':
-        return true;
-    default:
-        return false;
-    }
+    return is_a(c, WORD);
+}
+
+static inline bool is_operator(char c)
+{
+    return is_a(c, OPERATOR);
 }
 
 /* The byte `ahead` of the position, 0 past the end. */
-static char peek(const kdbi_lexer *lexer, size_t ahead)
+static inline char peek(const kdbi_lexer *lexer, size_t ahead)
 {
     return lexer->text.len - lexer->pos > ahead ? lexer->text.ptr[lexer->pos + ahead] : '\0';
 }
@@ -104,18 +121,41 @@ static bool skip_blanks(kdbi_lexer *lexer)
     }
 }
 
+/* The position moves to `c`; false, and to the end, when there is none. */
+static bool skip_to(kdbi_lexer *lexer, char c)
+{
+    const size_t left = lexer->text.len - lexer->pos;
+    const char *found = left == 0 ? NULL : memchr(lexer->text.ptr + lexer->pos, c, left);
+    lexer->pos = found == NULL ? lexer->text.len : (size_t)(found - lexer->text.ptr);
+    return found != NULL;
+}
+
 /* From the opening quote to behind the closing one; a doubled quote stays inside. */
-static bool skip_quoted(kdbi_lexer *lexer, bool backslashes)
+static bool skip_quoted(kdbi_lexer *lexer)
 {
     const char quote = peek(lexer, 0);
     lexer->pos++;
+    while (skip_to(lexer, quote)) {
+        lexer->pos++;
+        if (peek(lexer, 0) != quote) {
+            return true;
+        }
+        lexer->pos++;
+    }
+    return false;
+}
+
+/* The same where a backslash takes away what the next byte means. */
+static bool skip_escaped(kdbi_lexer *lexer)
+{
+    lexer->pos++;
     while (lexer->pos < lexer->text.len) {
         const char c = peek(lexer, 0);
-        if (c == '\\' && backslashes) {
+        if (c == '\\') {
             lexer->pos += lexer->text.len - lexer->pos > 1 ? 2 : 1;
-        } else if (c != quote) {
+        } else if (c != '\'') {
             lexer->pos++;
-        } else if (peek(lexer, 1) == quote) {
+        } else if (peek(lexer, 1) == '\'') {
             lexer->pos += 2;
         } else {
             lexer->pos++;
@@ -183,7 +223,7 @@ static void skip_operator(kdbi_lexer *lexer)
 
 static kdbi_token_kind lex_quoted(kdbi_lexer *lexer, kdbi_token_kind kind)
 {
-    return skip_quoted(lexer, false) ? kind : KDBI_TOKEN_OPEN_STRING;
+    return skip_quoted(lexer) ? kind : KDBI_TOKEN_OPEN_STRING;
 }
 
 static kdbi_token_kind lex_dollar(kdbi_lexer *lexer)
@@ -230,7 +270,7 @@ static kdbi_token_kind lex_escape_string(kdbi_lexer *lexer)
 {
     lexer->pos++;
     do {
-        if (!skip_quoted(lexer, true)) {
+        if (!skip_escaped(lexer)) {
             return KDBI_TOKEN_OPEN_STRING;
         }
     } while (at_continuation(lexer));
