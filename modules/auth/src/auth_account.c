@@ -112,6 +112,17 @@ bool kdbi_auth_standing(kdb_auth *auth, kdb_sv id, kdbi_standing *out)
     return found;
 }
 
+bool kdb_auth_role_of(kdb_auth *auth, kdb_user_id id, kdb_role *out)
+{
+    kdb_mutex_lock(&auth->lock);
+    const kdbi_account *account = kdb_map_lookup(auth->accounts, id.text);
+    if (account != NULL) {
+        *out = account->user->role;
+    }
+    kdb_mutex_unlock(&auth->lock);
+    return account != NULL;
+}
+
 bool kdbi_auth_lookup_user(kdb_auth *auth, kdb_sv id, kdb_arena *arena, kdb_user *out)
 {
     kdb_mutex_lock(&auth->lock);

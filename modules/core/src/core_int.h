@@ -71,12 +71,28 @@ uint64_t kdbi_sequencer_now(kdbi_sequencer *sequencer);
  * after that moment holds of the partition is what the store holds. */
 bool kdbi_sequencer_rests(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment);
 
-/* ---- access.c: table rights by role (catalog.md 4) ---- */
+/* ---- rights.c: the matrix of catalog.md 4 ---- */
 
-typedef enum kdbi_access { KDBI_READ, KDBI_WRITE } kdbi_access;
-KDB_NODISCARD kdb_status kdbi_access_check_table(kdb_role role, const kdb_table *table, kdbi_access access,
-                                                 kdb_err *err);
-KDB_NODISCARD kdb_status kdbi_access_check_system(kdb_role role, const kdb_system_table_def *def, kdb_err *err);
+/* What a statement does to the table that it names. */
+typedef enum kdbi_deed {
+    KDBI_READ,
+    KDBI_WRITE,
+    KDBI_CREATE,
+    KDBI_ALTER,
+    KDBI_DROP,
+    KDBI_DESCRIBE,
+    KDBI_POLICE, /* makes, changes, drops or shows its policies */
+    KDBI_DEED_COUNT
+} kdbi_deed;
+/* KDB_PERMISSION_DENIED in the reference's words. */
+KDB_NODISCARD kdb_status kdbi_rights_check_table(kdb_role role, const kdb_table *table, kdbi_deed deed, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_rights_check_new(kdb_role role, const kdb_create_table *spec, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_rights_check_system(kdb_role role, const kdb_system_table_def *def, kdbi_deed deed,
+                                                  kdb_err *err);
+/* Whether the role may run such a statement at all. */
+KDB_NODISCARD kdb_status kdbi_rights_check_stmt(kdb_role role, kdb_stmt_kind kind, kdb_err *err);
+/* EXECUTE AS USER: whether the actor may target the user, who is of that role. */
+bool kdbi_rights_may_act(const kdb_principal *actor, kdb_user_id target, kdb_role role);
 
 /* ---- policy.c: row policies of SHARED tables ---- */
 

@@ -234,11 +234,7 @@ static kdb_status check_params(const kdb_exec *exec, const kdb_stmt *stmt, kdb_e
 
 static kdb_status check_role(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err)
 {
-    const kdb_stmt_def *def = &kdb_stmt_defs[stmt->kind];
-    if (kdbi_exec_principal(exec)->role >= def->min_role) {
-        return KDB_OK;
-    }
-    return KDB_FAIL(err, KDB_PERMISSION_DENIED, "%s", def->denied);
+    return kdbi_rights_check_stmt(kdbi_exec_principal(exec)->role, stmt->kind, err);
 }
 
 /* What a statement says that met a table other than the one it was bound to is nothing to go by. */

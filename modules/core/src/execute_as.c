@@ -2,25 +2,6 @@
  * and the rights of role user, whatever the roles of the two are: no table opens that a plain user could not open. */
 #include "core_int.h"
 
-/* A user nobody has made yet counts as role user: their rows may come before them. */
-static kdb_status role_of(kdb_exec *exec, kdb_user_id target, kdb_role *out, kdb_err *err)
-{
-    kdb_user user;
-    kdb_err ignored = { .position = -1 };
-    KDB_TRY(kdb_auth_check_user_id(target.text, err));
-    const kdb_status status = kdb_auth_find_user(exec->core->auth, target, exec->arena, &user, &ignored);
-    *out = status == KDB_OK ? user.role : KDB_ROLE_USER;
-    return KDB_OK;
-}
-
-static bool may_target(const kdb_principal *actor, kdb_user_id target, kdb_role role)
-{
-    if (actor->role == KDB_ROLE_USER) {
-        return kdb_sv_eq(actor->user.text, target.text);
-    }
-    return actor->role > KDB_ROLE_USER && role <= actor->role;
-}
-
 kdb_status kdbi_execute_as_check(kdb_exec *exec, kdb_err *err)
 {
     const kdb_sql_piece *piece = &exec->pieces[exec->next];
@@ -29,9 +10,10 @@ kdb_status kdbi_execute_as_check(kdb_exec *exec, kdb_err *err)
     }
     const kdb_principal *actor = &exec->request->caller;
     const kdb_user_id target = { piece->as_user };
-    kdb_role role = KDB_ROLE_USER;
-    KDB_TRY(role_of(exec, target, &role, err));
-    if (!may_target(actor, target, role)) {
+    kdb_role role = KDB_ROLE_USER; /* of a user nobody has made yet: their rows may come before them */
+    KDB_TRY(kdb_auth_check_user_id(target.text, err));
+    (void)kdb_auth_role_of(exec->core->auth, target, &role);
+    if (!kdbi_rights_may_act(actor, target, role)) {
         return KDB_FAIL(
             err, KDB_PERMISSION_DENIED,
             "EXECUTE AS USER is not authorized: actor '%.*s' with role %s cannot target '%.*s' with role %s",

@@ -16,15 +16,16 @@ static kdb_status placed(kdb_status status, int32_t position, kdb_err *err)
 static kdb_status check_slot(const kdbi_plan *plan, const kdbi_slot *slot, kdb_role role, kdb_err *err)
 {
     if (slot->def == NULL) {
-        const kdbi_access access = slot->target ? KDBI_WRITE : KDBI_READ;
-        return placed(kdbi_access_check_table(role, slot->table, access, err), slot->position, err);
+        const kdbi_deed deed = slot->target ? KDBI_WRITE : KDBI_READ;
+        return placed(kdbi_rights_check_table(role, slot->table, deed, err), slot->position, err);
     }
-    return plan->internal ? KDB_OK : placed(kdbi_access_check_system(role, slot->def, err), slot->position, err);
+    return plan->internal ? KDB_OK
+                          : placed(kdbi_rights_check_system(role, slot->def, KDBI_READ, err), slot->position, err);
 }
 
 static kdb_status check_target(const kdbi_plan *plan, kdb_role role, kdb_err *err)
 {
-    return placed(kdbi_access_check_table(role, plan->target, KDBI_WRITE, err), plan->target_position, err);
+    return placed(kdbi_rights_check_table(role, plan->target, KDBI_WRITE, err), plan->target_position, err);
 }
 
 /* Rights are those of the caller now, not of whoever bound the plan. */

@@ -3,20 +3,6 @@
  * on; writes that come meanwhile wait for the outcome. */
 #include "core_int.h"
 
-/* Service may not write SHARED tables of level DBA, and so not alter them; nor those with policies, whose hidden rows it would
- * alter too. */
-static kdb_status check_alter_role(const kdb_exec *exec, const kdb_table *table, kdb_err *err)
-{
-    kdb_role least = KDB_ROLE_USER;
-    if (table->type == KDB_TABLE_SHARED) {
-        least = table->access == KDB_ACCESS_DBA || table->npolicies != 0 ? KDB_ROLE_DBA : KDB_ROLE_SERVICE;
-    }
-    if (kdbi_exec_principal(exec)->role < least) {
-        return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to alter table");
-    }
-    return KDB_OK;
-}
-
 /* ---- the rows ---- */
 
 /* Looks at every user's rows of one table, with its writers kept out. */
@@ -168,7 +154,7 @@ static kdb_status find_and_alter(kdb_exec *exec, const kdb_alter_table *spec, kd
         kdb_err_at(err, spec->table.position);
         return found;
     }
-    KDB_TRY(check_alter_role(exec, table, err));
+    KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(exec)->role, table, KDBI_ALTER, err));
     return alter_table(exec, table, spec, changed, version, err);
 }
 

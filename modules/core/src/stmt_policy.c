@@ -197,6 +197,7 @@ static kdb_status find_table(policy_change *c, kdb_sv ns, kdb_err *err)
         kdb_err_at(err, name->position);
         return status;
     }
+    KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(c->exec)->role, c->table, KDBI_POLICE, err));
     return check_table(c, err);
 }
 

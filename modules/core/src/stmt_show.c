@@ -141,6 +141,7 @@ kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pendin
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     if (def == NULL && view == NULL) {
         KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
+        KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(exec)->role, table, KDBI_DESCRIBE, err));
     }
     kdbi_made m;
     kdbi_made_begin(&m, exec, describe_columns, KDB_ARRAY_LEN(describe_columns));
@@ -207,7 +208,7 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(exec->core->store);
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(kdb_registry_find_table(exec->core->registry, ns, name->name, &table, err));
-    KDB_TRY(kdbi_access_check_table(kdbi_exec_principal(exec)->role, table, KDBI_READ, err));
+    KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(exec)->role, table, KDBI_READ, err));
     uint64_t rows = 0;
     KDB_TRY(count_rows(exec, table, snapshot, &rows, err));
     kdbi_made m;

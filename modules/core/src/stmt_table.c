@@ -1,14 +1,6 @@
 /* stmt_table.c - CREATE TABLE and DROP TABLE: staged, committed and published under the DDL gate. */
 #include "core_int.h"
 
-static kdb_status check_create_role(const kdb_exec *exec, const kdb_create_table *spec, kdb_err *err)
-{
-    if (spec->type == KDB_TABLE_SHARED && kdbi_exec_principal(exec)->role < KDB_ROLE_SERVICE) {
-        return KDB_FAIL(err, KDB_PERMISSION_DENIED, "Insufficient privileges to create Shared tables");
-    }
-    return KDB_OK;
-}
-
 /* Holds the DDL gate. */
 static kdb_status create_table(kdb_exec *exec, const kdb_create_table *spec, kdb_sv ns, bool *existed, kdb_err *err)
 {
@@ -32,7 +24,7 @@ kdb_status kdbi_run_create_table(kdb_exec *exec, kdbi_plan *plan, bool *pending,
     (void)pending;
     const kdb_create_table *spec = plan->stmt->as.create_table;
     const kdb_sv ns = kdbi_exec_ns(exec, spec->table.ns);
-    KDB_TRY(check_create_role(exec, spec, err));
+    KDB_TRY(kdbi_rights_check_new(kdbi_exec_principal(exec)->role, spec, err));
     bool existed = false;
     kdb_mutex_lock(&exec->core->ddl);
     const kdb_status status = create_table(exec, spec, ns, &existed, err);
@@ -88,6 +80,7 @@ static kdb_status find_and_drop(kdb_exec *exec, const kdb_table_stmt *stmt, kdb_
         kdb_table *none = NULL; /* for the message, with the nearest name */
         return kdb_registry_find_table(registry, ns, stmt->table.name, &none, err);
     }
+    KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(exec)->role, table, KDBI_DROP, err));
     return drop_table(exec, table, job_id, err);
 }
 

@@ -109,6 +109,8 @@ KDB_NODISCARD kdb_status kdb_auth_submit(kdb_auth *auth, kdb_auth_job *job, kdb_
 
 /* ---- users ---- */
 
+/* The role of an account, of a dropped one too; false when there is none. One look-up in memory. */
+bool kdb_auth_role_of(kdb_auth *auth, kdb_user_id id, kdb_role *out);
 /* KDB_NOT_FOUND `User 'x' not found`; soft-deleted users are found with deleted_us set. */
 KDB_NODISCARD kdb_status kdb_auth_find_user(kdb_auth *auth, kdb_user_id id, kdb_arena *arena, kdb_user *out,
                                             kdb_err *err);
