@@ -2,6 +2,7 @@
 // headers, body) and adds nothing of its own to a request, so that tests can send what a real client never would.
 'use strict';
 const http = require('node:http');
+const https = require('node:https');
 
 // An SQL answer other than success.
 class SqlError extends Error {
@@ -24,17 +25,19 @@ function toObjects(result) {
 }
 
 class Client {
-    constructor(base, { token = null, user = null } = {}) {
+    // `ca` is the certificate that a server with https must show.
+    constructor(base, { token = null, user = null, ca } = {}) {
         this.base = new URL(base);
         this.token = token;
         this.user = user;
-        this.agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+        this.http = this.base.protocol === 'https:' ? https : http;
+        this.agent = new this.http.Agent({ keepAlive: true, maxSockets: Infinity, ca });
     }
 
     // The same server and connections as somebody else.
     with(token, user = null) {
         const other = Object.create(Client.prototype);
-        return Object.assign(other, { base: this.base, agent: this.agent, token, user });
+        return Object.assign(other, { base: this.base, http: this.http, agent: this.agent, token, user });
     }
 
     close() {
@@ -57,7 +60,7 @@ class Client {
         }
         return new Promise((resolve, reject) => {
             const options = { host: this.base.hostname, port: this.base.port, method, path, headers: sent, agent: this.agent, signal };
-            const request = http.request(options, (response) => {
+            const request = this.http.request(options, (response) => {
                 const parts = [];
                 response.on('data', (part) => parts.push(part));
                 response.on('error', reject);

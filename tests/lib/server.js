@@ -84,9 +84,9 @@ class Server {
             this.child.stdout.on('data', (part) => {
                 this.keep(part);
                 stdout = stdout.length < 65536 ? stdout + part : stdout;
-                const found = /\bhttp:\/\/[^\s:/]+:(\d+)/.exec(stdout);
+                const found = /\b(https?):\/\/[^\s:/]+:(\d+)/.exec(stdout);
                 if (found !== null) {
-                    resolve(Number(found[1]));
+                    resolve({ scheme: found[1], port: Number(found[2]) });
                 }
             });
         });
@@ -100,8 +100,9 @@ class Server {
             throw Object.assign(new Error(`the server ended at start: ${code ?? signal}\n${this.output}`), { code, signal, output: this.output });
         });
         ended.catch(() => {});
-        this.port = await within(START_MS, 'start', Promise.race([listening, ended, notStarted]));
-        this.url = `http://127.0.0.1:${this.port}`;
+        const { scheme, port } = await within(START_MS, 'start', Promise.race([listening, ended, notStarted]));
+        this.port = port;
+        this.url = `${scheme}://127.0.0.1:${this.port}`;
         return this;
     }
 
@@ -118,7 +119,7 @@ class Server {
     }
 
     client(token = null, user = null) {
-        const client = new Client(this.url, { token, user });
+        const client = new Client(this.url, { token, user, ca: this.ca });
         this.clients.add(client);
         return client;
     }

@@ -29,11 +29,20 @@ static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *s
     set->health = health_body(options->version, options->build_date);
     set->sql.params = (size_t)kdb_opt_i64(opt, KDB_OPT_EXEC_MAX_PARAMETERS);
     set->sql.param_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_EXEC_MAX_PARAMETER_SIZE);
-    set->cors.origins = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_ORIGINS);
+    set->cors = (kdbi_cors){ .origins = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_ORIGINS),
+                             .methods = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_METHODS),
+                             .headers = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_HEADERS),
+                             .expose = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_EXPOSE),
+                             .credentials = kdb_opt_bool(opt, KDB_OPT_SECURITY_CORS_CREDENTIALS),
+                             .private_network = kdb_opt_bool(opt, KDB_OPT_SECURITY_CORS_PRIVATE),
+                             .max_age = kdb_opt_i64(opt, KDB_OPT_SECURITY_CORS_MAX_AGE) };
     set->max_body = (size_t)kdb_opt_i64(opt, KDB_OPT_SECURITY_MAX_BODY);
     set->result_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_LIMITS_RESULT_BYTES);
     set->max_connections = (uint64_t)kdb_opt_i64(opt, KDB_OPT_PERF_MAX_CONNECTIONS);
+    set->max_head = (size_t)kdb_opt_i64(opt, KDB_OPT_PERF_MAX_HEADER);
     set->request_us = option_us(opt, KDB_OPT_PERF_REQUEST_TIMEOUT);
+    set->head_us = option_us(opt, KDB_OPT_PERF_HEAD_TIMEOUT);
+    set->head_us = set->head_us < set->request_us ? set->head_us : set->request_us;
     set->keepalive_us = option_us(opt, KDB_OPT_PERF_KEEPALIVE_TIMEOUT);
     set->stalled_us = option_us(opt, KDB_OPT_PERF_STALLED_CLIENT);
     set->cookie_secure = kdb_opt_bool(opt, KDB_OPT_AUTH_COOKIE_SECURE);
@@ -87,7 +96,9 @@ kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *
     KDB_TRY(read_settings(options, &api->set, err));
     api->queries = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_QUERIES_PER_SEC));
     api->signins = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_AUTH_PER_SEC));
+    api->per_address = kdbi_conn_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_CONNECTIONS));
     keep_bodies_in_memory();
+    KDB_TRY(kdbi_tls_load(opt, &api->tls, err));
     KDB_TRY(kdbi_listen(api, kdb_opt_text(opt, KDB_OPT_SERVER_HOST), (uint16_t)kdb_opt_i64(opt, KDB_OPT_SERVER_PORT),
                         (int)kdb_opt_i64(opt, KDB_OPT_PERF_BACKLOG), err));
     start_loops(api, loop_count(opt));
@@ -98,6 +109,22 @@ kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *
 uint16_t kdb_api_port(const kdb_api *api)
 {
     return api->port;
+}
+
+kdb_status kdb_api_reload(kdb_api *api, const kdb_options *options, kdb_err *err)
+{
+    SSL_CTX *tls = NULL;
+    if (api->tls == NULL) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdbi_tls_load(options, &tls, err));
+    for (size_t i = 0; i < api->nloops; i++) {
+        kdbi_loop_set_tls(&api->loops[i], tls);
+    }
+    SSL_CTX_free(api->tls);
+    api->tls = tls;
+    kdb_log_info("TLS certificate read again");
+    return KDB_OK;
 }
 
 void kdb_api_drain(kdb_api *api, int64_t grace_us)
@@ -139,6 +166,8 @@ void kdb_api_close(kdb_api *api)
     }
     kdbi_rate_limit_free(api->queries);
     kdbi_rate_limit_free(api->signins);
+    kdbi_conn_limit_free(api->per_address);
+    SSL_CTX_free(api->tls);
     kdbi_trusted_done(&api->set.trusted);
     kdb_free((void *)(uintptr_t)api->set.health.ptr);
     kdb_cond_done(&api->changed);

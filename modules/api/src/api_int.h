@@ -123,7 +123,33 @@ kdb_failure kdbi_failure_of(const kdb_err *err);
 
 typedef struct kdbi_cors {
     kdb_sv origins; /* comma-separated; empty or with `*`: any */
+    kdb_sv methods, headers, expose;
+    bool credentials;
+    bool private_network;
+    int64_t max_age;
 } kdbi_cors;
 bool kdbi_cors_allows(const kdbi_cors *cors, kdb_sv origin);
+
+/* ---- heads of requests (head.c) ---- */
+
+/* What the bytes of a head say beyond what H2O keeps of them. */
+typedef struct kdbi_head {
+    size_t bytes;      /* up to and with the empty line */
+    const char *fault; /* why nobody may act on it; NULL: nothing is wrong */
+    bool chunked;      /* it has a Transfer-Encoding */
+} kdbi_head;
+/* `input` begins with a head that H2O has parsed, names in lower case; more may follow. `version` is 0x101 for HTTP/1.1. */
+kdbi_head kdbi_head_check(kdb_sv input, int version);
+/* True once the empty line that ends a head is there. */
+bool kdbi_head_is_complete(kdb_sv input);
+
+/* ---- connections by address (conn_limit.c) ---- */
+
+typedef struct kdbi_conn_limit kdbi_conn_limit;
+kdbi_conn_limit *kdbi_conn_limit_new(int64_t most); /* NULL for 0: no limit */
+void kdbi_conn_limit_free(kdbi_conn_limit *limit);  /* NULL is fine, as below */
+/* False when the address has as many connections as it may. Any thread. */
+bool kdbi_conn_limit_take(kdbi_conn_limit *limit, const kdbi_addr *addr);
+void kdbi_conn_limit_give(kdbi_conn_limit *limit, const kdbi_addr *addr);
 
 #endif

@@ -1,5 +1,6 @@
 /* cors.c - which web pages may call us (wire-protocol.md 2). An empty list of origins means any; the answer then names the
  * caller's own origin, since browsers refuse `*` together with credentials. */
+#include <stdio.h>
 #include <string.h>
 
 #include "net_int.h"
@@ -41,7 +42,12 @@ void kdbi_cors_add_headers(const kdbi_cors *cors, h2o_req_t *req)
     add_header(req, KDB_SV("vary"), KDB_SV("Origin"));
     if (kdbi_cors_allows(cors, origin)) {
         add_header(req, KDB_SV("access-control-allow-origin"), origin);
-        add_header(req, KDB_SV("access-control-allow-credentials"), KDB_SV("true"));
+        if (cors->credentials) {
+            add_header(req, KDB_SV("access-control-allow-credentials"), KDB_SV("true"));
+        }
+        if (cors->expose.len > 0) {
+            add_header(req, KDB_SV("access-control-expose-headers"), cors->expose);
+        }
     }
 }
 
@@ -51,8 +57,14 @@ void kdbi_cors_add_preflight_headers(const kdbi_cors *cors, h2o_req_t *req)
     if (origin.len == 0 || !kdbi_cors_allows(cors, origin)) {
         return;
     }
-    add_header(req, KDB_SV("access-control-allow-methods"), KDB_SV("GET, POST, PUT, DELETE, PATCH, OPTIONS"));
-    add_header(req, KDB_SV("access-control-allow-headers"),
-               KDB_SV("Authorization, Content-Type, Accept, Origin, X-Requested-With"));
-    add_header(req, KDB_SV("access-control-max-age"), KDB_SV("3600"));
+    char max_age[24];
+    const int len = snprintf(max_age, sizeof max_age, "%" PRId64, cors->max_age);
+    add_header(req, KDB_SV("access-control-allow-methods"), cors->methods);
+    add_header(req, KDB_SV("access-control-allow-headers"), cors->headers);
+    const h2o_iovec_t age = h2o_strdup(&req->pool, max_age, (size_t)len);
+    add_header(req, KDB_SV("access-control-max-age"), kdb_sv_of(age.base, age.len));
+    if (cors->private_network &&
+        kdb_sv_eq(kdbi_header_by_name(req, KDB_SV("access-control-request-private-network")), KDB_SV("true"))) {
+        add_header(req, KDB_SV("access-control-allow-private-network"), KDB_SV("true"));
+    }
 }

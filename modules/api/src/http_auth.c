@@ -157,16 +157,19 @@ static void put_pair(kdb_buf *out, const kdb_token_pair *pair)
     kdb_buf_append_byte(out, '}');
 }
 
-/* `Secure` cookies do not come back over plain HTTP, so the proxy in front must say that the client came over TLS. */
-static bool came_over_tls(const kdbi_settings *set, h2o_req_t *req)
+/* `Secure` cookies do not come back over plain HTTP: the client came over TLS to us, or to the proxy in front. */
+static bool came_over_tls(const kdbi_loop *loop, h2o_req_t *req)
 {
+    const kdbi_settings *set = &loop->api->set;
+    if (loop->accept.ssl_ctx != NULL) {
+        return true;
+    }
     return kdbi_trusted_has(&set->trusted, &kdbi_conn_of(req)->peer) &&
            kdb_sv_ieq(kdbi_header_by_name(req, KDB_SV("x-forwarded-proto")), KDB_SV("https"));
 }
 
 static void set_cookie(kdbi_loop *loop, h2o_req_t *req, const char *name, kdb_sv value, int64_t expires_us)
 {
-    const kdbi_settings *set = &loop->api->set;
     const time_t expires = (time_t)(expires_us / 1000000);
     struct tm tm;
     char date[40];
@@ -174,21 +177,15 @@ static void set_cookie(kdbi_loop *loop, h2o_req_t *req, const char *name, kdb_sv
     kdb_buf text;
     kdb_buf_init(&text, 0);
     kdb_buf_printf(&text, "%s=%.*s; Path=/; HttpOnly; SameSite=Strict; Expires=%s%s", name, KDB_SV_ARG(value), date,
-                   set->cookie_secure && came_over_tls(set, req) ? "; Secure" : "");
+                   loop->api->set.cookie_secure && came_over_tls(loop, req) ? "; Secure" : "");
     h2o_iovec_t copy = h2o_strdup(&req->pool, text.ptr, text.len);
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_SET_COOKIE, NULL, copy.base, copy.len);
     kdb_buf_done(&text);
 }
 
-static void forbid_caching(h2o_req_t *req)
-{
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
-}
-
 /* The exchange's body becomes the answer. */
 static void send_pair(kdbi_exchange *ex, const kdb_token_pair *pair)
 {
-    forbid_caching(ex->req);
     set_cookie(ex->loop, ex->req, ACCESS_COOKIE, pair->access, pair->access_expires_us);
     set_cookie(ex->loop, ex->req, REFRESH_COOKIE, pair->refresh, pair->refresh_expires_us);
     put_pair(kdbi_exchange_out(ex), pair);
@@ -327,7 +324,6 @@ static void answer_setup(kdbi_exchange *ex)
     kdb_buf *out = kdbi_exchange_out(ex);
     put_user(out, &ex->job.created);
     kdb_buf_append_lit(out, ",\"message\":\"Setup complete; sign in with the new account\"}");
-    forbid_caching(ex->req);
     kdbi_exchange_send(ex, 200);
 }
 
@@ -429,7 +425,6 @@ void kdbi_get_me(kdbi_call *call)
     put_user(out, &user);
     put_admin_access(out, &user);
     kdb_buf_append_byte(out, '}');
-    forbid_caching(call->req);
     kdbi_respond_copy(call->loop, call->req, 200, kdb_buf_sv(out));
 }
 

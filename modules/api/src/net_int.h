@@ -9,6 +9,8 @@
 #include <h2o.h>
 #include <h2o/http1.h> /* wants the one above first */
 
+#include <openssl/ssl.h>
+
 #include "api_int.h"
 
 /* ---- the server's parts ---- */
@@ -25,7 +27,9 @@ typedef struct kdbi_settings {
     size_t max_body;
     size_t result_bytes; /* 0: no limit */
     uint64_t max_connections;
+    size_t max_head;
     int64_t request_us;   /* to read a request */
+    int64_t head_us;      /* to read its head */
     int64_t keepalive_us; /* between requests */
     int64_t stalled_us;   /* a client may stop reading */
     bool cookie_secure;
@@ -41,6 +45,8 @@ struct kdb_api {
     kdbi_settings set;
     kdbi_rate_limit *queries; /* by user */
     kdbi_rate_limit *signins; /* by address */
+    kdbi_conn_limit *per_address;
+    SSL_CTX *tls; /* of connections to come; NULL: plain HTTP. Main thread; loops have references of their own */
     int listeners[KDBI_LISTENERS_MAX];
     size_t nlisteners;
     uint16_t port;
@@ -55,6 +61,12 @@ struct kdb_api {
 
 /* Fills api->listeners and api->port (listener.c). KDB_IO names the address and the reason. */
 KDB_NODISCARD kdb_status kdbi_listen(kdb_api *api, kdb_sv host, uint16_t port, int backlog, kdb_err *err);
+
+/* ---- tls.c ---- */
+
+/* A context of the certificate and key that the options name; *out is NULL when they name none. KDB_INVALID says which file is
+ * wrong and why. */
+KDB_NODISCARD kdb_status kdbi_tls_load(const kdb_options *options, SSL_CTX **out, kdb_err *err);
 
 /* ---- net_loop.c: one event loop and its thread ---- */
 
@@ -84,6 +96,7 @@ struct kdbi_loop {
 /* What a connection is doing, as far as its socket tells. */
 typedef enum kdbi_phase {
     KDBI_CONN_IDLE,
+    KDBI_CONN_READING_HEAD,
     KDBI_CONN_READING,
     KDBI_CONN_RUNNING,
     KDBI_CONN_WRITING,
@@ -97,6 +110,7 @@ typedef struct kdbi_conn {
     kdbi_loop *loop;
     h2o_socket_t *sock;
     kdbi_addr peer;
+    bool counted;           /* in api->per_address */
     bool refused;           /* over the limit: answers 503 and goes */
     bool lingers;           /* will be closed with unread bytes: first lets the client see the answer */
     kdbi_phase phase;       /* as the last sweep saw it */
@@ -111,6 +125,8 @@ void kdbi_loop_drain(kdbi_loop *loop); /* any thread */
 void kdbi_loop_cut(kdbi_loop *loop);
 /* Hands a message to the loop. Any thread. */
 void kdbi_loop_post(kdbi_loop *loop, h2o_multithread_receiver_t *receiver, h2o_multithread_message_t *message);
+/* Connections to come use the context, of which the loop takes a reference. Any thread. */
+void kdbi_loop_set_tls(kdbi_loop *loop, SSL_CTX *tls);
 void kdbi_loop_stop(kdbi_loop *loop); /* any thread; then join */
 kdbi_conn *kdbi_conn_of(h2o_req_t *req);
 /* From now on the exchange hears when the client closes its side. Until _unwatch nothing is read from the socket. */

@@ -3,7 +3,8 @@
  *
  * H2O has one timeout for both idle connections and slow requests, and none for clients that do not read. So a sweep once
  * a second looks at every connection, tells from its socket what it is doing, and shuts those that have done it too long;
- * H2O then sees the end of the connection as if the client had closed it. Its own timeout is set beyond ours. */
+ * H2O then sees the end of the connection as if the client had closed it. Its own timeout is set beyond ours. TLS is H2O's
+ * too: everything here sees what was deciphered, but for the peek at a client that leaves, which sees that bytes came. */
 #include <errno.h>
 #include <linux/tcp.h>
 #include <sched.h>
@@ -15,13 +16,14 @@
 
 enum { ACCEPT_BATCH = 64, LINGER_US = 5 * 1000000, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
 
-typedef enum note_kind { NOTE_CONNECTION, NOTE_DRAIN, NOTE_CUT, NOTE_STOP } note_kind;
+typedef enum note_kind { NOTE_CONNECTION, NOTE_TLS, NOTE_DRAIN, NOTE_CUT, NOTE_STOP } note_kind;
 
 /* A message to a loop that is not about an exchange. */
 typedef struct note {
     h2o_multithread_message_t message;
     note_kind kind;
-    int fd; /* NOTE_CONNECTION */
+    int fd;       /* NOTE_CONNECTION */
+    SSL_CTX *tls; /* NOTE_TLS */
 } note;
 
 /* H2O lets go of its queue's lock before it wakes the loop, so a loop that ends waits until nobody is in here. */
@@ -32,12 +34,16 @@ void kdbi_loop_post(kdbi_loop *loop, h2o_multithread_receiver_t *receiver, h2o_m
     atomic_fetch_sub(&loop->senders, 1);
 }
 
-static void post_note(kdbi_loop *loop, note_kind kind, int fd)
+static void post(kdbi_loop *loop, note what)
 {
     note *n = KDB_NEW(note);
-    n->kind = kind;
-    n->fd = fd;
+    *n = what;
     kdbi_loop_post(loop, &loop->notes, &n->message);
+}
+
+static void post_note(kdbi_loop *loop, note_kind kind, int fd)
+{
+    post(loop, (note){ .kind = kind, .fd = fd });
 }
 
 /* ---- the life of a connection ---- */
@@ -58,6 +64,9 @@ static void conn_free(kdbi_conn *conn)
 {
     kdb_api *api = conn->loop->api;
     atomic_fetch_sub(&conn->loop->nconns, 1);
+    if (conn->counted) {
+        kdbi_conn_limit_give(api->per_address, &conn->peer);
+    }
     h2o_linklist_unlink(&conn->link);
     kdb_free(conn);
     if (atomic_fetch_sub(&api->connections, 1) == 1 && atomic_load(&api->draining)) {
@@ -118,17 +127,35 @@ static kdbi_addr peer_of(int fd)
     return kdbi_addr_of((const struct sockaddr *)(const void *)&sa);
 }
 
+/* Its address has as many as it may: nothing is said, as whoever floods would not read it. */
+static void drop_connection(kdbi_conn *conn, int fd)
+{
+    (void)close(fd);
+    conn->counted = false;
+    h2o_linklist_insert(&conn->loop->conns, &conn->link);
+    conn_free(conn);
+}
+
 static void start_connection(kdbi_loop *loop, int fd)
 {
     kdbi_conn *conn = KDB_NEW(kdbi_conn);
     conn->loop = loop;
     conn->peer = peer_of(fd);
+    conn->counted = !kdbi_trusted_has(&loop->api->set.trusted, &conn->peer);
+    if (conn->counted && !kdbi_conn_limit_take(loop->api->per_address, &conn->peer)) {
+        drop_connection(conn, fd);
+        return;
+    }
     conn->refused = atomic_load(&loop->api->connections) > loop->api->set.max_connections;
     conn->since_us = kdb_monotonic_us();
     h2o_linklist_insert(&loop->conns, &conn->link);
     conn->sock = h2o_evloop_socket_create(loop->ctx.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     conn->sock->on_close.cb = on_h2o_closed;
     conn->sock->on_close.data = conn;
+    if (loop->accept.ssl_ctx != NULL) {
+        h2o_accept(&loop->accept, conn->sock);
+        return;
+    }
     struct timeval now = *h2o_get_timestamp(&loop->ctx, NULL, NULL);
     h2o_http1_accept(&loop->accept, conn->sock, now);
 }
@@ -285,7 +312,11 @@ static kdbi_phase phase_of(const kdbi_conn *conn)
     if (conn->watched != NULL || !h2o_socket_is_reading(conn->sock)) {
         return KDBI_CONN_RUNNING;
     }
-    return conn->sock->input->size > 0 ? KDBI_CONN_READING : KDBI_CONN_IDLE;
+    const kdb_sv input = kdb_sv_of(conn->sock->input->bytes, conn->sock->input->size);
+    if (input.len == 0) {
+        return KDBI_CONN_IDLE;
+    }
+    return kdbi_head_is_complete(input) ? KDBI_CONN_READING : KDBI_CONN_READING_HEAD;
 }
 
 /* Rises with every answer, and while one is written with every packet that the client takes. */
@@ -308,6 +339,8 @@ static int64_t phase_limit(const kdbi_loop *loop, kdbi_phase phase)
     switch (phase) {
     case KDBI_CONN_IDLE:
         return loop->draining ? 1 : set->keepalive_us;
+    case KDBI_CONN_READING_HEAD:
+        return set->head_us;
     case KDBI_CONN_READING:
         return set->request_us;
     case KDBI_CONN_WRITING:
@@ -412,6 +445,10 @@ static void on_note(kdbi_loop *loop, const note *n)
     case NOTE_CONNECTION:
         start_connection(loop, n->fd);
         return;
+    case NOTE_TLS:
+        SSL_CTX_free(loop->accept.ssl_ctx);
+        loop->accept.ssl_ctx = n->tls;
+        return;
     case NOTE_DRAIN:
         drain(loop);
         return;
@@ -439,6 +476,12 @@ static void on_notes(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messa
 void kdbi_loop_drain(kdbi_loop *loop)
 {
     post_note(loop, NOTE_DRAIN, -1);
+}
+
+void kdbi_loop_set_tls(kdbi_loop *loop, SSL_CTX *tls)
+{
+    KDB_ASSERT(SSL_CTX_up_ref(tls) == 1);
+    post(loop, (note){ .kind = NOTE_TLS, .tls = tls });
 }
 
 void kdbi_loop_cut(kdbi_loop *loop)
@@ -470,7 +513,10 @@ static void set_up(kdbi_loop *loop)
 {
     configure(loop);
     h2o_context_init(&loop->ctx, h2o_evloop_create(), &loop->config);
-    loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->ctx, .hosts = loop->config.hosts };
+    loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->ctx, .hosts = loop->config.hosts, .ssl_ctx = loop->api->tls };
+    if (loop->api->tls != NULL) {
+        KDB_ASSERT(SSL_CTX_up_ref(loop->api->tls) == 1);
+    }
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->answers, on_answers);
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->notes, on_notes);
     h2o_linklist_init_anchor(&loop->conns);
@@ -516,6 +562,7 @@ static void tear_down(kdbi_loop *loop)
     h2o_timeout_unlink(&loop->sweep);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->answers);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->notes);
+    SSL_CTX_free(loop->accept.ssl_ctx);
     h2o_evloop_t *evloop = loop->ctx.loop;
     h2o_context_dispose(&loop->ctx);
     h2o_evloop_destroy(evloop);

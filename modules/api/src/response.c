@@ -22,6 +22,7 @@ static const reason reasons[] = {
     { 417, "Expectation Failed" },
     { 428, "Precondition Required" },
     { 429, "Too Many Requests" },
+    { 431, "Request Header Fields Too Large" },
     { 499, "Client Closed Request" },
     { 500, "Internal Server Error" },
     { 503, "Service Unavailable" },
@@ -55,6 +56,18 @@ static void add_status_headers(h2o_req_t *req, int status)
     }
 }
 
+/* Answers hold users' data: no cache keeps them, no browser takes them for anything but JSON, and over TLS it stays so. */
+static void add_security_headers(const kdbi_loop *loop, h2o_req_t *req)
+{
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0, NULL,
+                          H2O_STRLIT("nosniff"));
+    if (loop->accept.ssl_ctx != NULL) {
+        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("strict-transport-security"), 0, NULL,
+                              H2O_STRLIT("max-age=31536000"));
+    }
+}
+
 void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t length, h2o_generator_t *generator)
 {
     req->res.status = status;
@@ -66,6 +79,7 @@ void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t lengt
     if (status >= 400) {
         add_status_headers(req, status);
     }
+    add_security_headers(loop, req);
     kdbi_cors_add_headers(&loop->api->set.cors, req);
     /* HTTP/1.0 has no chunks: the end of the connection ends the body. */
     const bool endless = length == SIZE_MAX && req->version < 0x101;

@@ -163,44 +163,32 @@ static void run_route(kdbi_call *call, const kdb_route_def *route)
     }
 }
 
-/* H2O takes the first of several lengths, and chunks before a length, where a proxy in front may do otherwise and see the
- * requests end elsewhere. It keeps those headers to itself; in the bytes as they came, names are in lower case already. */
-static bool says_length(const char *line, size_t len)
+/* Requests that a proxy in front might cut elsewhere than H2O does are not acted on, and what comes behind them is never
+ * read as a request. A chunked body is H2O's to take apart, which is less strict than it should be: so it is the last of its
+ * connection. */
+static bool has_sound_head(kdbi_call *call)
 {
-    static const kdb_sv names[] = { { "content-length:", 15 }, { "transfer-encoding:", 18 } };
-    for (size_t i = 0; i < KDB_ARRAY_LEN(names); i++) {
-        if (*line == *names[i].ptr && kdb_sv_has_prefix(kdb_sv_of(line, len), names[i])) {
-            return true;
-        }
+    const h2o_buffer_t *input = kdbi_conn_of(call->req)->sock->input;
+    const kdbi_head head = kdbi_head_check(kdb_sv_of(input->bytes, input->size), call->req->version);
+    const bool large = head.bytes > call->api->set.max_head;
+    if (head.chunked || head.fault != NULL || large) {
+        call->req->http1_is_persistent = 0;
     }
-    return false;
-}
-
-static bool has_two_lengths(h2o_req_t *req)
-{
-    if (req->entity.base == NULL) {
+    if (head.fault != NULL) {
+        kdbi_respond_auth_error(call->loop, call->req, 400, "BAD_REQUEST", kdb_sv_cstr(head.fault));
         return false;
     }
-    const char *at = kdbi_conn_of(req)->sock->input->bytes;
-    const char *end = req->entity.base;
-    size_t found = 0;
-    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL && ++at < end) {
-        found += says_length(at, (size_t)(end - at));
+    if (large) {
+        kdbi_respond(call->loop, call->req, 431,
+                     KDB_SV("{\"error\":\"HEADERS_TOO_LARGE\",\"message\":\"The head of the request is too large\"}"));
+        return false;
     }
-    return found > 1;
-}
-
-static void refuse_two_lengths(kdbi_call *call)
-{
-    call->req->http1_is_persistent = 0;
-    kdbi_respond(call->loop, call->req, 400,
-                 KDB_SV("{\"error\":\"BAD_REQUEST\",\"message\":\"The request says its length twice\"}"));
+    return true;
 }
 
 static void dispatch(kdbi_call *call)
 {
-    if (has_two_lengths(call->req)) {
-        refuse_two_lengths(call);
+    if (!has_sound_head(call)) {
         return;
     }
     if (call->conn->refused) {

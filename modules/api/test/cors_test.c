@@ -3,7 +3,7 @@
 
 static bool allows(const char *origins, const char *origin)
 {
-    const kdbi_cors cors = { kdb_sv_cstr(origins) };
+    const kdbi_cors cors = { .origins = kdb_sv_cstr(origins) };
     return kdbi_cors_allows(&cors, kdb_sv_cstr(origin));
 }
 

@@ -27,6 +27,13 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_SERVER_SHUTDOWN_GRACE] = { "server", "shutdown_grace_seconds", NULL, INTEGER("10", 0, 3600),
                                         "Seconds that running requests get when the server stops." },
 
+    [KDB_OPT_SERVER_TLS_CERT] = { "server", "tls_cert_file", NULL, TEXT(""),
+                                  "PEM file of the certificate and the chain above it; with it the port speaks TLS "
+                                  "only. SIGHUP reads it again." },
+    [KDB_OPT_SERVER_TLS_KEY] = { "server", "tls_key_file", NULL, TEXT(""), "PEM file of the certificate's key." },
+    [KDB_OPT_SERVER_TLS_MIN] = { "server", "tls_min_version", NULL, CHOICE("1.2", "1.2|1.3"),
+                                 "Oldest version of TLS that clients may speak." },
+
     [KDB_OPT_STORAGE_DATA_PATH] = { "storage", "data_path", "KALAMDB_DATA_DIR", TEXT("./data"),
                                     "Directory of all data; made when missing." },
     [KDB_OPT_STORAGE_KEY_FILE] = { "storage", "key_file", NULL, TEXT(""),
@@ -84,6 +91,10 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                "Connections that may wait to be accepted." },
     [KDB_OPT_PERF_REQUEST_TIMEOUT] = { "performance", "request_timeout", NULL, INTEGER("30", 1, 3600),
                                        "Seconds that a client has to send a request." },
+    [KDB_OPT_PERF_HEAD_TIMEOUT] = { "performance", "client_request_timeout", NULL, INTEGER("5", 1, 3600),
+                                    "Seconds that a client has to send the head of a request it has begun." },
+    [KDB_OPT_PERF_MAX_HEADER] = { "performance", "max_header_size", NULL, INTEGER("16384", 1024, 262144),
+                                  "Bytes of a request's head." },
     [KDB_OPT_PERF_KEEPALIVE_TIMEOUT] = { "performance", "keepalive_timeout", NULL, INTEGER("75", 1, 86400),
                                          "Seconds that an idle connection stays open." },
     [KDB_OPT_PERF_STALLED_CLIENT] = { "performance", "stalled_client_timeout", NULL, INTEGER("30", 1, 3600),
@@ -92,6 +103,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_RATE_QUERIES_PER_SEC] = { "rate_limit", "max_queries_per_sec", NULL, INTEGER("0", 0, MOST_COUNT),
                                        "SQL requests per user and second; 0 is no limit, and the default because a "
                                        "back end may send all its traffic as one user (the reference has 100)." },
+    [KDB_OPT_RATE_CONNECTIONS] = { "rate_limit", "max_connections_per_ip", NULL, INTEGER("100", 0, MOST_COUNT),
+                                   "Connections open at once from one address; 0 is no limit. This machine and trusted "
+                                   "proxies have none." },
     [KDB_OPT_RATE_AUTH_PER_SEC] = { "rate_limit", "max_auth_requests_per_ip_per_sec",
                                     "KALAMDB_RATE_LIMIT_AUTH_REQUESTS_PER_IP_PER_SEC", INTEGER("20", 0, MOST_COUNT),
                                     "Sign-in requests per address and second; 0 is no limit." },
@@ -101,6 +115,20 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_SECURITY_CORS_ORIGINS] = { "security.cors", "allowed_origins", NULL, TEXT(""),
                                         "Comma-separated web origins that browsers may call from; empty or * is "
                                         "any." },
+    [KDB_OPT_SECURITY_CORS_METHODS] = { "security.cors", "allowed_methods", NULL,
+                                        TEXT("GET, POST, PUT, DELETE, PATCH, OPTIONS"),
+                                        "Methods that browsers may use from other origins." },
+    [KDB_OPT_SECURITY_CORS_HEADERS] = { "security.cors", "allowed_headers", NULL,
+                                        TEXT("Authorization, Content-Type, Accept, Origin, X-Requested-With"),
+                                        "Request headers that browsers may send from other origins." },
+    [KDB_OPT_SECURITY_CORS_EXPOSE] = { "security.cors", "expose_headers", NULL, TEXT(""),
+                                       "Response headers that scripts of other origins may read." },
+    [KDB_OPT_SECURITY_CORS_CREDENTIALS] = { "security.cors", "allow_credentials", NULL, BOOLEAN("true"),
+                                            "Browsers may send cookies from other origins." },
+    [KDB_OPT_SECURITY_CORS_MAX_AGE] = { "security.cors", "max_age", NULL, INTEGER("3600", 0, 86400),
+                                        "Seconds that browsers may remember the answer to a preflight." },
+    [KDB_OPT_SECURITY_CORS_PRIVATE] = { "security.cors", "allow_private_network", NULL, BOOLEAN("false"),
+                                        "Pages of public sites may call a server in a private network." },
     [KDB_OPT_SECURITY_TRUSTED_PROXIES] = { "security", "trusted_proxy_ranges", "KALAMDB_TRUSTED_PROXY_RANGES", TEXT(""),
                                            "Comma-separated addresses or CIDR ranges whose X-Forwarded-For is "
                                            "believed." },

@@ -49,7 +49,7 @@ static int serve(const kdb_options *options)
         return EXIT_FAILED;
     }
     print_welcome(server);
-    kdb_signals_wait();
+    kdb_signals_wait(server);
     return EXIT_OK;
 }
 

@@ -175,9 +175,12 @@ typedef struct step {
 
 static const step steps[] = {
     { "data directory", open_datadir, close_datadir },
-    { "system schema", open_store, close_store },      { "system tables", open_system_tables, close_system_tables },
-    { "stores", open_engine, close_engine },           { "services", open_services, close_services },
-    { "executor", open_executor, close_executor },     { "HTTP", open_http, close_http },
+    { "system schema", open_store, close_store },
+    { "system tables", open_system_tables, close_system_tables },
+    { "stores", open_engine, close_engine },
+    { "services", open_services, close_services },
+    { "executor", open_executor, close_executor },
+    { "HTTP", open_http, close_http },
 };
 
 /* ---- the whole ---- */
@@ -254,4 +257,12 @@ void kdb_server_stop(kdb_server *server)
 uint16_t kdb_server_port(const kdb_server *server)
 {
     return kdb_api_port(server->api);
+}
+
+void kdb_server_reload(kdb_server *server)
+{
+    kdb_err err;
+    if (kdb_api_reload(server->api, server->options, &err) != KDB_OK) {
+        kdb_log_error("reload failed err=\"%s\"", err.text);
+    }
 }

@@ -28,12 +28,12 @@ static void end_at_once(int number)
     _exit(128 + number);
 }
 
-void kdb_signals_wait(void)
+void kdb_signals_wait(kdb_server *server)
 {
     const sigset_t set = our_signals();
-    int number = SIGHUP;
-    while (number == SIGHUP) { /* a closed terminal does not end the server */
-        (void)sigwait(&set, &number);
+    int number = 0;
+    while (sigwait(&set, &number) != 0 || number == SIGHUP) { /* a closed terminal does not end the server */
+        kdb_server_reload(server);
     }
     kdb_log_info("shutting down signal=%d", number);
     (void)signal(SIGTERM, end_at_once);

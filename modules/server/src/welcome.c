@@ -10,7 +10,9 @@ static void put_url(const kdb_server *server, kdb_buf *out)
     const bool any = kdb_sv_eq(host, KDB_SV("0.0.0.0")) || kdb_sv_eq(host, KDB_SV("::"));
     const bool v6 = !any && memchr(host.ptr, ':', host.len) != NULL;
     const kdb_sv shown = any ? KDB_SV("127.0.0.1") : host;
-    kdb_buf_printf(out, "http://%s%.*s%s:%u", v6 ? "[" : "", KDB_SV_ARG(shown), v6 ? "]" : "", kdb_server_port(server));
+    const char *scheme = kdb_opt_text(server->options, KDB_OPT_SERVER_TLS_CERT).len > 0 ? "https" : "http";
+    kdb_buf_printf(out, "%s://%s%.*s%s:%u", scheme, v6 ? "[" : "", KDB_SV_ARG(shown), v6 ? "]" : "",
+                   kdb_server_port(server));
 }
 
 static void put_curl(const kdb_server *server, kdb_buf *out, const char *path)

@@ -48,7 +48,7 @@ static int serve(char *const *settings)
     (void)fwrite(text.ptr, 1, text.len, stdout);
     (void)fflush(stdout);
     kdb_buf_done(&text);
-    kdb_signals_wait();
+    kdb_signals_wait(server);
     kdb_server_stop(server);
     kdb_options_free(options);
     return 0;

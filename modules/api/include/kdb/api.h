@@ -34,6 +34,9 @@ typedef struct kdb_api_options {
 
 /* Listens (server.host, server.port) and starts the net threads. KDB_IO names the address and the reason. */
 KDB_NODISCARD kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *err);
+/* Reads the certificate and its key again: connections to come use them, those that are open go on as they are. On failure all
+ * stays as it was. Main thread, as open and close. */
+KDB_NODISCARD kdb_status kdb_api_reload(kdb_api *api, const kdb_options *options, kdb_err *err);
 /* The port in use, for server.port = 0. */
 uint16_t kdb_api_port(const kdb_api *api);
 /* Stops accepting; answers that are under way are finished (Connection: close), idle connections closed. Returns when all

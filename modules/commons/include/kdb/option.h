@@ -12,6 +12,9 @@ typedef enum kdb_option_id {
     KDB_OPT_SERVER_NET_THREADS,    /* event loops; 0: half the cores, at least 1 */
     KDB_OPT_SERVER_QUEUE_LENGTH,   /* statements waiting for a worker before 503 */
     KDB_OPT_SERVER_SHUTDOWN_GRACE, /* seconds */
+    KDB_OPT_SERVER_TLS_CERT,       /* path; empty: plain HTTP */
+    KDB_OPT_SERVER_TLS_KEY,
+    KDB_OPT_SERVER_TLS_MIN, /* "1.2" | "1.3" */
     KDB_OPT_STORAGE_DATA_PATH,
     KDB_OPT_STORAGE_KEY_FILE,
     KDB_OPT_STORAGE_DURABILITY, /* "sync" | "async" */
@@ -33,13 +36,22 @@ typedef enum kdb_option_id {
     KDB_OPT_LOG_SLOW_QUERY_MS,
     KDB_OPT_PERF_MAX_CONNECTIONS,
     KDB_OPT_PERF_BACKLOG,
-    KDB_OPT_PERF_REQUEST_TIMEOUT,     /* seconds to read a request */
-    KDB_OPT_PERF_KEEPALIVE_TIMEOUT,   /* seconds */
-    KDB_OPT_PERF_STALLED_CLIENT,      /* seconds a client may stop reading a streamed result */
-    KDB_OPT_RATE_QUERIES_PER_SEC,     /* per user; 0 off */
-    KDB_OPT_RATE_AUTH_PER_SEC,        /* per address; 0 off */
-    KDB_OPT_SECURITY_MAX_BODY,        /* bytes */
-    KDB_OPT_SECURITY_CORS_ORIGINS,    /* comma-separated; empty or * = any */
+    KDB_OPT_PERF_REQUEST_TIMEOUT,   /* seconds to read a request */
+    KDB_OPT_PERF_HEAD_TIMEOUT,      /* seconds to read a request's head */
+    KDB_OPT_PERF_MAX_HEADER,        /* bytes */
+    KDB_OPT_PERF_KEEPALIVE_TIMEOUT, /* seconds */
+    KDB_OPT_PERF_STALLED_CLIENT,    /* seconds a client may stop reading a streamed result */
+    KDB_OPT_RATE_QUERIES_PER_SEC,   /* per user; 0 off */
+    KDB_OPT_RATE_CONNECTIONS,       /* per address; 0 off */
+    KDB_OPT_RATE_AUTH_PER_SEC,      /* per address; 0 off */
+    KDB_OPT_SECURITY_MAX_BODY,      /* bytes */
+    KDB_OPT_SECURITY_CORS_ORIGINS,  /* comma-separated; empty or * = any */
+    KDB_OPT_SECURITY_CORS_METHODS,
+    KDB_OPT_SECURITY_CORS_HEADERS,
+    KDB_OPT_SECURITY_CORS_EXPOSE,
+    KDB_OPT_SECURITY_CORS_CREDENTIALS,
+    KDB_OPT_SECURITY_CORS_MAX_AGE, /* seconds */
+    KDB_OPT_SECURITY_CORS_PRIVATE,
     KDB_OPT_SECURITY_TRUSTED_PROXIES, /* comma-separated CIDR */
     KDB_OPT_AUTH_ROOT_PASSWORD,       /* secret */
     KDB_OPT_AUTH_JWT_SECRET,          /* secret; empty: generated at first start and kept in the data directory */

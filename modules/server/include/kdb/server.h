@@ -35,6 +35,8 @@ KDB_NODISCARD kdb_status kdb_server_start(const kdb_options *options, kdb_server
 /* Lets running requests end for at most server.shutdown_grace_seconds, then closes everything. NULL is fine. */
 void kdb_server_stop(kdb_server *server);
 uint16_t kdb_server_port(const kdb_server *server);
+/* Reads again what may change while it runs: the TLS certificate. What fails is logged, and stays as it was. */
+void kdb_server_reload(kdb_server *server);
 /* For people at a terminal: where the server listens, how to sign in, the first statement. */
 void kdb_server_welcome(const kdb_server *server, kdb_buf *out);
 KDB_DEFINE_CLEANUP(kdb_server, kdb_server_stop)
@@ -43,7 +45,7 @@ KDB_DEFINE_CLEANUP(kdb_server, kdb_server_stop)
 
 /* Before any thread starts: SIGTERM, SIGINT and SIGHUP wait for kdb_signals_wait, SIGPIPE is nobody's business. */
 void kdb_signals_prepare(void);
-/* Returns when the process is asked to end. Asked again, it ends at once with 128 + the signal's number. */
-void kdb_signals_wait(void);
+/* Returns when the process is asked to end. Asked again, it ends at once with 128 + the signal's number. SIGHUP reloads. */
+void kdb_signals_wait(kdb_server *server);
 
 #endif
