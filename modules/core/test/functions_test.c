@@ -19,7 +19,8 @@ typedef struct refused_row {
 } refused_row;
 
 static const refused_row refused_rows[] = {
-    { "kdb_scan_* kdb_join", "are what dialect writes for tables and for ||" },
+    { "kdb_scan_* kdb_join kdb_like kdb_compared kdb_found kdb_searched kdb_rewrite",
+      "are what dialect writes for tables, for || and LIKE, and around arguments" },
     { "arrow_scan* glob parquet_* read_* seq_scan sniff_csv add_parquet_key repeat_row", "read files or memory" },
     { "query query_table json_execute_serialized_sql json_deserialize_sql json_serialize_plan json_serialize_sql "
       "check_peg_parser sql_auto_complete summary",

@@ -360,6 +360,15 @@ static const grammar_call grammar_calls[] = {
     { "btrim", "trim" },        { "ltrim", "ltrim" },       { "rtrim", "rtrim" },
 };
 
+static kdb_status emit_bounded_list(const kdbi_expr *e, const char *name, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    for (size_t i = 0; i < call->n_args; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(kdbi_emit_bounded(e, name, call->args, call->n_args, i, out));
+    }
+    return KDB_OK;
+}
+
 static kdb_status emit_grammar_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
 {
     const char *schema = kdbi_node_string(call->funcname[0]);
@@ -369,7 +378,7 @@ static kdb_status emit_grammar_call(const kdbi_expr *e, const PgQuery__FuncCall 
     for (size_t i = 0; made && i < KDB_ARRAY_LEN(grammar_calls); i++) {
         if (strcmp(grammar_calls[i].name, name) == 0) {
             kdb_buf_printf(out, "%s(", grammar_calls[i].engine);
-            KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+            KDB_TRY(emit_bounded_list(e, grammar_calls[i].engine, call, out));
             kdb_buf_append_byte(out, ')');
             return KDB_OK;
         }
@@ -440,7 +449,7 @@ static kdb_status emit_arguments(const kdbi_expr *e, const PgQuery__FuncCall *ca
         return KDB_OK;
     }
     kdb_buf_append_sv(out, call->agg_distinct ? KDB_SV("DISTINCT ") : KDB_SV(""));
-    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    KDB_TRY(emit_bounded_list(e, kdbi_node_string(call->funcname[0]), call, out));
     if (call->agg_within_group) {
         return KDB_OK;
     }
@@ -482,9 +491,21 @@ static kdb_status note_macro(const kdbi_expr *e, const PgQuery__FuncCall *call, 
     return KDB_OK;
 }
 
+static bool is_volatile(const kdb_function_def *def)
+{
+    static const char *const names[] = { "gen_random_uuid", "random", "snowflake_id", "ulid", "uuid", "uuid_v7" };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(names); i++) {
+        if (strcmp(names[i], def->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static kdb_status emit_listed(const kdbi_expr *e, const PgQuery__FuncCall *call, const kdb_function_def *def,
                               kdb_buf *out)
 {
+    e->b->nvolatiles += is_volatile(def);
     KDB_TRY(check_form(e, call, def));
     KDB_TRY(note_kind(e, def, call));
     kdb_buf_printf(out, "\"%s\"(", engine_name(def));

@@ -338,6 +338,7 @@ typedef struct kdbi_binding {
     uint32_t njoins;
     uint32_t nwindows;
     uint32_t nsubqueries;
+    uint32_t nvolatiles;      /* calls of random() and kin written so far */
     uint32_t subquery_depth;  /* subqueries in expressions around what is being written */
     uint64_t npairs;          /* of conditions that stand in one AND or OR */
     size_t copied;            /* bytes of the text that the engine will copy: see kdbi_note_copies */
@@ -538,6 +539,9 @@ const PgQuery__FuncCall *kdbi_pattern_call(const PgQuery__Node *node, const char
 const char *kdbi_comparison(PgQuery__Node *const *names, size_t nnames);
 
 /* dialect_call.c */
+/* One argument of a call, through a function that bounds the call's work if it needs one (dialect_bounded.c). */
+KDB_NODISCARD kdb_status kdbi_emit_bounded(const kdbi_expr *e, const char *name, PgQuery__Node *const *args,
+                                           size_t nargs, size_t index, kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_value_function(const kdbi_expr *e, const PgQuery__SQLValueFunction *function,
                                                   kdb_buf *out);

@@ -231,7 +231,12 @@ static kdb_status emit_regex(const kdbi_expr *e, const PgQuery__AExpr *expr, con
 {
     const bool negated = def->name[0] == '!';
     const bool any_case = def->name[strlen(def->name) - 1] == '*';
-    KDB_TRY(emit_pair(e, expr, kdb_sv_cstr(def->engine), any_case ? KDB_SV(", 'is')") : KDB_SV(", 's')"), out));
+    PgQuery__Node *const args[] = { expr->lexpr, expr->rexpr };
+    kdb_buf_append_sv(out, kdb_sv_cstr(def->engine));
+    KDB_TRY(kdbi_emit_bounded(e, "regexp_matches", args, KDB_ARRAY_LEN(args), 0, out));
+    kdb_buf_append_lit(out, ", ");
+    KDB_TRY(kdbi_emit_expr(e, expr->rexpr, out));
+    kdb_buf_append_sv(out, any_case ? KDB_SV(", 'is')") : KDB_SV(", 's')"));
     kdb_buf_append_sv(out, negated ? KDB_SV(")") : KDB_SV(""));
     return KDB_OK;
 }
@@ -359,7 +364,52 @@ const PgQuery__FuncCall *kdbi_pattern_call(const PgQuery__Node *node, const char
     return found ? node->func_call : NULL;
 }
 
-/* Backslash escapes unless ESCAPE says otherwise (sql.md 24 rule 23); a literal without one needs no saying. */
+/* Short patterns that the engine matches in one go: it takes constants apart at every `%`, but neither with `_` nor for ILIKE;
+ * what has one `%` is walked but once. */
+static bool is_fast_pattern(const char *text, bool any_case)
+{
+    enum { FAST_MAX = 256 };
+    size_t wild = 0;
+    size_t len = 0;
+    for (; text[len] != '\0'; len++) {
+        if (text[len] == '\\') {
+            return false;
+        }
+        wild += text[len] == '%';
+        any_case = any_case || text[len] == '_';
+    }
+    return len <= FAST_MAX && (!any_case || wild <= 1);
+}
+
+static kdb_status emit_folded(const kdbi_expr *e, const PgQuery__Node *node, bool any_case, kdb_buf *out)
+{
+    kdb_buf_append_sv(out, any_case ? KDB_SV("lower(") : KDB_SV(""));
+    KDB_TRY(kdbi_emit_expr(e, node, out));
+    kdb_buf_append_sv(out, any_case ? KDB_SV(")") : KDB_SV(""));
+    return KDB_OK;
+}
+
+/* [NOT] kdb_like(text, pattern, escape): see engine_like.c. */
+static kdb_status emit_any_like(const kdbi_expr *e, const PgQuery__AExpr *expr, const PgQuery__Node *pattern,
+                                const PgQuery__Node *escape, kdb_buf *out)
+{
+    const bool any_case = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE;
+    const bool negated = operator_name(expr->name, expr->n_name)[0] == '!';
+    kdb_buf_append_sv(out, negated ? KDB_SV("(NOT kdb_like(") : KDB_SV("kdb_like("));
+    KDB_TRY(emit_folded(e, expr->lexpr, any_case, out));
+    kdb_buf_append_lit(out, ", ");
+    KDB_TRY(emit_folded(e, pattern, any_case, out));
+    kdb_buf_append_lit(out, ", ");
+    if (escape == NULL) {
+        kdb_buf_append_lit(out, "'\\'");
+    } else {
+        KDB_TRY(kdbi_emit_expr(e, escape, out));
+    }
+    kdb_buf_append_sv(out, negated ? KDB_SV("))") : KDB_SV(")"));
+    return KDB_OK;
+}
+
+/* Backslash escapes unless ESCAPE says otherwise (sql.md 24 rule 23). */
 static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv positive, kdb_sv negative,
                             kdb_buf *out)
 {
@@ -369,17 +419,15 @@ static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     }
     const PgQuery__FuncCall *call = kdbi_pattern_call(expr->rexpr, "like_escape");
     const PgQuery__Node *pattern = call == NULL ? expr->rexpr : call->args[0];
-    const char *text = literal_text(pattern);
+    const PgQuery__Node *escape = call != NULL && call->n_args == 2 ? call->args[1] : NULL;
+    const char *text = escape == NULL ? literal_text(pattern) : NULL;
+    if (text == NULL || !is_fast_pattern(text, expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE)) {
+        return emit_any_like(e, expr, pattern, escape, out);
+    }
     kdb_buf_append_byte(out, '(');
     KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
     kdb_buf_append_sv(out, name[0] == '!' ? negative : positive);
     KDB_TRY(kdbi_emit_expr(e, pattern, out));
-    if (call != NULL && call->n_args == 2) {
-        kdb_buf_append_lit(out, " ESCAPE ");
-        KDB_TRY(kdbi_emit_expr(e, call->args[1], out));
-    } else if (text == NULL || strchr(text, '\\') != NULL) {
-        kdb_buf_append_lit(out, " ESCAPE '\\'");
-    }
     kdb_buf_append_byte(out, ')');
     return KDB_OK;
 }
@@ -422,7 +470,8 @@ static kdb_status emit_similar(const kdbi_expr *e, const PgQuery__AExpr *expr, k
     }
     const bool negated = name[0] == '!';
     kdb_buf_append_sv(out, negated ? KDB_SV("(NOT regexp_full_match(") : KDB_SV("regexp_full_match("));
-    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
+    PgQuery__Node *const args[] = { expr->lexpr, call->args[0] };
+    KDB_TRY(kdbi_emit_bounded(e, "regexp_full_match", args, KDB_ARRAY_LEN(args), 0, out));
     kdb_buf_append_lit(out, ", ");
     KDB_TRY(kdbi_emit_text(e->b, similar_regex(e->b->arena, pattern, escape[0]), expr->location, out));
     kdb_buf_append_sv(out, negated ? KDB_SV(", 's'))") : KDB_SV(", 's')"));

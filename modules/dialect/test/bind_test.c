@@ -245,8 +245,25 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
         { "SELECT id FROM users WHERE name LIKE 'a%' AND name NOT LIKE 'a\\_b' AND name ILIKE $1 AND name LIKE 'x!%' "
           "ESCAPE '!'",
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE ((\"users\".\"name\" LIKE 'a%') AND "
-          "(\"users\".\"name\" NOT LIKE 'a\\_b' ESCAPE '\\') AND (\"users\".\"name\" ILIKE $1 ESCAPE '\\') AND "
-          "(\"users\".\"name\" LIKE 'x!%' ESCAPE '!'))" },
+          "(NOT kdb_like(\"users\".\"name\", 'a\\_b', '\\')) AND kdb_like(lower(\"users\".\"name\"), lower($1), '\\') AND "
+          "kdb_like(\"users\".\"name\", 'x!%', '!'))" },
+        { "SELECT id FROM users WHERE name LIKE '%a_%b' AND name LIKE '_a%' AND name LIKE '%a%b%c' AND name ILIKE '%a%b%' "
+          "AND name ILIKE 'A%'",
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (kdb_like(\"users\".\"name\", '%a_%b', '\\') AND "
+          "(\"users\".\"name\" LIKE '_a%') AND (\"users\".\"name\" LIKE '%a%b%c') AND "
+          "kdb_like(lower(\"users\".\"name\"), lower('%a%b%'), '\\') AND (\"users\".\"name\" ILIKE 'A%'))" },
+        { "SELECT id FROM users WHERE name ~ doc AND strpos(name, doc) > 0 AND levenshtein(name, 'a') < 2 AND name !~ "
+          "'0123456789abcdefg' AND strpos(name, 'b') = 1",
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE "
+          "(regexp_matches(kdb_searched(\"users\".\"doc\", \"users\".\"name\"), \"users\".\"doc\", 's') AND "
+          "(\"strpos\"(kdb_found(\"users\".\"doc\", \"users\".\"name\"), \"users\".\"doc\") > 0) AND "
+          "(\"levenshtein\"(\"users\".\"name\", kdb_compared(\"users\".\"name\", 'a')) < 2) AND (NOT "
+          "regexp_matches(kdb_searched('0123456789abcdefg', \"users\".\"name\"), '0123456789abcdefg', 's')) AND "
+          "(\"strpos\"(\"users\".\"name\", 'b') = 1))" },
+        { "SELECT regexp_replace(name, 'a+', '', 'g'), regexp_replace(name, 'a+', 'bc', 'g') FROM users",
+          "SELECT \"regexp_replace\"(\"users\".\"name\", 'a+', '', 'g') AS \"regexp_replace(name, 'a+', '', 'g')\", "
+          "\"regexp_replace\"(\"users\".\"name\", 'a+', kdb_rewrite(\"users\".\"name\", 'bc'), 'g') AS "
+          "\"regexp_replace(name, 'a+', 'bc', 'g')\" FROM kdb_scan(0) AS \"users\"" },
         { "SELECT id FROM users WHERE name SIMILAR TO 'a%(b|c)_.' AND name NOT SIMILAR TO 'x#%' ESCAPE '#'",
           "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (regexp_full_match(\"users\".\"name\", "
           "'a.*(b|c).\\.', 's') AND (NOT regexp_full_match(\"users\".\"name\", 'x%', 's')))" },

@@ -28,8 +28,11 @@ static const error_row error_rows[] = {
 static const error_row other_error = { .status = KDB_EXECUTION };
 /* What dialect makes of a divisor that is zero, or of vectors without a distance: DuckDB calls it invalid input. */
 static const error_row refused_value = { .status = KDB_ARITHMETIC };
-/* What engine_text.c refuses to make: invalid input too. */
+/* What our functions refuse to do: invalid input too. */
 static const error_row too_large = { .status = KDB_LIMIT };
+static const kdb_sv too_large_texts[] = { KDB_SV(KDBI_VALUE_TOO_LARGE),   KDB_SV(KDBI_VECTOR_TOO_LARGE),
+                                          KDB_SV(KDBI_REWRITE_TOO_LARGE), KDB_SV(KDBI_COMPARE_TOO_LONG),
+                                          KDB_SV(KDBI_SEARCH_TOO_LONG),   KDB_SV(KDB_LIKE_TOO_LONG_TEXT) };
 
 /* The offset of `what` in `text`, or `text.len`. */
 static size_t find(kdb_sv text, kdb_sv what)
@@ -61,8 +64,10 @@ static const error_row *row_of(kdb_sv prefix, kdb_sv text)
     if (kdb_sv_eq(text, KDB_SV("division by zero")) || kdb_sv_has_prefix(text, KDB_SV("COSINE_DISTANCE() "))) {
         return &refused_value;
     }
-    if (kdb_sv_eq(text, KDB_SV(KDBI_VALUE_TOO_LARGE)) || kdb_sv_eq(text, KDB_SV(KDBI_VECTOR_TOO_LARGE))) {
-        return &too_large;
+    for (size_t i = 0; i < KDB_ARRAY_LEN(too_large_texts); i++) {
+        if (kdb_sv_eq(text, too_large_texts[i])) {
+            return &too_large;
+        }
     }
     for (size_t i = 0; i < KDB_ARRAY_LEN(error_rows); i++) {
         if (kdb_sv_eq(error_rows[i].prefix, prefix)) {

@@ -61,6 +61,11 @@ static const func_row func_rows[] = {
       DUCKDB_TYPE_VARCHAR,
       kdbi_text_replace,
       { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_like", DUCKDB_TYPE_BOOLEAN, kdbi_like, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_compared", DUCKDB_TYPE_VARCHAR, kdbi_text_compared, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_found", DUCKDB_TYPE_VARCHAR, kdbi_text_found, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_searched", DUCKDB_TYPE_VARCHAR, kdbi_text_searched, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
+    { "kdb_rewrite", DUCKDB_TYPE_VARCHAR, kdbi_text_rewrite, { DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_VARCHAR } },
 };
 
 static void set_any_texts(duckdb_scalar_function function)

@@ -146,6 +146,9 @@ KDB_NODISCARD kdb_status kdbi_func_register_all(duckdb_connection duck, kdb_err 
 /* What its functions fail with, by which engine_error.c knows them. */
 #define KDBI_VALUE_TOO_LARGE "a value of more than 64 MiB would be made"
 #define KDBI_VECTOR_TOO_LARGE "values of more than 256 MiB would be made at once"
+#define KDBI_REWRITE_TOO_LARGE "regexp_replace() might make a value of more than 256 MiB"
+#define KDBI_SEARCH_TOO_LONG "searching would take too long: text and pattern are too large together"
+#define KDBI_COMPARE_TOO_LONG "comparing the texts would take too long: together they are too large"
 
 void kdbi_text_repeat(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 void kdbi_text_lpad(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
@@ -154,6 +157,18 @@ void kdbi_text_replace(duckdb_function_info info, duckdb_data_chunk input, duckd
 void kdbi_text_join(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 void kdbi_text_concat(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 void kdbi_text_concat_ws(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+
+/* The second of two texts, if the engine may compare all characters with all, rewrite the first by it, find the first in it, or
+ * search it for the regular expression that the first is. */
+void kdbi_text_compared(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_found(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_searched(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+void kdbi_text_rewrite(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
+
+/* ---- engine_like.c ---- */
+
+/* (text, pattern, escape) */
+void kdbi_like(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output);
 
 /* ---- engine_type.c ---- */
 

@@ -1,9 +1,11 @@
-/* engine_text.c - repeat, lpad, rpad, replace, || of text, concat and concat_ws. DuckDB's own make strings that its memory_limit does not count and that
- * no interrupt stops, so one call could take all memory. Ours work out the sizes of a whole vector before they make
- * the first value, and fail when a value or the vector is too large. */
+/* engine_text.c - repeat, lpad, rpad, replace, || of text, concat and concat_ws. DuckDB's own make strings that its
+ * memory_limit does not count and that no interrupt stops, so one call could take all memory. Ours work out the sizes of
+ * a whole vector before they make the first value, and fail when a value or the vector is too large.
+ * Where DuckDB's own function is needed, one of its arguments goes through a function here, which fails when the call
+ * would be too much: regexp_replace (a string of the C++ heap) and comparisons of all characters with all. */
 #include "engine_int.h"
 
-enum { COUNT_COLUMN = 1 };
+enum { COUNT_COLUMN = 1, REPEATED_MAX = 1000 /* RE2 refuses more */ };
 
 #define VALUE_MAX ((size_t)64 << 20)
 #define VECTOR_MAX ((size_t)256 << 20)
@@ -32,6 +34,11 @@ typedef struct text_function {
     size_t (*size)(const text_args *args);
     /* Writes the value, whose size it was told to be `size`. */
     void (*fill)(const text_args *args, size_t size, char *out);
+    /* What the engine will do with the value; NULL: nothing of note. */
+    uint64_t (*work)(const text_args *args);
+    uint64_t work_max;       /* for one value */
+    uint64_t work_total_max; /* for a vector; 0: no limit */
+    const char *work_fault;
 } text_function;
 
 static size_t limited(size_t size)
@@ -215,6 +222,58 @@ static void concat_ws_fill(const text_args *args, KDB_UNUSED size_t size, char *
     fill_joined(args, 1, args->text[0], out);
 }
 
+/* ---- arguments of the engine's own functions ---- */
+
+static size_t last_size(const text_args *args)
+{
+    return limited(args->text[1].len);
+}
+
+static void last_fill(const text_args *args, size_t size, char *out)
+{
+    fill_repeated(args->text[1], size, out);
+}
+
+/* Both may be as large as VALUE_MAX: no product overflows. */
+static uint64_t compared_work(const text_args *args)
+{
+    return (uint64_t)args->text[0].len * args->text[1].len;
+}
+
+/* Bytes are compared many at a time. */
+static uint64_t found_work(const text_args *args)
+{
+    return compared_work(args) / 16;
+}
+
+/* The steps of a regular expression's program for each character, as if none were shared, and of making it. A count in
+ * braces repeats a part of the pattern: taken for all of it. */
+static uint64_t searched_work(const text_args *args)
+{
+    const kdb_sv pattern = args->text[0];
+    uint64_t most = 1;
+    uint64_t count = 0;
+    for (size_t i = 0; i < pattern.len; i++) {
+        const bool digit = pattern.ptr[i] >= '0' && pattern.ptr[i] <= '9';
+        count = digit ? count * 10 + (uint64_t)(pattern.ptr[i] - '0') : 0;
+        count = count > REPEATED_MAX ? REPEATED_MAX : count;
+        most = count > most ? count : most;
+    }
+    return (uint64_t)pattern.len * most * (args->text[1].len + 64);
+}
+
+/* The most that regexp_replace(text, pattern, rewrite, 'g') can make: the rewrite before every byte and at the end, and with
+ * each of its references all of the text. */
+static uint64_t rewrite_work(const text_args *args)
+{
+    const kdb_sv rewrite = args->text[1];
+    uint64_t references = 1; /* what does not match stays */
+    for (size_t i = 0; i < rewrite.len; i++) {
+        references += rewrite.ptr[i] == '\\';
+    }
+    return ((uint64_t)args->text[0].len + 1) * rewrite.len + references * args->text[0].len;
+}
+
 /* ---- vectors ---- */
 
 typedef struct text_call {
@@ -254,7 +313,7 @@ static bool has_null(const text_call *call, size_t row)
 /* Constants come as vectors of one value many times, which then is made once. */
 static bool same_as_before(const text_call *call, size_t row)
 {
-    if (row == 0 || call->sizes[row - 1] == ROW_NULL) {
+    if (row == 0 || call->sizes[row - 1] == ROW_NULL || call->function->work != NULL) {
         return false;
     }
     for (size_t c = 0; c < call->ncolumns; c++) {
@@ -286,10 +345,24 @@ static void read_args(const text_call *call, size_t row, text_args *args)
     }
 }
 
+/* What is wrong with what the engine will do with the value, or NULL. */
+static const char *measure_work(const text_function *function, const text_args *args, uint64_t *total)
+{
+    if (function->work == NULL) {
+        return NULL;
+    }
+    const uint64_t work = function->work(args);
+    *total += work;
+    const bool too_much =
+        work > function->work_max || (function->work_total_max != 0 && *total > function->work_total_max);
+    return too_much ? function->work_fault : NULL;
+}
+
 /* What is wrong with the sizes, or NULL. */
 static const char *measure(text_call *call)
 {
     size_t total = 0;
+    uint64_t work = 0;
     for (size_t i = 0; i < call->nrows; i++) {
         if (has_null(call, i)) {
             call->sizes[i] = ROW_NULL;
@@ -301,6 +374,10 @@ static const char *measure(text_call *call)
             call->sizes[i] = call->function->size(&args);
             if (call->sizes[i] == TOO_LARGE) {
                 return KDBI_VALUE_TOO_LARGE;
+            }
+            const char *fault = measure_work(call->function, &args, &work);
+            if (fault != NULL) {
+                return fault;
             }
             total += call->sizes[i];
             if (total > VECTOR_MAX) {
@@ -406,5 +483,48 @@ void kdbi_text_concat_ws(duckdb_function_info info, duckdb_data_chunk input, duc
     static const text_function function = { .nulls = NULLS_SKIPPED_BUT_FIRST,
                                             .size = concat_ws_size,
                                             .fill = concat_ws_fill };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_compared(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .size = last_size,
+                                            .fill = last_fill,
+                                            .work = compared_work,
+                                            .work_max = UINT64_C(1) << 25, /* a matrix of 256 MiB */
+                                            .work_total_max = UINT64_C(1) << 30,
+                                            .work_fault = KDBI_COMPARE_TOO_LONG };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_rewrite(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .size = last_size,
+                                            .fill = last_fill,
+                                            .work = rewrite_work,
+                                            .work_max = UINT64_C(256) << 20,
+                                            .work_fault = KDBI_REWRITE_TOO_LARGE };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_found(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .size = last_size,
+                                            .fill = last_fill,
+                                            .work = found_work,
+                                            .work_max = UINT64_C(1) << 31,
+                                            .work_total_max = UINT64_C(1) << 33,
+                                            .work_fault = KDBI_SEARCH_TOO_LONG };
+    run(&function, info, input, output);
+}
+
+void kdbi_text_searched(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    static const text_function function = { .size = last_size,
+                                            .fill = last_fill,
+                                            .work = searched_work,
+                                            .work_max = UINT64_C(1) << 31,
+                                            .work_total_max = UINT64_C(1) << 33,
+                                            .work_fault = KDBI_SEARCH_TOO_LONG };
     run(&function, info, input, output);
 }

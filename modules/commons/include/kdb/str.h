@@ -57,6 +57,17 @@ static inline bool kdb_utf8_starts(char byte)
     return ((unsigned char)byte & 0xC0) != 0x80;
 }
 size_t kdb_utf8_count(kdb_sv text);
+
+/* LIKE. `escape` is a byte, or KDB_LIKE_NO_ESCAPE; it must not be `%` or `_`. A pattern is valid when no escape ends it. */
+enum { KDB_LIKE_NO_ESCAPE = -1 };
+/* Steps that a row, or a vector of rows, may take: some seconds. */
+#define KDB_LIKE_STEPS_MAX (UINT64_C(1) << 31)
+#define KDB_LIKE_TOO_LONG_TEXT "LIKE would take too long: the texts and the patterns are too large"
+#define KDB_LIKE_INVALID_TEXT "LIKE pattern must not end with escape character"
+typedef enum kdb_like_answer { KDB_LIKE_NO, KDB_LIKE_YES, KDB_LIKE_TOO_LONG } kdb_like_answer;
+bool kdb_like_valid(kdb_sv pattern, int escape);
+/* Whether the whole of `text` matches a valid pattern. Counts *steps down and stops with KDB_LIKE_TOO_LONG at 0. */
+kdb_like_answer kdb_like(kdb_sv text, kdb_sv pattern, int escape, uint64_t *steps);
 /* Levenshtein distance ignoring ASCII case, for "did you mean"; stops counting at `limit`. Names of up to 64 bytes. */
 size_t kdb_sv_distance(kdb_sv a, kdb_sv b, size_t limit);
 
