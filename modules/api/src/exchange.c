@@ -238,6 +238,9 @@ void kdbi_exchange_hand_out(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex)
 void kdbi_exchange_take_back(kdbi_exchange *ex)
 {
     kdbi_conn_unwatch(kdbi_conn_of(ex->req));
+    kdb_mutex_lock(&ex->lock);
+    ex->finished = false; /* it may be handed out again: first who the caller is, then what they want */
+    kdb_mutex_unlock(&ex->lock);
     move(ex, KDBI_EX_DECODING);
 }
 

@@ -244,27 +244,17 @@ static void on_job_done(kdb_auth_job *job, kdb_status status, const kdb_err *err
     kdbi_exchange_finish(ex, false);
 }
 
-static kdbi_call call_of(kdbi_exchange *ex)
-{
-    return (kdbi_call){
-        .api = ex->loop->api, .loop = ex->loop, .conn = kdbi_conn_of(ex->req), .req = ex->req, .errors = KDBI_ERROR_AUTH
-    };
-}
-
-/* The job is over, on the net thread again. False: it failed, and that has been answered. */
-static bool job_succeeded(kdbi_exchange *ex)
+bool kdbi_job_succeeded(kdbi_exchange *ex, kdbi_call *call)
 {
     if (ex->job_err.status == KDB_OK) {
         return true;
     }
-    kdbi_call call = call_of(ex);
     kdbi_exchange_take_back(ex);
-    kdbi_respond_failure(&call, &ex->job_err);
+    kdbi_respond_failure(call, &ex->job_err);
     return false;
 }
 
-/* `job` without what is the same for all. */
-static void submit_job(kdbi_call *call, kdbi_exchange *ex, const kdb_auth_job *job, void (*answer)(kdbi_exchange *ex))
+void kdbi_job_submit(kdbi_call *call, kdbi_exchange *ex, const kdb_auth_job *job, void (*answer)(kdbi_exchange *ex))
 {
     ex->job = *job;
     ex->job.from_loopback = kdbi_call_is_local(call);
@@ -277,6 +267,20 @@ static void submit_job(kdbi_call *call, kdbi_exchange *ex, const kdb_auth_job *j
         kdbi_exchange_take_back(ex);
         kdbi_respond_failure(call, &err);
     }
+}
+
+/* Of an endpoint of this file, whose job is over. */
+static kdbi_call call_of(kdbi_exchange *ex)
+{
+    return (kdbi_call){
+        .api = ex->loop->api, .loop = ex->loop, .conn = kdbi_conn_of(ex->req), .req = ex->req, .errors = KDBI_ERROR_AUTH
+    };
+}
+
+static bool job_succeeded(kdbi_exchange *ex)
+{
+    kdbi_call call = call_of(ex);
+    return kdbi_job_succeeded(ex, &call);
 }
 
 static kdb_status check_rate(const kdbi_call *call, kdb_err *err)
@@ -308,7 +312,7 @@ void kdbi_post_login(kdbi_call *call)
         return;
     }
     const kdb_auth_job job = { .kind = KDB_AUTH_LOGIN, .user = in.user, .password = in.password };
-    submit_job(call, ex, &job, answer_pair);
+    kdbi_job_submit(call, ex, &job, answer_pair);
 }
 
 static void answer_setup(kdbi_exchange *ex)
@@ -350,7 +354,7 @@ void kdbi_post_setup(kdbi_call *call)
                                .password = in.password,
                                .root_password = in.root_password,
                                .email = in.email };
-    submit_job(call, ex, &job, answer_setup);
+    kdbi_job_submit(call, ex, &job, answer_setup);
 }
 
 /* The cookie, else the Bearer header. */
@@ -369,7 +373,7 @@ void kdbi_post_refresh(kdbi_call *call)
         kdbi_respond_failure(call, &err);
         return;
     }
-    submit_job(call, ex, &job, answer_pair);
+    kdbi_job_submit(call, ex, &job, answer_pair);
 }
 
 /* The Bearer header, else the cookie. */
@@ -407,25 +411,51 @@ void kdbi_post_logout(kdbi_call *call)
         respond_signed_out(ex);
         return;
     }
-    submit_job(call, ex, &job, answer_logout);
+    kdbi_job_submit(call, ex, &job, answer_logout);
+}
+
+static void respond_me(kdbi_exchange *ex, const kdb_user *user)
+{
+    kdb_buf *out = kdbi_exchange_out(ex);
+    put_user(out, user);
+    put_admin_access(out, user);
+    kdb_buf_append_byte(out, '}');
+    kdbi_respond_copy(ex->loop, ex->req, 200, kdb_buf_sv(out));
+}
+
+static void answer_me(kdbi_exchange *ex)
+{
+    kdbi_call call = call_of(ex);
+    kdb_user user;
+    kdb_err err;
+    if (!kdbi_job_succeeded(ex, &call)) {
+        return;
+    }
+    kdbi_exchange_take_back(ex);
+    if (kdb_auth_find_user(call.api->auth, ex->job.who.user, ex->arena, &user, &err) != KDB_OK) {
+        kdbi_respond_failure(&call, &err);
+        return;
+    }
+    respond_me(ex, &user);
 }
 
 void kdbi_get_me(kdbi_call *call)
 {
     kdbi_exchange *ex = kdbi_exchange_new(call->loop, call->req);
-    kdb_sv token;
+    kdb_auth_job job = { .kind = KDB_AUTH_VERIFY };
     kdb_user user;
     kdb_err err;
-    if (access_token(call, &token, &err) != KDB_OK ||
-        kdb_auth_me(call->api->auth, token, ex->arena, &user, &err) != KDB_OK) {
-        kdbi_respond_failure(call, &err);
-        return;
+    kdb_status status = access_token(call, &job.tokens[0], &err);
+    if (status == KDB_OK) {
+        status = kdb_auth_me(call->api->auth, job.tokens[0], ex->arena, &user, &err);
     }
-    kdb_buf *out = kdbi_exchange_out(ex);
-    put_user(out, &user);
-    put_admin_access(out, &user);
-    kdb_buf_append_byte(out, '}');
-    kdbi_respond_copy(call->loop, call->req, 200, kdb_buf_sv(out));
+    if (status == KDB_WOULD_BLOCK) {
+        kdbi_job_submit(call, ex, &job, answer_me);
+    } else if (status != KDB_OK) {
+        kdbi_respond_failure(call, &err);
+    } else {
+        respond_me(ex, &user);
+    }
 }
 
 void kdbi_get_status(kdbi_call *call)

@@ -184,8 +184,9 @@ struct kdbi_exchange {
     size_t body_bytes; /* of finished pieces */
     kdb_request request;
     kdb_auth_job job;
-    kdb_err job_err; /* KDB_OK: the job succeeded */
-    bool answered;   /* finish was called by the net thread itself, between _begin_here and _end_here */
+    kdb_err job_err;            /* KDB_OK: the job succeeded */
+    const kdb_route_def *route; /* while a job says who the caller is */
+    bool answered;              /* finish was called by the net thread itself, between _begin_here and _end_here */
     /* Shared. */
     kdb_mutex lock; /* rank KDB_LOCK_REQUEST */
     kdb_cond changed;
@@ -202,7 +203,7 @@ struct kdbi_exchange {
 /* Net thread. The exchange ends when both H2O and the workers are through with it. */
 kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req);
 void kdbi_exchange_free(kdbi_exchange *ex);
-/* When another thread has got the work, or right before; and when it was not taken. */
+/* When another thread has got the work, or right before; and when it was not taken, or is done and more is to do. */
 void kdbi_exchange_hand_out(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex));
 void kdbi_exchange_take_back(kdbi_exchange *ex);
 /* Around a call that may do the work at once, on this thread, before anything was handed out. _end is true when finish has
@@ -250,6 +251,12 @@ void kdbi_get_me(kdbi_call *call);
 void kdbi_post_setup(kdbi_call *call);
 void kdbi_get_status(kdbi_call *call);
 void kdbi_get_health(kdbi_call *call);
+
+/* Hands a job to auth's threads; `answer` runs here when it is done. `job` without what is the same for all jobs. When it
+ * cannot be taken that is answered. */
+void kdbi_job_submit(kdbi_call *call, kdbi_exchange *ex, const kdb_auth_job *job, void (*answer)(kdbi_exchange *ex));
+/* False: it failed, and that has been answered. */
+bool kdbi_job_succeeded(kdbi_exchange *ex, kdbi_call *call);
 
 /* Value of the first such header; an empty view when there is none. */
 kdb_sv kdbi_header(const h2o_req_t *req, const h2o_token_t *token);

@@ -121,25 +121,11 @@ static kdb_status parse_range(kdb_sv text, kdbi_addr_range *out, kdb_err *err)
     return KDB_OK;
 }
 
-/* The next item of a comma-separated list, which *rest loses; false at its end. */
-static bool next_item(kdb_sv *rest, kdb_sv *item)
-{
-    if (rest->len == 0) {
-        return false;
-    }
-    const char *comma = memchr(rest->ptr, ',', rest->len);
-    const size_t len = comma == NULL ? rest->len : (size_t)(comma - rest->ptr);
-    const size_t taken = comma == NULL ? len : len + 1;
-    *item = kdb_sv_trim(kdb_sv_of(rest->ptr, len));
-    *rest = kdb_sv_of(rest->ptr + taken, rest->len - taken);
-    return true;
-}
-
 kdb_status kdbi_trusted_parse(kdb_sv text, kdbi_trusted *out, kdb_err *err)
 {
     kdbi_trusted trusted = { kdb_alloc_array(text.len / 2 + 1, sizeof(kdbi_addr_range)), 0 };
     kdb_sv rest = text;
-    for (kdb_sv item; next_item(&rest, &item);) {
+    for (kdb_sv item; kdb_sv_take_item(&rest, &item);) {
         if (item.len == 0) {
             continue;
         }
@@ -176,7 +162,7 @@ bool kdbi_trusted_has(const kdbi_trusted *trusted, const kdbi_addr *peer)
 static bool forwarded_client(const kdbi_trusted *trusted, kdb_sv list, kdbi_addr *out)
 {
     bool found = false;
-    for (kdb_sv item; next_item(&list, &item);) {
+    for (kdb_sv item; kdb_sv_take_item(&list, &item);) {
         const kdbi_addr addr = kdbi_addr_parse(item);
         if (item.len == 0 || kdbi_addr_is_loopback(&addr)) {
             continue;

@@ -149,14 +149,51 @@ static void respond_not_admitted(kdbi_call *call, const kdb_err *err)
     kdbi_respond_failure(call, err);
 }
 
+static const route_handler *handler_of(const kdb_route_def *route)
+{
+    return &handlers[route - kdb_route_defs];
+}
+
+/* A token of another issuer has been looked into, on a thread that could wait. */
+static void on_verified(kdbi_exchange *ex)
+{
+    const route_handler *handler = handler_of(ex->route);
+    kdbi_call call = { .api = ex->loop->api,
+                       .loop = ex->loop,
+                       .conn = kdbi_conn_of(ex->req),
+                       .req = ex->req,
+                       .errors = handler->errors,
+                       .ex = ex,
+                       .principal = ex->job.who };
+    if (kdbi_job_succeeded(ex, &call)) {
+        kdbi_exchange_take_back(ex);
+        handler->run(&call);
+    }
+}
+
+static void verify_elsewhere(kdbi_call *call, const kdb_route_def *route)
+{
+    kdb_auth_job job = { .kind = KDB_AUTH_VERIFY };
+    kdb_err err;
+    const kdb_status status = kdbi_bearer_token(call->req, &job.tokens[0], &err);
+    KDB_ASSERT(status == KDB_OK); /* it was there a moment ago */
+    call->ex->route = route;
+    kdbi_job_submit(call, call->ex, &job, on_verified);
+}
+
 static void run_route(kdbi_call *call, const kdb_route_def *route)
 {
-    const route_handler *handler = &handlers[route - kdb_route_defs];
+    const route_handler *handler = handler_of(route);
     kdb_err err;
     call->errors = handler->errors;
     if (!allows_method(route, call->req)) {
         respond_wrong_method(call, route);
-    } else if (admit(call, route, &err) != KDB_OK) {
+        return;
+    }
+    const kdb_status status = admit(call, route, &err);
+    if (status == KDB_WOULD_BLOCK) {
+        verify_elsewhere(call, route);
+    } else if (status != KDB_OK) {
         respond_not_admitted(call, &err);
     } else {
         handler->run(call);

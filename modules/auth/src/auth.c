@@ -1,7 +1,7 @@
 /* auth.c - the object as a whole: opened from the store, made ready on a new one, closed. */
 #include "auth_int.h"
 
-enum { TOKEN_QUEUE = 4096 }; /* a second or two of commits */
+enum { TOKEN_QUEUE = 4096 /* a second or two of commits */, KEY_QUEUE = 1024, KEY_THREADS_MAX = 4 };
 
 static kdb_status make_root(kdb_auth *auth, kdb_err *err)
 {
@@ -39,6 +39,7 @@ static kdb_status load(kdb_auth *auth, const kdb_auth_options *options, kdb_err 
     KDB_TRY(kdbi_auth_load_secret(auth, options->jwt_secret, err));
     KDB_TRY(kdbi_auth_load_users(auth, err));
     KDB_TRY(kdbi_session_load(auth, err));
+    KDB_TRY(kdbi_issuer_open_all(auth, options, err));
     if (kdb_map_lookup(auth->accounts, KDB_SV("root")) == NULL) {
         KDB_TRY(make_root(auth, err));
     }
@@ -55,9 +56,15 @@ static kdb_auth *new_auth(kdb_store *store, const kdb_auth_options *options)
     auth->bcrypt_cost = options->bcrypt_cost;
     auth->min_password = options->min_password;
     auth->complexity = options->complexity;
+    auth->provision = options->provision;
+    auth->provision_role = options->provision_role;
+    auth->open_http = options->open_http;
+    auth->fetch = kdb_http_get;
+    atomic_init(&auth->closing, false);
     kdb_mutex_init(&auth->lock, KDB_LOCK_AUTH);
     kdb_cond_init(&auth->change_done);
     auth->accounts = kdb_map_new();
+    auth->identities = kdb_map_new();
     auth->sessions = kdb_map_new();
     kdbi_cache_init(&auth->cache);
     return auth;
@@ -69,6 +76,8 @@ kdb_status kdb_auth_open(kdb_store *store, const kdb_auth_options *options, kdb_
     KDB_TRY(load(auth, options, err));
     kdbi_pool_start(auth, KDBI_POOL_HASHING, options->hash_threads, options->hash_queue);
     kdbi_pool_start(auth, KDBI_POOL_TOKENS, 1, TOKEN_QUEUE);
+    kdbi_pool_start(auth, KDBI_POOL_KEYS, auth->nissuers < KEY_THREADS_MAX ? (int32_t)auth->nissuers : KEY_THREADS_MAX,
+                    KEY_QUEUE);
     *out = KDB_TAKE(auth);
     return KDB_OK;
 }
@@ -78,9 +87,12 @@ void kdb_auth_close(kdb_auth *auth)
     if (auth == NULL) {
         return;
     }
+    atomic_store(&auth->closing, true);
     kdbi_pool_stop_all(auth);
+    kdbi_issuer_close_all(auth);
     kdbi_cache_done(&auth->cache);
     kdbi_session_free_all(auth);
+    kdb_map_free(auth->identities);
     kdbi_auth_free_accounts(auth);
     kdb_cond_done(&auth->change_done);
     kdb_mutex_done(&auth->lock);

@@ -60,6 +60,9 @@ static void show_user(kdb_auth *auth, const kdb_user *user)
     }
     kdb_user *old = account->user;
     account->user = user_block(user, kdbi_account_id(account));
+    if (old == NULL) {
+        kdbi_identity_show(auth, account); /* nothing changes it later */
+    }
     if (old != NULL && tokens_differ(old, user)) {
         atomic_fetch_add(&account->version, 1);
     }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "kdb/auth.h"
+#include "kdb/http.h"
 
 enum {
     KDBI_USER_ID_MAX = 128,
@@ -89,6 +90,9 @@ KDB_NODISCARD kdb_status kdbi_auth_put_user_for(kdb_auth *auth, const kdb_princi
 kdb_user kdbi_user_new(kdb_user_id id, kdb_role role, kdb_auth_type auth_type);
 /* Sets the hash, forgets failures and makes all older tokens worthless. */
 void kdbi_user_set_password(kdb_user *user, kdb_sv hash);
+/* Stores a user of whom all but what is unique has been checked; within a change. */
+KDB_NODISCARD kdb_status kdbi_auth_create_in_change(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user,
+                                                    kdb_err *err);
 /* Checks the id of a user to be made; the built-in names are taken. */
 KDB_NODISCARD kdb_status kdbi_auth_check_new_id(kdb_auth *auth, kdb_user_id id, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_auth_check_email(kdb_sv email, kdb_err *err);
@@ -168,6 +172,8 @@ typedef struct kdbi_token {
     kdb_sv session; /* key of its sign-in: see auth_session.c */
     uint32_t generation;
 } kdbi_token;
+/* Three parts of base64url and no longer than tokens are: what anybody may send is looked at before a library parses it. */
+bool kdbi_token_is_shaped(kdb_sv token);
 /* Everything but whether its sign-in has ended. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
 KDB_NODISCARD kdb_status kdbi_token_check(kdb_auth *auth, kdb_sv token, kdbi_token_type type, kdb_arena *arena,
                                           kdbi_token *out, kdb_err *err);
@@ -203,6 +209,78 @@ KDB_NODISCARD kdb_status kdbi_session_put(kdb_auth *auth, kdb_sv key, const kdbi
 KDB_NODISCARD kdb_status kdbi_session_load(kdb_auth *auth, kdb_err *err);
 void kdbi_session_free_all(kdb_auth *auth);
 
+/* ---- other issuers ---- */
+
+/* False when it is not base64url without padding. */
+bool kdbi_base64url_decode(kdb_sv text, kdb_arena *arena, kdb_sv *out);
+
+/* Keys (oidc_key.c). */
+typedef enum kdbi_key_kind { KDBI_KEY_RSA, KDBI_KEY_P256, KDBI_KEY_P384 } kdbi_key_kind;
+typedef struct kdbi_alg {
+    const char *name; /* "RS256" */
+    kdbi_key_kind kind;
+    const char *digest; /* OpenSSL's name */
+    bool pss;
+} kdbi_alg;
+const kdbi_alg *kdbi_alg_lookup(kdb_sv name); /* NULL: not one that is taken */
+typedef struct kdbi_jwk {
+    kdb_sv kid; /* empty: has none */
+    kdb_sv alg; /* empty: any that its kind can */
+    kdbi_key_kind kind;
+    struct evp_pkey_st *key;
+} kdbi_jwk;
+typedef struct kdbi_keyset {
+    atomic_uint refs;
+    kdb_arena *arena; /* holds the set itself */
+    kdbi_jwk *keys;
+    size_t count;
+} kdbi_keyset;
+KDB_NODISCARD kdb_status kdbi_keyset_parse(kdb_sv text, kdbi_keyset **out, kdb_err *err);
+kdbi_keyset *kdbi_keyset_ref(kdbi_keyset *set);
+void kdbi_keyset_unref(kdbi_keyset *set); /* NULL is fine */
+/* The key of that id for that algorithm; without an id the only one for it. NULL: none. */
+const kdbi_jwk *kdbi_keyset_lookup(const kdbi_keyset *set, kdb_sv kid, const kdbi_alg *alg);
+/* The key must be of the algorithm's kind. */
+bool kdbi_signature_holds(const kdbi_alg *alg, const kdbi_jwk *key, kdb_sv text, kdb_sv signature);
+
+/* Issuers (oidc_issuer.c). */
+typedef struct kdbi_issuer {
+    kdb_sv name, url, audiences;
+    kdb_sv jwks_uri;    /* empty: by discovery */
+    kdbi_keyset *keys;  /* guarded by the auth object's lock, as all below; NULL: never had any */
+    int64_t fetched_us; /* kdb_monotonic_us */
+    int64_t full_us;    /* when all fetches will be allowed again */
+} kdbi_issuer;
+KDB_NODISCARD kdb_status kdbi_issuer_open_all(kdb_auth *auth, const kdb_auth_options *options, kdb_err *err);
+void kdbi_issuer_close_all(kdb_auth *auth);
+kdbi_issuer *kdbi_issuer_lookup(kdb_auth *auth, kdb_sv url); /* NULL: not trusted */
+typedef enum kdbi_keys_state { KDBI_KEYS_NONE, KDBI_KEYS_STALE, KDBI_KEYS_FRESH } kdbi_keys_state;
+/* *out is the caller's to unref; NULL when the state is _NONE. */
+kdbi_keys_state kdbi_issuer_keys(kdb_auth *auth, kdbi_issuer *issuer, kdbi_keyset **out);
+/* Whether they may be fetched now; `take` counts it as done. */
+bool kdbi_issuer_may_fetch(kdb_auth *auth, kdbi_issuer *issuer, bool take);
+/* Waits for the network. A failure is logged and changes nothing. */
+void kdbi_issuer_fetch(kdb_auth *auth, kdbi_issuer *issuer);
+
+/* Subjects (auth_identity.c). */
+void kdbi_identity_show(kdb_auth *auth, kdbi_account *account); /* a new account; under the auth object's lock */
+/* KDB_ALREADY_EXISTS when an account has the same provider and subject. */
+KDB_NODISCARD kdb_status kdbi_identity_check_new(kdb_auth *auth, const kdb_user *user, kdb_err *err);
+bool kdbi_identity_lookup(kdb_auth *auth, const kdbi_issuer *issuer, kdb_sv subject, kdb_arena *arena, kdb_sv *id);
+/* Makes an account; waits for its commit. */
+KDB_NODISCARD kdb_status kdbi_identity_provision(kdb_auth *auth, const kdbi_issuer *issuer, kdb_sv subject,
+                                                 const kdb_json *claims, kdb_arena *arena, kdb_sv *id, kdb_err *err);
+
+/* Tokens (oidc_token.c). */
+/* True when the token says that it is signed with a key of another issuer. */
+bool kdbi_outside_is(kdb_sv token, kdb_arena *arena);
+/* As kdbi_token_check. KDB_WOULD_BLOCK, unless it `may_wait`, when a key must be fetched or an account be made first;
+ * KDB_OVERLOADED when there are no keys and none can be had. */
+KDB_NODISCARD kdb_status kdbi_outside_check(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_arena *arena,
+                                            kdbi_token *out, kdb_err *err);
+
+/* ---- the key that signs (auth_secret.c) ---- */
+
 /* The configured secret, or the one kept in the store, made when there is none. */
 KDB_NODISCARD kdb_status kdbi_auth_load_secret(kdb_auth *auth, kdb_sv configured, kdb_err *err);
 
@@ -212,9 +290,10 @@ KDB_NODISCARD kdb_status kdbi_auth_login(kdb_auth *auth, kdb_auth_job *job, kdb_
 KDB_NODISCARD kdb_status kdbi_auth_setup(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_auth_refresh(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_auth_logout(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_auth_verify(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
 
 /* Who runs jobs (auth_pool.c). A pool for each kind of waiting, so that none holds up the others. */
-typedef enum kdbi_pool_id { KDBI_POOL_HASHING, KDBI_POOL_TOKENS, KDBI_POOL_COUNT } kdbi_pool_id;
+typedef enum kdbi_pool_id { KDBI_POOL_HASHING, KDBI_POOL_TOKENS, KDBI_POOL_KEYS, KDBI_POOL_COUNT } kdbi_pool_id;
 typedef struct kdbi_pool {
     kdb_queue *jobs; /* any thread pushes, the pool's threads pop */
     kdb_thread *threads;
@@ -237,11 +316,20 @@ struct kdb_auth {
     bool complexity;
     char dummy_hash[KDBI_DUMMY_HASH_SIZE];
     kdbi_pool pools[KDBI_POOL_COUNT];
+    bool provision; /* makes accounts for subjects that have none */
+    kdb_role provision_role;
+    bool open_http;       /* takes keys that come in the clear */
+    kdbi_issuer *issuers; /* their keys change */
+    size_t nissuers;
+    kdb_status (*fetch)(kdb_sv url, const kdb_http_limits *limits, kdb_buf *out,
+                        kdb_err *err); /* tests have their own */
+    atomic_bool closing;
 
     kdb_mutex lock;       /* rank KDB_LOCK_AUTH: nothing is locked while this is held */
     kdb_cond change_done; /* `changing` became false */
     bool changing;        /* guarded by lock; a flag and not a lock, because it stays over the commit */
     kdb_map *accounts;    /* guarded by lock: user id -> kdbi_account, owned, never removed */
+    kdb_map *identities;  /* guarded by lock: provider and subject -> kdbi_account */
     kdb_map *sessions;    /* guarded by lock: key -> kdbi_session, owned */
     size_t sweep_at;      /* within a change: so many records make a sweep worth while */
 

@@ -1,5 +1,5 @@
 /* auth_pool.c - the threads that run jobs. A password hash takes a quarter of a second by design, a change of a sign-in waits
- * for a commit: neither may hold up net threads or SQL workers, nor the one the other. A flood must not pile up: each
+ * for a commit, an issuer's keys for the network: none may hold up net threads or SQL workers, nor one the other. A flood must not pile up: each
  * pool's queue is bounded, and who does not fit is told to come back. */
 #include "auth_int.h"
 
@@ -19,6 +19,7 @@ static const struct {
     [KDB_AUTH_HASH] = { run_hash, KDBI_POOL_HASHING },
     [KDB_AUTH_REFRESH] = { kdbi_auth_refresh, KDBI_POOL_TOKENS },
     [KDB_AUTH_LOGOUT] = { kdbi_auth_logout, KDBI_POOL_TOKENS },
+    [KDB_AUTH_VERIFY] = { kdbi_auth_verify, KDBI_POOL_KEYS },
 };
 
 /* One row per pool. */
@@ -27,6 +28,7 @@ static const struct {
     const char *overloaded;
 } pools[KDBI_POOL_COUNT] = {
     [KDBI_POOL_HASHING] = { "kdb-hash", "Too many password checks are waiting; try again in a moment" },
+    [KDBI_POOL_KEYS] = { "kdb-keys", "Too many tokens of other issuers are waiting; try again in a moment" },
     [KDBI_POOL_TOKENS] = { "kdb-tokens", "Too many changes of tokens are waiting; try again in a moment" },
 };
 

@@ -69,10 +69,19 @@ kdb_status kdbi_auth_refresh(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
 
 /* ---- sign-out ---- */
 
+/* A token whose key is not at hand was not used here lately, and is not waited for. */
+static bool is_good(kdb_auth *auth, kdb_sv text, kdb_arena *arena, kdbi_token *out)
+{
+    if (auth->nissuers != 0 && kdbi_outside_is(text, arena)) {
+        return kdbi_outside_check(auth, text, false, arena, out, NULL) == KDB_OK;
+    }
+    return kdbi_token_check(auth, text, KDBI_TOKEN_ANY, arena, out, NULL) == KDB_OK;
+}
+
 static kdb_status end_sign_in(kdb_auth *auth, kdb_sv text, kdb_arena *arena, kdb_err *err)
 {
     kdbi_token token;
-    if (kdbi_token_check(auth, text, KDBI_TOKEN_ANY, arena, &token, NULL) != KDB_OK) {
+    if (!is_good(auth, text, arena, &token)) {
         return KDB_OK;
     }
     kdbi_session session = kdbi_session_find(auth, token.session, token.standing.account);

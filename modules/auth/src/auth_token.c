@@ -160,8 +160,7 @@ static bool is_token_character(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-/* Three parts of base64url: what anybody may send is looked at before a library parses it. */
-static bool is_token_shaped(kdb_sv token)
+bool kdbi_token_is_shaped(kdb_sv token)
 {
     size_t dots = 0;
     if (token.len > TOKEN_MAX) {
@@ -180,7 +179,7 @@ static bool is_token_shaped(kdb_sv token)
 /* False unless the token is HS256 and signed with our secret. */
 static bool read_token(kdb_auth *auth, kdb_sv token, kdb_arena *arena, claims *out)
 {
-    if (!is_token_shaped(token)) {
+    if (!kdbi_token_is_shaped(token)) {
         return false;
     }
     jwt_t *jwt = NULL;
@@ -257,6 +256,28 @@ static kdb_principal principal_of(const kdbi_account *account, kdb_role role, kd
     return (kdb_principal){ .user = { kdb_sv_dup(arena, kdbi_account_id(account)) }, .role = role };
 }
 
+static kdb_status check_any(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_arena *arena, kdbi_token *out,
+                            kdb_err *err)
+{
+    if (auth->nissuers != 0 && kdbi_outside_is(token, arena)) {
+        return kdbi_outside_check(auth, token, may_wait, arena, out, err);
+    }
+    return kdbi_token_check(auth, token, KDBI_TOKEN_ACCESS, arena, out, err);
+}
+
+static kdb_status verify(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_arena *arena, kdb_principal *out,
+                         kdb_err *err)
+{
+    kdbi_token said;
+    KDB_TRY(check_any(auth, token, may_wait, arena, &said, err));
+    if (kdbi_session_find(auth, said.session, said.standing.account).ended) {
+        return refused(err);
+    }
+    kdbi_cache_put(&auth->cache, token, &said.standing, said.expires_s);
+    *out = principal_of(said.standing.account, said.standing.role, arena);
+    return KDB_OK;
+}
+
 kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_principal *out, kdb_err *err)
 {
     const kdbi_account *account;
@@ -265,14 +286,12 @@ kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_p
         *out = principal_of(account, role, arena);
         return KDB_OK;
     }
-    kdbi_token said;
-    KDB_TRY(kdbi_token_check(auth, token, KDBI_TOKEN_ACCESS, arena, &said, err));
-    if (kdbi_session_find(auth, said.session, said.standing.account).ended) {
-        return refused(err);
-    }
-    kdbi_cache_put(&auth->cache, token, &said.standing, said.expires_s);
-    *out = principal_of(said.standing.account, said.standing.role, arena);
-    return KDB_OK;
+    return verify(auth, token, false, arena, out, err);
+}
+
+kdb_status kdbi_auth_verify(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
+{
+    return verify(auth, job->tokens[0], true, job->arena, &job->who, err);
 }
 
 kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err)

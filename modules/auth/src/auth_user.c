@@ -80,7 +80,7 @@ static kdb_status check_oauth_data(kdb_sv data, kdb_arena *arena, kdb_err *err)
         json->kind != KDB_JSON_OBJECT) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "OAuth user requires JSON payload with provider and subject");
     }
-    if (!names_something(json, KDB_SV("provider"))) {
+    if (!names_something(json, KDB_SV("provider")) && !names_something(json, KDB_SV("issuer"))) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "OAuth user requires 'provider' field");
     }
     if (!names_something(json, KDB_SV("subject"))) {
@@ -133,13 +133,14 @@ void kdbi_user_set_password(kdb_user *user, kdb_sv hash)
     user->updated_us = kdb_now_us();
 }
 
-static kdb_status create_in_change(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user, kdb_err *err)
+kdb_status kdbi_auth_create_in_change(kdb_auth *auth, const kdb_principal *actor, const kdb_user *user, kdb_err *err)
 {
     KDB_TRY(kdbi_auth_check_new_id(auth, user->id, err));
     kdb_user made = kdbi_user_new(user->id, user->role, user->auth_type);
     made.password_hash = user->auth_type == KDB_AUTH_PASSWORD ? user->password_hash : (kdb_sv){ NULL, 0 };
     made.auth_data = user->auth_type == KDB_AUTH_OAUTH ? user->auth_data : (kdb_sv){ NULL, 0 };
     made.email = user->email;
+    KDB_TRY(kdbi_identity_check_new(auth, &made, err));
     return kdbi_auth_put_user_for(auth, actor, &made, err);
 }
 
@@ -151,7 +152,7 @@ kdb_status kdb_auth_create_user(kdb_auth *auth, const kdb_principal *actor, cons
     KDB_TRY(kdbi_auth_check_email(user->email, err));
     KDB_TRY(check_credentials(user, arena, err));
     kdbi_auth_change_begin(auth);
-    kdb_status status = create_in_change(auth, actor, user, err);
+    kdb_status status = kdbi_auth_create_in_change(auth, actor, user, err);
     kdbi_auth_change_end(auth);
     return status;
 }

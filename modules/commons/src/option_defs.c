@@ -13,6 +13,19 @@
 #define BOOLEAN(default) KDB_OPT_BOOL, default, 0, 0, NULL
 #define CHOICE(default, choices) KDB_OPT_CHOICE, default, 0, 0, choices
 
+#define PROVIDER(name, section, issuer, tenant_help)                                                                   \
+    [KDB_OPT_OAUTH_##name##_ENABLED] = { section, "enabled", NULL, BOOLEAN("false"),                                   \
+                                         "Takes tokens of this provider." },                                           \
+    [KDB_OPT_OAUTH_##name##_ISSUER] = { section, "issuer", NULL, TEXT(issuer), "URL in claim iss of its tokens." },    \
+    [KDB_OPT_OAUTH_##name##_JWKS_URI] = { section, "jwks_uri", NULL, TEXT(""),                                         \
+                                          "URL of its keys; empty: the issuer's discovery document says it." },        \
+    [KDB_OPT_OAUTH_##name##                                                                                            \
+        _CLIENT_ID] = { section, "client_id", NULL, TEXT(""),                                                          \
+                        "Comma-separated client ids, one of which claim aud must name; * is any." },                   \
+    [KDB_OPT_OAUTH_##name##_CLIENT_SECRET] = { section, "client_secret", NULL, SECRET,                                 \
+                                               "Not needed to check tokens; taken from files of the reference." },     \
+    [KDB_OPT_OAUTH_##name##_TENANT] = { section, "tenant", NULL, TEXT(""), tenant_help }
+
 /* section, key, historical environment name, type with default and range, help */
 const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_SERVER_HOST] = { "server", "host", NULL, TEXT("127.0.0.1"), "Address to listen on; 0.0.0.0 is all." },
@@ -155,6 +168,28 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                           "The first-run set-up may come from another machine." },
     [KDB_OPT_AUTH_HASH_THREADS] = { "auth", "hash_threads", NULL, INTEGER("1", 1, 64),
                                     "Threads that check passwords." },
+    [KDB_OPT_AUTH_TRUSTED_ISSUERS] = { "auth", "jwt_trusted_issuers", "KALAMDB_JWT_TRUSTED_ISSUERS", TEXT(""),
+                                       "Comma-separated URLs of OpenID Connect issuers whose tokens are taken; "
+                                       "oauth.audience says for whom they must be." },
+
+    [KDB_OPT_OAUTH_ENABLED] = { "oauth", "enabled", NULL, BOOLEAN("false"),
+                                "Takes tokens of the providers below that are enabled." },
+    [KDB_OPT_OAUTH_AUTO_PROVISION] = { "oauth", "auto_provision", NULL, BOOLEAN("false"),
+                                       "Makes an account for a subject that has none; otherwise CREATE USER .. WITH OAUTH "
+                                       "must have made it." },
+    [KDB_OPT_OAUTH_DEFAULT_ROLE] = { "oauth", "default_role", NULL, CHOICE("user", "user|service"),
+                                     "Role of accounts made so." },
+    [KDB_OPT_OAUTH_AUDIENCE] = { "oauth", "audience", NULL, TEXT(""),
+                                 "Comma-separated client ids for the issuers in auth.jwt_trusted_issuers, one of which "
+                                 "claim aud must name; * is any." },
+    [KDB_OPT_OAUTH_ALLOW_HTTP] = { "oauth", "allow_http", NULL, BOOLEAN("false"),
+                                   "Takes issuers on other machines without TLS: whoever is on the way can sign in as "
+                                   "anybody." },
+    PROVIDER(GOOGLE, "oauth.providers.google", "https://accounts.google.com", "Not used by this provider."),
+    PROVIDER(GITHUB, "oauth.providers.github", "", "Not used by this provider."),
+    PROVIDER(AZURE, "oauth.providers.azure", "", "Directory id; makes the issuer's URL when that is empty."),
+    PROVIDER(FIREBASE, "oauth.providers.firebase", "", "Project id; makes the issuer's URL when that is empty."),
+    PROVIDER(OIDC, "oauth.providers.oidc", "", "Not used by this provider."),
 
     [KDB_OPT_EXEC_TIMEOUT] = { "execution", "handler_timeout_seconds", NULL, INTEGER("30", 1, 86400),
                                "Seconds that one statement may run." },

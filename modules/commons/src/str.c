@@ -55,6 +55,19 @@ kdb_sv kdb_sv_trim(kdb_sv text)
     return text;
 }
 
+bool kdb_sv_take_item(kdb_sv *list, kdb_sv *item)
+{
+    if (list->len == 0) {
+        return false;
+    }
+    const char *comma = memchr(list->ptr, ',', list->len);
+    const size_t len = comma == NULL ? list->len : (size_t)(comma - list->ptr);
+    const size_t taken = comma == NULL ? len : len + 1;
+    *item = kdb_sv_trim(kdb_sv_of(list->ptr, len));
+    *list = kdb_sv_of(list->ptr + taken, list->len - taken);
+    return true;
+}
+
 kdb_sv kdb_sv_dup(kdb_arena *arena, kdb_sv text)
 {
     char *copy = kdb_arena_alloc_raw(arena, text.len);

@@ -134,9 +134,23 @@ static void bad_hex_is_refused(void **state)
     assert_sv(out, "\xAB\xCD");
 }
 
+static void lists_give_their_items(void **state)
+{
+    (void)state;
+    kdb_sv list = KDB_SV(" a, b c ,,d");
+    kdb_sv item;
+    static const char *const expected[] = { "a", "b c", "", "d" };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(expected); i++) {
+        assert_true(kdb_sv_take_item(&list, &item));
+        assert_true(kdb_sv_eq(item, kdb_sv_cstr(expected[i])));
+    }
+    assert_false(kdb_sv_take_item(&list, &item));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_give_their_items),
         cmocka_unit_test(views_compare_by_bytes),
         cmocka_unit_test(case_is_ignored_for_ascii_only),
         cmocka_unit_test(prefixes_are_found),

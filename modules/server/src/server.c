@@ -44,8 +44,9 @@ static void close_store(kdb_server *server)
 
 static kdb_status open_auth(kdb_server *server, kdb_err *err)
 {
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_options *options = server->options;
-    const kdb_auth_options auth = {
+    kdb_auth_options auth = {
         .jwt_secret = kdb_opt_text(options, KDB_OPT_AUTH_JWT_SECRET),
         .access_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_JWT_EXPIRY_HOURS) * 3600,
         .refresh_reuse_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_REFRESH_REUSE),
@@ -56,6 +57,7 @@ static kdb_status open_auth(kdb_server *server, kdb_err *err)
         .complexity = kdb_opt_bool(options, KDB_OPT_AUTH_COMPLEXITY),
         .root_password = kdb_opt_text(options, KDB_OPT_AUTH_ROOT_PASSWORD),
     };
+    KDB_TRY(kdbi_server_read_issuers(options, arena, &auth, err));
     return kdb_auth_open(server->store, &auth, &server->auth, err);
 }
 

@@ -27,6 +27,9 @@ KDB_NODISCARD kdb_status kdbi_keys_open(const kdb_options *options, const kdb_da
 /* Figures of core and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
 void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
+/* The issuers whose tokens are taken, in `arena`, and what goes with them. KDB_INVALID when an option is missing. */
+KDB_NODISCARD kdb_status kdbi_server_read_issuers(const kdb_options *options, kdb_arena *arena, kdb_auth_options *out,
+                                                  kdb_err *err);
 /* True when only this machine can reach server.host. */
 bool kdbi_host_is_local(kdb_sv host);
 

@@ -38,6 +38,14 @@ typedef struct kdb_principal {
     const kdb_commit_with *with; /* how the changes of users that it makes are committed; NULL: as they are */
 } kdb_principal;
 
+/* Another issuer whose tokens are taken. */
+typedef struct kdb_auth_issuer {
+    kdb_sv name;      /* what `auth_data` may call it, besides its URL */
+    kdb_sv url;       /* claim `iss` */
+    kdb_sv jwks_uri;  /* empty: by discovery */
+    kdb_sv audiences; /* comma-separated, one of which claim `aud` must name; "*": any */
+} kdb_auth_issuer;
+
 typedef struct kdb_auth kdb_auth;
 typedef struct kdb_auth_options {
     kdb_sv jwt_secret;             /* empty: the one kept in the store, made on first use */
@@ -49,6 +57,11 @@ typedef struct kdb_auth_options {
     int32_t min_password;
     bool complexity;
     kdb_sv root_password; /* empty: unset; else becomes root's password at open */
+    const kdb_auth_issuer *issuers;
+    size_t nissuers;
+    bool provision; /* makes an account for a subject that has none */
+    kdb_role provision_role;
+    bool open_http; /* takes issuers' keys over plain HTTP from other machines too */
 } kdb_auth_options;
 
 /* Loads users; creates `root` (role system, no password) on a new store. */
@@ -70,10 +83,11 @@ typedef struct kdb_token_pair {
 
 /* Checks an access token against signature, times, issuer, type and the stored user. Fast when seen before (cached by
  * token and user state). *out borrows from `arena`. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. A locked account's
- * tokens stay good: or failed sign-ins would sign their victim out. */
+ * tokens stay good: or failed sign-ins would sign their victim out. A token of another issuer may need its key fetched or its
+ * account made: KDB_WOULD_BLOCK, and KDB_AUTH_VERIFY is the job to submit; KDB_OVERLOADED when the key cannot be had. */
 KDB_NODISCARD kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_principal *out,
                                          kdb_err *err);
-/* The user behind a valid access token. */
+/* The user behind a valid access token; fails as kdb_auth_verify does. */
 KDB_NODISCARD kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err);
 
 /* ---- work that takes long: runs on auth's own threads, `done` is called there exactly once ---- */
@@ -83,6 +97,7 @@ typedef enum kdb_auth_job_kind {
     KDB_AUTH_SETUP,
     KDB_AUTH_HASH,
     KDB_AUTH_REFRESH, /* a new pair for a good refresh token, which is used up thereby */
+    KDB_AUTH_VERIFY,  /* kdb_auth_verify where that would block */
     KDB_AUTH_LOGOUT   /* ends the sign-ins that the tokens belong to; tokens that are no good are passed over */
 } kdb_auth_job_kind;
 /* The caller's storage, borrowed until done. Inputs must stay valid until then. */
@@ -92,11 +107,12 @@ typedef struct kdb_auth_job {
     kdb_sv password;      /* LOGIN, SETUP, HASH */
     kdb_sv root_password; /* SETUP */
     kdb_sv email;         /* SETUP; empty: none */
-    kdb_sv tokens[2];     /* REFRESH: the first; LOGOUT: empty ones count for nothing */
+    kdb_sv tokens[2];     /* REFRESH, VERIFY: the first; LOGOUT: empty ones count for nothing */
     bool from_loopback;   /* LOGIN: root without a password signs in from loopback only */
     kdb_arena *arena;     /* results lie here; not used by others until done */
     kdb_token_pair pair;  /* LOGIN, REFRESH: result */
     kdb_user created;     /* SETUP: result */
+    kdb_principal who;    /* VERIFY: result */
     kdb_sv hash;          /* HASH: result; rules of catalog.md 4 are checked first */
     /* `err` is NULL when status is KDB_OK. May free the job. */
     void (*done)(struct kdb_auth_job *job, kdb_status status, const kdb_err *err);
@@ -104,7 +120,7 @@ typedef struct kdb_auth_job {
 /* KDB_OVERLOADED when the queue is full (done is not called then). LOGIN takes the same time for unknown users.
  * Results: KDB_INVALID_CREDENTIALS, KDB_ACCOUNT_LOCKED, KDB_SETUP_REQUIRED, KDB_REMOTE_DENIED; SETUP also
  * KDB_CONFLICT (already set up), KDB_ALREADY_EXISTS (user), KDB_CONSTRAINT (password), KDB_INVALID (user name);
- * REFRESH KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
+ * REFRESH and VERIFY KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
 KDB_NODISCARD kdb_status kdb_auth_submit(kdb_auth *auth, kdb_auth_job *job, kdb_err *err);
 
 /* ---- users ---- */

@@ -5,6 +5,11 @@
 
 #include "kdb/str.h"
 
+/* The options of one provider in [oauth.providers.<name>]; all providers have the same, in this order. */
+#define KDB_OPT_OAUTH_PROVIDER(name)                                                                                   \
+    KDB_OPT_OAUTH_##name##_ENABLED, KDB_OPT_OAUTH_##name##_ISSUER, KDB_OPT_OAUTH_##name##_JWKS_URI,                    \
+        KDB_OPT_OAUTH_##name##_CLIENT_ID, KDB_OPT_OAUTH_##name##_CLIENT_SECRET, KDB_OPT_OAUTH_##name##_TENANT
+
 typedef enum kdb_option_id {
     KDB_OPT_SERVER_HOST,
     KDB_OPT_SERVER_PORT,           /* 0: any free port, printed at start */
@@ -63,6 +68,17 @@ typedef enum kdb_option_id {
     KDB_OPT_AUTH_COMPLEXITY,
     KDB_OPT_AUTH_ALLOW_REMOTE_SETUP,
     KDB_OPT_AUTH_HASH_THREADS,
+    KDB_OPT_AUTH_TRUSTED_ISSUERS, /* comma-separated URLs */
+    KDB_OPT_OAUTH_ENABLED,
+    KDB_OPT_OAUTH_AUTO_PROVISION,
+    KDB_OPT_OAUTH_DEFAULT_ROLE,
+    KDB_OPT_OAUTH_AUDIENCE, /* comma-separated; of the issuers in KDB_OPT_AUTH_TRUSTED_ISSUERS */
+    KDB_OPT_OAUTH_ALLOW_HTTP,
+    KDB_OPT_OAUTH_PROVIDER(GOOGLE),
+    KDB_OPT_OAUTH_PROVIDER(GITHUB),
+    KDB_OPT_OAUTH_PROVIDER(AZURE),
+    KDB_OPT_OAUTH_PROVIDER(FIREBASE),
+    KDB_OPT_OAUTH_PROVIDER(OIDC),
     KDB_OPT_EXEC_TIMEOUT, /* seconds per statement */
     KDB_OPT_EXEC_MAX_PARAMETERS,
     KDB_OPT_EXEC_MAX_PARAMETER_SIZE,

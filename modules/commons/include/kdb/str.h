@@ -35,6 +35,8 @@ int kdb_sv_cmp(kdb_sv a, kdb_sv b);
 bool kdb_sv_ieq(kdb_sv a, kdb_sv b);
 bool kdb_sv_has_prefix(kdb_sv text, kdb_sv prefix);
 kdb_sv kdb_sv_trim(kdb_sv text); /* without ASCII white space at both ends */
+/* Takes the next item, trimmed, off a comma-separated list; false at its end. */
+bool kdb_sv_take_item(kdb_sv *list, kdb_sv *item);
 
 /* Two strings that must not be swapped are two types. */
 typedef struct kdb_user_id {
