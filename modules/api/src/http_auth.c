@@ -204,6 +204,7 @@ static bool is_audited(const kdb_auth_job *job, kdb_status status)
         return true;
     case KDB_AUTH_HASH:
     case KDB_AUTH_REFRESH:
+    case KDB_AUTH_VERIFY:
     case KDB_AUTH_LOGOUT:
         return false;
     }
