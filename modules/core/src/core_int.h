@@ -329,8 +329,10 @@ struct kdbi_run {
     atomic_uint_fast64_t scanned; /* rows the engine's scans have read */
 };
 
-/* Gathers the parameters of an execution, which _start then need not be called for. `run` is the caller's storage. */
-void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target);
+/* Gathers the parameters and the filters of an execution, which _start then need not be called for. `run` is the caller's
+ * storage. */
+KDB_NODISCARD kdb_status kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan,
+                                       const kdb_key_set *restrict_target, kdb_err *err);
 /* Opens a snapshot and starts the plan's query. `run` is the caller's storage until _done. */
 KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan,
                                         const kdb_key_set *restrict_target, kdb_err *err);

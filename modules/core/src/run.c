@@ -36,7 +36,17 @@ void kdbi_run_keys(const kdbi_run *run, size_t slot, kdb_arena *arena, kdb_key_s
     const kdb_table *table = run->plan->slots[slot].table;
     const kdb_bound_table *from = &run->plan->query.bound->tables[slot];
     const kdb_user_id user = table->type == KDB_TABLE_SHARED ? (kdb_user_id){ { NULL, 0 } } : run->principal->user;
-    kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, arena, out);
+    const kdb_row_filter *filter = run->filters == NULL ? NULL : run->filters[slot];
+    if (filter == NULL || filter->npreds == 0) {
+        kdb_table_key_set(table, user, from->preds, from->npreds, run->params, run->nparams, arena, out);
+        return;
+    }
+    kdb_pred *preds = KDB_ARENA_ARRAY(arena, kdb_pred, from->npreds + filter->npreds);
+    memcpy(preds, filter->preds, filter->npreds * sizeof(*preds));
+    if (from->npreds != 0) {
+        memcpy(preds + filter->npreds, from->preds, from->npreds * sizeof(*preds));
+    }
+    kdb_table_key_set(table, user, preds, filter->npreds + from->npreds, run->params, run->nparams, arena, out);
 }
 
 static const kdb_snapshot *snapshot_of(const kdbi_run *run)
@@ -222,6 +232,33 @@ static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *ar
     run->nparams = request->nparams + bound->nextras;
 }
 
+static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
+{
+    const kdbi_native *native = run->core->use_native ? kdbi_native_get(plan, run->params, run->nparams) : NULL;
+    if (native == NULL) {
+        return KDB_OK;
+    }
+    run->result = kdbi_native_result(native);
+    KDB_TRY(kdbi_native_start(native, run, &run->native, err));
+    if (run->native != NULL) {
+        atomic_fetch_add_explicit(&run->core->native, 1, memory_order_relaxed);
+    }
+    return KDB_OK;
+}
+
+static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_prepare(run->exec->worker, plan, err));
+    KDB_TRY(find_sources(run, err));
+    run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
+    run->result = &plan->query.result;
+    KDB_TRY(kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err));
+    if (plan->query.late) {
+        kdbi_plan_describe(plan);
+    }
+    return KDB_OK;
+}
+
 /* ---- policies ---- */
 
 static kdbi_policy_use policy_use_of(const kdbi_plan *plan, const kdbi_slot *slot)
@@ -250,36 +287,8 @@ static kdb_status set_filters(kdbi_run *run, kdb_err *err)
     return KDB_OK;
 }
 
-/* ---- starting ---- */
-
-static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
-{
-    const kdbi_native *native = run->core->use_native ? kdbi_native_get(plan, run->params, run->nparams) : NULL;
-    if (native == NULL) {
-        return KDB_OK;
-    }
-    run->result = kdbi_native_result(native);
-    KDB_TRY(kdbi_native_start(native, run, &run->native, err));
-    if (run->native != NULL) {
-        atomic_fetch_add_explicit(&run->core->native, 1, memory_order_relaxed);
-    }
-    return KDB_OK;
-}
-
-static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
-{
-    KDB_TRY(kdbi_plan_prepare(run->exec->worker, plan, err));
-    KDB_TRY(find_sources(run, err));
-    run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
-    run->result = &plan->query.result;
-    KDB_TRY(kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err));
-    if (plan->query.late) {
-        kdbi_plan_describe(plan);
-    }
-    return KDB_OK;
-}
-
-void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target)
+kdb_status kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
+                         kdb_err *err)
 {
     *run = (kdbi_run){ .core = exec->core,
                        .exec = exec,
@@ -294,13 +303,13 @@ void kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key
     } else {
         fill_params(run, exec->request, exec->arena);
     }
+    return set_filters(run, err);
 }
 
 kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const kdb_key_set *restrict_target,
                           kdb_err *err)
 {
-    kdbi_run_init(run, exec, plan, restrict_target);
-    KDB_TRY(set_filters(run, err));
+    KDB_TRY(kdbi_run_init(run, exec, plan, restrict_target, err));
     KDB_TRY(start_native(run, plan, err));
     return run->native != NULL ? KDB_OK : start_engine(run, plan, err);
 }

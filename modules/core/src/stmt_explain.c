@@ -156,7 +156,7 @@ static kdb_status explain_query(kdbi_made *m, kdb_exec *exec, const kdb_explain_
                                 kdb_err *err)
 {
     kdbi_run run;
-    kdbi_run_init(&run, exec, plan, NULL);
+    KDB_TRY(kdbi_run_init(&run, exec, plan, NULL, err));
     const kdb_sv executor = executor_text(&run, plan);
     const bool native = kdb_sv_eq(executor, KDB_SV("native"));
     KDB_TRY(add_row(m, "executor", executor, err));

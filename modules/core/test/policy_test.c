@@ -90,6 +90,10 @@ static const char *const conditions[] = {
     "false",
     "CAST(NULL AS BOOLEAN)",
     "upper(owner) = upper(@U) OR id = 7",
+    "id = 5",
+    "7 = id AND owner IS DISTINCT FROM @U",
+    "owner = @U AND n > 1 AND app.docs.id = 4",
+    "id = NULL",
 };
 
 typedef struct policy {
@@ -631,6 +635,33 @@ static void a_change_of_policies_counts_at_once(void **unused)
     fixture_close(&f);
 }
 
+/* A policy on the key reads the caller's part of the table only. */
+static void a_condition_on_the_key_narrows_what_is_read(void **unused)
+{
+    (void)unused;
+    static const char *const settings[] = { "execution.hot_rows_cache_bytes=0", NULL };
+    fixture_open(&f, settings, NULL, 0);
+    must("root",
+         "CREATE NAMESPACE app; CREATE SHARED TABLE app.own (owner TEXT, id INT, n INT, PRIMARY KEY (owner, id)); "
+         "INSERT INTO app.own SELECT CASE i % 10 WHEN 0 THEN 'alice' WHEN 1 THEN 'al' ELSE 'bob' END, i, i FROM "
+         "generate_series(1, 200) AS g(i); CREATE POLICY own ON app.own TO user USING (owner = CURRENT_USER)");
+    for (int i = 0; i < 2; i++) {
+        f.core->use_native = i == 0;
+        expect(&f, "alice", "SELECT count(*) AS c, min(owner) AS o FROM app.own", "c|o\n20|alice\n");
+        expect(&f, "al", "SELECT count(*) AS c, max(owner) AS o FROM app.own", "c|o\n20|al\n");
+        expect(&f, "carol", "SELECT id FROM app.own", "id\n");
+        expect(&f, "alice", "SELECT id FROM app.own WHERE id = 50", "id\n50\n");
+        expect(&f, "alice", "SELECT id FROM app.own WHERE owner = 'bob'", "id\n");
+        expect(&f, "alice", "UPDATE app.own SET n = n + 1 WHERE true", "[20 Updated 20 row(s)]\n");
+    }
+    expect_line("alice", "EXPLAIN SELECT id FROM app.own", "\nkey_range|app.own: a range of the key\n");
+    expect_line("alice", "EXPLAIN SELECT id FROM app.own WHERE id = 50", "\nkey_range|app.own: 1 key\n");
+    expect_line("alice", "EXPLAIN SELECT id FROM app.own WHERE owner = 'bob'",
+                "\nkey_range|app.own: no key can match\n");
+    expect_line("root", "EXPLAIN SELECT id FROM app.own", "\nkey_range|app.own: all rows\n");
+    fixture_close(&f);
+}
+
 static void change_policy(void *unused)
 {
     (void)unused;
@@ -678,6 +709,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_policies_agree_with_conditions_written_out),
         cmocka_unit_test(explain_counts_only_rows_that_are_there),
         cmocka_unit_test(a_change_of_policies_counts_at_once),
+        cmocka_unit_test(a_condition_on_the_key_narrows_what_is_read),
         cmocka_unit_test(a_transaction_does_not_outlive_its_policies),
         cmocka_unit_test(many_rows_read_by_several_threads),
     };

@@ -156,6 +156,8 @@ typedef struct kdb_row_filter {
     const kdb_row_tests *groups;
     size_t ngroups;
     const kdb_row_decoder *decoder; /* the table's */
+    const kdb_pred *preds;          /* what every row that passes meets, for kdb_table_key_set: none has to be there */
+    size_t npreds;
     /* Fails when the statement has to stop: asked now and then, as a read may go on for long without a row that passes. */
     kdb_status (*go_on)(const void *self, kdb_err *err);
     const void *self;
