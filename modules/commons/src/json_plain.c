@@ -7,6 +7,7 @@ enum { PLAIN_MAX = 64 * 1024, MAX_DEPTH = 8, MAX_MEMBERS = 16, MAX_DIGITS = 18 }
 
 typedef struct reader {
     char *at; /* a NUL ends the text: no token of plain JSON holds one, so that nothing reads past it */
+    const char *end;
     size_t depth;
     kdb_arena *arena;
 } reader;
@@ -40,13 +41,31 @@ static char unescaped(char c)
     return '\0';
 }
 
+/* The high bit of each byte that is `c`; of bytes above one that is, it may be set too. */
+static inline uint64_t bytes_like(uint64_t bytes, unsigned char c)
+{
+    const uint64_t differences = bytes ^ UINT64_C(0x0101010101010101) * c;
+    return (differences - UINT64_C(0x0101010101010101)) & ~differences;
+}
+
+/* ASCII that stands for itself. */
+static inline bool are_plain(uint64_t bytes)
+{
+    const uint64_t control = (bytes - UINT64_C(0x2020202020202020)) & ~bytes;
+    const uint64_t found = bytes_like(bytes, '"') | bytes_like(bytes, '\\') | control | bytes;
+    return (found & UINT64_C(0x8080808080808080)) == 0;
+}
+
 static bool read_string(reader *r, kdb_sv *out)
 {
     if (!take(r, '"')) {
         return false;
     }
     char *const from = r->at;
-    char *to = from;
+    while (r->end - r->at >= 8 && are_plain(kdb_get_le64(r->at))) {
+        r->at += 8;
+    }
+    char *to = r->at;
     unsigned char all = 0;
     for (; *r->at != '"'; r->at++) {
         char c = *r->at;
@@ -184,7 +203,7 @@ kdb_json *kdbi_json_read_plain(kdb_sv text, kdb_arena *arena)
     }
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
-    reader r = { .at = copy, .arena = arena };
+    reader r = { .at = copy, .end = copy + text.len, .arena = arena };
     kdb_json *root = NULL;
     const bool good = read_value(&r, &root) && next_token(&r) == '\0' && r.at == copy + text.len;
     return good ? root : NULL;

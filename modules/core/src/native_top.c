@@ -8,6 +8,7 @@
 enum { WASTE_MIN_BYTES = 1 << 20 };
 
 typedef struct entry {
+    int64_t lead; /* orders as the first sort value does, but for values that it does not tell apart */
     kdb_value *sort;
     kdb_value *cells; /* NULL: the row is known by its index */
     size_t row;
@@ -37,6 +38,30 @@ static int compare_keys(const kdbi_native *native, const kdb_value *a, const kdb
         }
     }
     return 0;
+}
+
+static bool is_integer(kdb_type type)
+{
+    const kdb_layout layout = kdb_type_layout(type);
+    return layout == KDB_LAYOUT_I16 || layout == KDB_LAYOUT_I32 || layout == KDB_LAYOUT_I64;
+}
+
+static int64_t integer_of(const kdb_value *value)
+{
+    const kdb_layout layout = kdb_type_layout(value->type);
+    return layout == KDB_LAYOUT_I16 ? value->as.i16 : layout == KDB_LAYOUT_I32 ? value->as.i32 : value->as.i64;
+}
+
+/* Most pairs of rows are told apart by this alone. */
+static int64_t lead_of(const kdbi_native *native, const kdb_value *first)
+{
+    if (first->is_null) {
+        return native->sort_nulls_first[0] ? INT64_MIN : INT64_MAX;
+    }
+    if (!is_integer(first->type)) {
+        return 0;
+    }
+    return native->sort_down[0] ? ~integer_of(first) : integer_of(first);
 }
 
 kdbi_top *kdbi_top_new(const kdbi_native *native, size_t capacity)
@@ -80,12 +105,6 @@ static bool read_integer(const kdb_vec *column, size_t row, int64_t *out)
     }
 }
 
-static int64_t integer_of(const kdb_value *value)
-{
-    const kdb_layout layout = kdb_type_layout(value->type);
-    return layout == KDB_LAYOUT_I16 ? value->as.i16 : layout == KDB_LAYOUT_I32 ? value->as.i32 : value->as.i64;
-}
-
 bool kdbi_top_is_past(const kdbi_top *top, const kdb_vec *column, size_t row)
 {
     int64_t value = 0;
@@ -100,7 +119,12 @@ bool kdbi_top_is_past(const kdbi_top *top, const kdb_vec *column, size_t row)
 
 bool kdbi_top_wants(const kdbi_top *top, const kdb_value *sort)
 {
-    return top->count < top->capacity || (top->count > 0 && compare_keys(top->native, sort, top->entries[0].sort) < 0);
+    if (top->count < top->capacity || top->count == 0) {
+        return top->count < top->capacity;
+    }
+    const int64_t lead = lead_of(top->native, &sort[0]);
+    const entry *last = &top->entries[0];
+    return lead != last->lead ? lead < last->lead : compare_keys(top->native, sort, last->sort) < 0;
 }
 
 static void copy_values(kdb_arena *arena, const kdb_value *values, size_t count, kdb_value *out)
@@ -118,6 +142,7 @@ static void fill_entry(const kdbi_top *top, kdb_arena *arena, const kdb_value *s
         out->sort = KDB_ARENA_ARRAY(arena, kdb_value, native->nsort + 1);
         out->cells = cells == NULL ? NULL : KDB_ARENA_ARRAY(arena, kdb_value, native->ntargets + 1);
     }
+    out->lead = lead_of(native, &sort[0]);
     copy_values(arena, sort, native->nsort, out->sort);
     if (cells != NULL) {
         copy_values(arena, cells, native->ntargets, out->cells);
@@ -144,7 +169,7 @@ static void sweep(kdbi_top *top)
 
 static bool is_after(const kdbi_top *top, const entry *a, const entry *b)
 {
-    return compare_keys(top->native, a->sort, b->sort) > 0;
+    return a->lead != b->lead ? a->lead > b->lead : compare_keys(top->native, a->sort, b->sort) > 0;
 }
 
 static void swap(entry *a, entry *b)

@@ -70,7 +70,7 @@ static inline char peek(const kdbi_lexer *lexer, size_t ahead)
     return lexer->text.len - lexer->pos > ahead ? lexer->text.ptr[lexer->pos + ahead] : '\0';
 }
 
-static bool at_comment(const kdbi_lexer *lexer)
+static inline bool at_comment(const kdbi_lexer *lexer)
 {
     return (peek(lexer, 0) == '-' && peek(lexer, 1) == '-') || (peek(lexer, 0) == '/' && peek(lexer, 1) == '*');
 }

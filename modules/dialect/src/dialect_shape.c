@@ -155,9 +155,13 @@ static bool take_literal(shape_walk *walk, const kdbi_token *token)
 static void add_text(shape_walk *walk, const kdbi_token *token)
 {
     char *out = walk->key + walk->len;
-    memcpy(out, token->text.ptr, token->text.len);
-    for (size_t i = 0; i < token->text.len && token->kind == KDBI_TOKEN_WORD && walk->list == NO_LIST; i++) {
-        out[i] = (char)(out[i] | (out[i] >= 'A' && out[i] <= 'Z' ? 0x20 : 0));
+    const char *text = token->text.ptr;
+    if (token->kind == KDBI_TOKEN_WORD && walk->list == NO_LIST) {
+        for (size_t i = 0; i < token->text.len; i++) {
+            out[i] = (char)(text[i] | (text[i] >= 'A' && text[i] <= 'Z' ? 0x20 : 0));
+        }
+    } else {
+        memcpy(out, text, token->text.len);
     }
     out[token->text.len] = TOKEN_END;
     walk->len += token->text.len + 1;
