@@ -24,7 +24,7 @@
 #define UNPOISON(at, size) ((void)(at), (void)(size))
 #endif
 
-enum { ALIGNMENT = 16, FIRST_BLOCK = 8 * 1024, LARGEST_BLOCK = 1024 * 1024 };
+enum { ALIGNMENT = 16, FIRST_BLOCK = KDBI_ARENA_BLOCK, LARGEST_BLOCK = 1024 * 1024 };
 
 typedef struct block block;
 struct block {
@@ -76,7 +76,7 @@ static void block_free(block *b)
 
 kdb_arena *kdb_arena_new(size_t limit)
 {
-    block *first = malloc(FIRST_BLOCK);
+    block *first = kdbi_arena_block_take();
     if (first == NULL) {
         kdbi_commons_out_of_memory(FIRST_BLOCK);
     }
@@ -103,7 +103,9 @@ void kdb_arena_free(kdb_arena *arena)
 {
     if (arena != NULL) {
         free_later_blocks(arena);
-        block_free(first_block(arena));
+        block *first = first_block(arena);
+        UNPOISON(block_bytes(first), first->cap);
+        kdbi_arena_block_give(first);
     }
 }
 

@@ -9,6 +9,11 @@
 /* Logs and aborts: the system has no memory left for `size` bytes. */
 void kdbi_commons_out_of_memory(size_t size) __attribute__((noreturn, cold));
 
+/* Blocks of KDBI_ARENA_BLOCK bytes, as malloc's; _take is NULL when the system has none. Any thread gives what any took. */
+enum { KDBI_ARENA_BLOCK = 8 * 1024 };
+void *kdbi_arena_block_take(void);
+void kdbi_arena_block_give(void *block);
+
 /* The length of the well-formed UTF-8 sequence that starts `bytes` (len > 0), or 0 when there is none. */
 size_t kdbi_utf8_sequence(const unsigned char *bytes, size_t len);
 /* The longest prefix of `text` that is at most `max` bytes and ends at a character boundary. */

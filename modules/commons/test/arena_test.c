@@ -1,6 +1,8 @@
 /* arena_test.c - arenas: alignment, zeroing, growth, limits, reset; and heap allocation. */
 #include "test_support.h"
 
+#include "kdb/thread.h"
+
 static void allocations_are_aligned_zeroed_and_apart(void **state)
 {
     (void)state;
@@ -93,6 +95,41 @@ static void heap_memory_is_zeroed_and_never_null(void **state)
     kdb_arena_free(NULL);
 }
 
+/* ---- arenas that begin on one thread and end on another ---- */
+
+enum { PASSED_ON = 20000, WAITING_MAX = 1500 };
+
+static void free_arenas(void *arg)
+{
+    for (kdb_arena *arena = kdb_queue_pop(arg); arena != NULL; arena = kdb_queue_pop(arg)) {
+        kdb_arena_free(arena);
+    }
+}
+
+static void arenas_may_end_on_another_thread(void **state)
+{
+    (void)state;
+    kdb_queue *queue = kdb_queue_new(WAITING_MAX);
+    kdb_thread threads[2] = { 0 };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(threads); i++) {
+        kdb_thread_start(&threads[i], "end", KDB_THREAD_ANY, free_arenas, queue);
+    }
+    for (size_t i = 0; i < PASSED_ON; i++) {
+        kdb_arena *arena = kdb_arena_new(0);
+        const char *piece = kdb_arena_alloc(arena, 100);
+        assert_int_equal(piece[0] | piece[99], 0);
+        memset(kdb_arena_alloc_raw(arena, 4000), 0xAA, 4000);
+        if (!kdb_queue_push(queue, arena)) {
+            kdb_arena_free(arena);
+        }
+    }
+    kdb_queue_close(queue);
+    for (size_t i = 0; i < KDB_ARRAY_LEN(threads); i++) {
+        kdb_thread_join(&threads[i]);
+    }
+    kdb_queue_free(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +139,7 @@ int main(void)
         cmocka_unit_test(try_alloc_stops_at_the_limit),
         cmocka_unit_test(try_alloc_refuses_absurd_sizes),
         cmocka_unit_test(heap_memory_is_zeroed_and_never_null),
+        cmocka_unit_test(arenas_may_end_on_another_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

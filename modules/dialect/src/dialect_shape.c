@@ -218,7 +218,11 @@ bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out)
     shape_walk walk = { .arena = arena, .shape = &shape, .list = NO_LIST };
     walk.key = kdb_arena_alloc_raw(arena, 2 * text.len);
     kdbi_lexer lexer = { .text = text };
-    for (kdbi_token token = kdbi_lex_next(&lexer); token.kind != KDBI_TOKEN_END; token = kdbi_lex_next(&lexer)) {
+    for (;;) {
+        const kdbi_token token = kdbi_lex_next(&lexer);
+        if (token.kind == KDBI_TOKEN_END) {
+            break;
+        }
         if (!add_token(&walk, &token)) {
             return false;
         }
