@@ -129,6 +129,8 @@ typedef struct kdbi_cors {
     int64_t max_age;
 } kdbi_cors;
 bool kdbi_cors_allows(const kdbi_cors *cors, kdb_sv origin);
+/* Why a WebSocket of that origin (empty: no such header) is refused (wire-protocol.md 11); NULL: it is not. */
+const char *kdbi_cors_socket_fault(const kdbi_cors *cors, bool strict, kdb_sv origin);
 
 /* ---- heads of requests (head.c) ---- */
 

@@ -28,6 +28,15 @@ bool kdbi_cors_allows(const kdbi_cors *cors, kdb_sv origin)
     return false;
 }
 
+/* Browsers send the header always, and nobody else needs to: without it only `strict` refuses. */
+const char *kdbi_cors_socket_fault(const kdbi_cors *cors, bool strict, kdb_sv origin)
+{
+    if (origin.len == 0) {
+        return strict ? "Origin header required" : NULL;
+    }
+    return kdbi_cors_allows(cors, origin) ? NULL : "Origin not allowed";
+}
+
 static void add_header(h2o_req_t *req, kdb_sv name, kdb_sv value)
 {
     h2o_add_header_by_str(&req->pool, &req->res.headers, name.ptr, name.len, 1, NULL, value.ptr, value.len);

@@ -5,7 +5,8 @@
 
 static void open_auth(fixture *f)
 {
-    const kdb_auth_options options = { .jwt_secret = KDB_SV("a secret of tests that is long enough"),
+    const kdb_auth_options options = { .seal = f->seal,
+                                       .jwt_secret = KDB_SV("a secret of tests that is long enough"),
                                        .access_seconds = 3600,
                                        .refresh_reuse_seconds = 60,
                                        .bcrypt_cost = 4,
@@ -13,7 +14,6 @@ static void open_auth(fixture *f)
                                        .hash_queue = 16,
                                        .min_password = 8 };
     kdb_err err;
-    f->store = kdb_store_open_memory();
     assert_int_equal(kdb_auth_open(f->store, &options, &f->auth, &err), KDB_OK);
 }
 
@@ -105,8 +105,9 @@ void fixture_open(fixture *f, const char *const *settings)
     *f = (fixture){ .port = 0 };
     kdb_log_setup(KDB_LOG_ERROR, KDB_LOG_COMPACT, -1);
     set_options(f, settings);
-    open_auth(f);
+    f->store = kdb_store_open_memory();
     open_audit(f);
+    open_auth(f);
     f->core = fake_core_new();
     const kdb_api_options options = { .core = f->core,
                                       .auth = f->auth,

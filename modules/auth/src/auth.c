@@ -50,6 +50,7 @@ static kdb_auth *new_auth(kdb_store *store, const kdb_auth_options *options)
 {
     kdb_auth *auth = KDB_NEW(kdb_auth);
     auth->store = store;
+    auth->seal = options->seal;
     auth->arena = kdb_arena_new(0);
     auth->access_seconds = options->access_seconds;
     auth->refresh_reuse_seconds = options->refresh_reuse_seconds;

@@ -304,6 +304,7 @@ void kdbi_pool_start(kdb_auth *auth, kdbi_pool_id id, int32_t threads, int32_t w
 void kdbi_pool_stop_all(kdb_auth *auth);
 
 struct kdb_auth {
+    const kdb_seal *seal; /* fixed */
     /* fixed after open */
     kdb_store *store;
     kdb_arena *arena; /* of the fixed fields */

@@ -1,6 +1,8 @@
 /* auth_fixture.c - see auth_fixture.h. */
 #include "auth_fixture.h"
 
+#include <stdio.h>
+
 const kdb_auth_options test_options = {
     .jwt_secret = { TEST_SECRET, sizeof(TEST_SECRET) - 1 },
     .access_seconds = 3600,
@@ -32,12 +34,23 @@ void move_clock_s(int64_t seconds)
     set_clock_us(kdb_now_us() + seconds * 1000000);
 }
 
+kdb_seal *test_seal(unsigned id)
+{
+    char text[128];
+    kdb_seal *seal = NULL;
+    (void)snprintf(text, sizeof(text), "kalamdb keys 1\n%08x %064x\n", id, id);
+    assert_int_equal(kdb_seal_new(kdb_sv_cstr(text), &seal, NULL), KDB_OK);
+    return seal;
+}
+
 int fixture_open(void **state)
 {
     fixture *fix = KDB_NEW(fixture);
     fix->store = kdb_store_open_memory();
     fix->arena = kdb_arena_new(0);
     fix->options = test_options;
+    fix->seal = test_seal(1);
+    fix->options.seal = fix->seal;
     assert_ok(fix, kdb_auth_open(fix->store, &fix->options, &fix->auth, &fix->err));
     *state = fix;
     return 0;
@@ -48,6 +61,7 @@ int fixture_close(void **state)
     fixture *fix = *state;
     kdb_auth_close(fix->auth);
     kdb_store_close(fix->store);
+    kdb_seal_free(fix->seal);
     kdb_arena_free(fix->arena);
     kdb_free(fix);
     kdb_clock_override(NULL);

@@ -17,6 +17,7 @@
 
 typedef struct fixture {
     kdb_store *store;
+    kdb_seal *seal;
     kdb_auth *auth;
     kdb_auth_options options;
     kdb_arena *arena;
@@ -25,6 +26,9 @@ typedef struct fixture {
 
 extern const kdb_auth_options test_options; /* cost 4, two threads, TEST_SECRET */
 extern const kdb_principal root_actor, dba_actor;
+
+/* The same key for all; `id` tells keys apart. */
+kdb_seal *test_seal(unsigned id);
 
 /* cmocka's set-up and tear-down; the clock is the system's again after each. */
 int fixture_open(void **state);

@@ -105,7 +105,8 @@ static void a_bad_record_stops_the_start(void **state)
 static void a_short_stored_secret_stops_the_start(void **state)
 {
     fixture *fix = *state;
-    put_raw(fix, KDB_PART_SYSTEM_SETTINGS, KDB_SV("jwt_secret"), KDB_SV("short"));
+    put_raw(fix, KDB_PART_SYSTEM_SETTINGS, KDB_SV("jwt_secret"),
+            kdb_seal_close(fix->seal, KDB_SV("system_settings/jwt_secret"), KDB_SV("short"), fix->arena));
     fix->options.jwt_secret = KDB_SV("");
     assert_failure(fix, fixture_try_reopen(fix), KDB_CORRUPT, "the stored token secret has 5 bytes");
 }

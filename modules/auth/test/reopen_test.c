@@ -24,6 +24,8 @@ static void users_and_secret_survive_a_restart(void **state)
     (void)state;
     fixture fix = { .arena = kdb_arena_new(0), .options = test_options };
     fix.options.jwt_secret = KDB_SV("");
+    fix.seal = test_seal(1);
+    fix.options.seal = fix.seal;
     open_disk(&fix);
     assert_ok(&fix, create_user(&fix, "alice", KDB_ROLE_SERVICE));
     kdb_sv token = access_token(&fix, "alice");
@@ -38,6 +40,7 @@ static void users_and_secret_survive_a_restart(void **state)
     open_disk(&fix);
     assert_int_equal(verify(&fix, token, NULL), KDB_INVALID_CREDENTIALS);
     close_disk(&fix);
+    kdb_seal_free(fix.seal);
     kdb_arena_free(fix.arena);
 }
 

@@ -433,6 +433,58 @@ static void a_made_secret_lasts(void **state)
     refuse(fix, token);
 }
 
+static bool store_holds(fixture *fix, kdb_sv bytes)
+{
+    kdb_sv stored;
+    assert_ok(fix, kdb_store_get(fix->store, NULL, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS), KDB_SV("jwt_secret"),
+                                 fix->arena, &stored, &fix->err));
+    return memmem(stored.ptr, stored.len, bytes.ptr, bytes.len) != NULL;
+}
+
+static void a_made_secret_is_sealed_with_the_current_key(void **state)
+{
+    fixture *fix = *state;
+    fix->options.jwt_secret = KDB_SV("");
+    fixture_reopen(fix);
+    const kdb_sv secret = kdb_sv_dup(fix->arena, fix->auth->secret);
+    assert_false(store_holds(fix, secret));
+    kdb_buf text;
+    kdb_seal *rotated = NULL;
+    kdb_buf_init(&text, 0);
+    assert_ok(fix, kdb_seal_write_keys(fix->seal, &text, &fix->err));
+    assert_ok(fix, kdb_seal_new(kdb_buf_sv(&text), &rotated, &fix->err));
+    fix->options.seal = rotated;
+    fixture_reopen(fix);
+    assert_true(kdb_sv_eq(secret, fix->auth->secret));
+    kdb_sv stored;
+    assert_ok(fix, kdb_store_get(fix->store, NULL, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS), KDB_SV("jwt_secret"),
+                                 fix->arena, &stored, &fix->err));
+    assert_true(kdb_seal_is_current(rotated, stored));
+    kdb_seal *other = test_seal(2);
+    fix->options.seal = other;
+    fixture_reopen(fix); /* nobody has the key any more: a new secret */
+    assert_false(kdb_sv_eq(secret, fix->auth->secret));
+    fix->options.seal = fix->seal;
+    fixture_reopen(fix);
+    kdb_seal_free(rotated);
+    kdb_seal_free(other);
+    kdb_buf_done(&text);
+}
+
+static void a_secret_stored_in_the_open_is_not_used(void **state)
+{
+    fixture *fix = *state;
+    const kdb_sv old = KDB_SV("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    kdb_batch *batch = kdb_batch_new();
+    kdb_batch_put(batch, kdb_partition_system(KDB_PART_SYSTEM_SETTINGS), KDB_SV("jwt_secret"), old);
+    assert_ok(fix, kdb_store_commit(fix->store, batch, &fix->err));
+    kdb_batch_free(batch);
+    fix->options.jwt_secret = KDB_SV("");
+    fixture_reopen(fix);
+    assert_false(kdb_sv_eq(fix->auth->secret, old));
+    assert_false(store_holds(fix, old));
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)
 
 int main(void)
@@ -459,6 +511,8 @@ int main(void)
         CASE(a_seen_token_is_cheap),
         CASE(the_secret_is_judged),
         CASE(a_made_secret_lasts),
+        CASE(a_made_secret_is_sealed_with_the_current_key),
+        CASE(a_secret_stored_in_the_open_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

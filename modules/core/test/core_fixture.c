@@ -41,9 +41,12 @@ static void open_stores(fixture *f)
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
                                             KDB_SV("{namespace}/{tableName}/{userId}") };
     assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
-    const kdb_auth_options auth = {
-        .access_seconds = 3600, .bcrypt_cost = 4, .hash_threads = 1, .hash_queue = 16, .min_password = 8
-    };
+    const kdb_auth_options auth = { .seal = f->seal,
+                                    .access_seconds = 3600,
+                                    .bcrypt_cost = 4,
+                                    .hash_threads = 1,
+                                    .hash_queue = 16,
+                                    .min_password = 8 };
     assert_int_equal(kdb_auth_open(f->store, &auth, &f->auth, &err), KDB_OK);
     f->system = kdb_system_new(f->store, f->registry, f->auth, f->options);
 }

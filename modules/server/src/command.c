@@ -17,6 +17,9 @@ static const word words[] = {
     { "--help", KDB_COMMAND_HELP, "Print this and exit." },
     { "--version", KDB_COMMAND_VERSION, "Print the version and exit." },
     { "--print-config", KDB_COMMAND_PRINT_CONFIG, "Print a server.toml with every option and its default and exit." },
+    { "--rotate-key", KDB_COMMAND_ROTATE_KEY,
+      "Put a new key before those in the server key file and exit; the server must not run. At its next start it seals all "
+      "it keeps with the new key, and then the older ones may be taken out of the file." },
 };
 
 static const word *find_word(const char *arg)
@@ -109,14 +112,14 @@ kdb_status kdb_command_parse(int argc, char **argv, char **environment, kdb_opti
 {
     kdb_command command;
     const char *config = scan(argc, argv, &command);
-    if (command != KDB_COMMAND_SERVE) {
+    if (command != KDB_COMMAND_SERVE && command != KDB_COMMAND_ROTATE_KEY) {
         *out = command;
         return KDB_OK;
     }
     KDB_TRY(load_file(options, config, environment, err));
     KDB_TRY(kdb_options_load_env(options, environment, err));
     for (int i = 1; i < argc; i++) {
-        if (config_value(argc, argv, &i) == NULL) {
+        if (config_value(argc, argv, &i) == NULL && find_word(argv[i]) == NULL) {
             KDB_TRY(set_flag(options, argc, argv, &i, err));
         }
     }
@@ -150,6 +153,7 @@ void kdb_command_print(kdb_command command, kdb_buf *out)
     case KDB_COMMAND_PRINT_CONFIG:
         kdb_options_print_sample(out);
         return;
+    case KDB_COMMAND_ROTATE_KEY:
     case KDB_COMMAND_SERVE:
         return;
     }

@@ -53,6 +53,16 @@ static int serve(const kdb_options *options)
     return EXIT_OK;
 }
 
+static int rotate_key(const kdb_options *options)
+{
+    kdb_err err;
+    if (set_up_log(options, &err) != KDB_OK || kdb_server_rotate_key(options, &err) != KDB_OK) {
+        kdb_log_error("no new key err=\"%s\"", err.text);
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
     KDB_CLEANUP(kdb_options_freep) kdb_options *options = kdb_options_new();
@@ -61,6 +71,9 @@ int main(int argc, char **argv)
     if (kdb_command_parse(argc, argv, environ, options, &command, &err) != KDB_OK) {
         (void)fprintf(stderr, "kalamdb-server: %s\nTry `kalamdb-server --help`.\n", err.text);
         return EXIT_USAGE;
+    }
+    if (command == KDB_COMMAND_ROTATE_KEY) {
+        return rotate_key(options);
     }
     if (command != KDB_COMMAND_SERVE) {
         print_command(command);

@@ -47,6 +47,7 @@ static kdb_status open_auth(kdb_server *server, kdb_err *err)
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_options *options = server->options;
     kdb_auth_options auth = {
+        .seal = server->seal,
         .jwt_secret = kdb_opt_text(options, KDB_OPT_AUTH_JWT_SECRET),
         .access_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_JWT_EXPIRY_HOURS) * 3600,
         .refresh_reuse_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_REFRESH_REUSE),

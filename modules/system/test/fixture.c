@@ -10,9 +10,12 @@ fixture *fixture_new(void)
     f->options = kdb_options_new();
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
                                             KDB_SV("{namespace}/{tableName}/{userId}") };
-    const kdb_auth_options auth = {
-        .access_seconds = 60, .bcrypt_cost = 4, .hash_threads = 1, .hash_queue = 4, .min_password = 8
-    };
+    const kdb_auth_options auth = { .jwt_secret = KDB_SV("a secret of tests that is long enough"),
+                                    .access_seconds = 60,
+                                    .bcrypt_cost = 4,
+                                    .hash_threads = 1,
+                                    .hash_queue = 4,
+                                    .min_password = 8 };
     assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
     assert_int_equal(kdb_auth_open(f->store, &auth, &f->auth, &err), KDB_OK);
     f->system = kdb_system_new(f->store, f->registry, f->auth, f->options);

@@ -3,6 +3,7 @@
 #ifndef KDB_AUTH_H
 #define KDB_AUTH_H
 
+#include "kdb/seal.h"
 #include "kdb/store.h"
 
 typedef enum kdb_role { KDB_ROLE_ANONYMOUS, KDB_ROLE_USER, KDB_ROLE_SERVICE, KDB_ROLE_DBA, KDB_ROLE_SYSTEM } kdb_role;
@@ -48,6 +49,7 @@ typedef struct kdb_auth_issuer {
 
 typedef struct kdb_auth kdb_auth;
 typedef struct kdb_auth_options {
+    const kdb_seal *seal;          /* for secrets kept in the store; outlives auth */
     kdb_sv jwt_secret;             /* empty: the one kept in the store, made on first use */
     int64_t access_seconds;        /* refresh tokens live seven times as long */
     int64_t refresh_reuse_seconds; /* that a refresh token still works after it was used */

@@ -15,7 +15,8 @@ typedef enum kdb_command {
     KDB_COMMAND_SERVE,
     KDB_COMMAND_HELP,
     KDB_COMMAND_VERSION,
-    KDB_COMMAND_PRINT_CONFIG
+    KDB_COMMAND_PRINT_CONFIG,
+    KDB_COMMAND_ROTATE_KEY
 } kdb_command;
 
 /* Reads argv, then into `options` the file (--config, else KALAMDB_CONFIG, else ./server.toml when there is one), the
@@ -34,6 +35,9 @@ typedef struct kdb_server kdb_server;
 KDB_NODISCARD kdb_status kdb_server_start(const kdb_options *options, kdb_server **out, kdb_err *err);
 /* Lets running requests end for at most server.shutdown_grace_seconds, then closes everything. NULL is fine. */
 void kdb_server_stop(kdb_server *server);
+/* Puts a new key before those in the server key file, which is made when there is none. KDB_CONFLICT while a server runs on the
+ * data. */
+KDB_NODISCARD kdb_status kdb_server_rotate_key(const kdb_options *options, kdb_err *err);
 uint16_t kdb_server_port(const kdb_server *server);
 /* Reads again what may change while it runs: the TLS certificate. What fails is logged, and stays as it was. */
 void kdb_server_reload(kdb_server *server);
