@@ -151,8 +151,8 @@ static void other_passwords_are_taken(void **state)
         "summer of sixty",
         "kalamari-hat",
         "wxyz!7421",
-        "\xc3\xbc"
-        "bermut 9",
+        ("\xc3\xbc"
+         "bermut 9"),
         "31131984",
     };
     for (size_t i = 0; i < KDB_ARRAY_LEN(fine); i++) {

@@ -178,7 +178,7 @@ static pending_request *new_request(fixture *f, const char *user, kdb_role role,
     p->request = (kdb_request){ .sql = kdb_sv_cstr(sql),
                                 .params = params,
                                 .nparams = nparams,
-                                .caller = { { kdb_sv_cstr(user) }, role },
+                                .caller = { .user = { kdb_sv_cstr(user) }, .role = role },
                                 .reply = { p, on_begin, on_rows, on_end, on_message, on_done, NULL } };
     return p;
 }

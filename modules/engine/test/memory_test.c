@@ -64,8 +64,8 @@ static void results_of_functions_are_bounded(void **state)
         "SELECT sum(len(list_concat(l, l))) FROM (SELECT list_resize([i], 200000) l FROM range(2048) r(i))",
         "SELECT sum(octet_length(b || b)) FROM (SELECT (repeat('x', 200000) || i)::BLOB b FROM range(2048) r(i))",
         "SELECT sum(strlen(array_to_string([t, t, t], ','))) FROM (SELECT repeat('x', 200000) || i t FROM range(2048) r(i))",
-        "SELECT sum(strlen(regexp_replace(t, 'x', 'yyyyyyyyyy', 'g'))) FROM (SELECT repeat('x', 50000) || i t FROM "
-        "range(2048) r(i))",
+        ("SELECT sum(strlen(regexp_replace(t, 'x', 'yyyyyyyyyy', 'g'))) FROM (SELECT repeat('x', 50000) || i t FROM "
+         "range(2048) r(i))"),
         "SELECT sum(strlen(translate(t, 'x', 'é'))) FROM (SELECT repeat('x', 200000) || i t FROM range(2048) r(i))",
         "SELECT sum(len(string_split(t, 'x'))) FROM (SELECT repeat('x', 50000) || i t FROM range(2048) r(i))",
         "SELECT sum(strlen(hex(t))) FROM (SELECT repeat('x', 100000) || i t FROM range(2048) r(i))",
