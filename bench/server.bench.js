@@ -9,7 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { insertNumbers } = require('../tests/lib/rows.js');
-const { Server, top } = require('../tests/lib/server.js');
+const { Server, top, PASSWORD } = require('../tests/lib/server.js');
 
 const tools = path.join(top, 'build/release/bench');
 const SECRET = 'the secret of the benchmarks, thirty-two characters and more';
@@ -48,6 +48,7 @@ const TRANSACTION = `BEGIN; ${Array(50).fill(`INSERT INTO app.inserts (id, title
 // Of two figures of one kind, and what the report says of it.
 const atLeast = (share, floor, from) => ({ required: (r, limit) => r.per_second >= share * limit.per_second && (floor === undefined || limit.per_second < from || r.per_second >= floor), requires: `>= ${share} x${floor === undefined ? '' : `, ${floor / 1000}K/s where that reaches ${from / 1000}K/s`}` });
 const atMost = (times) => ({ required: (r, limit) => r.p50_us <= times * limit.p50_us, requires: `p50 <= ${times} x` });
+const p99AtMost = (times) => ({ required: (r, limit) => r.p99_us <= times * limit.p99_us, requires: `p99 <= ${times} x` });
 const within = (us) => ({ required: (r, limit) => r.p50_us <= limit.p50_us + us, requires: `p50 <= ${us} us more` });
 const p50 = (us) => ({ required: (r) => r.p50_us <= us, requires: `p50 <= ${us} us` });
 const duck = (rows, query) => ['raw_duckdb', ['--rows', rows, '--query', query]];
@@ -59,6 +60,8 @@ const WORKLOADS = [
     { name: 'http_32', what: 'bare HTTP answer', clients: 32, request: health, figure: 'rate' },
     { name: 'point_1', what: 'point SELECT by key', clients: 1, request: { body: sql(POINT, '{{rand:0:9999}}'), expect: '"row_count":1' }, figure: 'time', limit: 'http_1', budget: '80 us', ...within(25) },
     { name: 'point_32', what: 'point SELECT by key', clients: 32, request: { body: sql(POINT, '{{rand:0:9999}}'), expect: '"row_count":1' }, figure: 'rate', limit: 'http_32', budget: '80K/s', ...atLeast(0.45, 80000, 170000) },
+    { name: 'signin', what: 'sign-in, bcrypt cost 12', clients: 4, request: { path: '/v1/api/auth/login', body: JSON.stringify({ user: 'root', password: PASSWORD }), expect: 'access_token', token: null }, figure: 'rate' },
+    { name: 'point_signins', what: 'point SELECT while 50 sign-ins/s come', clients: 1, signIns: 50, request: { body: sql(POINT, '{{rand:0:9999}}'), expect: '"row_count":1' }, figure: 'time', limit: 'point_1', ...p99AtMost(2) },
     { name: 'literal_1', what: 'the same, the key as a literal', clients: 1, request: { body: sql(POINT.replace('$1', '{{rand:0:9999}}')), expect: '"row_count":1' }, figure: 'time', limit: 'point_1', ...within(10) },
     { name: 'last20_1', what: 'ORDER BY key DESC LIMIT 20', clients: 1, request: { body: sql('SELECT * FROM app.notes ORDER BY id DESC LIMIT 20'), expect: '"row_count":20' }, figure: 'time', limit: 'point_1', ...atMost(1.5) },
     { name: 'tenants_32', what: `point SELECT, ${TENANTS} users x ${PER_TENANT} rows`, clients: 32, tenants: true, request: { body: sql('SELECT * FROM app.tenant_notes WHERE id = $1', `{{rand:0:${PER_TENANT - 1}}}`), expect: '"row_count":1', token: 'tenants' }, figure: 'rate', limit: 'http_32', budget: '70K/s' },
@@ -136,7 +139,25 @@ async function measure(workload, bench) {
     if (request.token !== null) {
         list.push('--tokens', bench.tokens[request.token ?? 'user']);
     }
-    return run('load', list);
+    const end = comeToSignIn(bench, workload.signIns);
+    try {
+        return await run('load', list);
+    } finally {
+        end();
+    }
+}
+
+// So many people a second who sign in, whether the last ones have been answered or not; more than passwords can be checked.
+function comeToSignIn({ server }, perSecond) {
+    if (perSecond === undefined) {
+        return () => {};
+    }
+    const client = server.client();
+    const timer = setInterval(() => client.post('/v1/api/auth/login', { user: 'root', password: PASSWORD }).catch(() => {}), 1000 / perSecond);
+    return () => {
+        clearInterval(timer);
+        client.close();
+    };
 }
 
 // What a server that cannot do it scores; the reason is on stderr.
@@ -186,7 +207,7 @@ async function inParallel(count, width, work) {
 
 class Bench {
     constructor(durability) {
-        this.server = new Server({ options: { 'auth.jwt_secret': SECRET, 'storage.durability': durability } });
+        this.server = new Server({ options: { 'auth.bcrypt_cost': 12, 'auth.jwt_secret': SECRET, 'rate_limit.max_auth_requests_per_ip_per_sec': 0, 'storage.durability': durability } });
         this.tokens = {};
     }
 

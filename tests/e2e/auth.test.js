@@ -439,6 +439,18 @@ test('sign-ins are limited per address', async () => {
     }
 });
 
+test('a queue full of passwords does not hold up the stop', async () => {
+    const busy = await startServer({ options: { 'auth.bcrypt_cost': 14, 'rate_limit.max_auth_requests_per_ip_per_sec': 0, 'server.shutdown_grace_seconds': 0 } });
+    try {
+        const waiting = Array.from({ length: 90 }, (_, i) => busy.client().post('/v1/api/auth/login', { user: `somebody ${i}`, password: PASSWORD }).catch(() => null));
+        await Promise.race(waiting); // one second of work; the other 89 are in the queue
+        await busy.halt();
+        await Promise.all(waiting);
+    } finally {
+        await busy.stop();
+    }
+});
+
 test('passwords and tokens are not in the log', async () => {
     const quiet = new Server({ options: { 'logging.level': 'trace' } });
     await quiet.start();

@@ -376,6 +376,7 @@ static void tell_gone(kdbi_exchange *ex)
     const bool finished = ex->finished;
     kdb_cond_signal(&ex->changed);
     kdb_mutex_unlock(&ex->lock);
+    atomic_store(&ex->job.cancelled, true);
     if (!finished && ex->request.reply.self != NULL) {
         kdb_core_cancel(ex->loop->api->core, &ex->request);
     }

@@ -197,6 +197,9 @@ static void send_pair(kdbi_exchange *ex, const kdb_token_pair *pair)
 /* Sign-ins and set-ups that are worth a record: successes of admins, and all failures. */
 static bool is_audited(const kdb_auth_job *job, kdb_status status)
 {
+    if (status == KDB_CANCELLED) { /* not even tried */
+        return false;
+    }
     switch (job->kind) {
     case KDB_AUTH_LOGIN:
         return status != KDB_OK || kdb_role_is_admin(job->pair.user.role);

@@ -1,6 +1,9 @@
 /* auth_pool.c - the threads that run jobs. A password hash takes a quarter of a second by design, a change of a sign-in waits
  * for a commit, an issuer's keys for the network: none may hold up net threads or SQL workers, nor one the other. A flood must not pile up: each
  * pool's queue is bounded, and who does not fit is told to come back. */
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "auth_int.h"
 
 static kdb_status run_hash(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
@@ -25,17 +28,27 @@ static const struct {
 /* One row per pool. */
 static const struct {
     const char *thread;
+    int nice; /* what it gives way to the others: who signs in waits anyhow, who runs a statement should not notice */
     const char *overloaded;
 } pools[KDBI_POOL_COUNT] = {
-    [KDBI_POOL_HASHING] = { "kdb-hash", "Too many password checks are waiting; try again in a moment" },
-    [KDBI_POOL_KEYS] = { "kdb-keys", "Too many tokens of other issuers are waiting; try again in a moment" },
-    [KDBI_POOL_TOKENS] = { "kdb-tokens", "Too many changes of tokens are waiting; try again in a moment" },
+    [KDBI_POOL_HASHING] = { "kdb-hash", 10, "Too many password checks are waiting; try again in a moment" },
+    [KDBI_POOL_KEYS] = { "kdb-keys", 0, "Too many tokens of other issuers are waiting; try again in a moment" },
+    [KDBI_POOL_TOKENS] = { "kdb-tokens", 0, "Too many changes of tokens are waiting; try again in a moment" },
 };
+
+/* A queue full of passwords takes a minute; those of clients that have gone must not hold up the others, nor the stop. */
+static kdb_status run(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
+{
+    if (atomic_load(&job->cancelled)) {
+        return KDB_FAIL(err, KDB_CANCELLED, "nobody waits for the answer");
+    }
+    return kinds[job->kind].run(auth, job, err);
+}
 
 static void run_job(kdb_auth *auth, kdb_auth_job *job)
 {
     kdb_err err;
-    kdb_status status = kinds[job->kind].run(auth, job, &err);
+    kdb_status status = run(auth, job, &err);
     job->done(job, status, status == KDB_OK ? NULL : &err); /* the job may be gone from here on */
 }
 
@@ -43,12 +56,17 @@ static void run_job(kdb_auth *auth, kdb_auth_job *job)
 typedef struct post {
     kdb_auth *auth;
     kdb_queue *jobs;
+    int nice;
 } post;
 
 static void run_thread(void *arg)
 {
     const post at = *(post *)arg;
     kdb_free(arg);
+    if (at.nice != 0) {
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(),
+                          at.nice); /* of this thread alone; without it all works as well */
+    }
     for (;;) {
         kdb_auth_job *job = kdb_queue_pop(at.jobs);
         if (job == NULL) {
@@ -66,7 +84,7 @@ void kdbi_pool_start(kdb_auth *auth, kdbi_pool_id id, int32_t threads, int32_t w
     pool->jobs = kdb_queue_new(waiting > 0 ? (size_t)waiting : 1);
     for (size_t i = 0; i < pool->nthreads; i++) {
         post *at = KDB_NEW(post);
-        *at = (post){ auth, pool->jobs };
+        *at = (post){ auth, pool->jobs, pools[id].nice };
         kdb_thread_start(&pool->threads[i], pools[id].thread, KDB_THREAD_HASHER, run_thread, at);
     }
 }

@@ -3,6 +3,8 @@
 #ifndef KDB_AUTH_H
 #define KDB_AUTH_H
 
+#include <stdatomic.h>
+
 #include "kdb/seal.h"
 #include "kdb/store.h"
 
@@ -105,17 +107,18 @@ typedef enum kdb_auth_job_kind {
 /* The caller's storage, borrowed until done. Inputs must stay valid until then. */
 typedef struct kdb_auth_job {
     kdb_auth_job_kind kind;
-    kdb_sv user;          /* LOGIN, SETUP */
-    kdb_sv password;      /* LOGIN, SETUP, HASH */
-    kdb_sv root_password; /* SETUP */
-    kdb_sv email;         /* SETUP; empty: none */
-    kdb_sv tokens[2];     /* REFRESH, VERIFY: the first; LOGOUT: empty ones count for nothing */
-    bool from_loopback;   /* LOGIN: root without a password signs in from loopback only */
-    kdb_arena *arena;     /* results lie here; not used by others until done */
-    kdb_token_pair pair;  /* LOGIN, REFRESH: result */
-    kdb_user created;     /* SETUP: result */
-    kdb_principal who;    /* VERIFY: result */
-    kdb_sv hash;          /* HASH: result; rules of catalog.md 4 are checked first */
+    kdb_sv user;           /* LOGIN, SETUP */
+    kdb_sv password;       /* LOGIN, SETUP, HASH */
+    kdb_sv root_password;  /* SETUP */
+    kdb_sv email;          /* SETUP; empty: none */
+    kdb_sv tokens[2];      /* REFRESH, VERIFY: the first; LOGOUT: empty ones count for nothing */
+    bool from_loopback;    /* LOGIN: root without a password signs in from loopback only */
+    kdb_arena *arena;      /* results lie here; not used by others until done */
+    kdb_token_pair pair;   /* LOGIN, REFRESH: result */
+    kdb_user created;      /* SETUP: result */
+    kdb_principal who;     /* VERIFY: result */
+    atomic_bool cancelled; /* any thread sets it when nobody waits any more: KDB_CANCELLED if it has not begun */
+    kdb_sv hash;           /* HASH: result; rules of catalog.md 4 are checked first */
     /* `err` is NULL when status is KDB_OK. May free the job. */
     void (*done)(struct kdb_auth_job *job, kdb_status status, const kdb_err *err);
 } kdb_auth_job;
