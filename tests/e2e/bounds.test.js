@@ -48,6 +48,12 @@ const REFUSED = {
     'subqueries in subqueries': [subqueries(12), /nest at most 6 deep/],
     'many ANY': [anys(300), /more than 64 subqueries/],
     'many conditions': [conditions(10000), /more than 2500 conditions/],
+    'many computed items': [`SELECT count(*) FROM app.t WHERE n IN (${times(20000, (i) => `n + ${i}.5`).join()})`, /too many values for each row/],
+    'many calls': [`SELECT count(concat(${times(5000, (i) => `md5(n || '${i}')`).join()})) FROM generate_series(1, 5000) AS s(n)`, /too many values for each row/],
+    'comparing long texts': ["SELECT levenshtein(repeat('a', 100000), repeat('b', 100000))", /comparing the texts would take too long/],
+    'long patterns': ["SELECT count(*) FROM generate_series(1, 100) AS s(i) WHERE repeat('x,', 50000) || i ~ (repeat('x?', 50000) || i)", /searching would take too long/],
+    'long rewrites': ["SELECT length(regexp_replace(repeat('x', 1000000), 'x', repeat('y', 1000000), 'g'))", /more than 256 MiB/],
+    'LIKE of much': ["SELECT repeat('a', 10000000) LIKE '%' || repeat('a', 1000000) || 'b'", /LIKE would take too long/],
 };
 
 for (const [name, [sql, message]] of Object.entries(REFUSED)) {
@@ -65,6 +71,11 @@ const SERVED = {
     'a cube': cube(3),
     'subqueries in subqueries': subqueries(5),
     'ANY': anys(20),
+    'many literals': `SELECT count(*) FROM app.t WHERE n NOT IN (${times(20000, (i) => `-${i}`).join()})`,
+    'many computed items': `SELECT count(*) FROM app.t WHERE n IN (${times(5000, (i) => `n + ${i}`).join()})`,
+    'many computed rows': `SELECT count(*) FROM (VALUES ${times(20000, (i) => `(abs(${i}))`).join()}) v(x)`,
+    'LIKE with many wildcards': "SELECT count(*) FROM generate_series(1, 5000) AS s(i) WHERE repeat('a', 300) || i LIKE '%a_%a_%a_%a_%b'",
+    'ILIKE with many wildcards': "SELECT count(*) FROM generate_series(1, 5000) AS s(i) WHERE repeat('a', 300) || i ILIKE '%a%a%a%a%a%b'",
     'more literals than a plan has parameters': `SELECT id FROM app.t WHERE ${times(1500, (i) => `n = ${i}`).join(' OR ')}`,
     'those in a join': `SELECT count(*) FROM app.t a JOIN app.t b ON ${times(600, (i) => `(a.id = b.n AND a.n = ${i})`).join(' OR ')}`,
 };
@@ -112,6 +123,9 @@ const HUNGRY = {
     'groups': 'SELECT count(*) FROM (SELECT repeat(\'y\', 100) || x AS y, count(*) FROM generate_series(1, 8000000) s(x) GROUP BY y) g',
     'string_agg': 'SELECT length(string_agg(repeat(\'y\', 1000), \',\')) FROM generate_series(1, 5000000) s(x)',
     'a list': 'SELECT length(array_agg(x)) FROM generate_series(1, 50000000) s(x)',
+    'states of an aggregate': 'SELECT mode(x) FROM generate_series(1, 1000000000) s(x)',
+    'a histogram': 'SELECT length(CAST(histogram(x) AS TEXT)) FROM generate_series(1, 1000000000) s(x)',
+    'values of a function': "SELECT sum(octet_length(b || b)) FROM (SELECT CAST(repeat('x', 300000) || x AS BYTES) AS b FROM generate_series(1, 2048) s(x)) q",
     'texts that double': `SELECT length(x) FROM ${nest(40, (from, i) => `(SELECT x || x AS x FROM ${from}) q${i}`, '(SELECT repeat(\'y\', 1000) AS x) q')}`,
     'texts that concat() doubles': `SELECT length(x) FROM ${nest(40, (from, i) => `(SELECT concat(x, NULL, x) AS x FROM ${from}) q${i}`, '(SELECT repeat(\'y\', 1000) AS x) q')}`,
     'texts that concat_ws() doubles': `SELECT length(x) FROM ${nest(40, (from, i) => `(SELECT concat_ws('-', x, x) AS x FROM ${from}) q${i}`, '(SELECT repeat(\'y\', 1000) AS x) q')}`,
@@ -133,7 +147,11 @@ test('statements that need too much memory are refused, and give it back', async
             });
             t.diagnostic(`${name}: ${Math.round(resident())} MiB resident, ${Math.round(before)} at first`);
         }
-        assert.ok(sanitized || resident() < before + 512, `${resident()} MiB resident, ${before} at first`);
+        const until = Date.now() + ANSWER_MS;
+        while (!sanitized && resident() > before + 80) {
+            assert.ok(Date.now() < until, `${resident()} MiB resident, ${before} at first`);
+            await new Promise((done) => setTimeout(done, 20));
+        }
     } finally {
         await small.stop();
     }

@@ -539,6 +539,32 @@ static const expr_kind expr_kinds[] = {
     { PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF, NULL, "assigning several columns at once" },
 };
 
+/* Literals and names, and literals with a sign or a type. */
+static bool is_free(const PgQuery__Node *node)
+{
+    const bool sign = node->node_case == PG_QUERY__NODE__NODE_A_EXPR && node->a_expr->lexpr == NULL;
+    const bool cast = node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST;
+    const PgQuery__Node *inner = sign ? node->a_expr->rexpr : cast ? node->type_cast->arg : node;
+    return inner == NULL ||
+           (kdbi_is_leaf(inner) && (inner == node || inner->node_case == PG_QUERY__NODE__NODE_A_CONST));
+}
+
+/* The engine computes an expression for a vector of rows before it looks whether it was interrupted. */
+static kdb_status note_work(const kdbi_expr *e, const PgQuery__Node *node)
+{
+    bool over_rows = false;
+    for (const kdbi_scope *scope = e->scope; scope != NULL; scope = scope->outer) {
+        over_rows = over_rows || scope->nrelations != 0;
+    }
+    if (!over_rows || is_free(node)) {
+        return KDB_OK;
+    }
+    e->b->work += node->node_case == PG_QUERY__NODE__NODE_FUNC_CALL ? 4 : 1;
+    return e->b->work <= KDBI_WORK_MAX
+               ? KDB_OK
+               : KDBI_REFUSE(e->b, kdbi_node_location(node), "the statement computes too many values for each row");
+}
+
 kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
 {
     const char *what = "this expression";
@@ -547,6 +573,7 @@ kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf
             continue;
         }
         if (expr_kinds[i].emit != NULL) {
+            KDB_TRY(note_work(e, node));
             return expr_kinds[i].emit(e, node, out);
         }
         what = expr_kinds[i].what;

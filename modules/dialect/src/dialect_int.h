@@ -341,6 +341,7 @@ typedef struct kdbi_binding {
     uint32_t nvolatiles;      /* calls of random() and kin written so far */
     uint32_t subquery_depth;  /* subqueries in expressions around what is being written */
     uint64_t npairs;          /* of conditions that stand in one AND or OR */
+    uint32_t work;            /* see KDBI_WORK_MAX */
     size_t copied;            /* bytes of the text that the engine will copy: see kdbi_note_copies */
     int divisors;             /* divisions whose divisor is being written */
     int frozen;               /* lists being written that must keep their literals: see dialect_lift.c */
@@ -375,6 +376,7 @@ enum {
     KDBI_SUBQUERY_DEPTH_MAX = 6,
     KDBI_GROUPING_SETS_MAX = 128,
     KDBI_CONDITIONS_MAX = 2500,
+    KDBI_WORK_MAX = 10000, /* operators and the like computed for each row; a call is four */
     KDBI_COPIED_MAX = 64 << 10
 };
 

@@ -89,6 +89,9 @@ void kdbi_memory_start(kdb_engine *engine, int64_t limit);
 void kdbi_memory_stop(kdb_engine *engine); /* started or not */
 void kdbi_memory_add(kdb_engine *engine, kdb_engine_conn *conn);
 void kdbi_memory_remove(kdb_engine *engine, kdb_engine_conn *conn);
+/* Around a call of a source: what it stores in vectors, a few MiB at most, is not refused on this thread, for DuckDB would throw
+ * through it. */
+void kdbi_memory_exempt(bool on);
 /* Something runs. */
 void kdbi_memory_wake(kdb_engine *engine);
 

@@ -75,11 +75,19 @@ static bool is_reserved(void)
     return false;
 }
 
+/* On threads in code that is not built for exceptions. */
+static _Thread_local bool exempt;
+
+void kdbi_memory_exempt(bool on)
+{
+    exempt = on;
+}
+
 /* Counts `size` bytes more, unless they must be refused. */
 static bool take(size_t size)
 {
     const size_t committed = atomic_fetch_add(&bound.committed, size) + size;
-    if (size <= PIECE_MAX || committed <= atomic_load(&bound.most) || is_reserved()) {
+    if (size <= PIECE_MAX || committed <= atomic_load(&bound.most) || exempt || is_reserved()) {
         return true;
     }
     atomic_fetch_sub(&bound.committed, size);

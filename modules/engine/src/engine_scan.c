@@ -231,7 +231,10 @@ static kdb_status next_chunk(scan *s, scan_part *part, duckdb_data_chunk output,
         kdbi_vec_to_fill(duckdb_data_chunk_get_vector(output, i), s->types[i], &part->chunk.cols[i]);
     }
     part->chunk.nrows = 0;
-    KDB_TRY(s->source->next(s->source->self, s->state, part->state, &part->chunk, err));
+    kdbi_memory_exempt(true);
+    const kdb_status status = s->source->next(s->source->self, s->state, part->state, &part->chunk, err);
+    kdbi_memory_exempt(false);
+    KDB_TRY(status);
     KDB_ASSERT(part->chunk.nrows <= KDB_CHUNK_ROWS);
     return KDB_OK;
 }

@@ -26,7 +26,16 @@ struct kdb_table_reader {
     bool has_all;               /* took the points of the scan, or its rows in memory */
     size_t point;               /* the next key of it */
     size_t hot_at;              /* the next of those rows */
+    size_t taken;               /* bytes of the rows in the chunk being filled */
 };
+
+/* A chunk of large rows is a short one: what reads it sees interrupts between chunks only, and counts no memory. */
+enum { TAKEN_MAX = 4 << 20 };
+
+static inline bool has_room(const kdb_table_reader *reader, const kdb_chunk *chunk)
+{
+    return chunk->nrows < KDB_CHUNK_ROWS && reader->taken < TAKEN_MAX;
+}
 
 kdb_status kdb_table_reader_new(kdb_table_scan *scan, kdb_table_reader **out, kdb_err *err)
 {
@@ -101,6 +110,7 @@ static inline kdb_status take_row(kdb_table_reader *reader, kdb_sv key, kdb_sv r
     KDB_TRY(kdbi_reader_plan_fill(plan, reader->scan->spec.nprojection, key, row, chunk, chunk->nrows, reader->scratch,
                                   err));
     chunk->nrows++;
+    reader->taken += row.len;
     return KDB_OK;
 }
 
@@ -202,7 +212,7 @@ static kdb_status close_part(kdb_table_reader *reader, kdb_err *err)
 
 static kdb_status fill_from_store(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
-    for (; chunk->nrows < KDB_CHUNK_ROWS && kdb_iter_valid(reader->iter); kdb_iter_next(reader->iter)) {
+    for (; has_room(reader, chunk) && kdb_iter_valid(reader->iter); kdb_iter_next(reader->iter)) {
         KDB_TRY(take_row(reader, kdb_iter_key(reader->iter), kdb_iter_value(reader->iter), chunk, err));
     }
     return KDB_OK;
@@ -211,7 +221,7 @@ static kdb_status fill_from_store(kdb_table_reader *reader, kdb_chunk *chunk, kd
 /* Rows of the store and of the overlay, by key. */
 static kdb_status fill_merged(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
-    while (chunk->nrows < KDB_CHUNK_ROWS && !part_is_through(reader)) {
+    while (has_room(reader, chunk) && !part_is_through(reader)) {
         if (own_is_next(reader)) {
             KDB_TRY(take_row(reader, reader->own->key, reader->own->row, chunk, err));
             set_own(reader, kdb_overlay_next(reader->own));
@@ -226,7 +236,7 @@ static kdb_status fill_merged(kdb_table_reader *reader, kdb_chunk *chunk, kdb_er
 static kdb_status fill_from_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
     share_rest(reader);
-    while (chunk->nrows < KDB_CHUNK_ROWS) {
+    while (has_room(reader, chunk)) {
         if (reader->iter == NULL && !open_part(reader)) {
             return KDB_OK;
         }
@@ -293,7 +303,7 @@ static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, k
     if (reader->scan->spec.keys.nkeys == 1 && reader->point == 0 && reader->scan->spec.overlay == NULL) {
         return fill_from_key(reader, chunk, err);
     }
-    while (chunk->nrows < KDB_CHUNK_ROWS && reader->point < reader->scan->spec.keys.nkeys) {
+    while (has_room(reader, chunk) && reader->point < reader->scan->spec.keys.nkeys) {
         KDB_TRY(fill_from_batch(reader, chunk, err));
     }
     return KDB_OK;
@@ -311,7 +321,7 @@ static kdb_status take_hot_row(kdb_table_reader *reader, size_t at, kdb_chunk *c
 static kdb_status fill_from_hot_keys(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
     const kdb_scan_spec *spec = &reader->scan->spec;
-    for (; chunk->nrows < KDB_CHUNK_ROWS && reader->point < spec->keys.nkeys; reader->point++) {
+    for (; has_room(reader, chunk) && reader->point < spec->keys.nkeys; reader->point++) {
         size_t at = 0;
         if (kdbi_hot_rows_find(spec->hot, spec->keys.keys[reader->point], &at)) {
             KDB_TRY(take_hot_row(reader, at, chunk, err));
@@ -325,7 +335,7 @@ static kdb_status fill_from_hot_range(kdb_table_reader *reader, kdb_chunk *chunk
 {
     const kdb_table_scan *scan = reader->scan;
     const size_t all = scan->hot_begin < scan->hot_end ? scan->hot_end - scan->hot_begin : 0;
-    for (; !scan->hot_decoded && reader->hot_at < all && chunk->nrows < KDB_CHUNK_ROWS; reader->hot_at++) {
+    for (; !scan->hot_decoded && reader->hot_at < all && has_room(reader, chunk); reader->hot_at++) {
         KDB_TRY(take_hot_row(reader, scan->hot_begin + reader->hot_at, chunk, err));
     }
     if (!scan->hot_decoded) {
@@ -357,6 +367,7 @@ kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb
 {
     KDB_DASSERT(chunk->ncols >= reader->scan->spec.nprojection);
     kdb_arena_reset(reader->scratch);
+    reader->taken = 0;
     chunk->nrows = 0;
     if (reader->scan->spec.hot != NULL) {
         return fill_from_hot(reader, chunk, err);

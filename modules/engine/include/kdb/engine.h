@@ -45,7 +45,8 @@ typedef struct kdb_scan_source {
     /* Per task that takes part, before its first chunk: makes the reader's own state. The engine may go on with a task
      * on another thread, never on two at once. */
     kdb_status (*open_local)(void *self, void *scan, void **out_local, kdb_err *err);
-    /* Fills `chunk` (its vectors have writers) with up to KDB_CHUNK_ROWS rows; nrows 0 ends this task's part. */
+    /* Fills `chunk` (its vectors have writers) with up to KDB_CHUNK_ROWS rows, of a few MiB together; nrows 0 ends this
+     * task's part. */
     kdb_status (*next)(void *self, void *scan, void *local, kdb_chunk *chunk, kdb_err *err);
     void (*close_local)(void *self, void *scan, void *local);
     void (*close)(void *self, void *scan);
