@@ -28,8 +28,8 @@ struct kdbi_native_run {
     uint64_t read;   /* rows the steps found that are there for this user */
     bool ended;
     kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
-    bool sieved;       /* the walk stops only at rows that may meet the WHERE; all have been counted as read */
-    bool decided;      /* and those do meet it */
+    bool sieved;  /* the walk stops only at rows that are there and may meet the WHERE; all have been counted as read */
+    bool decided; /* and those do meet it */
     kdbi_top *top;
     const kdb_vec *lead; /* the first column sorted by, when rows may be turned away by it alone; else NULL */
     size_t top_at;
@@ -160,14 +160,45 @@ static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, bool along_a
     return KDB_OK;
 }
 
-/* Who wants all rows of a range finds those that meet the WHERE many at a time: not before a filter. */
-static void sieve_rows(kdbi_native_run *r, const kdb_walk_spec *spec)
+/* Who wants all rows of a range finds those that are there and meet the WHERE many at a time. */
+static bool is_worth_sieving(const kdbi_native_run *r, const kdb_walk_spec *spec)
 {
     const bool some = r->left != UINT64_MAX && r->top == NULL;
-    if (r->native->where == NULL || r->filter != NULL || spec->keys.points || some || r->run->exec->in_lane) {
+    return (r->native->where != NULL || r->filter != NULL) && !spec->keys.points && !some && !r->run->exec->in_lane;
+}
+
+/* True when the rows left pass the filter, so that they need not be asked one by one. */
+static bool sieve_filter(const kdbi_native_run *r, size_t from, size_t to, uint64_t *bits)
+{
+    bool decided = true;
+    for (size_t i = 0; r->filter != NULL && i < r->filter->ngroups; i++) {
+        const kdb_row_tests *group = &r->filter->groups[i];
+        const kdb_row_test *test = group->tests;
+        decided =
+            group->ntests == 1 && kdb_expr_sieve(test->expr, test->consts, r->row.columns, from, to, bits) && decided;
+    }
+    return decided;
+}
+
+/* Of rows [from, to), which are some. */
+static uint64_t count_bits(const uint64_t *bits, size_t from, size_t to)
+{
+    const size_t first = from >> 6, last = (to - 1) >> 6;
+    uint64_t count = 0;
+    for (size_t w = first; w <= last; w++) {
+        const uint64_t below = w == first ? UINT64_MAX << (from & 63) : UINT64_MAX;
+        const uint64_t above = w == last ? UINT64_MAX >> (63 - ((to - 1) & 63)) : UINT64_MAX;
+        count += (uint64_t)__builtin_popcountll(bits[w] & below & above);
+    }
+    return count;
+}
+
+static void sieve_rows(kdbi_native_run *r, const kdb_walk_spec *spec)
+{
+    size_t from = 0, to = 0;
+    if (!is_worth_sieving(r, spec)) {
         return;
     }
-    size_t from = 0, to = 0;
     kdb_row_walk_extent(r->walk, &from, &to);
     if (from >= to) {
         return;
@@ -175,9 +206,12 @@ static void sieve_rows(kdbi_native_run *r, const kdb_walk_spec *spec)
     const size_t words = (to + 63) / 64;
     uint64_t *bits = kdb_arena_alloc_raw(r->memory->run, words * sizeof(*bits));
     memset(bits, 0xFF, words * sizeof(*bits));
-    r->decided = kdb_expr_sieve(r->native->where, r->where, r->row.columns, from, to, bits);
-    r->sieved = true;
-    r->read += to - from;
+    r->sieved = sieve_filter(r, from, to, bits);
+    if (r->sieved) { /* else the WHERE has to wait: nothing may be asked of rows that are not there */
+        r->read += r->filter == NULL ? to - from : count_bits(bits, from, to);
+        r->decided =
+            r->native->where == NULL || kdb_expr_sieve(r->native->where, r->where, r->row.columns, from, to, bits);
+    }
     kdb_row_walk_sieve(r->walk, bits);
 }
 
@@ -334,7 +368,7 @@ static kdb_status check_walk(const kdbi_native_run *r, kdb_err *err)
 static kdb_status match_row(kdbi_native_run *r, bool *out_match, kdb_err *err)
 {
     *out_match = true;
-    if (r->filter != NULL) {
+    if (r->filter != NULL && !r->sieved) {
         KDB_TRY(kdb_row_filter_admits(r->filter, &r->row, r->memory->row, out_match, err));
     }
     r->read += *out_match && !r->sieved;
