@@ -7,6 +7,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
 const { promisify } = require('node:util');
 const { insertNumbers } = require('../tests/lib/rows.js');
 const { Server, top, PASSWORD } = require('../tests/lib/server.js');
@@ -237,6 +238,16 @@ class Bench {
         }
         if (workloads.some((workload) => workload.tenants)) {
             await this.loadTenants();
+        }
+        await this.settle();
+    }
+
+    // What was loaded is put in its place first: that is the cost of the load, not of the workloads.
+    async settle() {
+        for (let quiet = 0; quiet < 5;) {
+            const [{ rows }] = await this.server.root.results("SELECT metric_value FROM system.stats WHERE metric_name = 'storage_background_jobs'");
+            quiet = Number(Object.values(rows[0])[0]) === 0 ? quiet + 1 : 0;
+            await delay(200);
         }
     }
 

@@ -258,9 +258,23 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
 
 /* ---- figures ---- */
 
+static uint64_t count_jobs(const kdbi_rocks *rocks)
+{
+    static const char *const properties[] = { "rocksdb.num-running-flushes", "rocksdb.mem-table-flush-pending",
+                                              "rocksdb.num-running-compactions", "rocksdb.compaction-pending" };
+    uint64_t jobs = 0;
+    for (size_t i = 0; i < KDB_ARRAY_LEN(properties); i++) {
+        uint64_t some = 0;
+        (void)rocksdb_property_int(rocks->db, properties[i], &some);
+        jobs += some;
+    }
+    return jobs;
+}
+
 static void usage(kdb_store *store, kdb_store_stats *out)
 {
     const kdbi_rocks *rocks = kdbi_rocks_of(store);
+    out->background_jobs = count_jobs(rocks);
     (void)rocksdb_property_int(rocks->db, "rocksdb.size-all-mem-tables", &out->memtable_bytes);
     out->block_cache_bytes = rocksdb_cache_get_usage(rocks->cache);
 }

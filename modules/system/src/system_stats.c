@@ -15,7 +15,7 @@ typedef struct figures {
     uint64_t workers, max_connections, backlog;
     uint64_t users, namespaces, tables, storages, live_queries;
     uint64_t jobs, jobs_running, jobs_queued, jobs_failed;
-    uint64_t commits, commit_groups, bytes_written, memtable_bytes, block_cache_bytes;
+    uint64_t commits, commit_groups, bytes_written, memtable_bytes, block_cache_bytes, background_jobs;
     uint64_t node_id;
 } figures;
 
@@ -54,6 +54,7 @@ static const stat_def stats[] = {
     { "storage_bytes_written_total", offsetof(figures, bytes_written) },
     { "storage_memtable_bytes", offsetof(figures, memtable_bytes) },
     { "storage_block_cache_bytes", offsetof(figures, block_cache_bytes) },
+    { "storage_background_jobs", offsetof(figures, background_jobs) },
     { "node_id", offsetof(figures, node_id) },
 };
 
@@ -92,6 +93,7 @@ static void add_store(kdb_store *store, figures *out)
     out->bytes_written = usage.bytes_written;
     out->memtable_bytes = usage.memtable_bytes;
     out->block_cache_bytes = usage.block_cache_bytes;
+    out->background_jobs = usage.background_jobs;
 }
 
 static void add_catalog(const kdb_system *system, figures *out)

@@ -158,6 +158,7 @@ typedef struct kdb_store_stats {
     uint64_t groups;  /* merged writes */
     uint64_t bytes_written;
     uint64_t memtable_bytes;
+    uint64_t background_jobs; /* flushes and compactions that run or wait */
     uint64_t block_cache_bytes;
 } kdb_store_stats;
 void kdb_store_stats_get(kdb_store *store, kdb_store_stats *out);
