@@ -65,6 +65,7 @@ static kdb_auth *new_auth(kdb_store *store, const kdb_auth_options *options)
     kdb_mutex_init(&auth->lock, KDB_LOCK_AUTH);
     kdb_cond_init(&auth->change_done);
     auth->accounts = kdb_map_new();
+    auth->strangers = kdbi_strangers_new();
     auth->identities = kdb_map_new();
     auth->sessions = kdb_map_new();
     kdbi_cache_init(&auth->cache);
@@ -94,6 +95,7 @@ void kdb_auth_close(kdb_auth *auth)
     kdbi_cache_done(&auth->cache);
     kdbi_session_free_all(auth);
     kdb_map_free(auth->identities);
+    kdbi_strangers_free(auth->strangers);
     kdbi_auth_free_accounts(auth);
     kdb_cond_done(&auth->change_done);
     kdb_mutex_done(&auth->lock);

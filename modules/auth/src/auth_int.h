@@ -97,6 +97,17 @@ KDB_NODISCARD kdb_status kdbi_auth_create_in_change(kdb_auth *auth, const kdb_pr
 KDB_NODISCARD kdb_status kdbi_auth_check_new_id(kdb_auth *auth, kdb_user_id id, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_auth_check_email(kdb_sv email, kdb_err *err);
 
+/* ---- failed sign-ins ---- */
+
+/* One more, the fifth of which locks (auth_login.c). A lock that has run out takes its failures along: five more are allowed. */
+void kdbi_count_failure(uint32_t *failures, int64_t *locked_until_us, int64_t now_us);
+/* Names that no password can sign in (auth_stranger.c). */
+typedef struct kdbi_strangers kdbi_strangers;
+kdbi_strangers *kdbi_strangers_new(void);
+void kdbi_strangers_free(kdbi_strangers *all); /* NULL is fine */
+bool kdbi_stranger_is_locked(kdb_auth *auth, kdb_sv name);
+void kdbi_stranger_failed(kdb_auth *auth, kdb_sv name);
+
 /* ---- roles (auth_role.c): one row each ---- */
 
 typedef struct kdbi_role_def {
@@ -326,13 +337,14 @@ struct kdb_auth {
                         kdb_err *err); /* tests have their own */
     atomic_bool closing;
 
-    kdb_mutex lock;       /* rank KDB_LOCK_AUTH: nothing is locked while this is held */
-    kdb_cond change_done; /* `changing` became false */
-    bool changing;        /* guarded by lock; a flag and not a lock, because it stays over the commit */
-    kdb_map *accounts;    /* guarded by lock: user id -> kdbi_account, owned, never removed */
-    kdb_map *identities;  /* guarded by lock: provider and subject -> kdbi_account */
-    kdb_map *sessions;    /* guarded by lock: key -> kdbi_session, owned */
-    size_t sweep_at;      /* within a change: so many records make a sweep worth while */
+    kdb_mutex lock;            /* rank KDB_LOCK_AUTH: nothing is locked while this is held */
+    kdb_cond change_done;      /* `changing` became false */
+    bool changing;             /* guarded by lock; a flag and not a lock, because it stays over the commit */
+    kdb_map *accounts;         /* guarded by lock: user id -> kdbi_account, owned, never removed */
+    kdbi_strangers *strangers; /* guarded by lock */
+    kdb_map *identities;       /* guarded by lock: provider and subject -> kdbi_account */
+    kdb_map *sessions;         /* guarded by lock: key -> kdbi_session, owned */
+    size_t sweep_at;           /* within a change: so many records make a sweep worth while */
 
     kdbi_token_cache cache; /* has locks of its own */
 };

@@ -1,6 +1,6 @@
 /* auth_login.c - sign-in with a password, on a hashing thread. Whatever the user is, one hash of the configured cost is
- * made and one commit is waited for, so that the time of an answer does not tell which users exist. The state is looked
- * at again after hashing: guesses that were hashed side by side are counted one by one, and once the account is locked
+ * made and one commit is waited for, so that the time of an answer does not tell which users exist; nor does the lock, which
+ * names that nobody has get too. The state is looked at again after hashing: guesses that were hashed side by side are counted one by one, and once the account is locked
  * even the right one of them is refused. */
 #include "auth_int.h"
 
@@ -23,6 +23,14 @@ static kdb_status check_lock(const kdb_user *user, kdb_err *err)
     return KDB_OK;
 }
 
+static kdb_status check_stranger(kdb_auth *auth, kdb_sv name, kdb_err *err)
+{
+    if (kdbi_stranger_is_locked(auth, name)) {
+        return KDB_FAIL(err, KDB_ACCOUNT_LOCKED, "Account locked");
+    }
+    return KDB_OK;
+}
+
 /* wire-protocol.md 4.1: root without a password is told to set up, from this machine only. */
 static kdb_status check_setup(kdb_auth *auth, const kdb_auth_job *job, kdb_err *err)
 {
@@ -36,8 +44,9 @@ static kdb_status check_setup(kdb_auth *auth, const kdb_auth_job *job, kdb_err *
 }
 
 /* The write that a failure of a known user costs, for one that is not known. */
-static kdb_status note_unknown(kdb_auth *auth, kdb_err *err)
+static kdb_status note_unknown(kdb_auth *auth, kdb_sv name, kdb_err *err)
 {
+    kdbi_stranger_failed(auth, name);
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     char now[8];
     kdb_put_le64(now, (uint64_t)kdb_now_us());
@@ -47,17 +56,21 @@ static kdb_status note_unknown(kdb_auth *auth, kdb_err *err)
     return refused(err);
 }
 
-/* A lock that has run out takes its failures along: five more are allowed. */
+void kdbi_count_failure(uint32_t *failures, int64_t *locked_until_us, int64_t now_us)
+{
+    if (*locked_until_us != 0) {
+        *locked_until_us = 0;
+        *failures = 0;
+    }
+    (*failures)++;
+    if (*failures >= KDBI_FAILURES_ALLOWED) {
+        *locked_until_us = now_us + (int64_t)KDBI_LOCK_SECONDS * 1000000;
+    }
+}
+
 static kdb_status note_failure(kdb_auth *auth, kdb_user *user, kdb_err *err)
 {
-    if (user->locked_until_us != 0) {
-        user->locked_until_us = 0;
-        user->failed_logins = 0;
-    }
-    user->failed_logins++;
-    if (user->failed_logins >= KDBI_FAILURES_ALLOWED) {
-        user->locked_until_us = kdb_now_us() + (int64_t)KDBI_LOCK_SECONDS * 1000000;
-    }
+    kdbi_count_failure(&user->failed_logins, &user->locked_until_us, kdb_now_us());
     KDB_TRY(kdbi_auth_put_users(auth, user, 1, err));
     return refused(err);
 }
@@ -76,7 +89,8 @@ static kdb_status conclude(kdb_auth *auth, kdb_auth_job *job, kdb_sv hash, bool 
 {
     kdb_user user;
     if (!kdbi_auth_lookup_user(auth, job->user, job->arena, &user) || !can_sign_in(&user)) {
-        return note_unknown(auth, err);
+        KDB_TRY(check_stranger(auth, job->user, err));
+        return note_unknown(auth, job->user, err);
     }
     KDB_TRY(check_lock(&user, err));
     if (!matches || !kdb_sv_eq(user.password_hash, hash)) {
@@ -94,6 +108,8 @@ kdb_status kdbi_auth_login(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
     if (kdbi_auth_lookup_user(auth, job->user, job->arena, &user) && can_sign_in(&user)) {
         KDB_TRY(check_lock(&user, err));
         hash = user.password_hash;
+    } else {
+        KDB_TRY(check_stranger(auth, job->user, err));
     }
     bool matches = kdbi_bcrypt_matches(job->password, hash);
     kdbi_auth_change_begin(auth);

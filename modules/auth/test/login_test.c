@@ -1,4 +1,6 @@
 /* login_test.c - sign-in: who gets in, who does not and how that looks, and the lock after five failures. */
+#include <stdio.h>
+
 #include "auth_fixture.h"
 
 static void refuse(fixture *fix, const char *user, const char *password)
@@ -66,6 +68,52 @@ static void five_failures_lock_for_a_quarter_of_an_hour(void **state)
     assert_ok(fix, log_in(fix, "alice", GOOD_PASSWORD, NULL));
     assert_int_equal(find_user(fix, "alice").failed_logins, 0);
     assert_int_equal(find_user(fix, "alice").locked_until_us, 0);
+}
+
+/* A script of wrong guesses over hours gets the same answers whoever has the name, or nobody. */
+static void the_lock_does_not_tell_who_exists(void **state)
+{
+    fixture *fix = *state;
+    static const char *const names[] = { "alice", "nobody", "gone", "eve", "machine", "../x", "root" };
+    const kdb_user eve = { .id = user_id("eve"),
+                           .role = KDB_ROLE_USER,
+                           .auth_type = KDB_AUTH_OAUTH,
+                           .auth_data = KDB_SV("{\"provider\":\"x\",\"subject\":\"1\"}") };
+    const kdb_user machine = { .id = user_id("machine"), .role = KDB_ROLE_USER, .auth_type = KDB_AUTH_INTERNAL };
+    set_clock_us(kdb_now_us());
+    assert_ok(fix, create_user(fix, "alice", KDB_ROLE_USER));
+    assert_ok(fix, create_user(fix, "gone", KDB_ROLE_USER));
+    assert_ok(fix, kdb_auth_drop_user(fix->auth, &root_actor, user_id("gone"), &fix->err));
+    assert_ok(fix, kdb_auth_create_user(fix->auth, &root_actor, &eve, &fix->err));
+    assert_ok(fix, kdb_auth_create_user(fix->auth, &root_actor, &machine, &fix->err));
+    uint64_t seed = 17;
+    int locked = 0;
+    for (int round = 0; round < 200; round++) {
+        const kdb_status expected = log_in(fix, names[0], "Wrong-Password-1", NULL);
+        locked += expected == KDB_ACCOUNT_LOCKED;
+        for (size_t i = 1; i < KDB_ARRAY_LEN(names); i++) {
+            const uint64_t before = commits(fix);
+            assert_int_equal(log_in(fix, names[i], "Wrong-Password-1", NULL), expected);
+            assert_int_equal(commits(fix) - before, expected == KDB_ACCOUNT_LOCKED ? 0 : 1);
+        }
+        move_clock_s((int64_t)(next_random(&seed) % 5 == 0 ? next_random(&seed) % 1200 : 1));
+    }
+    assert_true(locked > 20 && locked < 180);
+}
+
+static void names_of_nobody_are_bounded(void **state)
+{
+    fixture *fix = *state;
+    for (int i = 0; i < 20000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "nobody %d", i);
+        kdbi_stranger_failed(fix->auth, kdb_sv_cstr(name));
+    }
+    for (int i = 0; i < 5; i++) {
+        assert_false(kdbi_stranger_is_locked(fix->auth, KDB_SV("the last")));
+        kdbi_stranger_failed(fix->auth, KDB_SV("the last"));
+    }
+    assert_true(kdbi_stranger_is_locked(fix->auth, KDB_SV("the last")));
 }
 
 static void a_lock_that_has_run_out_starts_afresh(void **state)
@@ -170,6 +218,8 @@ int main(void)
         CASE(the_right_password_signs_in),
         CASE(failures_look_alike_and_cost_the_same_write),
         CASE(five_failures_lock_for_a_quarter_of_an_hour),
+        CASE(the_lock_does_not_tell_who_exists),
+        CASE(names_of_nobody_are_bounded),
         CASE(a_lock_that_has_run_out_starts_afresh),
         CASE(only_consecutive_failures_count),
         CASE(a_new_password_unlocks),

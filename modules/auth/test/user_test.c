@@ -1,4 +1,6 @@
 /* user_test.c - making, changing and dropping users: the rules for them and who may do it. */
+#include <stdio.h>
+
 #include "auth_fixture.h"
 
 static void a_new_store_has_root_without_a_password(void **state)
@@ -173,6 +175,94 @@ static void a_dba_does_not_touch_system_accounts(void **state)
     assert_ok(fix, kdb_auth_drop_user(fix->auth, &root_actor, user_id("sys2"), &fix->err));
 }
 
+/* ---- every role on every role ---- */
+
+/* What somebody may try on somebody else. */
+static kdb_status try_create(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    static int made;
+    char name[32];
+    (void)snprintf(name, sizeof(name), "made-%d", made++);
+    const kdb_user user = { .id = user_id(name), .role = target, .auth_type = KDB_AUTH_INTERNAL };
+    return kdb_auth_create_user(fix->auth, actor, &user, &fix->err);
+}
+
+static const char *const target_names[] = { NULL, "target-user", "target-service", "target-dba", "target-system" };
+
+static kdb_status try_password(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    return kdb_auth_set_password(fix->auth, actor, user_id(target_names[target]), KDB_SV("$2b$04$x"), &fix->err);
+}
+
+static kdb_status try_email(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    return kdb_auth_set_email(fix->auth, actor, user_id(target_names[target]), KDB_SV("a@b"), &fix->err);
+}
+
+static kdb_status try_same_role(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    return kdb_auth_set_role(fix->auth, actor, user_id(target_names[target]), target, &fix->err);
+}
+
+/* Down to a role that the actor has power over. */
+static kdb_status try_demote(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    const kdb_status status =
+        kdb_auth_set_role(fix->auth, actor, user_id(target_names[target]), KDB_ROLE_USER, &fix->err);
+    if (status == KDB_OK) {
+        kdb_err err;
+        assert_ok(fix, kdb_auth_set_role(fix->auth, &root_actor, user_id(target_names[target]), target, &err));
+    }
+    return status;
+}
+
+static kdb_status try_ask(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    return kdb_auth_may_manage(fix->auth, actor, user_id(target_names[target]), false, &fix->err);
+}
+
+/* Last: the target is gone after it. */
+static kdb_status try_drop(fixture *fix, const kdb_principal *actor, kdb_role target)
+{
+    const kdb_status status = kdb_auth_drop_user(fix->auth, actor, user_id(target_names[target]), &fix->err);
+    if (status == KDB_OK) {
+        kdb_user user = find_user(fix, target_names[target]);
+        user.deleted_us = 0;
+        kdbi_auth_change_begin(fix->auth);
+        assert_ok(fix, kdbi_auth_put_users(fix->auth, &user, 1, &fix->err));
+        kdbi_auth_change_end(fix->auth);
+    }
+    return status;
+}
+
+static void nobody_acts_on_a_higher_role(void **state)
+{
+    fixture *fix = *state;
+    static kdb_status (*const tries[])(fixture * fix, const kdb_principal *actor,
+                                       kdb_role target) = { try_create, try_password, try_email, try_same_role,
+                                                            try_demote, try_ask,      try_drop };
+    int cells = 0;
+    for (kdb_role target = KDB_ROLE_USER; target <= KDB_ROLE_SYSTEM; target++) {
+        assert_ok(fix, create_user(fix, target_names[target], target));
+    }
+    for (kdb_role role = KDB_ROLE_ANONYMOUS; role <= KDB_ROLE_SYSTEM; role++) {
+        const kdb_principal actor = actor_of("somebody", role);
+        for (kdb_role target = KDB_ROLE_USER; target <= KDB_ROLE_SYSTEM; target++) {
+            for (size_t i = 0; i < KDB_ARRAY_LEN(tries); i++) {
+                const bool may = role >= KDB_ROLE_DBA && role >= target;
+                const kdb_status status = tries[i](fix, &actor, target);
+                if (status != (may ? KDB_OK : KDB_PERMISSION_DENIED)) {
+                    fail_msg("%s on %s, try %zu: %s", kdb_role_name(role), kdb_role_name(target), i,
+                             kdb_status_defs[status].name);
+                }
+                assert_int_equal(find_user(fix, target_names[target]).role, target);
+                cells++;
+            }
+        }
+    }
+    assert_int_equal(cells, 5 * 4 * (int)KDB_ARRAY_LEN(tries));
+}
+
 static void root_stays(void **state)
 {
     fixture *fix = *state;
@@ -231,6 +321,7 @@ int main(void)
         CASE(emails_are_checked),
         CASE(users_manage_themselves_and_nobody_else),
         CASE(a_dba_does_not_touch_system_accounts),
+        CASE(nobody_acts_on_a_higher_role),
         CASE(root_stays),
         CASE(rights_can_be_asked_before_hashing),
         CASE(lists_are_sorted_copies),
