@@ -86,6 +86,8 @@ static const char *const conditions[] = {
     "app.docs.id < 14",
     "docs.d >= 2.5",
     "day < '2026-02-01'",
+    "day >= DATE '2026-01-20'",
+    "day BETWEEN DATE '2026-01-18' AND CAST('2026-01-30' AS DATE)",
     "true",
     "false",
     "CAST(NULL AS BOOLEAN)",

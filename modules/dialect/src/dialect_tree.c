@@ -268,12 +268,19 @@ static kdb_node *tree_min_max(const kdbi_expr *e, const PgQuery__Node *node)
 
 /* ---- casts ---- */
 
+/* DATE '..' and UUID '..' where no literal is lifted out of the text: a plan for every value would not do. */
+static bool is_fixed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out)
+{
+    return e->b->query->shape == NULL && kdbi_literal_value(node, e->b->arena, out) && !out->is_null &&
+           (out->type.kind == KDB_TYPE_DATE || out->type.kind == KDB_TYPE_UUID);
+}
+
 static kdb_node *tree_cast(const kdbi_expr *e, const PgQuery__Node *node)
 {
     const PgQuery__TypeCast *cast = node->type_cast;
     kdb_value value;
     kdb_type type;
-    if (kdbi_typed_literal(e, node, &value)) {
+    if (kdbi_typed_literal(e, node, &value) || is_fixed_literal(e, node, &value)) {
         return kdbi_node_literal(e, value, cast->location);
     }
     if (!kdbi_engine_cast(cast->type_name, e->b->query->text, &type) || type.kind == KDB_TYPE_EMBEDDING) {
