@@ -20,10 +20,13 @@ SELECT user_id, role FROM system.users WHERE user_id LIKE 'r%' ORDER BY user_id;
 -- passwords
 CREATE USER p1 WITH PASSWORD 'short' ROLE user;
 CREATE USER p1 WITH PASSWORD 'password' ROLE user;
+CREATE USER p1 WITH PASSWORD 'Summer2024!' ROLE user;
 CREATE USER p1 WITH PASSWORD '' ROLE user;
 CREATE USER p1 WITH PASSWORD 'this one is longer than the seventy-two bytes that bcrypt looks at when it hashes' ROLE user;
 CREATE USER p1 WITH PASSWORD ROLE user;
 CREATE USER p1 WITH OAUTH 'not json' ROLE user;
+CREATE USER p1 WITH OAUTH '{"provider":"google","subject":"123"}' ROLE user;
+CREATE USER p1 WITH OIDC '{"issuer":"google","subject":"123"}' ROLE user;
 CREATE USER p1 WITH OAUTH '{"subject":"1"}' ROLE user;
 CREATE USER p1 WITH OAUTH '{"provider":"x"}' ROLE user;
 CREATE USER p1 WITH PASSWORD 'a good password';
@@ -87,3 +90,7 @@ SELECT user_id, role, email FROM system.users WHERE user_id = 'alice';
 
 -- no secret is shown
 CREATE USER secret WITH PASSWORD 'sesame-open-up' ROLE user wombat;
+CREATE USER secret WITH PASSWORD "sesame-open-up" ROLE user;
+CREATE USER secret WITH PASSWORD sesame ROLE user;
+ALTER USER secret SET PASSWORD "sesame-open-up";
+ALTER USER secret SET PASSWORD 1234;

@@ -15,6 +15,17 @@ static kdb_status expect_name_or_string(kdbi_cursor *cur, kdb_sv *out)
     return KDB_OK;
 }
 
+/* What stands where a password should be is one, quoted wrongly: it is not repeated. */
+static kdb_status expect_secret(kdbi_cursor *cur, kdb_sv *out)
+{
+    if (cur->token.kind == KDBI_TOKEN_WORD || cur->token.kind == KDBI_TOKEN_QUOTED ||
+        cur->token.kind == KDBI_TOKEN_NUMBER) {
+        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
+                           "a password stands in single quotes");
+    }
+    return kdbi_expect_string(cur, out);
+}
+
 static kdb_status expect_password(kdbi_cursor *cur, kdb_user_stmt *user)
 {
     if (kdbi_at_end(cur) || kdbi_at_word(cur, "ROLE")) {
@@ -22,7 +33,7 @@ static kdb_status expect_password(kdbi_cursor *cur, kdb_user_stmt *user)
                            "Password required for WITH PASSWORD");
     }
     user->auth = KDB_USER_PASSWORD;
-    return kdbi_expect_string(cur, &user->secret);
+    return expect_secret(cur, &user->secret);
 }
 
 static kdb_status expect_oauth(kdbi_cursor *cur, kdb_user_stmt *user)
@@ -81,7 +92,7 @@ kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt)
     KDB_TRY(kdbi_expect_word(cur, "SET"));
     if (kdbi_accept_word(cur, "PASSWORD")) {
         user->change = KDB_USER_SET_PASSWORD;
-        KDB_TRY(kdbi_expect_string(cur, &user->secret));
+        KDB_TRY(expect_secret(cur, &user->secret));
     } else if (kdbi_accept_word(cur, "ROLE")) {
         user->change = KDB_USER_SET_ROLE;
         KDB_TRY(expect_name_or_string(cur, &user->role));
