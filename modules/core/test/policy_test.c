@@ -664,6 +664,25 @@ static void a_condition_on_the_key_narrows_what_is_read(void **unused)
     fixture_close(&f);
 }
 
+/* The row that a condition fails on may be one that the caller must not see. */
+static void a_condition_that_fails_tells_no_value(void **unused)
+{
+    (void)unused;
+    open_with_docs();
+    must("root", "UPDATE app.docs SET body = 'HIDDEN-MARK' WHERE id = 5");
+    must("root", "ALTER POLICY own ON app.docs USING (10 / (n - 5) > 100)");
+    for (int i = 0; i < 2 * AGAIN; i++) {
+        f.core->use_native = i % 2 == 0;
+        answer a = run(&f, "alice", "SELECT id, body FROM app.docs ORDER BY body LIMIT 3");
+        assert_int_equal(a.status, KDB_EXECUTION); /* whose text is for admins */
+        assert_string_equal(a.text, "! EXECUTION A condition of a row policy of table 'app.docs' failed on a row\n");
+        answer_done(&a);
+    }
+    f.core->use_native = true;
+    expect_failure(&f, "carol", "INSERT INTO app.docs (id, n) VALUES (100, 5)", KDB_EXECUTION, "failed on a row");
+    fixture_close(&f);
+}
+
 static void change_policy(void *unused)
 {
     (void)unused;
@@ -711,6 +730,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_policies_agree_with_conditions_written_out),
         cmocka_unit_test(explain_counts_only_rows_that_are_there),
         cmocka_unit_test(a_change_of_policies_counts_at_once),
+        cmocka_unit_test(a_condition_that_fails_tells_no_value),
         cmocka_unit_test(a_condition_on_the_key_narrows_what_is_read),
         cmocka_unit_test(a_transaction_does_not_outlive_its_policies),
         cmocka_unit_test(many_rows_read_by_several_threads),

@@ -2,12 +2,11 @@
  * comes out of a scan or walk is all that the statement, in either executor, can tell by. */
 #include "tables_int.h"
 
-static kdb_status passes_one(const kdb_row_tests *group, const kdb_expr_row *row, kdb_arena *scratch, bool *out,
-                             kdb_err *err)
+static kdb_status passes_one(const kdb_row_tests *group, const kdb_expr_row *row, kdb_arena *scratch, bool *out)
 {
     *out = false;
     for (size_t i = 0; i < group->ntests && !*out; i++) {
-        KDB_TRY(kdb_expr_matches(group->tests[i].expr, group->tests[i].consts, row, scratch, out, err));
+        KDB_TRY(kdb_expr_matches(group->tests[i].expr, group->tests[i].consts, row, scratch, out, NULL));
     }
     return KDB_OK;
 }
@@ -17,7 +16,11 @@ kdb_status kdb_row_filter_admits(const kdb_row_filter *filter, const kdb_expr_ro
 {
     *out = true;
     for (size_t i = 0; i < filter->ngroups && *out; i++) {
-        KDB_TRY(passes_one(&filter->groups[i], row, scratch, out, err));
+        if (passes_one(&filter->groups[i], row, scratch, out) != KDB_OK) { /* why may be a hidden row's value */
+            const kdb_table *table = filter->decoder->table;
+            return KDB_FAIL(err, KDB_EXECUTION, "A condition of a row policy of table '%.*s.%.*s' failed on a row",
+                            KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name));
+        }
     }
     return KDB_OK;
 }
