@@ -1,5 +1,6 @@
 /* like.c - LIKE's patterns. A pattern is walked with one place to come back to: the last `%`, for what an earlier one could
- * match a later one can as well. That bounds the work by the product of the lengths, which can still be much: it is counted. */
+ * match a later one can as well. What is plain behind it is searched for. That bounds the work by the product of the
+ * lengths, which can still be much: it is counted. */
 #include "commons_int.h"
 
 typedef struct matcher {
@@ -48,16 +49,24 @@ static bool take_one(const matcher *m, size_t *s, size_t *p)
     return true;
 }
 
-/* From `s` to where the text may match a pattern that begins at `p`: what is plain there is found fast. */
-static size_t skip(const matcher *m, size_t s, size_t p)
+/* The part of the pattern from `p` on that stands for itself. */
+static kdb_sv plain_part(const matcher *m, size_t p)
 {
-    const bool plain = p < m->pattern.len && s < m->text.len && !is_escape(m, p) && m->pattern.ptr[p] != '_' &&
-                       m->pattern.ptr[p] != '%';
-    if (!plain) {
-        return s;
+    size_t end = p;
+    while (end < m->pattern.len && m->pattern.ptr[end] != '%' && m->pattern.ptr[end] != '_' && !is_escape(m, end)) {
+        end++;
     }
-    const char *at = memchr(m->text.ptr + s, m->pattern.ptr[p], m->text.len - s);
-    return at == NULL ? m->text.len : (size_t)(at - m->text.ptr);
+    return kdb_sv_of(m->pattern.ptr + p, end - p);
+}
+
+/* Where `part` begins in the text, at `s` or later; SIZE_MAX when it does not. */
+static size_t find(kdb_sv text, size_t s, kdb_sv part)
+{
+    if (part.len == 0 || s >= text.len) {
+        return part.len == 0 ? s : SIZE_MAX;
+    }
+    const char *at = memmem(text.ptr + s, text.len - s, part.ptr, part.len);
+    return at == NULL ? SIZE_MAX : (size_t)(at - text.ptr);
 }
 
 bool kdb_like_valid(kdb_sv pattern, int escape)
@@ -76,25 +85,29 @@ kdb_like_answer kdb_like(kdb_sv text, kdb_sv pattern, int escape, uint64_t *step
     size_t p = 0;
     size_t back_s = SIZE_MAX; /* where the last `%` has been taken to end, and what follows it */
     size_t back_p = 0;
-    while (s < text.len) {
+    kdb_sv part = { 0 }; /* of the pattern, plain, right behind that `%` */
+    while (s < text.len || at_wildcard(&m, p)) {
         if ((*steps)-- == 0) {
             *steps = 0;
             return KDB_LIKE_TOO_LONG;
         }
         if (at_wildcard(&m, p)) {
-            p++;
-            back_p = p;
-            back_s = s = skip(&m, s, p);
-        } else if (!take_one(&m, &s, &p)) {
-            if (back_s == SIZE_MAX) {
-                return KDB_LIKE_NO;
-            }
-            p = back_p;
-            back_s = s = skip(&m, back_s + 1, p);
+            back_p = p + 1;
+            part = plain_part(&m, back_p);
+            back_s = s;
+        } else if (take_one(&m, &s, &p)) {
+            continue;
+        } else if (back_s == SIZE_MAX) {
+            return KDB_LIKE_NO;
+        } else {
+            back_s++;
         }
-    }
-    while (at_wildcard(&m, p)) {
-        p++;
+        back_s = find(text, back_s, part);
+        if (back_s == SIZE_MAX) {
+            return KDB_LIKE_NO;
+        }
+        s = back_s + part.len;
+        p = back_p + part.len;
     }
     return p == pattern.len ? KDB_LIKE_YES : KDB_LIKE_NO;
 }

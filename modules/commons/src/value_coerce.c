@@ -66,6 +66,9 @@ static kdb_sv shown_value(const cast *c)
 
 __attribute__((cold)) static kdb_status refuse(const cast *c, const char *reason)
 {
+    if (c->err == NULL) {
+        return KDB_SCHEMA;
+    }
     kdb_sv shown = shown_value(c);
     kdb_sv type = kdb_type_sql_text(c->to, c->arena);
     return KDB_FAIL(c->err, KDB_SCHEMA, "Unable to cast value %.*s to %.*s: %s", KDB_SV_ARG(shown), KDB_SV_ARG(type),
@@ -79,6 +82,9 @@ static kdb_status out_of_range(const cast *c)
 
 static kdb_status no_conversion(const cast *c)
 {
+    if (c->err == NULL) {
+        return KDB_SCHEMA;
+    }
     kdb_sv from = kdb_type_sql_text(c->in->type, c->arena);
     kdb_sv reason = kdb_sv_printf(c->arena, "there is no conversion from %.*s", KDB_SV_ARG(from));
     return refuse(c, reason.ptr);

@@ -494,6 +494,19 @@ static kdb_shape *keep_shape(const kdb_shape *shape, kdb_sv key, kdb_arena *aren
     return kept;
 }
 
+static bool extras_take(const kdb_bound *bound, const kdb_shape *shape)
+{
+    kdb_value value;
+    for (size_t i = 0; bound != NULL && i < bound->nextras; i++) {
+        const kdb_extra *extra = &bound->extras[i];
+        if (extra->kind == KDB_EXTRA_LITERAL &&
+            !kdb_extra_literal(extra, &shape->literals[extra->literal].value, &value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape)
 {
     const bool *in_cells = plan->stmt->lifted;
@@ -504,7 +517,7 @@ bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape)
             return false;
         }
     }
-    return true;
+    return extras_take(plan->query.bound, shape);
 }
 
 /* Rows written out in numbers and strings come once each: caching their plans would only push useful ones out. Where all of

@@ -201,6 +201,15 @@ static void scan_close_local(void *self, void *opened, void *local)
     }
 }
 
+/* A plan whose extra cannot take the literal does not serve the text. */
+static kdb_value literal_extra(const kdb_extra *extra, const kdb_value *literal)
+{
+    kdb_value value;
+    const bool taken = kdb_extra_literal(extra, literal, &value);
+    KDB_ASSERT(taken);
+    return value;
+}
+
 kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra)
 {
     const kdb_principal *principal = kdbi_exec_principal(exec);
@@ -213,7 +222,7 @@ kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra)
         return kdb_value_text(kdb_sv_cstr(kdb_role_name(principal->role)));
     case KDB_EXTRA_LITERAL:
         KDB_ASSERT(exec->shape != NULL && extra->literal < exec->shape->nliterals);
-        return exec->shape->literals[extra->literal].value;
+        return literal_extra(extra, &exec->shape->literals[extra->literal].value);
     }
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }

@@ -361,6 +361,60 @@ static void ddl_invalidates_exactly_what_it_must(void **state)
     kdb_engine_disconnect(worker.conn);
 }
 
+static kdbi_plan *shaped_plan_of(kdbi_worker *worker, kdb_arena *arena, const char *sql)
+{
+    kdb_err err = { .position = -1 };
+    kdb_shape shape;
+    kdbi_plan *plan = NULL;
+    bool owned = true;
+    kdbi_plan_text text = { .ns = KDB_SV("default"), .text = kdb_sv_cstr(sql), .shape = &shape };
+    assert_true(kdb_dialect_shape(text.text, arena, &shape));
+    assert_int_equal(kdbi_plan_get(worker, &text, &plan, &owned, &err), KDB_OK);
+    assert_false(owned);
+    return plan;
+}
+
+static void texts_that_differ_in_their_values_share_a_plan(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        { "SELECT id FROM app.v WHERE u = '00000000-0000-0000-0000-000000000001'",
+          "SELECT id FROM app.v WHERE u = '550E8400e29b41d4a716446655440000'" },
+        { "SELECT id FROM app.v WHERE d > '2026-01-01'", "SELECT id FROM app.v WHERE d > '1999-12-31'" },
+        { "SELECT id FROM app.v WHERE c = '10:00'", "SELECT id FROM app.v WHERE c = '23:59:59.5'" },
+        { "SELECT id FROM app.v WHERE t BETWEEN '2026-01-01' AND '2026-01-02'",
+          "SELECT id FROM app.v WHERE t BETWEEN '2026-01-01 10:00+02' AND '2026-01-02 10:00Z'" },
+        { "SELECT id FROM app.v WHERE id = -5", "SELECT id FROM app.v WHERE id = - 70000" },
+        { "DELETE FROM app.v WHERE id IN (-5, 7)", "DELETE FROM app.v WHERE id IN (-1, 9)" },
+        { "SELECT id FROM app.v WHERE s LIKE 'a%' OR s ILIKE '_b'",
+          "SELECT id FROM app.v WHERE s LIKE '%c%' OR s ILIKE 'd'" },
+    };
+    static const char *const apart[][2] = {
+        { "SELECT id FROM app.v WHERE d >= '2026-01-01'", "SELECT id FROM app.v WHERE d >= 'never'" },
+        { "SELECT id FROM app.v WHERE u <> '00000000-0000-0000-0000-000000000001'",
+          "SELECT id FROM app.v WHERE u <> '0001'" },
+        { "SELECT id FROM app.v WHERE s NOT LIKE 'a%'", "SELECT id FROM app.v WHERE s NOT LIKE 'a\\'" },
+    };
+    kdb_err err = { .position = -1 };
+    const kdb_principal root = { .user = { KDB_SV("root") }, .role = KDB_ROLE_SYSTEM };
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdbi_worker worker = { .core = f.core, .plans = kdbi_plan_cache_new(64) };
+    assert_int_equal(kdb_engine_connect(f.engine, &worker.conn, &err), KDB_OK);
+    run_as_root("CREATE SHARED TABLE app.v (id INT PRIMARY KEY, u UUID, d DATE, c TIME, t TIMESTAMP, s TEXT)");
+    for (size_t i = 0; i < KDB_ARRAY_LEN(pairs); i++) {
+        kdbi_plan *plan = shaped_plan_of(&worker, arena, pairs[i][0]);
+        assert_int_equal(kdbi_plan_bind(&worker, plan, &root, &err), KDB_OK);
+        assert_ptr_equal(shaped_plan_of(&worker, arena, pairs[i][1]), plan);
+    }
+    for (size_t i = 0; i < KDB_ARRAY_LEN(apart); i++) {
+        kdbi_plan *plan = shaped_plan_of(&worker, arena, apart[i][0]);
+        assert_int_equal(kdbi_plan_bind(&worker, plan, &root, &err), KDB_OK);
+        assert_ptr_not_equal(shaped_plan_of(&worker, arena, apart[i][1]), plan);
+    }
+    kdbi_plan_cache_free(worker.plans);
+    kdb_engine_disconnect(worker.conn);
+}
+
 /* Between being found for a statement's literals and being bound, the plan's table is altered: whoever has it finds it
  * outdated, not failed, and finds it again as one that serves the literals. */
 static void a_table_altered_while_a_statement_is_planned_begins_it_again(void **state)
@@ -399,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_null_slips_into_a_not_null_column, setup, teardown),
         cmocka_unit_test_setup_teardown(no_row_is_without_a_column_that_must_have_a_value, setup, teardown),
         cmocka_unit_test_setup_teardown(ddl_invalidates_exactly_what_it_must, setup, teardown),
+        cmocka_unit_test_setup_teardown(texts_that_differ_in_their_values_share_a_plan, setup, teardown),
         cmocka_unit_test_setup_teardown(a_table_altered_while_a_statement_is_planned_begins_it_again, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -586,7 +586,7 @@ kdb_node *kdbi_tree_found(const kdbi_expr *e, const kdbi_relation *relation, uin
 /* A parameter that the server adds, cast to `type` as in the text. */
 kdb_node *kdbi_tree_extra(const kdbi_expr *e, kdb_extra_kind kind, kdb_type type, int32_t position);
 /* A lifted literal: its parameter, cast as in the text. */
-kdb_node *kdbi_tree_lifted(const kdbi_expr *e, uint32_t literal);
+kdb_node *kdbi_tree_lifted(const kdbi_expr *e, const kdb_extra *lifted);
 
 /* dialect_tree_operator.c */
 kdb_node *kdbi_tree_a_expr(const kdbi_expr *e, const PgQuery__Node *node);
@@ -617,17 +617,20 @@ KDB_NODISCARD kdb_status kdbi_implied_by_rows(kdbi_binding *b, const PgQuery__AE
 
 /* The literal that begins at `position`. */
 bool kdbi_shape_literal_at(const kdb_shape *shape, int32_t position, uint32_t *out);
-/* Whether `node` is a literal that means the same as a parameter: compared with `other`; in a sum, difference or product with
- * it; as an item of an IN list. */
+/* Whether `node` is a literal that means the same as a parameter, *out: compared with `other`; in a sum, difference or product
+ * with it; as an item of an IN list; as a pattern that it is to be LIKE. */
 bool kdbi_lift_compared(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node,
-                        const PgQuery__Node *other, uint32_t *out);
+                        const PgQuery__Node *other, kdb_extra *out);
 bool kdbi_lift_operand(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node,
-                       const PgQuery__Node *other, uint32_t *out);
+                       const PgQuery__Node *other, kdb_extra *out);
 bool kdbi_lift_item(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__List *list, size_t index,
-                    const PgQuery__Node *other, uint32_t *out);
-/* The number of its parameter, and the text: CAST($3 AS INTEGER). */
-uint32_t kdbi_lift_param(kdbi_binding *b, uint32_t literal);
-void kdbi_emit_lifted(kdbi_binding *b, uint32_t literal, kdb_buf *out);
+                    const PgQuery__Node *other, kdb_extra *out);
+bool kdbi_lift_pattern(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node,
+                       const PgQuery__Node *other, kdb_extra *out);
+/* What the parameter is; its number; and the text: CAST($3 AS INTEGER). */
+kdb_type kdbi_lifted_type(const kdbi_binding *b, const kdb_extra *lifted);
+uint32_t kdbi_lift_param(kdbi_binding *b, const kdb_extra *lifted);
+void kdbi_emit_lifted(kdbi_binding *b, const kdb_extra *lifted, kdb_buf *out);
 
 /* dialect_title.c: what to call an expression at `location`: the text the user wrote. */
 kdb_sv kdbi_title(kdb_sv text, int32_t location, const PgQuery__Node *node, kdb_arena *arena);

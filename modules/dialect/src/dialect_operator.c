@@ -111,9 +111,9 @@ static kdb_status emit_typed_side(const kdbi_expr *e, const PgQuery__Node *node,
 /* One side of a comparison with `other`. */
 static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
 {
-    uint32_t literal = 0;
-    if (kdbi_lift_compared(e->b, e->scope, node, other, &literal)) {
-        kdbi_emit_lifted(e->b, literal, out);
+    kdb_extra lifted;
+    if (kdbi_lift_compared(e->b, e->scope, node, other, &lifted)) {
+        kdbi_emit_lifted(e->b, &lifted, out);
         return KDB_OK;
     }
     return emit_typed_side(e, node, other, out);
@@ -122,9 +122,9 @@ static kdb_status emit_side(const kdbi_expr *e, const PgQuery__Node *node, const
 static kdb_status emit_item(const kdbi_expr *e, const PgQuery__List *list, size_t index, const PgQuery__Node *x,
                             kdb_buf *out)
 {
-    uint32_t literal = 0;
-    if (kdbi_lift_item(e->b, e->scope, list, index, x, &literal)) {
-        kdbi_emit_lifted(e->b, literal, out);
+    kdb_extra lifted;
+    if (kdbi_lift_item(e->b, e->scope, list, index, x, &lifted)) {
+        kdbi_emit_lifted(e->b, &lifted, out);
         return KDB_OK;
     }
     return emit_typed_side(e, list->items[index], x, out);
@@ -132,9 +132,9 @@ static kdb_status emit_item(const kdbi_expr *e, const PgQuery__List *list, size_
 
 static kdb_status emit_operand(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other, kdb_buf *out)
 {
-    uint32_t literal = 0;
-    if (kdbi_lift_operand(e->b, e->scope, node, other, &literal)) {
-        kdbi_emit_lifted(e->b, literal, out);
+    kdb_extra lifted;
+    if (kdbi_lift_operand(e->b, e->scope, node, other, &lifted)) {
+        kdbi_emit_lifted(e->b, &lifted, out);
         return KDB_OK;
     }
     return kdbi_emit_expr(e, node, out);
@@ -364,23 +364,6 @@ const PgQuery__FuncCall *kdbi_pattern_call(const PgQuery__Node *node, const char
     return found ? node->func_call : NULL;
 }
 
-/* Short patterns that the engine matches in one go: it takes constants apart at every `%`, but neither with `_` nor for ILIKE;
- * what has one `%` is walked but once. */
-static bool is_fast_pattern(const char *text, bool any_case)
-{
-    enum { FAST_MAX = 256 };
-    size_t wild = 0;
-    size_t len = 0;
-    for (; text[len] != '\0'; len++) {
-        if (text[len] == '\\') {
-            return false;
-        }
-        wild += text[len] == '%';
-        any_case = any_case || text[len] == '_';
-    }
-    return len <= FAST_MAX && (!any_case || wild <= 1);
-}
-
 static kdb_status emit_folded(const kdbi_expr *e, const PgQuery__Node *node, bool any_case, kdb_buf *out)
 {
     kdb_buf_append_sv(out, any_case ? KDB_SV("lower(") : KDB_SV(""));
@@ -389,29 +372,23 @@ static kdb_status emit_folded(const kdbi_expr *e, const PgQuery__Node *node, boo
     return KDB_OK;
 }
 
-/* [NOT] kdb_like(text, pattern, escape): see engine_like.c. */
-static kdb_status emit_any_like(const kdbi_expr *e, const PgQuery__AExpr *expr, const PgQuery__Node *pattern,
-                                const PgQuery__Node *escape, kdb_buf *out)
+/* `text` is NULL when the pattern has an escape of its own. */
+static kdb_status emit_pattern(const kdbi_expr *e, const PgQuery__Node *pattern, const PgQuery__Node *text,
+                               bool any_case, kdb_buf *out)
 {
-    const bool any_case = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE;
-    const bool negated = operator_name(expr->name, expr->n_name)[0] == '!';
-    kdb_buf_append_sv(out, negated ? KDB_SV("(NOT kdb_like(") : KDB_SV("kdb_like("));
-    KDB_TRY(emit_folded(e, expr->lexpr, any_case, out));
-    kdb_buf_append_lit(out, ", ");
-    KDB_TRY(emit_folded(e, pattern, any_case, out));
-    kdb_buf_append_lit(out, ", ");
-    if (escape == NULL) {
-        kdb_buf_append_lit(out, "'\\'");
-    } else {
-        KDB_TRY(kdbi_emit_expr(e, escape, out));
+    kdb_extra lifted;
+    if (text == NULL || !kdbi_lift_pattern(e->b, e->scope, pattern, text, &lifted)) {
+        return emit_folded(e, pattern, any_case, out);
     }
-    kdb_buf_append_sv(out, negated ? KDB_SV("))") : KDB_SV(")"));
+    kdb_buf_append_sv(out, any_case ? KDB_SV("lower(") : KDB_SV(""));
+    kdbi_emit_lifted(e->b, &lifted, out);
+    kdb_buf_append_sv(out, any_case ? KDB_SV(")") : KDB_SV(""));
     return KDB_OK;
 }
 
-/* Backslash escapes unless ESCAPE says otherwise (sql.md 24 rule 23). */
-static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_sv positive, kdb_sv negative,
-                            kdb_buf *out)
+/* [NOT] kdb_like(text, pattern, escape): see engine_like.c. Backslash escapes unless ESCAPE says otherwise (sql.md 24 rule
+ * 23). */
+static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, bool any_case, kdb_buf *out)
 {
     const char *name = operator_name(expr->name, expr->n_name);
     if (name == NULL) {
@@ -420,15 +397,18 @@ static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     const PgQuery__FuncCall *call = kdbi_pattern_call(expr->rexpr, "like_escape");
     const PgQuery__Node *pattern = call == NULL ? expr->rexpr : call->args[0];
     const PgQuery__Node *escape = call != NULL && call->n_args == 2 ? call->args[1] : NULL;
-    const char *text = escape == NULL ? literal_text(pattern) : NULL;
-    if (text == NULL || !is_fast_pattern(text, expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE)) {
-        return emit_any_like(e, expr, pattern, escape, out);
+    const bool negated = name[0] == '!';
+    kdb_buf_append_sv(out, negated ? KDB_SV("(NOT kdb_like(") : KDB_SV("kdb_like("));
+    KDB_TRY(emit_folded(e, expr->lexpr, any_case, out));
+    kdb_buf_append_lit(out, ", ");
+    KDB_TRY(emit_pattern(e, pattern, escape == NULL ? expr->lexpr : NULL, any_case, out));
+    kdb_buf_append_lit(out, ", ");
+    if (escape == NULL) {
+        kdb_buf_append_lit(out, "'\\'");
+    } else {
+        KDB_TRY(kdbi_emit_expr(e, escape, out));
     }
-    kdb_buf_append_byte(out, '(');
-    KDB_TRY(kdbi_emit_expr(e, expr->lexpr, out));
-    kdb_buf_append_sv(out, name[0] == '!' ? negative : positive);
-    KDB_TRY(kdbi_emit_expr(e, pattern, out));
-    kdb_buf_append_byte(out, ')');
+    kdb_buf_append_sv(out, negated ? KDB_SV("))") : KDB_SV(")"));
     return KDB_OK;
 }
 
@@ -590,9 +570,9 @@ kdb_status kdbi_emit_a_expr(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     case PG_QUERY__A__EXPR__KIND__AEXPR_IN:
         return emit_in(e, expr, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_LIKE:
-        return emit_like(e, expr, KDB_SV(" LIKE "), KDB_SV(" NOT LIKE "), out);
+        return emit_like(e, expr, false, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
-        return emit_like(e, expr, KDB_SV(" ILIKE "), KDB_SV(" NOT ILIKE "), out);
+        return emit_like(e, expr, true, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
         return emit_similar(e, expr, out);
     case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:

@@ -96,9 +96,9 @@ static bool same_meaning(const kdb_value *literal, kdb_type column)
     return false;
 }
 
-static void lifted_operand(const pred_walk *walk, uint32_t literal, kdb_pred_operand *out)
+static void lifted_operand(const pred_walk *walk, const kdb_extra *lifted, kdb_pred_operand *out)
 {
-    *out = (kdb_pred_operand){ .param = kdbi_lift_param(walk->b, literal) };
+    *out = (kdb_pred_operand){ .param = kdbi_lift_param(walk->b, lifted) };
 }
 
 static bool read_operand(const pred_walk *walk, const PgQuery__Node *node, kdb_type column, kdb_pred_operand *out)
@@ -132,10 +132,10 @@ static void add_single(const pred_walk *walk, const pred_column *column, const P
                        const PgQuery__Node *value)
 {
     kdb_pred_operand *operand = KDB_ARENA_NEW(walk->b->arena, kdb_pred_operand);
-    uint32_t literal = 0;
-    const bool lifted = kdbi_lift_compared(walk->b, walk->scope, value, name, &literal);
+    kdb_extra extra;
+    const bool lifted = kdbi_lift_compared(walk->b, walk->scope, value, name, &extra);
     if (lifted) {
-        lifted_operand(walk, literal, operand);
+        lifted_operand(walk, &extra, operand);
     }
     if (lifted || read_operand(walk, value, column->type, operand)) {
         add_pred(walk, column, op, operand, 1);
@@ -192,9 +192,9 @@ static void collect_in(const pred_walk *walk, const PgQuery__AExpr *expr)
     const PgQuery__List *list = expr->rexpr->list;
     kdb_pred_operand *operands = KDB_ARENA_ARRAY(walk->b->arena, kdb_pred_operand, list->n_items);
     for (size_t i = 0; i < list->n_items; i++) {
-        uint32_t literal = 0;
-        if (kdbi_lift_item(walk->b, walk->scope, list, i, expr->lexpr, &literal)) {
-            lifted_operand(walk, literal, &operands[i]);
+        kdb_extra lifted;
+        if (kdbi_lift_item(walk->b, walk->scope, list, i, expr->lexpr, &lifted)) {
+            lifted_operand(walk, &lifted, &operands[i]);
         } else if (!read_operand(walk, list->items[i], column.type, &operands[i])) {
             return;
         }

@@ -154,12 +154,11 @@ kdb_node *kdbi_tree_extra(const kdbi_expr *e, kdb_extra_kind kind, kdb_type type
     return kdbi_node_cast(e, param, type);
 }
 
-kdb_node *kdbi_tree_lifted(const kdbi_expr *e, uint32_t literal)
+kdb_node *kdbi_tree_lifted(const kdbi_expr *e, const kdb_extra *lifted)
 {
-    const kdb_shape_literal *from = &e->b->query->shape->literals[literal];
-    kdb_node *param = kdbi_node_new(e, KDB_NODE_PARAM, from->position, 0);
-    param->param = kdbi_lift_param(e->b, literal);
-    return kdbi_node_cast(e, param, from->value.type);
+    kdb_node *param = kdbi_node_new(e, KDB_NODE_PARAM, e->b->query->shape->literals[lifted->literal].position, 0);
+    param->param = kdbi_lift_param(e->b, lifted);
+    return kdbi_node_cast(e, param, kdbi_lifted_type(e->b, lifted));
 }
 
 /* ---- columns ---- */

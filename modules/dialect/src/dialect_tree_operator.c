@@ -81,16 +81,15 @@ static kdb_node *typed_side(const kdbi_expr *e, const PgQuery__Node *node, const
 
 static kdb_node *side(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
 {
-    uint32_t literal = 0;
-    const bool lifted = kdbi_lift_compared(e->b, e->scope, node, other, &literal);
-    return lifted ? kdbi_tree_lifted(e, literal) : typed_side(e, node, other);
+    kdb_extra lifted;
+    return kdbi_lift_compared(e->b, e->scope, node, other, &lifted) ? kdbi_tree_lifted(e, &lifted)
+                                                                    : typed_side(e, node, other);
 }
 
 static kdb_node *operand(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other)
 {
-    uint32_t literal = 0;
-    const bool lifted = kdbi_lift_operand(e->b, e->scope, node, other, &literal);
-    return lifted ? kdbi_tree_lifted(e, literal) : kdbi_tree(e, node);
+    kdb_extra lifted;
+    return kdbi_lift_operand(e->b, e->scope, node, other, &lifted) ? kdbi_tree_lifted(e, &lifted) : kdbi_tree(e, node);
 }
 
 static kdb_node *compared(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_node_kind kind)
@@ -210,6 +209,14 @@ static bool is_escape(const kdb_node *node)
            node->value.type.kind == KDB_TYPE_TEXT && node->value.as.bytes.len == 1;
 }
 
+/* `text` is NULL when the pattern has an escape of its own. */
+static kdb_node *pattern(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *text)
+{
+    kdb_extra lifted;
+    const bool lifts = text != NULL && kdbi_lift_pattern(e->b, e->scope, node, text, &lifted);
+    return lifts ? kdbi_tree_lifted(e, &lifted) : kdbi_tree(e, node);
+}
+
 static kdb_node *tree_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_node_kind kind)
 {
     const char *name = operator_name(expr);
@@ -217,7 +224,7 @@ static kdb_node *tree_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_n
     const bool escaped = call != NULL && call->n_args == 2;
     kdb_node *node = kdbi_node_new(e, kind, kdbi_node_location(expr->lexpr), escaped ? 3 : 2);
     node->args[0] = kdbi_tree(e, expr->lexpr);
-    node->args[1] = kdbi_tree(e, call == NULL ? expr->rexpr : call->args[0]);
+    node->args[1] = pattern(e, call == NULL ? expr->rexpr : call->args[0], escaped ? NULL : expr->lexpr);
     if (escaped) {
         node->args[2] = kdbi_tree(e, call->args[1]);
     }
@@ -231,9 +238,9 @@ static kdb_node *tree_like(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_n
 
 static kdb_node *item(const kdbi_expr *e, const PgQuery__List *list, size_t index, const PgQuery__Node *x)
 {
-    uint32_t literal = 0;
-    if (kdbi_lift_item(e->b, e->scope, list, index, x, &literal)) {
-        return kdbi_tree_lifted(e, literal);
+    kdb_extra lifted;
+    if (kdbi_lift_item(e->b, e->scope, list, index, x, &lifted)) {
+        return kdbi_tree_lifted(e, &lifted);
     }
     return typed_side(e, list->items[index], x);
 }

@@ -202,6 +202,13 @@ static void literals_beside_columns_of_their_kind_are_lifted(void **state)
         DELETE("id IN (1, $1, '7') AND age BETWEEN 2 AND 3",
                "((\"users\".\"id\" IN (CAST($2 AS INTEGER), $1, (7))) AND (\"users\".\"age\" BETWEEN CAST($3 AS "
                "INTEGER) AND CAST($4 AS INTEGER)))"),
+        DELETE("id = -5 AND id > - 3000000000 AND age IN (-1, 1) AND uid = '00000000-0000-0000-0000-000000000001' AND "
+               "at BETWEEN '2026-01-01' AND '2026-01-02 10:00+02' AND name LIKE 'a%' AND name NOT ILIKE 'b'",
+               "((\"users\".\"id\" = CAST($1 AS INTEGER)) AND (\"users\".\"id\" > CAST($2 AS BIGINT)) AND "
+               "(\"users\".\"age\" IN (CAST($3 AS INTEGER), CAST($4 AS INTEGER))) AND (\"users\".\"uid\" = CAST($5 AS "
+               "UUID)) AND (\"users\".\"at\" BETWEEN CAST($6 AS TIMESTAMP) AND CAST($7 AS TIMESTAMP)) AND "
+               "kdb_like(\"users\".\"name\", CAST($8 AS VARCHAR), '\\') AND (NOT "
+               "kdb_like(lower(\"users\".\"name\"), lower(CAST($9 AS VARCHAR)), '\\')))"),
         DELETE("id + 1 > 2", "((\"users\".\"id\" + CAST($1 AS INTEGER)) > 2)"),
         DELETE("age BETWEEN SYMMETRIC 2 AND 1",
                "((\"users\".\"age\" BETWEEN CAST($1 AS INTEGER) AND CAST($2 AS INTEGER)) OR (\"users\".\"age\" BETWEEN "
@@ -225,11 +232,14 @@ static void other_literals_stay(void **state)
     static const text_case cases[] = {
         DELETE(
             "id = -5 AND price = 5 AND ok = 't' AND id = '5' AND age / 2 = age % 3",
-            "((\"users\".\"id\" = -5) AND (\"users\".\"price\" = 5) AND (\"users\".\"ok\" = TRUE) AND (\"users\".\"id\" "
+            "((\"users\".\"id\" = CAST($1 AS INTEGER)) AND (\"users\".\"price\" = 5) AND (\"users\".\"ok\" = TRUE) AND (\"users\".\"id\" "
             "= (5)) AND ((\"users\".\"age\" / 2) = (\"users\".\"age\" % 3)))"),
-        DELETE("name LIKE 'a%' AND length(name) = 3 AND 1 = 1 AND doc->>'a' = 'b'",
-               "((\"users\".\"name\" LIKE 'a%') AND (\"length\"(\"users\".\"name\") = 3) AND (1 = 1) AND "
-               "(json_extract_string(TRY_CAST(\"users\".\"doc\" AS JSON), '/a') = 'b'))"),
+        DELETE("name LIKE 'a!%' ESCAPE '!' AND id = - -5 AND id = -(-5)",
+               "(kdb_like(\"users\".\"name\", 'a!%', '!') AND (\"users\".\"id\" = 5) AND (\"users\".\"id\" = 5))"),
+        DELETE(
+            "name LIKE 'a%' AND length(name) = 3 AND 1 = 1 AND doc->>'a' = 'b'",
+            "(kdb_like(\"users\".\"name\", CAST($1 AS VARCHAR), '\\') AND (\"length\"(\"users\".\"name\") = 3) AND (1 = 1) AND "
+            "(json_extract_string(TRY_CAST(\"users\".\"doc\" AS JSON), '/a') = 'b'))"),
         DELETE("id IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)",
                "(\"users\".\"id\" IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))"),
         { "SELECT age = 1, (SELECT max(total) FROM orders WHERE id = 2) AS x FROM users GROUP BY age = 1 HAVING "
@@ -244,7 +254,12 @@ static void other_literals_stay(void **state)
 
 /* ---- one statement serves its shape ---- */
 
-/* What stands in the templates for a value: `#` an integer that fits 32 bits, `@` a string. */
+/* What stands in the templates for a value: `#` an integer that fits 32 bits, `@` a string, `^` a UUID, `~` a time. */
+static bool is_hole(char c)
+{
+    return c == '#' || c == '@' || c == '^' || c == '~';
+}
+
 static const char *const templates[] = {
     "SELECT id, name FROM users WHERE id = # AND name = @ AND age > #",
     "SELECT id AS n FROM users WHERE (age + # < id OR # = age) AND name IN (@, @) AND doc > @ ORDER BY 1 LIMIT #",
@@ -254,6 +269,8 @@ static const char *const templates[] = {
     "SELECT id FROM users WHERE id IN (SELECT user_id FROM orders WHERE total < # AND id * # = 7) OR uid IS NULL",
     "WITH a AS (SELECT id FROM orders WHERE id = #) SELECT id FROM a WHERE id > # OR id IN (#, $1)",
     "SELECT CASE WHEN age = # THEN @ END, coalesce(name, @) FROM users WHERE coalesce(name, @) = @ OR id / # = #",
+    "SELECT id FROM users WHERE id IN (-#, - #, #) AND age BETWEEN -# AND # AND name NOT LIKE @ AND NOT name ILIKE @",
+    "SELECT id FROM users WHERE uid = ^ AND at > ~ AND ~ <= at AND at IN (~, ~) AND uid NOT IN (^, ^)",
     "UPDATE users SET age = age + #, name = @, id = -#, score = # - score WHERE id = # AND $1 = name",
     "DELETE FROM users WHERE id = # AND (name = @ OR doc->>@ = @) AND interval '1 day' IS NOT NULL",
     "INSERT INTO users (id, name, age) VALUES (#, @, -#), (- #, @, # + 1), ($1, lower(@), DEFAULT)",
@@ -275,6 +292,15 @@ enum { VALUES_MAX = 16 };
 static const char *random_value(char hole)
 {
     static const char *const strings[] = { "''", "'a'", "'it''s'", "'2026-01-01'", "'%\\_'", "'5'", "'\xC3\xBC -- x'" };
+    static const char *const uuids[] = { "'00000000-0000-0000-0000-000000000001'",
+                                         "'550E8400e29b41d4a716446655440000'" };
+    static const char *const times[] = { "'2026-01-01'", "'2026-01-01 10:00:00.5+02'", "'1999-12-31T23:59:59Z'" };
+    if (hole == '^') {
+        return uuids[next_random() % KDB_ARRAY_LEN(uuids)];
+    }
+    if (hole == '~') {
+        return times[next_random() % KDB_ARRAY_LEN(times)];
+    }
     if (hole == '@') {
         return strings[next_random() % KDB_ARRAY_LEN(strings)];
     }
@@ -289,7 +315,7 @@ static kdb_sv filled(const char *pattern, const char *const *values)
     size_t next = 0;
     kdb_buf_init(&buf, 0);
     for (const char *c = pattern; *c != '\0'; c++) {
-        if (*c == '#' || *c == '@') {
+        if (is_hole(*c)) {
             kdb_buf_append_sv(&buf, kdb_sv_cstr(values[next++]));
         } else {
             kdb_buf_append_byte(&buf, (uint8_t)*c);
@@ -304,7 +330,7 @@ static size_t fill_values(const char *pattern, const char **values)
 {
     size_t count = 0;
     for (const char *c = pattern; *c != '\0'; c++) {
-        if (*c == '#' || *c == '@') {
+        if (is_hole(*c)) {
             values[count++] = random_value(*c);
         }
     }
@@ -346,17 +372,33 @@ static kdb_sv replaced(kdb_sv text, kdb_sv what, kdb_sv with)
     return out;
 }
 
+static const char *const cast_types[KDB_TYPE_KIND_COUNT] = {
+    [KDB_TYPE_TEXT] = "VARCHAR", [KDB_TYPE_INT] = "INTEGER", [KDB_TYPE_UUID] = "UUID",
+    [KDB_TYPE_DATE] = "DATE",    [KDB_TYPE_TIME] = "TIME",   [KDB_TYPE_TIMESTAMP] = "TIMESTAMP",
+};
+
+static kdb_value served_value(const kdb_extra *extra, const kdb_shape *shape)
+{
+    kdb_value value;
+    assert_true(kdb_extra_literal(extra, &shape->literals[extra->literal].value, &value));
+    return value;
+}
+
 /* Engine text with the values of `shape` where the extras are. */
 static kdb_sv served_text(const kdb_bound *plan, const kdb_stmt *stmt, const kdb_shape *shape)
 {
     kdb_sv text = plan->sql;
     for (size_t i = 0; i < plan->nextras; i++) {
-        const kdb_value *value = &shape->literals[plan->extras[i].literal].value;
-        const char *type = value->type.kind == KDB_TYPE_TEXT ? "VARCHAR" : "INTEGER";
+        const kdb_value value = served_value(&plan->extras[i], shape);
         assert_int_equal(plan->extras[i].kind, KDB_EXTRA_LITERAL);
         assert_true(plan->lifted[plan->extras[i].literal]);
+        const char *type = cast_types[value.type.kind];
+        assert_non_null(type);
         const kdb_sv cast = kdb_sv_printf(test_arena(), "CAST($%zu AS %s)", stmt->nparams + i + 1, type);
-        text = replaced(text, cast, written(value));
+        const bool own = plan->extras[i].type.kind != KDB_TYPE_NULL;
+        const kdb_sv as = kdb_sv_printf(test_arena(), own ? "CAST('%.*s' AS %s)" : "",
+                                        KDB_SV_ARG(kdb_value_to_text(&value, test_arena())), type);
+        text = replaced(text, cast, own ? as : written(&value));
     }
     return text;
 }
@@ -369,8 +411,8 @@ static void add_served_pred(kdb_buf *out, const kdb_bound *plan, const kdb_stmt 
     for (size_t i = 0; i < pred->noperands; i++) {
         const kdb_pred_operand *operand = &pred->operands[i];
         if (operand->param > stmt->nparams) {
-            const kdb_value *value = &shape->literals[plan->extras[operand->param - stmt->nparams - 1].literal].value;
-            kdb_buf_printf(out, " %.*s", KDB_SV_ARG(kdb_value_to_text(value, test_arena())));
+            const kdb_value value = served_value(&plan->extras[operand->param - stmt->nparams - 1], shape);
+            kdb_buf_printf(out, " %.*s", KDB_SV_ARG(kdb_value_to_text(&value, test_arena())));
         } else if (operand->param != 0) {
             kdb_buf_printf(out, " $%u", operand->param);
         } else {
@@ -390,13 +432,13 @@ static void add_served_node(kdb_buf *out, const kdb_bound *plan, const kdb_stmt 
 {
     const bool lifted =
         node->kind == KDB_NODE_CAST && node->args[0]->kind == KDB_NODE_PARAM && node->args[0]->param > stmt->nparams;
-    const kdb_value *value = &node->value;
+    kdb_value value = node->value;
     if (lifted) {
-        value = &shape->literals[plan->extras[node->args[0]->param - stmt->nparams - 1].literal].value;
-        assert_true(kdb_type_eq(value->type, node->type));
+        value = served_value(&plan->extras[node->args[0]->param - stmt->nparams - 1], shape);
+        assert_true(kdb_type_eq(value.type, node->type));
     }
     if (lifted || node->kind == KDB_NODE_LITERAL) {
-        kdb_buf_printf(out, "(%d %.*s)", value->type.kind, KDB_SV_ARG(kdb_value_to_text(value, test_arena())));
+        kdb_buf_printf(out, "(%d %.*s)", value.type.kind, KDB_SV_ARG(kdb_value_to_text(&value, test_arena())));
         return;
     }
     kdb_buf_printf(out, "(%d %u %u", node->kind, node->param, node->column);
@@ -461,7 +503,7 @@ static size_t hole_literals(const char *pattern, const kdb_shape *shape, const c
     size_t count = 0;
     size_t offset = 0;
     for (const char *c = pattern; *c != '\0'; c++) {
-        if (*c != '#' && *c != '@') {
+        if (!is_hole(*c)) {
             offset++;
             continue;
         }

@@ -1,5 +1,5 @@
 /* engine_like.c - LIKE by commons' matcher. DuckDB's own looks at a text again for every `%` of most patterns: with four of
- * them 300 characters take minutes, in which no interrupt is seen. Dialect says which patterns come here. */
+ * them 300 characters take minutes, in which no interrupt is seen. */
 #include "engine_int.h"
 
 enum { TEXT, PATTERN, ESCAPE, COLUMNS };

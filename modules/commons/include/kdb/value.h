@@ -116,7 +116,8 @@ kdb_value kdb_value_json(kdb_sv v);
 /* Converts `in` to `to` as sql.md 4 says for writes: text forms of every type, integers to TIMESTAMP (us) and DATE
  * (days), float to integer truncates, BYTES text by rule 24 ('\x..' is hex), number to text. Overflow, bad text or a
  * pair without a conversion: KDB_SCHEMA with a message `Unable to cast value .. to TYPE: reason` (the caller adds the
- * column). NULL takes the type. Bytes of *out may borrow from `in` or lie in `arena`. */
+ * column). NULL takes the type. Bytes of *out may borrow from `in` or lie in `arena`, which may be NULL with `err` when text
+ * becomes a time or a UUID. */
 KDB_NODISCARD kdb_status kdb_value_coerce(const kdb_value *in, kdb_type to, kdb_arena *arena, kdb_value *out,
                                           kdb_err *err);
 /* The value as plain text, as messages and text casts show it (NULL: "NULL"; TIMESTAMP: "2026-01-31 10:00:00.5"). */

@@ -470,8 +470,14 @@ typedef enum kdb_extra_kind {
 } kdb_extra_kind;
 typedef struct kdb_extra {
     kdb_extra_kind kind;
-    uint32_t literal; /* LITERAL: index into kdb_shape.literals: its value is the parameter's */
+    uint32_t literal; /* LITERAL: index into kdb_shape.literals: the parameter is what kdb_extra_literal makes of it */
+    kdb_type type;    /* what its text is read as; NULL: it is taken as it is */
+    bool negative;    /* its sign is turned */
+    bool pattern;     /* a pattern for LIKE */
 } kdb_extra;
+/* The parameter's value for a literal that stands in a text of the same shape. False when this one cannot stand there, a
+ * date that is none: the text must be bound by itself, which says so. Borrows from the literal. */
+bool kdb_extra_literal(const kdb_extra *extra, const kdb_value *literal, kdb_value *out);
 
 typedef enum kdb_pred_op { KDB_PRED_EQ, KDB_PRED_LT, KDB_PRED_LE, KDB_PRED_GT, KDB_PRED_GE, KDB_PRED_IN } kdb_pred_op;
 typedef struct kdb_pred_operand {
