@@ -705,6 +705,47 @@ static void a_transaction_does_not_outlive_its_policies(void **unused)
     fixture_close(&f);
 }
 
+/* Once the change of a policy is answered, no write comes through that it forbids, however long that has been under way. */
+static void writes_under_way_meet_the_policy_as_it_is_when_they_are_made(void **unused)
+{
+    (void)unused;
+    enum { ROUNDS = 60, WRITES = 24 };
+    static const char *const settings[] = { "server.workers=4", NULL };
+    size_t made = 0, refused = 0;
+    fixture_open(&f, settings, NULL, 0);
+    make_tables();
+    must("root", "CREATE POLICY p ON app.docs TO user USING (true) WITH CHECK (true)");
+    for (int round = 0; round < ROUNDS; round++) {
+        pending_request *writes[WRITES];
+        pending_request *alter = NULL;
+        char sql[WRITES][128];
+        for (int i = 0; i < WRITES; i++) {
+            if (i == WRITES / 4) {
+                alter = start(&f, "root", "ALTER POLICY p ON app.docs WITH CHECK (owner = CURRENT_USER)");
+            }
+            (void)snprintf(sql[i], sizeof(sql[i]), "INSERT INTO app.docs (id, owner) VALUES (%d, 'bob')",
+                           round * WRITES + i);
+            writes[i] = start(&f, "alice", sql[i]);
+        }
+        answer altered = wait_for(alter);
+        assert_int_equal(altered.status, KDB_OK);
+        answer_done(&altered);
+        answer before = run(&f, "root", "SELECT count(*) AS c FROM app.docs");
+        for (int i = 0; i < WRITES; i++) {
+            answer a = wait_for(writes[i]);
+            assert_true(a.status == KDB_OK || a.status == KDB_PERMISSION_DENIED);
+            made += a.status == KDB_OK;
+            refused += a.status == KDB_PERMISSION_DENIED;
+            answer_done(&a);
+        }
+        expect(&f, "root", "SELECT count(*) AS c FROM app.docs", before.text);
+        answer_done(&before);
+        must("root", "ALTER POLICY p ON app.docs WITH CHECK (true)");
+    }
+    print_message("%zu writes made before the change, %zu refused after it\n", made, refused);
+    fixture_close(&f);
+}
+
 /* Each of the rows that a scan's readers share passes the filter by itself. */
 static void many_rows_read_by_several_threads(void **unused)
 {
@@ -733,6 +774,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_condition_that_fails_tells_no_value),
         cmocka_unit_test(a_condition_on_the_key_narrows_what_is_read),
         cmocka_unit_test(a_transaction_does_not_outlive_its_policies),
+        cmocka_unit_test(writes_under_way_meet_the_policy_as_it_is_when_they_are_made),
         cmocka_unit_test(many_rows_read_by_several_threads),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
