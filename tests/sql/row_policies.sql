@@ -195,6 +195,8 @@ ALTER TABLE app.docs RENAME COLUMN secret TO hidden;
 ALTER TABLE app.docs MODIFY COLUMN secret BIGINT;
 ALTER TABLE app.docs ADD COLUMN extra TEXT;
 ALTER TABLE app.docs DROP COLUMN extra;
+ALTER TABLE app.docs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.docs FORCE ROW LEVEL SECURITY;
 SHOW POLICIES ON app.docs;
 -- user sam service
 SELECT id FROM app.docs;

@@ -177,6 +177,8 @@ typedef struct operation {
     const char *refused;
 } operation;
 
+#define NO_SWITCH "Row policies have no switch: they count from the first that a table has to the last"
+
 static const operation operations[] = {
     { "ADD UNIQUE INDEX", NULL, "Secondary indexes are not supported" },
     { "ADD", parse_add, NULL },
@@ -190,6 +192,10 @@ static const operation operations[] = {
     { "CREATE UNIQUE INDEX", NULL, "Secondary indexes are not supported" },
     { "CREATE VECTOR INDEX", NULL, "Vector indexes are not supported" },
     { "CREATE INDEX", NULL, "Vector indexes and secondary indexes are not supported" },
+    { "ENABLE ROW LEVEL SECURITY", NULL, NO_SWITCH },
+    { "DISABLE ROW LEVEL SECURITY", NULL, NO_SWITCH },
+    { "FORCE ROW LEVEL SECURITY", NULL, "Roles dba and system bypass row policies" },
+    { "NO FORCE ROW LEVEL SECURITY", NULL, "Roles dba and system bypass row policies" },
 };
 
 static kdb_status parse_operation(kdbi_cursor *cur, kdb_alter_table *alter)
