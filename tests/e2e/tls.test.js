@@ -132,6 +132,24 @@ test('connections that break off at any point of the handshake leave the server 
     assert.strictEqual(await server.root.value('SELECT true'), true);
 });
 
+test('a handshake that does not go on is cut', async () => {
+    const strict = new Server({ options: { 'server.tls_cert_file': first.cert, 'server.tls_key_file': first.key, 'performance.client_request_timeout': 1 } });
+    try {
+        await strict.start();
+        const begun = Date.now();
+        await within(60000 * slowness, 'the server closes', Promise.all(['', '\x16\x03\x01\x02\x00'].map(async (bytes) => {
+            const socket = net.connect(strict.port, '127.0.0.1');
+            socket.on('error', () => {});
+            socket.write(Buffer.from(bytes, 'latin1'));
+            socket.resume();
+            await once(socket, 'close');
+        })));
+        assert.ok(Date.now() - begun < 20000 * slowness);
+    } finally {
+        await strict.stop();
+    }
+});
+
 test('half a pair of files, or a key that is not the certificate’s, stops the start', async () => {
     const starts = [
         [{ 'server.tls_cert_file': first.cert }, /go together/],

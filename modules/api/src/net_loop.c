@@ -503,6 +503,7 @@ static void configure(kdbi_loop *loop)
     loop->config.server_name = h2o_iovec_init("", 0);
     loop->config.max_request_entity_size = set->max_body;
     loop->config.http1.upgrade_to_http2 = 0;
+    loop->config.handshake_timeout = (uint64_t)(set->head_us / 1000);
     loop->config.http1.req_timeout = (uint64_t)((set->keepalive_us + set->request_us) / 1000 + H2O_SLACK_MS);
     h2o_hostconf_t *host = h2o_config_register_host(&loop->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     kdbi_routes_register(loop, host);
