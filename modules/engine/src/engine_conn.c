@@ -1,4 +1,5 @@
 /* engine_conn.c - a connection: what its scans read at the moment, and how a run of it is interrupted or fails. */
+#include <sched.h>
 #include <stdio.h>
 
 #include "engine_int.h"
@@ -74,8 +75,18 @@ void kdbi_conn_begin(kdb_engine_conn *conn, const kdb_scan_table *tables, size_t
     kdbi_turn_end();
 }
 
+/* DuckDB counts a task as done before the thread that ran it has let go of it, and a helper may so hold a scan for a moment
+ * longer than the execution lasts. */
+static void await_scans(const kdb_engine_conn *conn)
+{
+    while (atomic_load(&conn->open_scans) != 0) {
+        (void)sched_yield();
+    }
+}
+
 void kdbi_conn_end(kdb_engine_conn *conn)
 {
+    await_scans(conn);
     kdb_mutex_lock(&conn->lock);
     conn->running = false;
     atomic_store(&conn->began_us, 0);

@@ -168,11 +168,11 @@ void kdb_engine_cursor_free(kdb_engine_cursor *cursor)
     if (!cursor->done) {
         end_execution(conn);
     }
-    kdbi_turn_begin(); /* no engine thread uses what was the execution's any more */
+    kdbi_turn_begin();
     if (!cursor->done) {
         kdbi_plan_spoil(cursor->plan);
     }
-    kdbi_conn_end(conn);
+    kdbi_conn_end(conn); /* no engine thread uses what was the execution's any more */
     kdb_free(cursor->chunk.cols);
     kdb_free(cursor);
 }

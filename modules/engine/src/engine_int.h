@@ -56,6 +56,8 @@ struct kdb_engine_conn {
     size_t ntables;
     const kdb_scan_source *source; /* NULL while preparing */
 
+    atomic_size_t open_scans; /* of the execution */
+
     /* Our memory for columns that cannot stay in DuckDB's; belongs to the open cursor. */
     char *scratch;
     size_t scratch_size;

@@ -120,8 +120,10 @@ KDB_DEFINE_CLEANUP(scan, scan_free)
 static void scan_unref(scan *s)
 {
     if (atomic_fetch_sub(&s->refs, 1) == 1) {
+        kdb_engine_conn *conn = s->conn;
         s->source->close(s->source->self, s->state);
         scan_free(s);
+        atomic_fetch_sub(&conn->open_scans, 1); /* the last use of what is the execution's */
     }
 }
 
@@ -171,6 +173,7 @@ static kdb_status open_scan(duckdb_init_info info, kdb_engine_conn *conn, size_t
     s->refs = 1;
     size_t max_threads = 1;
     KDB_TRY(open_source(info, slot, s, &max_threads, err));
+    atomic_fetch_add(&conn->open_scans, 1);
     duckdb_init_set_max_threads(info, max_threads);
     duckdb_init_set_init_data(info, KDB_TAKE(s), destroy_scan);
     return KDB_OK;
