@@ -1,9 +1,9 @@
 /* auth_stranger.c - failed sign-ins under names that no password can sign in. They lock just as accounts do, or the lock itself
  * would tell which names exist. Names come from outside, so the table is of fixed size: a set of slots that is full loses the
- * name that was tried longest ago. Kept in memory only: after a restart a name starts afresh, which an account does not. */
+ * name that was tried longest ago. Which names share a set is secret, or eight of one's own would drive out any other. Kept in memory only: after a restart a name starts afresh, which an account does not. */
 #include "auth_int.h"
 
-enum { SETS = 1024, WAYS = 8 };
+enum { SET_BITS = 10, SETS = 1 << SET_BITS, WAYS = 8 };
 
 typedef struct stranger {
     uint64_t key; /* digest of the name */
@@ -13,12 +13,17 @@ typedef struct stranger {
 } stranger;
 
 struct kdbi_strangers {
+    uint64_t offset, factor; /* random */
     stranger sets[SETS][WAYS];
 };
 
 kdbi_strangers *kdbi_strangers_new(void)
 {
-    return KDB_NEW(kdbi_strangers);
+    kdbi_strangers *all = KDB_NEW(kdbi_strangers);
+    kdb_random_bytes(&all->offset, sizeof(all->offset));
+    kdb_random_bytes(&all->factor, sizeof(all->factor));
+    all->factor |= 1;
+    return all;
 }
 
 void kdbi_strangers_free(kdbi_strangers *all)
@@ -29,7 +34,8 @@ void kdbi_strangers_free(kdbi_strangers *all)
 /* The name's slot; NULL when it has none, and then *oldest is the one to take. */
 static stranger *find(kdb_auth *auth, uint64_t key, stranger **oldest)
 {
-    stranger *set = auth->strangers->sets[key % SETS];
+    kdbi_strangers *all = auth->strangers;
+    stranger *set = all->sets[(key + all->offset) * all->factor >> (64 - SET_BITS)];
     *oldest = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].key == key && set[i].seen_us != 0) {
