@@ -37,6 +37,34 @@ static void bind(const kdb_query *query, const kdb_stmt *stmt, kdb_arena *arena)
     }
 }
 
+/* Columns of the condition's tree are the table's own, and nothing that a row about to be written lacks. */
+static void check_condition(const kdb_node *node, const kdb_bind_table *table, kdb_sv text)
+{
+    const bool column = node->kind == KDB_NODE_COLUMN;
+    check(!column || (node->column < table->ncolumns && table->columns[node->column].name.ptr[0] != '_'),
+          "column of no table", text);
+    check(node->kind != KDB_NODE_PARAM || (node->param >= 1 && node->param <= KDB_EXTRA_LITERAL), "a parameter", text);
+    for (size_t i = 0; i < node->nargs; i++) {
+        check_condition(node->args[i], table, text);
+    }
+}
+
+static void bind_condition(const kdb_policy_stmt *policy, const kdb_policy_condition *condition, kdb_arena *arena)
+{
+    kdb_bind_table table = { 0 };
+    kdb_node *node = NULL;
+    kdb_err err = { .position = -1 };
+    if (condition->text.len == 0 || fake_find_table(NULL, &policy->table, false, &table, &err) != KDB_OK) {
+        return;
+    }
+    if (kdb_dialect_bind_condition(condition->text, &policy->table, &table, arena, NULL, &node, &err) == KDB_OK) {
+        check_condition(node, &table, condition->text);
+        return;
+    }
+    check(err.position <= (int32_t)condition->text.len, "position outside the condition", condition->text);
+    check(kdb_utf8_valid(kdb_sv_cstr(err.text)), "message is not UTF-8", condition->text);
+}
+
 static void bind_all(const kdb_stmt *stmt, kdb_arena *arena)
 {
     if (stmt->kind == KDB_STMT_QUERY) {
@@ -46,6 +74,9 @@ static void bind_all(const kdb_stmt *stmt, kdb_arena *arena)
         bind(stmt->as.insert.select, stmt, arena);
     } else if (stmt->kind == KDB_STMT_UPDATE || stmt->kind == KDB_STMT_DELETE) {
         bind(stmt->as.change.select, stmt, arena);
+    } else if (stmt->kind == KDB_STMT_CREATE_POLICY || stmt->kind == KDB_STMT_ALTER_POLICY) {
+        bind_condition(stmt->as.policy, &stmt->as.policy->using_rows, arena);
+        bind_condition(stmt->as.policy, &stmt->as.policy->check_rows, arena);
     }
 }
 

@@ -1,0 +1,1 @@
+CREATE POLICY p ON users AS RESTRICTIVE FOR ALL TO user, service USING (name = CURRENT_USER AND id > 5) WITH CHECK (users.age BETWEEN 1 AND 9)

@@ -1,0 +1,1 @@
+CREATE POLICY "own rows" ON app.users TO PUBLIC USING (doc->>'owner' = CURRENT_USER OR at < NOW() OR uid IS NULL)

@@ -1,0 +1,1 @@
+ALTER POLICY p ON users USING (CASE WHEN ok THEN price > 1.5 ELSE lower(name) LIKE 'a%' END) WITH CHECK (coalesce(score, 0) < 3)

@@ -1,0 +1,1 @@
+CREATE POLICY p ON orders FOR INSERT WITH CHECK (total IN (1, 2, 3) AND CURRENT_ROLE() <> $$x)$$ /* ) */)

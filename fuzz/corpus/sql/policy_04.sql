@@ -1,0 +1,1 @@
+ALTER POLICY p ON orders RENAME TO q
