@@ -161,7 +161,7 @@ test('one address has so many connections; this machine and others are not affec
     try {
         const ask = async (socket) => {
             socket.write('GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n');
-            return Promise.race([once(socket, 'data').then(([data]) => statuses(data.toString())[0]), once(socket, 'close').then(() => 'closed')]);
+            return Promise.race([once(socket, 'data').then(([data]) => statuses(data.toString())[0]), once(socket, 'close').then(() => 'closed')]).catch(() => 'closed'); // or reset
         };
         const sockets = Array.from({ length: 20 }, () => net.connect(open.port, outside.address).on('error', () => {}));
         const answers = await within(30000 * slowness, 'answers', Promise.all(sockets.map(ask)));
@@ -230,5 +230,36 @@ test('the other CORS options say what they say', async () => {
         });
     } finally {
         await other.stop();
+    }
+});
+
+test('requests are limited per address, and an address that goes on is shut out', async () => {
+    const limited = await startServer({ options: { 'rate_limit.max_requests_per_ip_per_sec': 20, 'rate_limit.ban_duration_seconds': 2 } });
+    try {
+        const ask = (address) => limited.client().get('/v1/api/auth/me', { headers: address === undefined ? {} : { 'x-forwarded-for': address } });
+        const flood = await Promise.all(Array.from({ length: 60 }, () => ask('203.0.113.9')));
+        const of = (error) => flood.filter((answer) => answer.json.error === error);
+        assert.ok(of('unauthorized').length >= 20, 'the limit is what it says');
+        assert.ok(of('RATE_LIMIT_EXCEEDED').length > 0 && of('IP_BANNED').length > 0, flood.map((answer) => answer.json.error).join());
+        for (const [error, seconds] of [['RATE_LIMIT_EXCEEDED', 1], ['IP_BANNED', 2]]) {
+            const [answer] = of(error);
+            assert.strictEqual(answer.status, 429);
+            assert.strictEqual(answer.json.retry_after_seconds, seconds);
+            assert.strictEqual(typeof answer.json.message, 'string');
+            assert.ok(answer.headers['retry-after'] !== undefined && answer.headers['x-ratelimit-reset'] === String(seconds));
+        }
+        assert.strictEqual((await ask('203.0.113.9, 127.0.0.1')).json.error, 'IP_BANNED', 'nor does it become another by saying so');
+        assert.strictEqual((await ask('198.51.100.1, 203.0.113.9')).json.error, 'IP_BANNED', 'what it says of others does not count');
+        assert.strictEqual((await ask('203.0.113.10')).json.error, 'unauthorized', 'its neighbour');
+        const local = await Promise.all(Array.from({ length: 60 }, () => ask()));
+        assert.ok(local.every((answer) => answer.status === 401), 'this machine');
+        let again;
+        do {
+            await new Promise((resolve) => { setTimeout(resolve, 100); });
+            again = await ask('203.0.113.9');
+        } while (again.status === 429);
+        assert.strictEqual(again.json.error, 'unauthorized', 'and it ends');
+    } finally {
+        await limited.stop();
     }
 });

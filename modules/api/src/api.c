@@ -94,8 +94,10 @@ kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *
     kdb_mutex_init(&api->lock, KDB_LOCK_REQUEST);
     kdb_cond_init(&api->changed);
     KDB_TRY(read_settings(options, &api->set, err));
-    api->queries = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_QUERIES_PER_SEC));
-    api->signins = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_AUTH_PER_SEC));
+    api->queries = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_QUERIES_PER_SEC), 0);
+    api->signins = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_AUTH_PER_SEC), 0);
+    api->ban_seconds = kdb_opt_i64(opt, KDB_OPT_RATE_BAN_SECONDS);
+    api->requests = kdbi_rate_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_REQUESTS_PER_SEC), api->ban_seconds);
     api->per_address = kdbi_conn_limit_new(kdb_opt_i64(opt, KDB_OPT_RATE_CONNECTIONS));
     keep_bodies_in_memory();
     KDB_TRY(kdbi_tls_load(opt, &api->tls, err));
@@ -166,6 +168,7 @@ void kdb_api_close(kdb_api *api)
     }
     kdbi_rate_limit_free(api->queries);
     kdbi_rate_limit_free(api->signins);
+    kdbi_rate_limit_free(api->requests);
     kdbi_conn_limit_free(api->per_address);
     SSL_CTX_free(api->tls);
     kdbi_trusted_done(&api->set.trusted);

@@ -40,9 +40,12 @@ uint64_t kdbi_addr_key(const kdbi_addr *addr);
 
 typedef struct kdbi_rate_limit kdbi_rate_limit;
 /* `per_second` events per key, and as many at once after a pause; 0: no limit. */
-kdbi_rate_limit *kdbi_rate_limit_new(int64_t per_second);
-void kdbi_rate_limit_free(kdbi_rate_limit *limit); /* NULL is fine */
-/* Any thread. False: too many. */
+kdbi_rate_limit *kdbi_rate_limit_new(int64_t per_second, int64_t ban_seconds); /* 0: no bans */
+void kdbi_rate_limit_free(kdbi_rate_limit *limit);                             /* NULL is fine */
+typedef enum kdbi_rate { KDBI_RATE_FINE, KDBI_RATE_OVER, KDBI_RATE_BANNED } kdbi_rate;
+/* Any thread. */
+kdbi_rate kdbi_rate_limit_ask(kdbi_rate_limit *limit, uint64_t key, int64_t now_us);
+/* False: too many. */
 bool kdbi_rate_limit_take(kdbi_rate_limit *limit, uint64_t key, int64_t now_us);
 
 /* ---- requests for SQL (sql_request.c) ---- */

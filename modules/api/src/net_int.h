@@ -43,8 +43,10 @@ struct kdb_api {
     kdb_auth *auth;
     kdb_audit *audit;
     kdbi_settings set;
-    kdbi_rate_limit *queries; /* by user */
-    kdbi_rate_limit *signins; /* by address */
+    kdbi_rate_limit *queries;  /* by user */
+    kdbi_rate_limit *signins;  /* by address */
+    kdbi_rate_limit *requests; /* by address */
+    int64_t ban_seconds;
     kdbi_conn_limit *per_address;
     SSL_CTX *tls; /* of connections to come; NULL: plain HTTP. Main thread; loops have references of their own */
     int listeners[KDBI_LISTENERS_MAX];

@@ -1,6 +1,9 @@
 /* rate_limit.c - how many events per second a key (a user, an address) may cause. A bucket per key fills at the allowed rate
  * up to one second's worth, and each event takes one. Buckets live in a fixed table, found by hash: when a set of slots is
- * full, the one that was idle longest (so the fullest bucket) gives way. Memory does not grow with the number of keys. */
+ * full, the one that was idle longest (so the fullest bucket) gives way. Memory does not grow with the number of keys.
+ *
+ * A limit with a ban shuts a key out that goes on asking: that was refused as often as a whole second allows before its
+ * bucket was full again. */
 #include "api_int.h"
 
 enum { SETS = 1024, WAYS = 4, SECOND_US = 1000000 };
@@ -9,21 +12,25 @@ typedef struct slot {
     uint64_t key;
     int64_t seen_us; /* 0: never used */
     int64_t credit;  /* events allowed now, in millionths */
+    int64_t refused; /* since the bucket was full */
+    int64_t banned_until_us;
 } slot;
 
 struct kdbi_rate_limit {
     int64_t per_second;
+    int64_t ban_us;        /* 0: no bans */
     kdb_mutex lock;        /* rank KDB_LOCK_REQUEST: nothing is locked while it is held */
     slot sets[SETS][WAYS]; /* guarded by lock */
 };
 
-kdbi_rate_limit *kdbi_rate_limit_new(int64_t per_second)
+kdbi_rate_limit *kdbi_rate_limit_new(int64_t per_second, int64_t ban_seconds)
 {
     if (per_second == 0) {
         return NULL;
     }
     kdbi_rate_limit *limit = KDB_NEW(kdbi_rate_limit);
     limit->per_second = per_second;
+    limit->ban_us = ban_seconds * SECOND_US;
     kdb_mutex_init(&limit->lock, KDB_LOCK_REQUEST);
     return limit;
 }
@@ -59,8 +66,9 @@ static bool take(slot *bucket, int64_t per_second, int64_t now_us)
     const int64_t elapsed = now_us - bucket->seen_us;
     bucket->seen_us = now_us;
     bucket->credit = elapsed >= SECOND_US ? full : bucket->credit + elapsed * per_second;
-    if (bucket->credit > full) {
+    if (bucket->credit >= full) {
         bucket->credit = full;
+        bucket->refused = 0;
     }
     if (bucket->credit < SECOND_US) {
         return false;
@@ -69,13 +77,40 @@ static bool take(slot *bucket, int64_t per_second, int64_t now_us)
     return true;
 }
 
-bool kdbi_rate_limit_take(kdbi_rate_limit *limit, uint64_t key, int64_t now_us)
+static kdbi_rate ask(const kdbi_rate_limit *limit, slot *bucket, int64_t now_us)
+{
+    if (bucket->banned_until_us > now_us) {
+        bucket->seen_us = now_us;
+        return KDBI_RATE_BANNED;
+    }
+    if (bucket->banned_until_us != 0) { /* it is over, and all is forgotten */
+        bucket->banned_until_us = 0;
+        bucket->credit = limit->per_second * SECOND_US;
+    }
+    if (take(bucket, limit->per_second, now_us)) {
+        return KDBI_RATE_FINE;
+    }
+    bucket->refused++;
+    if (limit->ban_us == 0 || bucket->refused < limit->per_second) {
+        return KDBI_RATE_OVER;
+    }
+    bucket->refused = 0;
+    bucket->banned_until_us = now_us + limit->ban_us;
+    return KDBI_RATE_BANNED;
+}
+
+kdbi_rate kdbi_rate_limit_ask(kdbi_rate_limit *limit, uint64_t key, int64_t now_us)
 {
     if (limit == NULL) {
-        return true;
+        return KDBI_RATE_FINE;
     }
     kdb_mutex_lock(&limit->lock);
-    const bool allowed = take(find_slot(limit, key, now_us), limit->per_second, now_us);
+    const kdbi_rate rate = ask(limit, find_slot(limit, key, now_us), now_us);
     kdb_mutex_unlock(&limit->lock);
-    return allowed;
+    return rate;
+}
+
+bool kdbi_rate_limit_take(kdbi_rate_limit *limit, uint64_t key, int64_t now_us)
+{
+    return kdbi_rate_limit_ask(limit, key, now_us) == KDBI_RATE_FINE;
 }

@@ -1,5 +1,6 @@
 /* routes.c - the table of endpoints and the way of a request to its handler: who is it from, may it, and which form do
  * its errors have. Everything here runs on the net thread. */
+#include <stdio.h>
 #include <string.h>
 
 #include "net_int.h"
@@ -223,6 +224,42 @@ static bool has_sound_head(kdbi_call *call)
     return true;
 }
 
+/* wire-protocol.md 2.1: requests rejected before routing. */
+static void refuse_for(kdbi_call *call, const char *error, const char *message, int64_t seconds)
+{
+    kdb_buf body;
+    char text[24];
+    const int len = snprintf(text, sizeof text, "%" PRId64, seconds);
+    const h2o_iovec_t value = h2o_strdup(&call->req->pool, text, (size_t)len);
+    h2o_add_header_by_str(&call->req->pool, &call->req->res.headers, H2O_STRLIT("x-ratelimit-reset"), 0, NULL,
+                          value.base, value.len);
+    kdb_buf_init(&body, 0);
+    kdb_buf_printf(&body, "{\"error\":\"%s\",\"message\":\"%s\",\"retry_after_seconds\":%s}", error, message, text);
+    kdbi_respond_copy(call->loop, call->req, 429, kdb_buf_sv(&body));
+    kdb_buf_done(&body);
+}
+
+/* This machine is not counted; who comes through a proxy on it is. */
+static bool has_rate(kdbi_call *call)
+{
+    if (call->api->requests == NULL || kdbi_call_is_local(call)) {
+        return true;
+    }
+    const kdbi_addr addr = kdbi_call_addr(call);
+    switch (kdbi_rate_limit_ask(call->api->requests, kdbi_addr_key(&addr), kdb_monotonic_us())) {
+    case KDBI_RATE_FINE:
+        return true;
+    case KDBI_RATE_OVER:
+        refuse_for(call, "RATE_LIMIT_EXCEEDED", "Too many requests; try again shortly", 1);
+        return false;
+    case KDBI_RATE_BANNED:
+        refuse_for(call, "IP_BANNED", "Too many requests; this address is shut out for a while",
+                   call->api->ban_seconds);
+        return false;
+    }
+    return false;
+}
+
 static void dispatch(kdbi_call *call)
 {
     if (!has_sound_head(call)) {
@@ -232,6 +269,9 @@ static void dispatch(kdbi_call *call)
         kdbi_respond(call->loop, call->req, 503,
                      KDB_SV("{\"error\":\"TOO_MANY_CONNECTIONS\",\"message\":\"Too many connections; try again "
                             "shortly\",\"retry_after_seconds\":1}"));
+        return;
+    }
+    if (!has_rate(call)) {
         return;
     }
     if (is_method(call->req, "OPTIONS")) {

@@ -122,6 +122,13 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_RATE_AUTH_PER_SEC] = { "rate_limit", "max_auth_requests_per_ip_per_sec",
                                     "KALAMDB_RATE_LIMIT_AUTH_REQUESTS_PER_IP_PER_SEC", INTEGER("20", 0, MOST_COUNT),
                                     "Sign-in requests per address and second; 0 is no limit." },
+    [KDB_OPT_RATE_REQUESTS_PER_SEC] = { "rate_limit", "max_requests_per_ip_per_sec", NULL, INTEGER("0", 0, MOST_COUNT),
+                                        "Requests per address and second; 0 is no limit, and the default because a back "
+                                        "end sends all its traffic from one address (the reference has 200). This machine "
+                                        "has none." },
+    [KDB_OPT_RATE_BAN_SECONDS] = { "rate_limit", "ban_duration_seconds", NULL, INTEGER("300", 0, MOST_SECONDS),
+                                   "Seconds for which an address is shut out that goes on asking over that limit; 0 shuts "
+                                   "out none." },
 
     [KDB_OPT_SECURITY_MAX_BODY] = { "security", "max_request_body_size", NULL,
                                     INTEGER("10485760", 1024, INT64_C(1) << 32), "Bytes of one request's body." },

@@ -49,6 +49,8 @@ typedef enum kdb_option_id {
     KDB_OPT_RATE_QUERIES_PER_SEC,   /* per user; 0 off */
     KDB_OPT_RATE_CONNECTIONS,       /* per address; 0 off */
     KDB_OPT_RATE_AUTH_PER_SEC,      /* per address; 0 off */
+    KDB_OPT_RATE_REQUESTS_PER_SEC,  /* per address; 0 off */
+    KDB_OPT_RATE_BAN_SECONDS,       /* 0 off */
     KDB_OPT_SECURITY_MAX_BODY,      /* bytes */
     KDB_OPT_SECURITY_CORS_ORIGINS,  /* comma-separated; empty or * = any */
     KDB_OPT_SECURITY_CORS_METHODS,
