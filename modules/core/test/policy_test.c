@@ -521,6 +521,86 @@ static void compare_insert(const policy_set *set, const caller *who)
     kdb_free(sql);
 }
 
+/* Whether any row of the FROM item passes what is asked for the command(s); `second` may be KDB_POLICY_COMMAND_COUNT. */
+static bool passes(const policy_set *set, const caller *who, const char *from, kdb_policy_command first, bool check,
+                   kdb_policy_command second)
+{
+    char *sql = kdb_alloc(TEXT_MAX);
+    (void)snprintf(sql, TEXT_MAX, "SELECT count(*) FROM %s docs WHERE ", from);
+    append_policies(sql, set, who, first, check);
+    if (second != KDB_POLICY_COMMAND_COUNT) {
+        append(sql, " AND ");
+        append_policies(sql, set, who, second, false);
+    }
+    strip_namespace(sql);
+    char *count = dump(sql);
+    const bool some = !is_zero(count);
+    kdb_free(count);
+    kdb_free(sql);
+    return some;
+}
+
+/* DO UPDATE: the row proposed is checked as inserted, the one that is there as updated, before and after. */
+static bool may_upsert(const policy_set *set, const caller *who, unsigned id, const char *owner, unsigned n)
+{
+    char proposed[512], there[128], made[512];
+    (void)snprintf(
+        proposed, sizeof(proposed),
+        "(SELECT %u AS id, '%s' AS owner, %u AS n, CAST(NULL AS TEXT) AS body, CAST(NULL AS BOOLEAN) AS flag, "
+        "CAST(NULL AS DECIMAL(10,2)) AS d, CAST(NULL AS DATE) AS day)",
+        id, owner, n);
+    (void)snprintf(there, sizeof(there), "(SELECT * FROM app.docs WHERE id = %u)", id);
+    (void)snprintf(made, sizeof(made),
+                   "(SELECT id, '%s' AS owner, %u AS n, body, flag, d, day FROM app.docs WHERE id = %u)", owner, n, id);
+    char exists[160];
+    (void)snprintf(exists, sizeof(exists), "SELECT count(*) FROM app.docs WHERE id = %u", id);
+    char *count = dump(exists);
+    const bool fresh = is_zero(count);
+    kdb_free(count);
+    return passes(set, who, proposed, KDB_POLICY_INSERT, true, KDB_POLICY_COMMAND_COUNT) &&
+           (fresh || (passes(set, who, there, KDB_POLICY_UPDATE, false, KDB_POLICY_SELECT) &&
+                      passes(set, who, made, KDB_POLICY_UPDATE, true, KDB_POLICY_SELECT)));
+}
+
+static void compare_upsert(const policy_set *set, const caller *who)
+{
+    static const char *const owners[] = { "alice", "bob", "svc" };
+    const unsigned id = below(3) == 0 ? 100 : (unsigned)below(20) + 1;
+    const char *owner = owners[below(KDB_ARRAY_LEN(owners))];
+    const unsigned n = (unsigned)below(9);
+    const bool may = may_upsert(set, who, id, owner, n);
+    char sql[256];
+    (void)snprintf(sql, sizeof(sql),
+                   "INSERT INTO app.docs (id, owner, n) VALUES (%u, '%s', %u) ON CONFLICT (id) DO UPDATE SET owner = "
+                   "EXCLUDED.owner, n = EXCLUDED.n",
+                   id, owner, n);
+    answer got = run_as(&f, who->user, who->role, sql, NULL, 0);
+    if (got.status != (may ? KDB_OK : KDB_PERMISSION_DENIED)) {
+        answer policies = run(&f, "root", "SHOW POLICIES");
+        print_error("%s as %s: %s%s", sql, who->user, got.text, policies.text);
+        answer_done(&policies);
+    }
+    assert_int_equal(got.status, may ? KDB_OK : KDB_PERMISSION_DENIED);
+    answer_done(&got);
+    must("root", "DELETE FROM app.docs WHERE id >= 100");
+}
+
+static void compare_write(const policy_set *set)
+{
+    const caller *who = &callers[below(3)]; /* who is not signed in writes nothing */
+    switch (below(4)) {
+    case 0:
+        compare_insert(set, who);
+        break;
+    case 1:
+        compare_upsert(set, who);
+        break;
+    default:
+        compare_change(set, who);
+        break;
+    }
+}
+
 /* ---- the whole ---- */
 
 /* KALAMDB_SEED repeats a run. */
@@ -559,8 +639,7 @@ static void random_policies_agree_with_conditions_written_out(void **unused)
             compare_read(lane, &set, &callers[below(KDB_ARRAY_LEN(callers))]);
         }
         for (size_t w = 0; w < WRITES_PER_SET; w++) {
-            const caller *who = &callers[below(3)]; /* who is not signed in writes nothing */
-            below(3) == 0 ? compare_insert(&set, who) : compare_change(&set, who);
+            compare_write(&set);
         }
         drop_policies(&set);
     }
