@@ -382,6 +382,10 @@ test('accounts made at first sight', async () => {
         assert.deepStrictEqual([role, email, type], ['service', 'new@example.com', 'oauth']);
         assert.deepStrictEqual(typeof data === 'string' ? JSON.parse(data) : data, { provider: issuer.url, subject: 'new-1' });
         assert.strictEqual((await users()).length, 1, 'ten at once make one account');
+        const recorded = await own.root.rows("SELECT actor_user_id, target, details FROM system.audit_log WHERE action = 'CREATE_USER' AND target LIKE 'oidc:%'");
+        assert.strictEqual(recorded.length, 1, 'and one audit record');
+        assert.deepStrictEqual(recorded[0].slice(0, 2), [id, id]);
+        assert.match(recorded[0][2], /^Role: Service, at first sign-in: .*new-1/);
         for (const sub of ['../../x', 'a/b', 'x'.repeat(200), 'ünï', '"quoted"']) {
             const answer = await sql(issuer.token({ sub, email: 'not an address', email_verified: false }), own);
             assert.strictEqual(answer.status, 200, answer.text);

@@ -59,6 +59,8 @@ static kdb_auth *new_auth(kdb_store *store, const kdb_auth_options *options)
     auth->complexity = options->complexity;
     auth->provision = options->provision;
     auth->provision_role = options->provision_role;
+    auth->commit_provisioned = options->commit_provisioned;
+    auth->commit_self = options->commit_self;
     auth->open_http = options->open_http;
     auth->fetch = kdb_http_get;
     atomic_init(&auth->closing, false);

@@ -109,6 +109,17 @@ static kdb_status refused(kdb_err *err)
     return KDB_FAIL(err, KDB_INVALID_CREDENTIALS, "Invalid credentials");
 }
 
+typedef struct provisioned {
+    kdb_auth *auth;
+    const kdb_user *user;
+} provisioned;
+
+static kdb_status commit_provisioned(void *self, kdb_batch *batch, kdb_err *err)
+{
+    const provisioned *made = self;
+    return made->auth->commit_provisioned(made->auth->commit_self, made->user, batch, err);
+}
+
 /* Another request of the same person may have been first. */
 static kdb_status provision_in_change(kdb_auth *auth, const kdbi_issuer *issuer, const kdb_user *user, kdb_sv subject,
                                       kdb_arena *arena, kdb_sv *id, kdb_err *err)
@@ -116,7 +127,10 @@ static kdb_status provision_in_change(kdb_auth *auth, const kdbi_issuer *issuer,
     if (kdbi_identity_lookup(auth, issuer, subject, arena, id)) {
         return KDB_OK;
     }
-    static const kdb_principal nobody = { .role = KDB_ROLE_SYSTEM }; /* no admin has asked for it */
+    provisioned made = { auth, user };
+    const kdb_commit_with with = { commit_provisioned, &made };
+    const kdb_principal nobody = { .role = KDB_ROLE_SYSTEM, /* no admin has asked for it */
+                                   .with = auth->commit_provisioned == NULL ? NULL : &with };
     const kdb_status status = kdbi_auth_create_in_change(auth, &nobody, user, err);
     if (status == KDB_ALREADY_EXISTS) { /* somebody else has the name */
         kdb_log_warn("account not made, its name is taken user=%.*s", KDB_SV_ARG(user->id.text));

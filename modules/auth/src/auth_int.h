@@ -330,6 +330,8 @@ struct kdb_auth {
     kdbi_pool pools[KDBI_POOL_COUNT];
     bool provision; /* makes accounts for subjects that have none */
     kdb_role provision_role;
+    kdb_status (*commit_provisioned)(void *self, const kdb_user *user, kdb_batch *batch, kdb_err *err);
+    void *commit_self;
     bool open_http;       /* takes keys that come in the clear */
     kdbi_issuer *issuers; /* their keys change */
     size_t nissuers;

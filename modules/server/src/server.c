@@ -42,12 +42,27 @@ static void close_store(kdb_server *server)
     kdb_store_close(server->store);
 }
 
+/* An account that nobody's statement made is its own doing. */
+static kdb_status commit_provisioned(void *self, const kdb_user *user, kdb_batch *batch, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_audit_record record = { .action = KDB_AUDIT_CREATE_USER,
+                                      .actor = user->id.text,
+                                      .target = user->id.text,
+                                      .details = kdb_sv_printf(arena, "Role: %s, at first sign-in: %.*s",
+                                                               kdb_role_title(user->role), KDB_SV_ARG(user->auth_data)),
+                                      .subject = user->id.text };
+    return kdb_audit_commit(self, &record, 1, batch, err);
+}
+
 static kdb_status open_auth(kdb_server *server, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_options *options = server->options;
     kdb_auth_options auth = {
         .seal = server->seal,
+        .commit_provisioned = commit_provisioned,
+        .commit_self = server->audit,
         .jwt_secret = kdb_opt_text(options, KDB_OPT_AUTH_JWT_SECRET),
         .access_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_JWT_EXPIRY_HOURS) * 3600,
         .refresh_reuse_seconds = kdb_opt_i64(options, KDB_OPT_AUTH_REFRESH_REUSE),

@@ -65,6 +65,10 @@ typedef struct kdb_auth_options {
     size_t nissuers;
     bool provision; /* makes an account for a subject that has none */
     kdb_role provision_role;
+    /* Commits the batch of an account made at first sight, with what has to be durable with it (its audit record); NULL: it is
+     * committed as it is. */
+    kdb_status (*commit_provisioned)(void *self, const kdb_user *user, kdb_batch *batch, kdb_err *err);
+    void *commit_self;
     bool open_http; /* takes issuers' keys over plain HTTP from other machines too */
 } kdb_auth_options;
 
