@@ -229,6 +229,7 @@ test('a refresh token that comes again late ends the sign-in', async () => {
             assert.strictEqual((await strict.client(token).fails('SELECT 1')).code, 'INVALID_CREDENTIALS');
         }
         assert.strictEqual((await other.sqlRaw('SELECT 1')).status, 200, 'other sign-ins stay');
+        assert.deepStrictEqual(await strict.root.rows("SELECT action, target, ip_address FROM system.audit_log WHERE details LIKE '%refresh token came again%'"), [['LOGIN_FAILED', 'user:admin', '127.0.0.1']]);
     } finally {
         await strict.stop();
     }

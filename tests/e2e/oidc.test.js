@@ -394,6 +394,8 @@ test('accounts made at first sight', async () => {
         const all = await users();
         assert.strictEqual(all.length, 6);
         all.slice(1).forEach((row) => assert.strictEqual(row[2], null, 'an address nobody has checked is not kept'));
+        const records = await own.root.rows("SELECT target FROM system.audit_log WHERE action = 'CREATE_USER' AND details LIKE '%another issuer%' ORDER BY target");
+        assert.deepStrictEqual(records, all.map(([user]) => [`user:${user}`]).sort());
         await assertRefused(issuer.token({ sub: 'new-2', role: 'dba' }), 'a role is not asked for', { on: own });
         await own.root.sql(`DROP USER '${id}'`);
         await assertRefused(issuer.token({ sub: 'new-1' }), 'dropped accounts do not come back', { on: own });

@@ -194,41 +194,65 @@ static void send_pair(kdbi_exchange *ex, const kdb_token_pair *pair)
 
 /* ---- jobs on the hashing threads ---- */
 
-/* Sign-ins and set-ups that are worth a record: successes of admins, and all failures. */
-static bool is_audited(const kdb_auth_job *job, kdb_status status)
+/* What of a job is worth a record: sign-ins of admins, set-ups, all failures of both, and what else auth found. */
+static kdb_audit_action audited_action(const kdb_auth_job *job, kdb_status status)
 {
+    const bool failed = status != KDB_OK;
+    switch (job->news) {
+    case KDB_AUTH_TOKEN_REUSED:
+        return KDB_AUDIT_LOGIN_FAILED;
+    case KDB_AUTH_ACCOUNT_MADE:
+        return KDB_AUDIT_CREATE_USER;
+    case KDB_AUTH_NO_NEWS:
+        break;
+    }
     if (status == KDB_CANCELLED) { /* not even tried */
-        return false;
+        return KDB_AUDIT_NONE;
     }
     switch (job->kind) {
     case KDB_AUTH_LOGIN:
-        return status != KDB_OK || kdb_role_is_admin(job->pair.user.role);
+        return failed                                   ? KDB_AUDIT_LOGIN_FAILED
+               : kdb_role_is_admin(job->pair.user.role) ? KDB_AUDIT_LOGIN
+                                                        : KDB_AUDIT_NONE;
     case KDB_AUTH_SETUP:
-        return true;
+        return failed ? KDB_AUDIT_LOGIN_FAILED : KDB_AUDIT_SETUP;
     case KDB_AUTH_HASH:
     case KDB_AUTH_REFRESH:
     case KDB_AUTH_VERIFY:
     case KDB_AUTH_LOGOUT:
-        return false;
+        break;
     }
-    return false;
+    return KDB_AUDIT_NONE;
 }
 
-/* On the hashing thread, before the answer. A failure costs the same commit for users that are there and for those that
- * are not. */
-static void audit_job(kdbi_exchange *ex, kdb_status status, const kdb_err *err)
+static kdb_sv audited_details(const kdb_auth_job *job, kdb_status status, const kdb_err *err, kdb_arena *arena)
+{
+    switch (job->news) {
+    case KDB_AUTH_TOKEN_REUSED:
+        return KDB_SV("A used refresh token came again; the sign-in was ended");
+    case KDB_AUTH_ACCOUNT_MADE:
+        return KDB_SV("First sight of a token of another issuer");
+    case KDB_AUTH_NO_NEWS:
+        break;
+    }
+    if (status == KDB_OK) {
+        return kdb_sv_of(NULL, 0);
+    }
+    return kdb_sv_printf(arena, "%s%s", job->kind == KDB_AUTH_SETUP ? "Set-up: " : "", err->text);
+}
+
+/* On auth's thread, before the answer. A failure costs the same commit for users that are there and for those that are
+ * not. */
+static void audit_job(kdbi_exchange *ex, kdb_audit_action action, kdb_status status, const kdb_err *err)
 {
     const kdb_auth_job *job = &ex->job;
-    const bool setup = job->kind == KDB_AUTH_SETUP;
-    kdb_audit_record record = { .action = setup ? KDB_AUDIT_SETUP : KDB_AUDIT_LOGIN,
-                                .actor = job->user,
-                                .target = kdb_sv_printf(ex->arena, "user:%.*s", KDB_SV_ARG(job->user)),
-                                .address = ex->request.address };
+    const kdb_sv user = job->news == KDB_AUTH_NO_NEWS ? job->user : job->news_of;
+    const kdb_audit_record record = { .action = action,
+                                      .actor = user,
+                                      .target = kdb_sv_printf(ex->arena, "user:%.*s", KDB_SV_ARG(user)),
+                                      .details = audited_details(job, status, err, ex->arena),
+                                      .address = ex->request.address };
     kdb_err ignored;
-    if (status != KDB_OK) {
-        record.action = KDB_AUDIT_LOGIN_FAILED;
-        record.details = kdb_sv_printf(ex->arena, "%s%s", setup ? "Set-up: " : "", err->text);
-    }
     if (kdb_audit_commit(ex->loop->api->audit, &record, 1, NULL, &ignored) != KDB_OK) {
         kdb_log_error("sign-in not recorded err=\"%s\"", ignored.text);
     }
@@ -237,8 +261,9 @@ static void audit_job(kdbi_exchange *ex, kdb_status status, const kdb_err *err)
 static void on_job_done(kdb_auth_job *job, kdb_status status, const kdb_err *err)
 {
     kdbi_exchange *ex = KDB_CONTAINER_OF(job, kdbi_exchange, job);
-    if (is_audited(job, status)) {
-        audit_job(ex, status, err);
+    const kdb_audit_action action = audited_action(job, status);
+    if (action != KDB_AUDIT_NONE) {
+        audit_job(ex, action, status, err);
     }
     ex->job_err.status = KDB_OK;
     if (status != KDB_OK) {

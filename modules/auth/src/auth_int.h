@@ -182,6 +182,7 @@ typedef struct kdbi_token {
     int64_t expires_s;
     kdb_sv session; /* key of its sign-in: see auth_session.c */
     uint32_t generation;
+    bool made; /* the account, for this token */
 } kdbi_token;
 /* Three parts of base64url and no longer than tokens are: what anybody may send is looked at before a library parses it. */
 bool kdbi_token_is_shaped(kdb_sv token);

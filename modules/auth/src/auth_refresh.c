@@ -17,8 +17,11 @@ static bool is_reuse_forgiven(const kdb_auth *auth, const kdbi_session *session,
 }
 
 /* Somebody has a copy of the token, and nobody can tell who is who: both lose. */
-static kdb_status end_stolen(kdb_auth *auth, const kdbi_token *token, kdbi_session *session, kdb_err *err)
+static kdb_status end_stolen(kdb_auth *auth, const kdbi_token *token, kdbi_session *session, kdb_auth_job *job,
+                             kdb_err *err)
 {
+    job->news = KDB_AUTH_TOKEN_REUSED;
+    job->news_of = kdbi_account_id(session->account);
     kdb_log_warn("refresh token used twice, sign-in ended user=%.*s", KDB_SV_ARG(kdbi_account_id(session->account)));
     session->ended = true;
     KDB_TRY(kdbi_session_put(auth, token->session, session, err));
@@ -26,7 +29,7 @@ static kdb_status end_stolen(kdb_auth *auth, const kdbi_token *token, kdbi_sessi
 }
 
 /* Moves the sign-in on; its newest generation is *generation then. */
-static kdb_status use_up(kdb_auth *auth, const kdbi_token *token, uint32_t *generation, kdb_err *err)
+static kdb_status use_up(kdb_auth *auth, const kdbi_token *token, kdb_auth_job *job, uint32_t *generation, kdb_err *err)
 {
     kdbi_session session = kdbi_session_find(auth, token->session, token->standing.account);
     if (session.ended) {
@@ -34,7 +37,8 @@ static kdb_status use_up(kdb_auth *auth, const kdbi_token *token, uint32_t *gene
     }
     if (token->generation < session.generation) {
         *generation = session.generation;
-        return is_reuse_forgiven(auth, &session, token->generation) ? KDB_OK : end_stolen(auth, token, &session, err);
+        return is_reuse_forgiven(auth, &session, token->generation) ? KDB_OK
+                                                                    : end_stolen(auth, token, &session, job, err);
     }
     int64_t now_us = kdb_now_us();
     session.generation = token->generation + 1;
@@ -50,7 +54,7 @@ static kdb_status refresh_in_change(kdb_auth *auth, kdb_auth_job *job, kdb_err *
     uint32_t generation;
     kdb_user user;
     KDB_TRY(kdbi_token_check(auth, job->tokens[0], KDBI_TOKEN_REFRESH, job->arena, &token, err));
-    KDB_TRY(use_up(auth, &token, &generation, err));
+    KDB_TRY(use_up(auth, &token, job, &generation, err));
     if (!kdbi_auth_lookup_user(auth, kdbi_account_id(token.standing.account), job->arena, &user)) {
         return refused(err);
     }

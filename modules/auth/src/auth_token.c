@@ -265,16 +265,15 @@ static kdb_status check_any(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_are
     return kdbi_token_check(auth, token, KDBI_TOKEN_ACCESS, arena, out, err);
 }
 
-static kdb_status verify(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_arena *arena, kdb_principal *out,
-                         kdb_err *err)
+static kdb_status verify(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_arena *arena, kdbi_token *said,
+                         kdb_principal *out, kdb_err *err)
 {
-    kdbi_token said;
-    KDB_TRY(check_any(auth, token, may_wait, arena, &said, err));
-    if (kdbi_session_find(auth, said.session, said.standing.account).ended) {
+    KDB_TRY(check_any(auth, token, may_wait, arena, said, err));
+    if (kdbi_session_find(auth, said->session, said->standing.account).ended) {
         return refused(err);
     }
-    kdbi_cache_put(&auth->cache, token, &said.standing, said.expires_s);
-    *out = principal_of(said.standing.account, said.standing.role, arena);
+    kdbi_cache_put(&auth->cache, token, &said->standing, said->expires_s);
+    *out = principal_of(said->standing.account, said->standing.role, arena);
     return KDB_OK;
 }
 
@@ -282,16 +281,23 @@ kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_p
 {
     const kdbi_account *account;
     kdb_role role;
+    kdbi_token said;
     if (kdbi_cache_find(&auth->cache, token, &account, &role)) {
         *out = principal_of(account, role, arena);
         return KDB_OK;
     }
-    return verify(auth, token, false, arena, out, err);
+    return verify(auth, token, false, arena, &said, out, err);
 }
 
 kdb_status kdbi_auth_verify(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
 {
-    return verify(auth, job->tokens[0], true, job->arena, &job->who, err);
+    kdbi_token said;
+    KDB_TRY(verify(auth, job->tokens[0], true, job->arena, &said, &job->who, err));
+    if (said.made) {
+        job->news = KDB_AUTH_ACCOUNT_MADE;
+        job->news_of = job->who.user.text;
+    }
+    return KDB_OK;
 }
 
 kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err)

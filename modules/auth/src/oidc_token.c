@@ -208,8 +208,8 @@ static kdb_status check_key(kdb_auth *auth, const outside *said, bool may_wait, 
 
 /* ---- accounts ---- */
 
-static kdb_status check_account(kdb_auth *auth, const outside *said, bool may_wait, kdb_arena *arena,
-                                kdbi_standing *out, kdb_err *err)
+static kdb_status check_account(kdb_auth *auth, const outside *said, bool may_wait, kdb_arena *arena, kdbi_token *out,
+                                kdb_err *err)
 {
     kdb_sv id;
     if (!kdbi_identity_lookup(auth, said->issuer, said->subject, arena, &id)) {
@@ -220,8 +220,9 @@ static kdb_status check_account(kdb_auth *auth, const outside *said, bool may_wa
             return KDB_FAIL(err, KDB_WOULD_BLOCK, "the account must be made");
         }
         KDB_TRY(kdbi_identity_provision(auth, said->issuer, said->subject, said->claims, arena, &id, err));
+        out->made = true;
     }
-    return kdbi_auth_standing(auth, id, out) ? KDB_OK : refused(err);
+    return kdbi_auth_standing(auth, id, &out->standing) ? KDB_OK : refused(err);
 }
 
 static kdb_status check_role(const outside *said, kdb_role role, kdb_err *err)
@@ -242,7 +243,7 @@ kdb_status kdbi_outside_check(kdb_auth *auth, kdb_sv token, bool may_wait, kdb_a
     }
     KDB_TRY(check_key(auth, &said, may_wait, err));
     KDB_TRY(check_times(&said, err));
-    KDB_TRY(check_account(auth, &said, may_wait, arena, &found.standing, err));
+    KDB_TRY(check_account(auth, &said, may_wait, arena, &found, err));
     KDB_TRY(check_role(&said, found.standing.role, err));
     KDB_TRY(kdbi_session_key_of_text(token, arena, &found.session, err));
     found.expires_s = said.expires_s;

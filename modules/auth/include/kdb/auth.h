@@ -108,19 +108,27 @@ typedef enum kdb_auth_job_kind {
     KDB_AUTH_VERIFY,  /* kdb_auth_verify where that would block */
     KDB_AUTH_LOGOUT   /* ends the sign-ins that the tokens belong to; tokens that are no good are passed over */
 } kdb_auth_job_kind;
+/* What should go on record besides the result, of user `news_of`. */
+typedef enum kdb_auth_news {
+    KDB_AUTH_NO_NEWS,
+    KDB_AUTH_TOKEN_REUSED, /* REFRESH: somebody has a copy of the token; the sign-in was ended */
+    KDB_AUTH_ACCOUNT_MADE  /* VERIFY: at first sight */
+} kdb_auth_news;
 /* The caller's storage, borrowed until done. Inputs must stay valid until then. */
 typedef struct kdb_auth_job {
     kdb_auth_job_kind kind;
-    kdb_sv user;           /* LOGIN, SETUP */
-    kdb_sv password;       /* LOGIN, SETUP, HASH */
-    kdb_sv root_password;  /* SETUP */
-    kdb_sv email;          /* SETUP; empty: none */
-    kdb_sv tokens[2];      /* REFRESH, VERIFY: the first; LOGOUT: empty ones count for nothing */
-    bool from_loopback;    /* LOGIN: root without a password signs in from loopback only */
-    kdb_arena *arena;      /* results lie here; not used by others until done */
-    kdb_token_pair pair;   /* LOGIN, REFRESH: result */
-    kdb_user created;      /* SETUP: result */
-    kdb_principal who;     /* VERIFY: result */
+    kdb_sv user;          /* LOGIN, SETUP */
+    kdb_sv password;      /* LOGIN, SETUP, HASH */
+    kdb_sv root_password; /* SETUP */
+    kdb_sv email;         /* SETUP; empty: none */
+    kdb_sv tokens[2];     /* REFRESH, VERIFY: the first; LOGOUT: empty ones count for nothing */
+    bool from_loopback;   /* LOGIN: root without a password signs in from loopback only */
+    kdb_arena *arena;     /* results lie here; not used by others until done */
+    kdb_token_pair pair;  /* LOGIN, REFRESH: result */
+    kdb_user created;     /* SETUP: result */
+    kdb_principal who;    /* VERIFY: result */
+    kdb_auth_news news;   /* result */
+    kdb_sv news_of;
     atomic_bool cancelled; /* any thread sets it when nobody waits any more: KDB_CANCELLED if it has not begun */
     kdb_sv hash;           /* HASH: result; rules of catalog.md 4 are checked first */
     /* `err` is NULL when status is KDB_OK. May free the job. */
