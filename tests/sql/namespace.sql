@@ -83,3 +83,12 @@ USE other;
 -- as admin
 CREATE NAMESPACE admins;
 DROP NAMESPACE admins;
+
+-- the namespace of unqualified names, as PostgreSQL calls it
+SHOW search_path; SET search_path TO admins; SHOW search_path;
+CREATE NAMESPACE admins;
+SET search_path TO admins; SHOW search_path; RESET search_path; SHOW search_path;
+USE admins; RESET ALL; SHOW search_path;
+DROP NAMESPACE admins;
+RESET timezone;
+SHOW timezone;

@@ -24,3 +24,7 @@ SELECT CASE WHEN NULL THEN 1 ELSE 2 END;
 SELECT id FROM app.t WHERE a = $1;
 -- params [null]
 SELECT id FROM app.t WHERE $1 IS NULL ORDER BY id;
+
+-- nothing but NULLs is text
+SELECT NULL AS a, coalesce(NULL, NULL) AS b, CASE WHEN TRUE THEN NULL END AS c, greatest(NULL, NULL) AS d, coalesce(NULL, 1) AS e;
+SELECT id, CASE WHEN id > 1 THEN NULL END AS c, coalesce(NULL, NULL) AS d FROM app.t ORDER BY id;

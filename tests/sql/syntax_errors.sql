@@ -82,3 +82,12 @@ SELECT * FROM app.notes WHERE id = 'abc';
 SELECT 1 / 0;
 COPY app.notes TO '/tmp/x';
 SELECT * FROM app.products;
+
+-- the place of what the engine does not like
+CREATE TABLE k (id BIGINT PRIMARY KEY, a INT, KEY by_a (a));
+SELECT x, count(*) FROM (SELECT 1 AS x) t;
+SELECT sum(x) FROM (SELECT 'a' AS x) t;
+SELECT x FROM (SELECT 1 AS x) t FOR UPDATE;
+SELECT CASE x WHEN 5 THEN 1 END FROM (SELECT DATE '2026-01-01' AS x) t;
+SELECT x = ANY (ARRAY[1, 2]) FROM (SELECT DATE '2026-01-01' AS x) t;
+SELECT 1 LIMIT -1;

@@ -547,6 +547,8 @@ struct kdb_exec {
 
 /* A new execution in an arena of its own. */
 kdb_exec *kdbi_exec_new(kdb_core *core, kdb_request *request);
+/* The namespace of unqualified names when the request begins. */
+kdb_sv kdbi_exec_first_ns(const kdb_exec *exec);
 /* Splits the text into statements. */
 KDB_NODISCARD kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err);
 /* Whether the caller's role may run the statement at all, and whether it has the parameters. */
@@ -597,6 +599,7 @@ kdb_status kdbi_run_show_namespaces(kdb_exec *exec, kdbi_plan *plan, bool *pendi
 kdb_status kdbi_run_show_tables(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_storages(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_manifest(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_search_path(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);

@@ -357,10 +357,16 @@ kdb_exec *kdbi_exec_new(kdb_core *core, kdb_request *request)
     return exec;
 }
 
+kdb_sv kdbi_exec_first_ns(const kdb_exec *exec)
+{
+    const kdb_sv ns = exec->request->ns;
+    return ns.len != 0 ? kdb_sv_dup_lower(exec->arena, ns) : KDB_SV("default");
+}
+
 kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err)
 {
     const kdb_request *request = exec->request;
-    exec->ns = request->ns.len != 0 ? kdb_sv_dup_lower(exec->arena, request->ns) : KDB_SV("default");
+    exec->ns = kdbi_exec_first_ns(exec);
     KDB_TRY(kdb_dialect_split(request->sql, exec->arena, &exec->pieces, &exec->npieces, err));
     if (exec->npieces > 1 && request->nparams > 0) {
         return KDB_FAIL(err, KDB_PARAMS_WITH_BATCH, "Parameters not supported with multi-statement batches");

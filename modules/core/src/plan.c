@@ -340,6 +340,23 @@ void kdbi_plan_describe(kdbi_plan *plan)
     kdbi_result_describe(plan, computed, ncolumns, plan->bind_arena, &query->result);
 }
 
+/* The engine names what it does not like, not its place, which only the text that the user wrote has: `"n" must appear in the
+ * GROUP BY clause`, `argument types 'sum(TEXT)'`. */
+static void locate(kdb_sv text, kdb_err *err)
+{
+    static const char *const leads[] = { "column \"", "column ", "argument types '" };
+    for (size_t i = 0; err != NULL && err->position < 0 && i < KDB_ARRAY_LEN(leads); i++) {
+        const char *at = strstr(err->text, leads[i]);
+        if (at == NULL) {
+            continue;
+        }
+        const char *name = at + strlen(leads[i]);
+        const kdb_sv found = kdb_sv_of(name, strcspn(name, "\"( "));
+        kdb_err_at(err, found.len == 0 ? -1 : kdb_dialect_find_name(text, found));
+        return;
+    }
+}
+
 kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err)
 {
     kdbi_bound_query *query = &plan->query;
@@ -350,8 +367,12 @@ kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err)
         return KDB_FAIL(err, KDB_WOULD_BLOCK, "a lane has no engine");
     }
     describe_scans(plan);
-    KDB_TRY(kdb_engine_prepare(worker->conn, query->bound->sql, query->scan_tables, plan->nslots, &query->engine_plan,
-                               err));
+    const kdb_status status =
+        kdb_engine_prepare(worker->conn, query->bound->sql, query->scan_tables, plan->nslots, &query->engine_plan, err);
+    if (status != KDB_OK) {
+        locate(plan->stmt->text, err);
+        return status;
+    }
     kdbi_plan_describe(plan);
     query->late = query->result.ncolumns == 0;
     return KDB_OK;

@@ -185,8 +185,9 @@ kdb_status kdbi_run_drop_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pendin
 kdb_status kdbi_run_use_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
     (void)pending;
-    const kdb_sv name = plan->stmt->as.ns.name;
-    if (!kdb_registry_has_namespace(exec->core->registry, name) && !kdb_registry_is_protected(name)) {
+    const bool reset = plan->stmt->as.ns.name.len == 0; /* to what the request began with */
+    const kdb_sv name = reset ? kdbi_exec_first_ns(exec) : plan->stmt->as.ns.name;
+    if (!reset && !kdb_registry_has_namespace(exec->core->registry, name) && !kdb_registry_is_protected(name)) {
         return KDB_FAIL(err, KDB_NAMESPACE_NOT_FOUND, "Namespace '%.*s' does not exist", KDB_SV_ARG(name));
     }
     exec->ns = kdb_sv_dup(exec->arena, name);

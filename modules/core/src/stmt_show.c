@@ -23,6 +23,18 @@ kdb_status kdbi_run_show_manifest(kdb_exec *exec, kdbi_plan *plan, bool *pending
     return kdbi_run_internal_query(exec, KDB_SV("SELECT * FROM system.manifest ORDER BY cache_key"), err);
 }
 
+kdb_status kdbi_run_show_search_path(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
+{
+    static const kdbi_made_column columns[] = { { "search_path", KDB_TYPE_TEXT, true } };
+    (void)plan;
+    (void)pending;
+    const kdb_value cell = kdb_value_text(exec->ns);
+    kdbi_made m;
+    kdbi_made_begin(&m, exec, columns, KDB_ARRAY_LEN(columns));
+    KDB_TRY(kdbi_made_row(&m, &cell, err));
+    return kdbi_made_end(&m, err);
+}
+
 kdb_status kdbi_run_show_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
     (void)plan;
@@ -57,6 +69,19 @@ static kdb_value text_or_null(kdb_sv text)
 
 /* ---- DESCRIBE TABLE ---- */
 
+/* The version of the table that brought the column. */
+static int32_t first_version(const kdb_table *table, uint32_t column_id)
+{
+    for (size_t v = 0; v < table->nversions; v++) {
+        for (size_t i = 0; i < table->versions[v].ncolumns; i++) {
+            if (table->versions[v].columns[i].id == column_id) {
+                return (int32_t)v + 1;
+            }
+        }
+    }
+    return (int32_t)table->schema->version;
+}
+
 static const kdbi_made_column describe_columns[] = {
     { "column_name", KDB_TYPE_TEXT, true },     { "ordinal_position", KDB_TYPE_INT, true },
     { "column_id", KDB_TYPE_BIGINT, true },     { "data_type", KDB_TYPE_TEXT, true },
@@ -88,7 +113,7 @@ static kdb_status describe_user_table(kdbi_made *m, const kdb_table *table, kdb_
                                     kdb_value_bool(in_key(table, i)),
                                     text_or_null(kdb_column_default_text(column, arena)),
                                     kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)),
-                                    kdb_value_int((int32_t)table->schema->version) };
+                                    kdb_value_int(first_version(table, column->id)) };
         KDB_TRY(kdbi_made_row(m, cells, err));
     }
     return KDB_OK;

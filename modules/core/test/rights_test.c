@@ -118,6 +118,7 @@ static const expectation on_nothing[] = {
     { "DROP NAMESPACE IF EXISTS nothing", "d" },
     { "USE app", "u" },
     { "SHOW NAMESPACES", "u" },
+    { "SHOW search_path", "u" },
     { "SHOW TABLES", "u" },
     { "SHOW TABLES IN app", "u" },
     { "SHOW STORAGES", "u" },

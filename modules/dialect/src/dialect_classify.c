@@ -104,6 +104,9 @@ static const stmt_words known_stmts[] = {
     { "SHOW STORAGES", KDB_STMT_SHOW_STORAGES, kdbi_parse_show_nothing_more, 2 },
     { "SHOW MANIFEST CACHE", KDB_STMT_SHOW_MANIFEST, kdbi_parse_show_nothing_more, 3 },
     { "SHOW MANIFEST", KDB_STMT_SHOW_MANIFEST, kdbi_parse_show_nothing_more, 2 },
+    { "SHOW SEARCH_PATH", KDB_STMT_SHOW_SEARCH_PATH, kdbi_parse_show_nothing_more, 2 },
+    { "RESET SEARCH_PATH", KDB_STMT_USE_NAMESPACE, kdbi_parse_show_nothing_more, 2 },
+    { "RESET ALL", KDB_STMT_USE_NAMESPACE, kdbi_parse_show_nothing_more, 2 },
     { "SHOW ALL", KDB_STMT_SHOW_ALL, kdbi_parse_show_nothing_more, 2 },
     { "SET SEARCH_PATH TO", KDB_STMT_USE_NAMESPACE, kdbi_parse_use_namespace, 3 },
     { "DESCRIBE", KDB_STMT_DESCRIBE_TABLE, kdbi_parse_describe, 1 },
@@ -259,11 +262,12 @@ static const stmt_words *find_known(const kdbi_cursor *cur)
     return NULL;
 }
 
-/* `SHOW` alone says little of what was wanted: the next word is named too. */
+/* `SHOW` or `RESET` alone says little of what was wanted: the next word is named too. */
 static kdb_sv refused_name(const stmt_words *row, const kdbi_cursor *cur)
 {
     kdbi_cursor ahead = *cur;
-    const bool vague = strcmp(row->words, "SHOW") == 0 || strcmp(row->words, "SET") == 0;
+    const bool vague =
+        strcmp(row->words, "SHOW") == 0 || strcmp(row->words, "SET") == 0 || strcmp(row->words, "RESET") == 0;
     kdbi_advance(&ahead);
     if (!vague || ahead.token.kind != KDBI_TOKEN_WORD) {
         return kdb_sv_cstr(row->words);

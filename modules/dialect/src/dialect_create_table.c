@@ -224,10 +224,28 @@ static kdb_status parse_key_list(table_parser *parser)
     return kdbi_expect_symbol(cur, ')');
 }
 
+/* At `KEY by_a (a)`, where a column called `key` would have a type and its numbers. */
+static bool at_named_key(const kdbi_cursor *cur)
+{
+    kdbi_cursor ahead = *cur;
+    if (!kdbi_accept_word(&ahead, "KEY") || !kdbi_at_name(&ahead)) {
+        return false;
+    }
+    kdbi_advance(&ahead);
+    if (!kdbi_at_symbol(&ahead, '(')) {
+        return false;
+    }
+    kdbi_advance(&ahead);
+    return kdbi_at_name(&ahead);
+}
+
 /* At `UNIQUE (`, `KEY name (`: a constraint, not a column of that name and a type. */
 static bool at_table_constraint(const kdbi_cursor *cur)
 {
     kdbi_cursor ahead = *cur;
+    if (at_named_key(cur)) {
+        return true;
+    }
     if (kdbi_accept_word(&ahead, "UNIQUE") || kdbi_accept_word(&ahead, "CHECK") || kdbi_accept_word(&ahead, "KEY") ||
         kdbi_accept_word(&ahead, "EXCLUDE")) {
         return kdbi_at_symbol(&ahead, '(') || kdbi_at_word(&ahead, "KEY") || kdbi_at_word(&ahead, "INDEX") ||

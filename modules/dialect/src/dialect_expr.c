@@ -234,8 +234,12 @@ static kdb_status emit_case(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
         if (expr->args[i]->node_case != PG_QUERY__NODE__NODE_CASE_WHEN) {
             return KDBI_REFUSE(e->b, expr->location, "this form of CASE is not supported");
         }
+        const PgQuery__Node *when = expr->args[i]->case_when->expr;
+        if (expr->arg != NULL) {
+            KDB_TRY(kdbi_check_comparison(e, expr->arg, "=", when, kdbi_node_location(when)));
+        }
         kdb_buf_append_lit(out, " WHEN ");
-        KDB_TRY(kdbi_emit_expr(e, expr->args[i]->case_when->expr, out));
+        KDB_TRY(kdbi_emit_expr(e, when, out));
         kdb_buf_append_lit(out, " THEN ");
         KDB_TRY(kdbi_emit_expr(e, expr->args[i]->case_when->result, out));
     }

@@ -546,6 +546,12 @@ static kdb_status emit_any(const kdbi_expr *e, const PgQuery__AExpr *expr, const
         return KDBI_REFUSE(e->b, expr->location, "the statement has more than %d subqueries in expressions",
                            KDBI_SUBQUERIES_MAX);
     }
+    if (expr->rexpr != NULL && expr->rexpr->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) {
+        const PgQuery__AArrayExpr *array = expr->rexpr->a_array_expr;
+        for (size_t i = 0; i < array->n_elements; i++) {
+            KDB_TRY(kdbi_check_comparison(e, expr->lexpr, op, array->elements[i], expr->location));
+        }
+    }
     const kdb_sv middle = kdb_sv_printf(e->b->arena, " %s %s(", op, word);
     KDB_TRY(emit_infix(e, expr, middle, out));
     kdb_buf_append_byte(out, ')');

@@ -423,7 +423,8 @@ static kdb_status check_select(kdbi_binding *b, const PgQuery__SelectStmt *selec
         return KDBI_REFUSE(b, into == NULL ? -1 : into->location, "SELECT INTO is not supported");
     }
     if (select->n_locking_clause != 0) {
-        return KDBI_REFUSE(b, -1, "FOR UPDATE and FOR SHARE are not supported");
+        const int32_t position = kdb_dialect_find_name(b->query->text, KDB_SV("FOR"));
+        return KDBI_REFUSE(b, position, "FOR UPDATE and FOR SHARE are not supported");
     }
     return KDB_OK;
 }

@@ -133,6 +133,15 @@ static bool is_shown_null(const kdbi_expr *e, const PgQuery__Node *node)
     return is_answer(e) && kdbi_literal_value(node, e->b->arena, &value) && value.is_null;
 }
 
+/* A CASE or COALESCE of nothing but NULLs is TEXT too; the engine would make it an INTEGER. */
+static bool is_shown_nothing(const kdbi_expr *e, const PgQuery__Node *node)
+{
+    const bool chooses = node->node_case == PG_QUERY__NODE__NODE_CASE_EXPR ||
+                         node->node_case == PG_QUERY__NODE__NODE_COALESCE_EXPR ||
+                         node->node_case == PG_QUERY__NODE__NODE_MIN_MAX_EXPR;
+    return is_answer(e) && chooses && kdbi_constant_of(node) == KDBI_CONSTANT_NULL;
+}
+
 /* Within the statement a number made of literals gets its type here (sql.md 24 rules 33 and 39), so that what is made of
  * it has it too. Those of the answer itself are converted when they are shown: INSERT takes them as they are. */
 kdb_status kdbi_emit_inner(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
@@ -154,6 +163,10 @@ static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *
     begin_target(list);
     if (is_shown_null(list->e, target->val)) {
         kdb_buf_append_lit(list->out, "CAST(NULL AS VARCHAR)");
+    } else if (is_shown_nothing(list->e, target->val)) {
+        kdb_buf_append_lit(list->out, "CAST(");
+        KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
+        kdb_buf_append_lit(list->out, " AS VARCHAR)");
     } else if (is_answer(list->e)) {
         KDB_TRY(kdbi_emit_expr(list->e, target->val, list->out));
     } else {

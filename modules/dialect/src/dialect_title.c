@@ -84,3 +84,32 @@ kdb_sv kdbi_title(kdb_sv text, int32_t location, const PgQuery__Node *node, kdb_
     }
     return t.len == 0 ? KDB_SV("expression") : kdb_sv_dup(arena, kdb_sv_of(t.text, t.len));
 }
+
+static bool reads_like(const kdbi_token *token, kdb_sv name)
+{
+    switch (token->kind) {
+    case KDBI_TOKEN_WORD:
+        return kdb_sv_ieq(token->text, name);
+    case KDBI_TOKEN_QUOTED:
+        return kdb_sv_eq(kdb_sv_of(token->text.ptr + 1, token->text.len - 2), name);
+    case KDBI_TOKEN_OPERATOR:
+        return kdb_sv_eq(token->text, name);
+    default:
+        return false;
+    }
+}
+
+int32_t kdb_dialect_find_name(kdb_sv text, kdb_sv name)
+{
+    kdbi_lexer lexer = { .text = text };
+    int32_t found = -1;
+    for (kdbi_token token = kdbi_lex_next(&lexer); token.kind != KDBI_TOKEN_END; token = kdbi_lex_next(&lexer)) {
+        if (reads_like(&token, name)) {
+            if (found >= 0) {
+                return -1;
+            }
+            found = (int32_t)token.offset;
+        }
+    }
+    return found;
+}

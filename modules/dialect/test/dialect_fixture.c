@@ -347,6 +347,9 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_SHOW_MANIFEST:
         kdb_buf_append_lit(&text, "SHOW MANIFEST");
         return;
+    case KDB_STMT_SHOW_SEARCH_PATH:
+        kdb_buf_append_lit(&text, "SHOW SEARCH_PATH");
+        return;
     case KDB_STMT_SHOW_ALL:
         kdb_buf_append_lit(&text, "SHOW ALL");
         return;

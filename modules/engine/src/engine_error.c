@@ -28,6 +28,8 @@ static const error_row error_rows[] = {
 static const error_row other_error = { .status = KDB_EXECUTION };
 /* What dialect makes of a divisor that is zero, or of vectors without a distance: DuckDB calls it invalid input. */
 static const error_row refused_value = { .status = KDB_ARITHMETIC };
+/* LIMIT $1: nothing else has this type. DuckDB's words for LIMIT -1 itself. */
+static const error_row negative_limit = { .status = KDB_STMT_INVALID_SQL, .text = "LIMIT/OFFSET cannot be negative" };
 /* What our functions refuse to do: invalid input too. */
 static const error_row too_large = { .status = KDB_LIMIT };
 static const kdb_sv too_large_texts[] = { KDB_SV(KDBI_VALUE_TOO_LARGE),   KDB_SV(KDBI_VECTOR_TOO_LARGE),
@@ -63,6 +65,9 @@ static const error_row *row_of(kdb_sv prefix, kdb_sv text)
 {
     if (kdb_sv_eq(text, KDB_SV("division by zero")) || kdb_sv_has_prefix(text, KDB_SV("COSINE_DISTANCE() "))) {
         return &refused_value;
+    }
+    if (find(text, KDB_SV("out of range for the destination type UINT64")) != text.len) {
+        return &negative_limit;
     }
     for (size_t i = 0; i < KDB_ARRAY_LEN(too_large_texts); i++) {
         if (kdb_sv_eq(text, too_large_texts[i])) {

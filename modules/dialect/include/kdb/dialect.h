@@ -62,6 +62,7 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_SHOW_STORAGES,
     KDB_STMT_SHOW_MANIFEST,
     KDB_STMT_SHOW_ALL,
+    KDB_STMT_SHOW_SEARCH_PATH,
     KDB_STMT_EXPLAIN,
     KDB_STMT_CREATE_VIEW,
     KDB_STMT_DROP_VIEW,
@@ -452,6 +453,10 @@ typedef struct kdb_bind_table {
     bool deleted_is_false; /* STREAM: `_deleted` may be named and is false */
     bool order_by_seq;     /* no primary key: an unordered plain SELECT is ordered by `_seq` */
 } kdb_bind_table;
+
+/* Where the only name, word or operator of the text is that reads like `name`; -1 when there is none, or more than one. For
+ * messages that tell a name without its place. */
+int32_t kdb_dialect_find_name(kdb_sv text, kdb_sv name);
 
 /* How the caller answers names. */
 typedef struct kdb_binder {
