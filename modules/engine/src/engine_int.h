@@ -31,7 +31,7 @@ struct kdb_engine {
     kdb_engine_conn *conns;    /* guarded by memory_lock: all that are open */
     atomic_bool memory_sleeps; /* until it is woken */
     size_t memory_limit;       /* bytes; fixed after open */
-    size_t memory_base;        /* its thread only: of the process when nothing ran */
+    size_t memory_base;        /* its thread only: of the process when nothing ran for long */
     size_t memory_refused;     /* its thread only: the count it has seen */
 };
 

@@ -202,14 +202,17 @@ static void give_back(void)
     (void)malloc_trim(0);
 }
 
-/* Whether anything runs; with `interrupt`, what has run for more than a moment ends. Holds memory_lock. */
-static bool look_at_runs(kdb_engine *engine, bool interrupt)
+/* Whether anything runs, and whether something does that began more than a moment ago: with `interrupt`, that ends. Holds
+ * memory_lock. */
+static bool look_at_runs(kdb_engine *engine, bool interrupt, bool *lasting)
 {
     const int64_t before = kdb_monotonic_us() - LOOK_US;
     bool any = false;
+    *lasting = false;
     for (kdb_engine_conn *conn = engine->conns; conn != NULL; conn = conn->next) {
         const int64_t began = atomic_load(&conn->began_us);
         any = any || began != 0;
+        *lasting = *lasting || (began != 0 && began < before);
         if (interrupt && began != 0 && began < before) {
             kdbi_conn_interrupt(conn, KDB_LIMIT, began);
         }
@@ -223,15 +226,16 @@ static bool look(kdb_engine *engine)
     const size_t has = resident();
     const bool too_large = has > engine->memory_base + 2 * engine->memory_limit + PROCESS_SLACK;
     const size_t refused = atomic_load(&bound.refused);
-    const bool any = look_at_runs(engine, too_large);
-    const bool has_grown = !any && has > engine->memory_base + WORTH_GIVING_BACK;
+    bool lasting = false;
+    const bool any = look_at_runs(engine, too_large, &lasting);
+    const bool has_grown = !lasting && has > engine->memory_base + WORTH_GIVING_BACK;
     if (too_large || has_grown || refused != engine->memory_refused) {
         give_back();
         engine->memory_refused = refused;
     } else if (atomic_load(&bound.committed) > engine->memory_limit) {
         purge();
     }
-    if (!any) { /* what has not come back is not a statement's */
+    if (!lasting) { /* what has not come back is not a statement's */
         engine->memory_base = has_grown ? resident() : has;
     }
     return any;
@@ -242,11 +246,12 @@ static void watch_memory(void *arg)
 {
     kdb_engine *engine = arg;
     int quiet = 0;
+    bool lasting = false;
     kdb_mutex_lock(&engine->memory_lock);
     while (!engine->memory_stops) {
         quiet = look(engine) ? 0 : quiet + 1;
         atomic_store(&engine->memory_sleeps, quiet > QUIET_LOOKS);
-        if (quiet <= QUIET_LOOKS || look_at_runs(engine, false)) {
+        if (quiet <= QUIET_LOOKS || look_at_runs(engine, false, &lasting)) {
             (void)kdb_cond_wait_until(&engine->memory_wake, &engine->memory_lock, kdb_monotonic_us() + LOOK_US);
         } else {
             kdb_cond_wait(&engine->memory_wake, &engine->memory_lock);

@@ -18,8 +18,9 @@
 
 #define MIB ((size_t)1 << 20)
 #define ENGINE_LIMIT (128 * MIB)
-/* What the process may take beyond what it has: twice the limit, and what the engine's own bounds leave uncounted. */
-#define PROCESS_MAX (2 * ENGINE_LIMIT + 256 * MIB + 128 * MIB)
+/* What the process may take beyond what it has: twice the limit, what the engine's own bounds leave uncounted, and what is taken
+ * between two looks at it. */
+#define PROCESS_MAX (2 * ENGINE_LIMIT + 256 * MIB + 256 * MIB)
 
 static int up(void **state)
 {
@@ -105,6 +106,11 @@ static void memory_is_given_back(void **state)
 static void what_fits_runs_on(void **state)
 {
     fake_engine *fake = *state;
+    if (SANITIZED && most_resident() > PROCESS_MAX) {
+        skip(); /* the sanitizer has not given back what others took */
+    }
+    /* What DuckDB has reserved for memory that it was refused would be lost for ever. */
+    fake_expect(fake, NULL, "SELECT count(*) FROM duckdb_memory() WHERE memory_usage_bytes > 1048576", NULL, 0, "0\n");
     for (int i = 0; i < 2; i++) {
         fake_expect(fake, NULL,
                     "SELECT max(n) FROM (SELECT row_number() OVER (ORDER BY hash(i), i) n FROM range(4000000) r(i))",
