@@ -396,7 +396,7 @@ static kdb_sv served_text(const kdb_bound *plan, const kdb_stmt *stmt, const kdb
         assert_non_null(type);
         const kdb_sv cast = kdb_sv_printf(test_arena(), "CAST($%zu AS %s)", stmt->nparams + i + 1, type);
         const bool own = plan->extras[i].type.kind != KDB_TYPE_NULL;
-        const kdb_sv as = kdb_sv_printf(test_arena(), own ? "CAST('%.*s' AS %s)" : "",
+        const kdb_sv as = kdb_sv_printf(test_arena(), "CAST('%.*s' AS %s)",
                                         KDB_SV_ARG(kdb_value_to_text(&value, test_arena())), type);
         text = replaced(text, cast, own ? as : written(&value));
     }
