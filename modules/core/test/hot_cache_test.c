@@ -206,8 +206,7 @@ static const char *const queries[] = {
     "SELECT id, v FROM %s ORDER BY id DESC",
     "SELECT id, v, length(CAST(v AS TEXT)) AS l FROM %s WHERE v + 1 > 0",
     "SELECT id, v FROM %s WHERE id >= 0 AND id <= 201 ORDER BY id",
-    "SELECT id, v FROM %s WHERE id IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 100, 101, 102, 103, 104, 105, "
-    "106, 107, 200, 201)",
+    "SELECT id, v FROM %s WHERE id IN (0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,100,101,102,103,104,105,106,107,200,201)",
     "SELECT id, max(v) AS v FROM %s GROUP BY id",
     "SELECT a.id, b.v FROM %1$s AS a JOIN %1$s AS b ON a.id = b.id AND a.v = b.v",
     "SELECT count(*) AS n FROM %s WHERE v >= 0",
