@@ -67,7 +67,7 @@ const STATEMENTS = () => [
     'INSTALL httpfs', 'LOAD httpfs', `LOAD '${bait}'`, 'FORCE INSTALL httpfs', 'UPDATE EXTENSIONS',
     `EXPORT DATABASE '${bait}.dir'`, `IMPORT DATABASE '${bait}.dir'`,
     'PRAGMA version', 'PRAGMA database_list', 'PRAGMA table_info(x)', "PRAGMA enable_logging('HTTP')", 'PRAGMA show_tables', 'CALL pragma_version()', 'CALL duckdb_settings()',
-    'SET enable_external_access = true', 'SET GLOBAL threads = 1', 'SET SESSION threads = 1', 'SET LOCAL threads = 1', "SET memory_limit = '1TB'", 'SET lock_configuration = false', "SET allowed_directories = ['/']", "SET temp_directory = '/tmp'", "SET extension_directory = '/tmp'", "SET VARIABLE x = 1", 'RESET enable_external_access', 'RESET ALL', 'SHOW ALL TABLES',
+    'SET enable_external_access = true', 'SET GLOBAL threads = 1', 'SET SESSION threads = 1', 'SET LOCAL threads = 1', "SET memory_limit = '1TB'", 'SET lock_configuration = false', "SET allowed_directories = ['/']", "SET temp_directory = '/tmp'", "SET extension_directory = '/tmp'", "SET VARIABLE x = 1", 'RESET enable_external_access', 'SHOW ALL TABLES',
     'CREATE MACRO f(x) AS x', 'CREATE FUNCTION f(x) AS x', 'CREATE TYPE t AS INT', 'CREATE SECRET (TYPE S3)', 'CREATE PERSISTENT SECRET x (TYPE S3)', 'CREATE TEMP TABLE t (a INT)', 'CREATE TEMP VIEW v AS SELECT 1', 'CREATE SCHEMA main', 'CREATE SEQUENCE s', 'DROP SCHEMA main CASCADE', 'DROP TABLE duckdb_tables',
     'CHECKPOINT', 'FORCE CHECKPOINT', 'VACUUM', 'ANALYZE', 'USE memory', 'USE main',
     'PREPARE x AS SELECT 1', 'EXECUTE x', 'DEALLOCATE x', 'EXPLAIN ANALYZE COPY app.notes TO \'/tmp/x\'', 'DO $$ x $$', 'LISTEN x', "NOTIFY x", 'DISCARD ALL', 'CLUSTER', 'REINDEX TABLE x', "SECURITY LABEL ON TABLE x IS 'x'",

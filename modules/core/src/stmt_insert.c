@@ -236,8 +236,9 @@ static kdb_status start_rows(maker *m, size_t width, kdb_err *err)
 static kdb_status make_values(maker *m, kdb_err *err)
 {
     KDB_TRY(start_rows(m, m->insert->width, err));
+    const size_t width = m->insert->width; /* 0 in DEFAULT VALUES, which has no cells */
     for (size_t i = 0; i < m->insert->nrows; i++) {
-        KDB_TRY(make_values_row(m, m->insert->cells + i * m->insert->width, err));
+        KDB_TRY(make_values_row(m, width == 0 ? NULL : m->insert->cells + i * width, err));
     }
     return KDB_OK;
 }

@@ -156,7 +156,7 @@ size_t kdbi_hot_rows_from(const kdb_hot_rows *rows, kdb_sv key)
     if (order != 0) {
         return order < 0 ? 0 : rows->nrows;
     }
-    return lower_bound(rows, (kdb_sv){ key.ptr + shared.len, key.len - shared.len });
+    return lower_bound(rows, shared.len == 0 ? key : (kdb_sv){ key.ptr + shared.len, key.len - shared.len });
 }
 
 bool kdbi_hot_rows_find(const kdb_hot_rows *rows, kdb_sv key, size_t *out)
