@@ -21,6 +21,19 @@ static void close_datadir(kdb_server *server)
     kdb_datadir_close(server->datadir);
 }
 
+enum { CACHE_SHARE = 16, CACHE_MIN = 64 << 20, CACHE_MAX = 256 << 20 };
+
+/* Not more than that by itself: a container may have less than the machine that it asks. */
+static int64_t block_cache_bytes(const kdb_options *options)
+{
+    const int64_t said = kdb_opt_i64(options, KDB_OPT_ROCKSDB_BLOCK_CACHE);
+    const int64_t share = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / CACHE_SHARE;
+    if (said != 0) {
+        return said;
+    }
+    return share < CACHE_MIN ? CACHE_MIN : share > CACHE_MAX ? CACHE_MAX : share;
+}
+
 static kdb_status open_store(kdb_server *server, kdb_err *err)
 {
     const kdb_options *options = server->options;
@@ -28,7 +41,7 @@ static kdb_status open_store(kdb_server *server, kdb_err *err)
     const kdb_store_options store = {
         .path = kdb_datadir_rocksdb(server->datadir),
         .sync = kdb_sv_eq(durability, KDB_SV("sync")),
-        .block_cache_bytes = kdb_opt_i64(options, KDB_OPT_ROCKSDB_BLOCK_CACHE),
+        .block_cache_bytes = block_cache_bytes(options),
         .write_buffer_bytes = kdb_opt_i64(options, KDB_OPT_ROCKSDB_WRITE_BUFFER),
         .background_jobs = (int32_t)kdb_opt_i64(options, KDB_OPT_ROCKSDB_BACKGROUND_JOBS),
         .max_open_files = (int32_t)kdb_opt_i64(options, KDB_OPT_ROCKSDB_MAX_OPEN_FILES),
