@@ -62,8 +62,7 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                         TEXT("{namespace}/{tableName}/{userId}"),
                                         "Folder of one user's cold files of a user table below its storage." },
 
-    [KDB_OPT_ROCKSDB_BLOCK_CACHE] = { "storage.rocksdb", "block_cache_size", NULL,
-                                      INTEGER("0", 0, MOST_BYTES),
+    [KDB_OPT_ROCKSDB_BLOCK_CACHE] = { "storage.rocksdb", "block_cache_size", NULL, INTEGER("0", 0, MOST_BYTES),
                                       "Bytes of hot rows kept in memory as files hold them; 0: a sixteenth of the "
                                       "machine's memory, from 64 to 256 MiB. The reference's 2 MiB would read most rows "
                                       "from disk." },

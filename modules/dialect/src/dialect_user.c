@@ -20,8 +20,7 @@ static kdb_status expect_secret(kdbi_cursor *cur, kdb_sv *out)
 {
     if (cur->token.kind == KDBI_TOKEN_WORD || cur->token.kind == KDBI_TOKEN_QUOTED ||
         cur->token.kind == KDBI_TOKEN_NUMBER) {
-        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL,
-                           "a password stands in single quotes");
+        return KDB_FAIL_AT(cur->err, (int32_t)cur->token.offset, KDB_INVALID_SQL, "a password stands in single quotes");
     }
     return kdbi_expect_string(cur, out);
 }

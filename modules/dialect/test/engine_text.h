@@ -24,7 +24,8 @@ static const char *const engine_words[] = {
     "list_has_all", "list_has_any", "list_count", "list_inner_product", "list_resize", "list_cosine_distance", "lower",
     "ltrim", "nullif", "pow", "range", "regexp_full_match", "regexp_matches", "replace", "rtrim", "sqrt", "strpos",
     "substring", "timezone", "to_base64", "to_days", "to_hours", "to_minutes", "to_months", "to_seconds", "to_years",
-    "trim", "unhex", "unnest", "xor", "kdb_join", "kdb_like", "kdb_compared", "kdb_found", "kdb_searched", "kdb_rewrite", "kdb_scan"
+    "trim", "unhex", "unnest", "xor", "kdb_join", "kdb_like", "kdb_compared", "kdb_found", "kdb_searched",
+    "kdb_rewrite", "kdb_scan"
 };
 
 typedef struct engine_token {
