@@ -67,9 +67,9 @@ kdbi_head kdbi_head_check(kdb_sv input, int version)
     const char *end = input.ptr + input.len;
     kdbi_head head = { 0 };
     counts seen = { 0 };
-    kdb_sv line = next_line(&at, end, &head.fault);
-    if (line.len == 0 && head.fault == NULL) { /* an empty line before the first is to be overlooked */
-        line = next_line(&at, end, &head.fault);
+    kdb_sv line;
+    if (next_line(&at, end, &head.fault).len == 0 && head.fault == NULL) {
+        (void)next_line(&at, end, &head.fault); /* an empty line before the first is to be overlooked */
     }
     while (head.fault == NULL && (line = next_line(&at, end, &head.fault)).len > 0) {
         if (line.ptr[0] == ' ' || line.ptr[0] == '\t') {

@@ -179,6 +179,7 @@ static kdb_status to_boolean(cast *c)
 static kdb_status integer_from_float(const cast *c, int64_t *out)
 {
     double value = double_of(c->in);
+    /* cppcheck-suppress incorrectLogicOperator ; it reads no hexadecimal floats */
     if (isnan(value) || value < -0x1p63 || value >= 0x1p63) {
         return out_of_range(c);
     }

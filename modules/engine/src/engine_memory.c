@@ -9,7 +9,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -191,9 +191,9 @@ static size_t resident(void)
     if (fd >= 0) {
         (void)close(fd);
     }
-    size_t pages = 0;
     text[len < 0 ? 0 : len] = '\0';
-    return len > 0 && sscanf(text, "%*s %zu", &pages) == 1 ? pages * (size_t)sysconf(_SC_PAGESIZE) : 0;
+    const char *second = strchr(text, ' '); /* of the numbers: the pages resident */
+    return second == NULL ? 0 : (size_t)strtoull(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static void give_back(void)
