@@ -30,7 +30,7 @@ const BIG = quick ? 100000 : 1000000;
 const TENANTS = quick ? 200 : 10000;
 const PER_TENANT = 100;
 const DELETABLE = quick ? 160000 : 600000;
-const RANGES = quick ? 600 : 4000; // of 100 rows
+const RANGES = quick ? 4000 : 8000; // of 100 rows
 
 // ---- workloads ----
 
