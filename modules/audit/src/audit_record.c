@@ -6,6 +6,8 @@
 
 #include "audit_int.h"
 
+#include "kdb/record.h"
+
 enum { FORMAT = 1, ID_BYTES = 16, FIXED_BYTES = 1 + 8 + 8 + ID_BYTES };
 
 static kdb_partition partition(void)
@@ -19,13 +21,6 @@ void kdbi_audit_key(uint64_t number, char out[KDBI_AUDIT_KEY_BYTES])
 }
 
 /* ---- writing ---- */
-
-static void write_u64(kdb_buf *buf, uint64_t value)
-{
-    char bytes[8];
-    kdb_put_le64(bytes, value);
-    kdb_buf_append(buf, bytes, sizeof(bytes));
-}
 
 /* Cut at a character, so that what is stored is text. */
 static void write_text(kdb_buf *buf, kdb_sv text)
@@ -62,8 +57,8 @@ static void write_body(const kdb_audit_record *record, uint64_t number, int64_t 
     char id[ID_BYTES];
     kdb_random_bytes(id, sizeof(id));
     kdb_buf_append_byte(buf, FORMAT);
-    write_u64(buf, number);
-    write_u64(buf, (uint64_t)time_us);
+    kdb_record_write_u64(buf, number);
+    kdb_record_write_u64(buf, (uint64_t)time_us);
     kdb_buf_append(buf, id, sizeof(id));
     write_text(buf, kdb_sv_cstr(kdb_audit_action_names[record->action]));
     write_text(buf, record->actor);

@@ -7,6 +7,7 @@
 
 #include "kdb/auth.h"
 #include "kdb/http.h"
+#include "kdb/record.h"
 
 enum {
     KDBI_USER_ID_MAX = 128,
@@ -20,22 +21,6 @@ enum {
     KDBI_SECRET_MIN = 32,     /* bytes of a configured secret that is taken seriously */
     KDBI_RECORD_FORMAT = 1    /* first byte of every record */
 };
-
-/* ---- pieces of records (record.c) ---- */
-
-void kdbi_write_u32(kdb_buf *buf, uint32_t value);
-void kdbi_write_u64(kdb_buf *buf, uint64_t value);
-void kdbi_write_text(kdb_buf *buf, kdb_sv text);
-
-/* Never goes past its bytes: the first piece that does not fit fails it, and the rest reads as zero. */
-typedef struct kdbi_reader {
-    kdb_sv rest;
-    bool failed;
-} kdbi_reader;
-uint8_t kdbi_read_u8(kdbi_reader *in);
-uint32_t kdbi_read_u32(kdbi_reader *in);
-uint64_t kdbi_read_u64(kdbi_reader *in);
-kdb_sv kdbi_read_text(kdbi_reader *in); /* borrows */
 
 /* ---- users as bytes and as copies (user_record.c) ---- */
 

@@ -44,24 +44,24 @@ static void stage(const kdbi_session *session, kdb_sv key, kdb_batch *batch)
     kdb_buf_init(&record, 0);
     kdb_buf_append_byte(&record, KDBI_RECORD_FORMAT);
     kdb_buf_append_byte(&record, session->ended ? FLAG_ENDED : 0);
-    kdbi_write_u32(&record, session->generation);
-    kdbi_write_u64(&record, (uint64_t)session->rotated_us);
-    kdbi_write_u64(&record, (uint64_t)session->expires_s);
-    kdbi_write_text(&record, kdbi_account_id(session->account));
+    kdb_record_write_u32(&record, session->generation);
+    kdb_record_write_u64(&record, (uint64_t)session->rotated_us);
+    kdb_record_write_u64(&record, (uint64_t)session->expires_s);
+    kdb_record_write_text(&record, kdbi_account_id(session->account));
     kdb_batch_put(batch, partition(), key, kdb_buf_sv(&record));
     kdb_buf_done(&record);
 }
 
 static kdb_status decode(kdb_sv bytes, kdbi_session *out, kdb_sv *user, kdb_err *err)
 {
-    kdbi_reader in = { .rest = bytes };
-    uint8_t format = kdbi_read_u8(&in);
-    uint8_t flags = kdbi_read_u8(&in);
+    kdb_record_reader in = { .rest = bytes };
+    uint8_t format = kdb_record_read_u8(&in);
+    uint8_t flags = kdb_record_read_u8(&in);
     kdbi_session session = { .ended = (flags & FLAG_ENDED) != 0 };
-    session.generation = kdbi_read_u32(&in);
-    session.rotated_us = (int64_t)kdbi_read_u64(&in);
-    session.expires_s = (int64_t)kdbi_read_u64(&in);
-    *user = kdbi_read_text(&in);
+    session.generation = kdb_record_read_u32(&in);
+    session.rotated_us = (int64_t)kdb_record_read_u64(&in);
+    session.expires_s = (int64_t)kdb_record_read_u64(&in);
+    *user = kdb_record_read_text(&in);
     if (in.failed || in.rest.len != 0 || format != KDBI_RECORD_FORMAT) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad session record of %zu bytes", bytes.len);
     }

@@ -14,24 +14,24 @@ void kdbi_user_encode(const kdb_user *user, kdb_buf *out)
     kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
     kdb_buf_append_byte(out, kdbi_role_defs[user->role].code);
     kdb_buf_append_byte(out, auth_type_codes[user->auth_type]);
-    kdbi_write_u32(out, user->failed_logins);
-    kdbi_write_u64(out, (uint64_t)user->locked_until_us);
-    kdbi_write_u64(out, (uint64_t)user->last_login_us);
-    kdbi_write_u64(out, (uint64_t)user->last_seen_us);
-    kdbi_write_u64(out, (uint64_t)user->created_us);
-    kdbi_write_u64(out, (uint64_t)user->updated_us);
-    kdbi_write_u64(out, (uint64_t)user->deleted_us);
-    kdbi_write_u64(out, user->token_epoch);
-    kdbi_write_text(out, user->password_hash);
-    kdbi_write_text(out, user->auth_data);
-    kdbi_write_text(out, user->email);
+    kdb_record_write_u32(out, user->failed_logins);
+    kdb_record_write_u64(out, (uint64_t)user->locked_until_us);
+    kdb_record_write_u64(out, (uint64_t)user->last_login_us);
+    kdb_record_write_u64(out, (uint64_t)user->last_seen_us);
+    kdb_record_write_u64(out, (uint64_t)user->created_us);
+    kdb_record_write_u64(out, (uint64_t)user->updated_us);
+    kdb_record_write_u64(out, (uint64_t)user->deleted_us);
+    kdb_record_write_u64(out, user->token_epoch);
+    kdb_record_write_text(out, user->password_hash);
+    kdb_record_write_text(out, user->auth_data);
+    kdb_record_write_text(out, user->email);
 }
 
 /* ---- reading ---- */
 
-static kdb_role read_role(kdbi_reader *in)
+static kdb_role read_role(kdb_record_reader *in)
 {
-    uint8_t code = kdbi_read_u8(in);
+    uint8_t code = kdb_record_read_u8(in);
     for (size_t i = 0; i < KDB_ARRAY_LEN(kdbi_role_defs); i++) {
         if (kdbi_role_defs[i].code == code) {
             return (kdb_role)i;
@@ -41,9 +41,9 @@ static kdb_role read_role(kdbi_reader *in)
     return KDB_ROLE_ANONYMOUS;
 }
 
-static kdb_auth_type read_auth_type(kdbi_reader *in)
+static kdb_auth_type read_auth_type(kdb_record_reader *in)
 {
-    uint8_t code = kdbi_read_u8(in);
+    uint8_t code = kdb_record_read_u8(in);
     for (size_t i = 0; i < KDB_ARRAY_LEN(auth_type_codes); i++) {
         if (auth_type_codes[i] == code) {
             return (kdb_auth_type)i;
@@ -55,22 +55,22 @@ static kdb_auth_type read_auth_type(kdbi_reader *in)
 
 kdb_status kdbi_user_decode(kdb_sv id, kdb_sv bytes, kdb_user *out, kdb_err *err)
 {
-    kdbi_reader in = { .rest = bytes };
+    kdb_record_reader in = { .rest = bytes };
     kdb_user user = { .id = { id } };
-    uint8_t format = kdbi_read_u8(&in);
+    uint8_t format = kdb_record_read_u8(&in);
     user.role = read_role(&in);
     user.auth_type = read_auth_type(&in);
-    user.failed_logins = kdbi_read_u32(&in);
-    user.locked_until_us = (int64_t)kdbi_read_u64(&in);
-    user.last_login_us = (int64_t)kdbi_read_u64(&in);
-    user.last_seen_us = (int64_t)kdbi_read_u64(&in);
-    user.created_us = (int64_t)kdbi_read_u64(&in);
-    user.updated_us = (int64_t)kdbi_read_u64(&in);
-    user.deleted_us = (int64_t)kdbi_read_u64(&in);
-    user.token_epoch = kdbi_read_u64(&in);
-    user.password_hash = kdbi_read_text(&in);
-    user.auth_data = kdbi_read_text(&in);
-    user.email = kdbi_read_text(&in);
+    user.failed_logins = kdb_record_read_u32(&in);
+    user.locked_until_us = (int64_t)kdb_record_read_u64(&in);
+    user.last_login_us = (int64_t)kdb_record_read_u64(&in);
+    user.last_seen_us = (int64_t)kdb_record_read_u64(&in);
+    user.created_us = (int64_t)kdb_record_read_u64(&in);
+    user.updated_us = (int64_t)kdb_record_read_u64(&in);
+    user.deleted_us = (int64_t)kdb_record_read_u64(&in);
+    user.token_epoch = kdb_record_read_u64(&in);
+    user.password_hash = kdb_record_read_text(&in);
+    user.auth_data = kdb_record_read_text(&in);
+    user.email = kdb_record_read_text(&in);
     if (in.failed || in.rest.len != 0 || format != KDBI_RECORD_FORMAT || id.len == 0 || id.len > KDBI_USER_ID_MAX) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad user record of %zu bytes", bytes.len);
     }

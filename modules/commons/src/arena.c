@@ -7,15 +7,7 @@
 
 #include "commons_int.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISONS 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define ARENA_POISONS 1
-#endif
-
-#ifdef ARENA_POISONS
+#if KDB_SANITIZES_ADDRESSES
 #include <sanitizer/asan_interface.h>
 #define POISON(at, size) ASAN_POISON_MEMORY_REGION((at), (size))
 #define UNPOISON(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))

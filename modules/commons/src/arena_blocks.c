@@ -8,15 +8,7 @@
 #include "commons_int.h"
 #include "kdb/thread.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define KEEPS_NONE 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KEEPS_NONE 1
-#endif
-
-#ifdef KEEPS_NONE
+#if KDB_SANITIZES_ADDRESSES || KDB_SANITIZES_THREADS
 
 void *kdbi_arena_block_take(void)
 {

@@ -136,7 +136,7 @@ static void arena_put_null(kdb_vec *vec, size_t row)
 
 static const kdb_vec_writer arena_writer = { arena_put_bytes, arena_put_i128, arena_put_uuid, arena_put_null };
 
-static size_t element_size(kdb_type type)
+size_t kdb_vec_element_size(kdb_type type)
 {
     switch (kdb_type_layout(type)) {
     case KDB_LAYOUT_NONE:
@@ -170,7 +170,7 @@ void kdb_vec_copy(kdb_vec *vec, size_t at, const kdb_vec *source, size_t from, s
     const bool plain = is_plain(vec->type);
     KDB_DASSERT(kdb_type_eq(vec->type, source->type));
     if (plain) {
-        const size_t size = element_size(vec->type);
+        const size_t size = kdb_vec_element_size(vec->type);
         memcpy((char *)vec->data + at * size, element(source, from, size), count * size);
     }
     for (size_t i = 0; i < count && (!plain || vec->validity != NULL || source->validity != NULL); i++) {
@@ -190,7 +190,7 @@ kdb_chunk *kdb_chunk_new_sized(kdb_arena *arena, const kdb_type *types, size_t n
     for (size_t i = 0; i < ncols; i++) {
         /* Not zeroed: pages of columns that stay short are never touched. */
         chunk->cols[i] = (kdb_vec){ .type = types[i],
-                                    .data = kdb_arena_alloc_raw(arena, element_size(types[i]) * rows),
+                                    .data = kdb_arena_alloc_raw(arena, kdb_vec_element_size(types[i]) * rows),
                                     .writer = &arena_writer,
                                     .handle = arena };
     }

@@ -296,6 +296,9 @@ typedef struct kdbi_hot_state {
  * loads them. */
 KDB_NODISCARD kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user,
                                             kdbi_hot_use use, kdbi_hot_state *out, kdb_err *err);
+/* What a read of these keys of the user's is; `few`: of all, it wants the first or last rows only. */
+kdbi_hot_use kdbi_hot_use_of(const kdb_table *table, kdb_user_id user, const kdb_key_set *keys, bool few,
+                             kdb_arena *arena);
 /* True when nothing has been written to the partition since. */
 bool kdbi_hot_cache_is_current(const kdbi_hot_cache *cache, const kdbi_hot_state *state);
 

@@ -239,6 +239,20 @@ kdb_status kdbi_hot_cache_get(kdbi_hot_cache *cache, const kdb_walk_spec *walk, 
     return KDB_OK;
 }
 
+kdbi_hot_use kdbi_hot_use_of(const kdb_table *table, kdb_user_id user, const kdb_key_set *keys, bool few,
+                             kdb_arena *arena)
+{
+    kdb_sv from, to;
+    if (keys->points) {
+        return KDBI_HOT_KEYS;
+    }
+    kdb_row_user_range(table, user, arena, &from, &to);
+    if (!kdb_sv_eq(from, keys->from) || !kdb_sv_eq(to, keys->to)) {
+        return KDBI_HOT_PART;
+    }
+    return few ? KDBI_HOT_END : KDBI_HOT_ALL;
+}
+
 bool kdbi_hot_cache_is_current(const kdbi_hot_cache *cache, const kdbi_hot_state *state)
 {
     uint64_t version = 0;

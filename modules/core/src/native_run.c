@@ -122,36 +122,26 @@ static void decode_hot(const kdbi_native_run *r)
     }
 }
 
-/* Whether the walk goes along all of the caller's rows. */
-static bool goes_along_all(const kdbi_native_run *r, const kdb_walk_spec *spec)
+static kdbi_hot_use use_of(const kdbi_native_run *r, const kdb_walk_spec *spec)
 {
-    if (spec->by_seq || spec->keys.points) {
-        return spec->by_seq;
+    const kdb_table *table = r->native->table;
+    if (spec->by_seq) {
+        return spec->whole ? KDBI_HOT_ALL : KDBI_HOT_END;
     }
-    kdb_sv from, to;
-    kdb_row_user_range(r->native->table, kdbi_exec_user(r->run->exec, r->native->table), r->memory->run, &from, &to);
-    return kdb_sv_eq(from, spec->keys.from) && kdb_sv_eq(to, spec->keys.to);
-}
-
-static kdbi_hot_use use_of(const kdb_walk_spec *spec, bool along_all)
-{
-    if (!along_all) {
-        return spec->keys.points ? KDBI_HOT_KEYS : KDBI_HOT_PART;
-    }
-    return spec->whole ? KDBI_HOT_ALL : KDBI_HOT_END;
+    return kdbi_hot_use_of(table, kdbi_exec_user(r->run->exec, table), &spec->keys, !spec->whole, r->memory->run);
 }
 
 /* The caller's rows may be in memory. */
-static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, bool along_all, kdb_err *err)
+static kdb_status find_hot(kdbi_native_run *r, kdb_walk_spec *spec, kdbi_hot_use use, kdb_err *err)
 {
     const kdbi_native *native = r->native;
     if (spec->by_seq || r->run->txn != NULL || spec->sees_deleted || native->table->type == KDB_TABLE_STREAM ||
-        (spec->whole && along_all && r->run->exec->in_lane)) {
+        (use == KDBI_HOT_ALL && r->run->exec->in_lane)) {
         return KDB_OK;
     }
     kdbi_hot_state state;
     const kdb_user_id user = kdbi_exec_user(r->run->exec, native->table);
-    KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, use_of(spec, along_all), &state, err));
+    KDB_TRY(kdbi_hot_cache_get(r->run->core->hot, spec, user, use, &state, err));
     r->hot = state.rows;
     spec->hot = state.rows;
     if (r->hot != NULL && !spec->keys.points && !r->run->exec->in_lane) { /* a lane looks at few of them */
@@ -235,12 +225,12 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
         kdbi_run_keys(run, 0, r->memory->run, &spec.keys);
     }
     spec.overlay = kdbi_run_overlay(run, native->table);
-    const bool all = goes_along_all(r, &spec);
-    KDB_TRY(find_hot(r, &spec, all, err));
+    const kdbi_hot_use use = use_of(r, &spec);
+    KDB_TRY(find_hot(r, &spec, use, err));
     if (run->txn != NULL || (spec.hot == NULL && needs_snapshot(&spec))) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
-    spec.whole = spec.whole && all; /* a part is worth a place in the block cache */
+    spec.whole = use == KDBI_HOT_ALL; /* a part is worth a place in the block cache */
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
     r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };

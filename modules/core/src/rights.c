@@ -78,22 +78,6 @@ static bool may(kdb_role role, kdbi_deed deed, table_class class)
 
 /* ---- denials ---- */
 
-static const char *access_title(kdb_access_level level)
-{
-    switch (level) {
-    case KDB_ACCESS_PUBLIC:
-        return "Public";
-    case KDB_ACCESS_RESTRICTED:
-        return "Restricted";
-    case KDB_ACCESS_DBA:
-        return "Dba";
-    case KDB_ACCESS_PRIVATE:
-    case KDB_ACCESS_UNSET:
-        break;
-    }
-    return "Private";
-}
-
 static kdb_status deny_rows(kdb_role role, const kdb_table *table, kdbi_deed deed, kdb_err *err)
 {
     const char *what = deed == KDBI_READ ? "read" : "write";
@@ -105,7 +89,7 @@ static kdb_status deny_rows(kdb_role role, const kdb_table *table, kdbi_deed dee
                         "Access denied: Role '%s' cannot access table '%.*s.%.*s'. "
                         "Shared table %s denied (access_level=%s)",
                         kdb_role_title(role), KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), what,
-                        access_title(table->access));
+                        kdb_access_level_title(table->access));
     }
     return KDB_FAIL(err, KDB_PERMISSION_DENIED,
                     "Access denied: Role '%s' cannot access table '%.*s.%.*s'. "

@@ -69,16 +69,6 @@ const kdb_snapshot *kdbi_run_snapshot(kdbi_run *run)
 
 /* ---- what the engine's scans read: found before the run's snapshot is taken, so that both show one moment ---- */
 
-static kdbi_hot_use use_of(const kdb_table *table, kdb_user_id user, const kdb_key_set *keys, kdb_arena *arena)
-{
-    kdb_sv from, to;
-    if (keys->points) {
-        return KDBI_HOT_KEYS;
-    }
-    kdb_row_user_range(table, user, arena, &from, &to);
-    return kdb_sv_eq(from, keys->from) && kdb_sv_eq(to, keys->to) ? KDBI_HOT_ALL : KDBI_HOT_PART;
-}
-
 static kdb_status find_source(kdbi_run *run, size_t slot, kdb_err *err)
 {
     kdbi_source *source = &run->sources[slot];
@@ -92,8 +82,8 @@ static kdb_status find_source(kdbi_run *run, size_t slot, kdb_err *err)
     }
     const kdb_user_id user = kdbi_exec_user(run->exec, table);
     const kdb_walk_spec walk = { .store = run->core->store, .table = table, .now_ms = run->now_us / 1000 };
-    return kdbi_hot_cache_get(run->core->hot, &walk, user, use_of(table, user, &source->keys, run->arena), &source->hot,
-                              err);
+    return kdbi_hot_cache_get(run->core->hot, &walk, user,
+                              kdbi_hot_use_of(table, user, &source->keys, false, run->arena), &source->hot, err);
 }
 
 /* A snapshot taken while a partition was as it is in memory holds the same rows. */

@@ -13,16 +13,7 @@
 #include "core_fixture.h"
 #include "kdb/dialect.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
+#define SANITIZED (KDB_SANITIZES_ADDRESSES || KDB_SANITIZES_THREADS)
 
 /* The fixture's engine may take 512 MiB, and the process may grow by twice that and a little more. */
 #define GROWTH_MAX ((size_t)1408 << 20)

@@ -121,14 +121,7 @@ void *kdbi_conn_scratch(kdb_engine_conn *conn, size_t size);
 
 /* DuckDB hands memory from thread to thread under locks of its own, which ThreadSanitizer does not see: it would report
  * every reuse as a race. Under it, all calls between DuckDB and us are put in one order; otherwise these do nothing. */
-#if defined(__SANITIZE_THREAD__)
-#define KDBI_ORDERS_TURNS 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KDBI_ORDERS_TURNS 1
-#endif
-#endif
-#ifdef KDBI_ORDERS_TURNS
+#if KDB_SANITIZES_THREADS
 void kdbi_turn_begin(void);
 void kdbi_turn_end(void);
 #else

@@ -27,7 +27,7 @@ typedef struct scan_part {
     kdb_chunk chunk;
 } scan_part;
 
-#ifdef KDBI_ORDERS_TURNS
+#if KDB_SANITIZES_THREADS
 static _Atomic size_t turns;
 
 void kdbi_turn_begin(void)

@@ -6,17 +6,7 @@
 #include <unistd.h>
 
 /* Sanitizers keep freed memory for a while. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { MEMORY_COUNTS = 0 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { MEMORY_COUNTS = 0 };
-#else
-enum { MEMORY_COUNTS = 1 };
-#endif
-#else
-enum { MEMORY_COUNTS = 1 };
-#endif
+enum { MEMORY_COUNTS = !(KDB_SANITIZES_ADDRESSES || KDB_SANITIZES_THREADS) };
 
 static long resident_kb(void)
 {

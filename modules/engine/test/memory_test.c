@@ -5,16 +5,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
+#define SANITIZED (KDB_SANITIZES_ADDRESSES || KDB_SANITIZES_THREADS)
 
 #define MIB ((size_t)1 << 20)
 #define ENGINE_LIMIT (128 * MIB)

@@ -109,6 +109,12 @@ COLUMN_RUN(run_column_i16, i16, int16_t)
 COLUMN_RUN(run_column_i32, i32, int32_t)
 COLUMN_RUN(run_column_i64, i64, int64_t)
 
+/* Equality of texts is mostly told by their lengths. */
+static inline bool accepts_bytes(const kdbi_step *step, kdb_sv a, kdb_sv b)
+{
+    return !(step->detail == EQUAL && a.len != b.len) && accepts(step, order_bytes(a, b));
+}
+
 static kdb_status run_column_bytes(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
     const kdbi_const *constant = kdbi_const_at(run, step->args[1]->index);
@@ -119,10 +125,7 @@ static kdb_status run_column_bytes(const kdbi_step *step, kdbi_run *run, kdb_val
     if (out->is_null) {
         return KDB_OK;
     }
-    const kdb_sv text = out->as.bytes;
-    const kdb_sv other = constant->value.as.bytes;
-    const bool equality = step->detail == EQUAL && text.len != other.len;
-    out->as.b = !equality && accepts(step, order_bytes(text, other));
+    out->as.b = accepts_bytes(step, out->as.bytes, constant->value.as.bytes);
     return KDB_OK;
 }
 
@@ -203,9 +206,7 @@ static bool sieve_bytes(const kdbi_step *step, const kdbi_sieve *sieve)
         if ((sieve->bits[row >> 6] & bit) == 0) {
             continue;
         }
-        const bool null = kdb_vec_is_null(column, row);
-        const bool unequal = step->detail == EQUAL && at[row].len != other.len;
-        if (null || unequal || !accepts(step, order_bytes(at[row], other))) {
+        if (kdb_vec_is_null(column, row) || !accepts_bytes(step, at[row], other)) {
             sieve->bits[row >> 6] &= ~bit;
         }
     }

@@ -3,6 +3,7 @@
 #ifndef KDB_REGISTRY_INT_H
 #define KDB_REGISTRY_INT_H
 
+#include "kdb/record.h"
 #include "kdb/registry.h"
 
 enum {
@@ -34,33 +35,11 @@ struct kdb_registry {
     uint32_t next_table_id; /* DDL gate: rises with every stage, so that a failed commit skips an id */
 };
 
-/* ---- bytes of records (registry_record.c): little-endian, strings as u32 length and bytes ---- */
-
-/* A reader that has failed reads zeros and empty views, so that a decoder checks once at the end. Views borrow. */
-typedef struct kdbi_reader {
-    kdb_sv rest;
-    bool failed;
-} kdbi_reader;
-
-uint8_t kdbi_registry_read_u8(kdbi_reader *reader);
-uint16_t kdbi_registry_read_u16(kdbi_reader *reader);
-uint32_t kdbi_registry_read_u32(kdbi_reader *reader);
-uint64_t kdbi_registry_read_u64(kdbi_reader *reader);
-kdb_sv kdbi_registry_read_bytes(kdbi_reader *reader, size_t len);
-kdb_sv kdbi_registry_read_text(kdbi_reader *reader);
-/* A count of things of at least `each` bytes: fails when the rest cannot hold them. */
-uint32_t kdbi_registry_read_count(kdbi_reader *reader, size_t each);
-/* True when all was read and nothing failed. */
-bool kdbi_reader_complete(const kdbi_reader *reader);
-
-void kdbi_registry_write_u16(kdb_buf *buf, uint16_t value);
-void kdbi_registry_write_u32(kdb_buf *buf, uint32_t value);
-void kdbi_registry_write_u64(kdb_buf *buf, uint64_t value);
-void kdbi_registry_write_text(kdb_buf *buf, kdb_sv text);
+/* ---- values in records (registry_record.c) ---- */
 
 /* A value of the type that the reader and the writer both know. */
 void kdbi_registry_write_value(kdb_buf *buf, const kdb_value *value);
-kdb_value kdbi_registry_read_value(kdbi_reader *reader, kdb_type type, kdb_arena *arena);
+kdb_value kdbi_registry_read_value(kdb_record_reader *reader, kdb_type type, kdb_arena *arena);
 
 /* ---- tables ---- */
 
@@ -93,17 +72,17 @@ void kdbi_table_set_policies(kdb_table *table, const kdb_policy *policies, size_
 /* The policy that names the column, or NULL. */
 const kdb_policy *kdbi_policy_using(const kdb_table *table, uint32_t column_id);
 void kdbi_policies_write(const kdb_table *table, kdb_buf *out);
-void kdbi_policies_read(kdbi_reader *reader, kdb_table *table);
+void kdbi_policies_read(kdb_record_reader *reader, kdb_table *table);
 
 /* The key of registry->tables and ->views, `ns` NUL `name`; an empty view when either is too long to exist. */
 kdb_sv kdbi_registry_map_key(kdb_sv ns, kdb_sv name, char buf[KDBI_MAP_KEY_MAX]);
 
 /* ---- pieces of records that tables and views share (table_record.c) ---- */
 
-void kdbi_registry_read_format(kdbi_reader *reader);
+void kdbi_registry_read_format(kdb_record_reader *reader);
 void kdbi_registry_write_type(kdb_buf *out, kdb_type type);
 /* A type that a column can have. */
-kdb_type kdbi_registry_read_type(kdbi_reader *reader);
+kdb_type kdbi_registry_read_type(kdb_record_reader *reader);
 
 /* ---- views (view.c, view_record.c, registry_view.c) ---- */
 

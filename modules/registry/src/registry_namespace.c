@@ -23,17 +23,17 @@ kdbi_namespace *kdbi_namespace_new(kdb_sv name, int64_t created_us, kdb_sv optio
 void kdbi_namespace_encode(const kdb_namespace *ns, kdb_buf *out)
 {
     kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
-    kdbi_registry_write_u64(out, (uint64_t)ns->created_us);
-    kdbi_registry_write_text(out, ns->options_json);
+    kdb_record_write_u64(out, (uint64_t)ns->created_us);
+    kdb_record_write_text(out, ns->options_json);
 }
 
 kdb_status kdbi_namespace_decode(kdb_sv name, kdb_sv bytes, kdbi_namespace **out, kdb_err *err)
 {
-    kdbi_reader reader = { .rest = bytes };
-    uint8_t format = kdbi_registry_read_u8(&reader);
-    int64_t created_us = (int64_t)kdbi_registry_read_u64(&reader);
-    kdb_sv options_json = kdbi_registry_read_text(&reader);
-    if (!kdbi_reader_complete(&reader) || format != KDBI_RECORD_FORMAT || options_json.len == 0 || name.len == 0 ||
+    kdb_record_reader reader = { .rest = bytes };
+    uint8_t format = kdb_record_read_u8(&reader);
+    int64_t created_us = (int64_t)kdb_record_read_u64(&reader);
+    kdb_sv options_json = kdb_record_read_text(&reader);
+    if (!kdb_record_complete(&reader) || format != KDBI_RECORD_FORMAT || options_json.len == 0 || name.len == 0 ||
         name.len > KDBI_NAME_MAX) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad namespace record of %zu bytes", bytes.len);
     }

@@ -10,30 +10,30 @@
 void kdbi_storage_encode(const kdb_storage *storage, kdb_buf *out)
 {
     kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
-    kdbi_registry_write_u64(out, (uint64_t)storage->created_us);
-    kdbi_registry_write_u64(out, (uint64_t)storage->updated_us);
-    kdbi_registry_write_text(out, storage->name);
-    kdbi_registry_write_text(out, storage->description);
-    kdbi_registry_write_text(out, storage->type);
-    kdbi_registry_write_text(out, storage->base_directory);
-    kdbi_registry_write_text(out, storage->shared_template);
-    kdbi_registry_write_text(out, storage->user_template);
+    kdb_record_write_u64(out, (uint64_t)storage->created_us);
+    kdb_record_write_u64(out, (uint64_t)storage->updated_us);
+    kdb_record_write_text(out, storage->name);
+    kdb_record_write_text(out, storage->description);
+    kdb_record_write_text(out, storage->type);
+    kdb_record_write_text(out, storage->base_directory);
+    kdb_record_write_text(out, storage->shared_template);
+    kdb_record_write_text(out, storage->user_template);
 }
 
 kdb_status kdbi_storage_decode(kdb_sv id, kdb_sv bytes, kdb_storage *out, kdb_err *err)
 {
-    kdbi_reader reader = { .rest = bytes };
+    kdb_record_reader reader = { .rest = bytes };
     kdb_storage storage = { .id = id };
-    uint8_t format = kdbi_registry_read_u8(&reader);
-    storage.created_us = (int64_t)kdbi_registry_read_u64(&reader);
-    storage.updated_us = (int64_t)kdbi_registry_read_u64(&reader);
-    storage.name = kdbi_registry_read_text(&reader);
-    storage.description = kdbi_registry_read_text(&reader);
-    storage.type = kdbi_registry_read_text(&reader);
-    storage.base_directory = kdbi_registry_read_text(&reader);
-    storage.shared_template = kdbi_registry_read_text(&reader);
-    storage.user_template = kdbi_registry_read_text(&reader);
-    if (!kdbi_reader_complete(&reader) || format != KDBI_RECORD_FORMAT || id.len == 0 || storage.type.len == 0) {
+    uint8_t format = kdb_record_read_u8(&reader);
+    storage.created_us = (int64_t)kdb_record_read_u64(&reader);
+    storage.updated_us = (int64_t)kdb_record_read_u64(&reader);
+    storage.name = kdb_record_read_text(&reader);
+    storage.description = kdb_record_read_text(&reader);
+    storage.type = kdb_record_read_text(&reader);
+    storage.base_directory = kdb_record_read_text(&reader);
+    storage.shared_template = kdb_record_read_text(&reader);
+    storage.user_template = kdb_record_read_text(&reader);
+    if (!kdb_record_complete(&reader) || format != KDBI_RECORD_FORMAT || id.len == 0 || storage.type.len == 0) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad storage record of %zu bytes", bytes.len);
     }
     *out = storage;

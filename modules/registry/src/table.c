@@ -117,3 +117,13 @@ const char *kdb_access_level_name(kdb_access_level level)
 {
     return kdbi_access_level_defs[level].name;
 }
+
+const char *kdb_access_level_title(kdb_access_level level)
+{
+    static const char *const titles[] = { [KDB_ACCESS_UNSET] = "Private",
+                                          [KDB_ACCESS_PUBLIC] = "Public",
+                                          [KDB_ACCESS_PRIVATE] = "Private",
+                                          [KDB_ACCESS_RESTRICTED] = "Restricted",
+                                          [KDB_ACCESS_DBA] = "Dba" };
+    return titles[level];
+}

@@ -459,22 +459,6 @@ static kdb_sv text_default(const kdb_alter_table *spec, kdb_arena *arena)
     return kdb_sv_printf(arena, "ALTER COLUMN %.*s SET DEFAULT %.*s", KDB_SV_ARG(spec->column.name), KDB_SV_ARG(text));
 }
 
-static const char *access_title(kdb_access_level level)
-{
-    switch (level) {
-    case KDB_ACCESS_PUBLIC:
-        return "Public";
-    case KDB_ACCESS_RESTRICTED:
-        return "Restricted";
-    case KDB_ACCESS_DBA:
-        return "Dba";
-    case KDB_ACCESS_UNSET:
-    case KDB_ACCESS_PRIVATE:
-        break;
-    }
-    return "Private";
-}
-
 kdb_sv kdb_alter_table_text(const kdb_alter_table *spec, kdb_arena *arena)
 {
     switch (spec->op) {
@@ -496,7 +480,7 @@ kdb_sv kdb_alter_table_text(const kdb_alter_table *spec, kdb_arena *arena)
     case KDB_ALTER_DROP_DEFAULT:
         return text_column(spec, "ALTER COLUMN", " DROP DEFAULT", arena);
     case KDB_ALTER_SET_ACCESS:
-        return kdb_sv_printf(arena, "SET ACCESS LEVEL %s", access_title(spec->access));
+        return kdb_sv_printf(arena, "SET ACCESS LEVEL %s", kdb_access_level_title(spec->access));
     case KDB_ALTER_OP_COUNT:
         break;
     }

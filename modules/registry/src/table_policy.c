@@ -100,26 +100,26 @@ static void write_policy(const kdb_policy *policy, kdb_buf *out)
     kdb_buf_append_byte(out, policy->restrictive ? POLICY_RESTRICTIVE : 0);
     kdb_buf_append_byte(out, command_codes[policy->command]);
     kdb_buf_append_byte(out, (uint8_t)policy->roles);
-    kdbi_registry_write_text(out, policy->name);
-    kdbi_registry_write_text(out, policy->using_rows);
-    kdbi_registry_write_text(out, policy->check_rows);
-    kdbi_registry_write_u32(out, (uint32_t)policy->ncolumn_ids);
+    kdb_record_write_text(out, policy->name);
+    kdb_record_write_text(out, policy->using_rows);
+    kdb_record_write_text(out, policy->check_rows);
+    kdb_record_write_u32(out, (uint32_t)policy->ncolumn_ids);
     for (size_t i = 0; i < policy->ncolumn_ids; i++) {
-        kdbi_registry_write_u32(out, policy->column_ids[i]);
+        kdb_record_write_u32(out, policy->column_ids[i]);
     }
 }
 
 void kdbi_policies_write(const kdb_table *table, kdb_buf *out)
 {
-    kdbi_registry_write_u32(out, (uint32_t)table->npolicies);
+    kdb_record_write_u32(out, (uint32_t)table->npolicies);
     for (size_t i = 0; i < table->npolicies; i++) {
         write_policy(&table->policies[i], out);
     }
 }
 
-static kdb_policy_command read_command(kdbi_reader *reader)
+static kdb_policy_command read_command(kdb_record_reader *reader)
 {
-    const uint8_t code = kdbi_registry_read_u8(reader);
+    const uint8_t code = kdb_record_read_u8(reader);
     for (int i = 0; i < KDB_POLICY_COMMAND_COUNT; i++) {
         if (command_codes[i] == code) {
             return (kdb_policy_command)i;
@@ -129,19 +129,19 @@ static kdb_policy_command read_command(kdbi_reader *reader)
     return KDB_POLICY_ALL;
 }
 
-static void read_policy(kdbi_reader *reader, kdb_arena *arena, kdb_policy *out)
+static void read_policy(kdb_record_reader *reader, kdb_arena *arena, kdb_policy *out)
 {
-    const uint8_t flags = kdbi_registry_read_u8(reader);
+    const uint8_t flags = kdb_record_read_u8(reader);
     out->restrictive = (flags & POLICY_RESTRICTIVE) != 0;
     out->command = read_command(reader);
-    out->roles = kdbi_registry_read_u8(reader);
-    out->name = kdbi_registry_read_text(reader);
-    out->using_rows = kdbi_registry_read_text(reader);
-    out->check_rows = kdbi_registry_read_text(reader);
-    out->ncolumn_ids = kdbi_registry_read_count(reader, sizeof(uint32_t));
+    out->roles = kdb_record_read_u8(reader);
+    out->name = kdb_record_read_text(reader);
+    out->using_rows = kdb_record_read_text(reader);
+    out->check_rows = kdb_record_read_text(reader);
+    out->ncolumn_ids = kdb_record_read_count(reader, sizeof(uint32_t));
     uint32_t *ids = KDB_ARENA_ARRAY(arena, uint32_t, out->ncolumn_ids + 1);
     for (size_t i = 0; i < out->ncolumn_ids; i++) {
-        ids[i] = kdbi_registry_read_u32(reader);
+        ids[i] = kdb_record_read_u32(reader);
     }
     out->column_ids = ids;
     if (flags > POLICY_RESTRICTIVE || out->roles == 0 || out->name.len == 0) {
@@ -149,9 +149,9 @@ static void read_policy(kdbi_reader *reader, kdb_arena *arena, kdb_policy *out)
     }
 }
 
-void kdbi_policies_read(kdbi_reader *reader, kdb_table *table)
+void kdbi_policies_read(kdb_record_reader *reader, kdb_table *table)
 {
-    const uint32_t count = kdbi_registry_read_count(reader, POLICY_MIN_BYTES);
+    const uint32_t count = kdb_record_read_count(reader, POLICY_MIN_BYTES);
     if (count == 0 || count > KDB_POLICIES_MAX) {
         reader->failed = true;
         return;

@@ -27,9 +27,9 @@ void kdbi_table_record_key(uint32_t table_id, uint32_t version, char out[8])
 }
 
 /* The row whose code is read next. */
-static size_t read_code(kdbi_reader *reader, const kdbi_code_def *defs, size_t count)
+static size_t read_code(kdb_record_reader *reader, const kdbi_code_def *defs, size_t count)
 {
-    uint8_t code = kdbi_registry_read_u8(reader);
+    uint8_t code = kdb_record_read_u8(reader);
     for (size_t i = 0; i < count; i++) {
         if (defs[i].code == code) {
             return i;
@@ -39,25 +39,25 @@ static size_t read_code(kdbi_reader *reader, const kdbi_code_def *defs, size_t c
     return 0;
 }
 
-void kdbi_registry_read_format(kdbi_reader *reader)
+void kdbi_registry_read_format(kdb_record_reader *reader)
 {
-    if (kdbi_registry_read_u8(reader) != KDBI_RECORD_FORMAT) {
+    if (kdb_record_read_u8(reader) != KDBI_RECORD_FORMAT) {
         reader->failed = true;
     }
 }
 
-static bool read_bool(kdbi_reader *reader)
+static bool read_bool(kdb_record_reader *reader)
 {
-    uint8_t byte = kdbi_registry_read_u8(reader);
+    uint8_t byte = kdb_record_read_u8(reader);
     if (byte > 1) {
         reader->failed = true;
     }
     return byte == 1;
 }
 
-static kdb_sv read_name(kdbi_reader *reader, kdb_arena *arena)
+static kdb_sv read_name(kdb_record_reader *reader, kdb_arena *arena)
 {
-    kdb_sv name = kdbi_registry_read_text(reader);
+    kdb_sv name = kdb_record_read_text(reader);
     if (name.len == 0 || name.len > KDBI_NAME_MAX) {
         reader->failed = true;
     }
@@ -68,58 +68,58 @@ static kdb_sv read_name(kdbi_reader *reader, kdb_arena *arena)
 
 static void write_numbers(const kdb_table *table, kdb_buf *out)
 {
-    kdbi_registry_write_u64(out, (uint64_t)table->flush_rows);
-    kdbi_registry_write_u64(out, (uint64_t)table->flush_interval_s);
-    kdbi_registry_write_u64(out, (uint64_t)table->ttl_seconds);
-    kdbi_registry_write_u64(out, (uint64_t)table->deleted_retention_hours);
-    kdbi_registry_write_u64(out, (uint64_t)table->max_stream_bytes);
-    kdbi_registry_write_u64(out, (uint64_t)table->created_us);
-    kdbi_registry_write_u64(out, (uint64_t)table->updated_us);
+    kdb_record_write_u64(out, (uint64_t)table->flush_rows);
+    kdb_record_write_u64(out, (uint64_t)table->flush_interval_s);
+    kdb_record_write_u64(out, (uint64_t)table->ttl_seconds);
+    kdb_record_write_u64(out, (uint64_t)table->deleted_retention_hours);
+    kdb_record_write_u64(out, (uint64_t)table->max_stream_bytes);
+    kdb_record_write_u64(out, (uint64_t)table->created_us);
+    kdb_record_write_u64(out, (uint64_t)table->updated_us);
 }
 
-static void read_numbers(kdbi_reader *reader, kdb_table *table)
+static void read_numbers(kdb_record_reader *reader, kdb_table *table)
 {
-    table->flush_rows = (int64_t)kdbi_registry_read_u64(reader);
-    table->flush_interval_s = (int64_t)kdbi_registry_read_u64(reader);
-    table->ttl_seconds = (int64_t)kdbi_registry_read_u64(reader);
-    table->deleted_retention_hours = (int64_t)kdbi_registry_read_u64(reader);
-    table->max_stream_bytes = (int64_t)kdbi_registry_read_u64(reader);
-    table->created_us = (int64_t)kdbi_registry_read_u64(reader);
-    table->updated_us = (int64_t)kdbi_registry_read_u64(reader);
+    table->flush_rows = (int64_t)kdb_record_read_u64(reader);
+    table->flush_interval_s = (int64_t)kdb_record_read_u64(reader);
+    table->ttl_seconds = (int64_t)kdb_record_read_u64(reader);
+    table->deleted_retention_hours = (int64_t)kdb_record_read_u64(reader);
+    table->max_stream_bytes = (int64_t)kdb_record_read_u64(reader);
+    table->created_us = (int64_t)kdb_record_read_u64(reader);
+    table->updated_us = (int64_t)kdb_record_read_u64(reader);
 }
 
 static void write_texts(const kdb_table *table, kdb_buf *out)
 {
-    kdbi_registry_write_text(out, table->ns);
-    kdbi_registry_write_text(out, table->name);
-    kdbi_registry_write_text(out, table->storage_id);
-    kdbi_registry_write_text(out, table->compression);
-    kdbi_registry_write_text(out, table->eviction_strategy);
+    kdb_record_write_text(out, table->ns);
+    kdb_record_write_text(out, table->name);
+    kdb_record_write_text(out, table->storage_id);
+    kdb_record_write_text(out, table->compression);
+    kdb_record_write_text(out, table->eviction_strategy);
 }
 
-static void read_texts(kdbi_reader *reader, kdb_table *table)
+static void read_texts(kdb_record_reader *reader, kdb_table *table)
 {
     table->ns = read_name(reader, table->arena);
     table->name = read_name(reader, table->arena);
-    table->storage_id = kdb_sv_dup(table->arena, kdbi_registry_read_text(reader));
-    table->compression = kdb_sv_dup(table->arena, kdbi_registry_read_text(reader));
-    table->eviction_strategy = kdb_sv_dup(table->arena, kdbi_registry_read_text(reader));
+    table->storage_id = kdb_sv_dup(table->arena, kdb_record_read_text(reader));
+    table->compression = kdb_sv_dup(table->arena, kdb_record_read_text(reader));
+    table->eviction_strategy = kdb_sv_dup(table->arena, kdb_record_read_text(reader));
 }
 
 static void write_key(const kdb_table *table, kdb_buf *out)
 {
-    kdbi_registry_write_u32(out, (uint32_t)table->nkey);
+    kdb_record_write_u32(out, (uint32_t)table->nkey);
     for (size_t i = 0; i < table->nkey; i++) {
-        kdbi_registry_write_u32(out, table->schema->columns[table->key[i]].id);
+        kdb_record_write_u32(out, table->schema->columns[table->key[i]].id);
     }
 }
 
-static void read_key(kdbi_reader *reader, kdb_arena *arena, kdbi_table_header *out)
+static void read_key(kdb_record_reader *reader, kdb_arena *arena, kdbi_table_header *out)
 {
-    out->nkey = kdbi_registry_read_count(reader, sizeof(uint32_t));
+    out->nkey = kdb_record_read_count(reader, sizeof(uint32_t));
     out->key_ids = KDB_ARENA_ARRAY(arena, uint32_t, out->nkey);
     for (uint32_t i = 0; i < out->nkey; i++) {
-        out->key_ids[i] = kdbi_registry_read_u32(reader);
+        out->key_ids[i] = kdb_record_read_u32(reader);
     }
 }
 
@@ -131,7 +131,7 @@ void kdbi_table_encode(const kdb_table *table, kdb_buf *out)
     kdb_buf_append_byte(out, table->use_user_storage ? 1 : 0);
     write_numbers(table, out);
     write_texts(table, out);
-    kdbi_registry_write_u32(out, (uint32_t)table->nversions);
+    kdb_record_write_u32(out, (uint32_t)table->nversions);
     write_key(table, out);
     if (table->npolicies != 0) {
         kdbi_policies_write(table, out);
@@ -140,21 +140,21 @@ void kdbi_table_encode(const kdb_table *table, kdb_buf *out)
 
 kdb_status kdbi_table_decode(kdb_sv bytes, kdb_table *table, kdbi_table_header *out, kdb_err *err)
 {
-    kdbi_reader reader = { .rest = bytes };
+    kdb_record_reader reader = { .rest = bytes };
     kdbi_table_header header = { 0 };
-    const uint8_t format = kdbi_registry_read_u8(&reader);
+    const uint8_t format = kdb_record_read_u8(&reader);
     reader.failed = reader.failed || (format != KDBI_RECORD_FORMAT && format != KDBI_POLICY_FORMAT);
     table->type = (kdb_table_type)read_code(&reader, kdbi_table_type_defs, table_type_codes);
     table->access = (kdb_access_level)read_code(&reader, kdbi_access_level_defs, access_level_codes);
     table->use_user_storage = read_bool(&reader);
     read_numbers(&reader, table);
     read_texts(&reader, table);
-    header.nversions = kdbi_registry_read_u32(&reader);
+    header.nversions = kdb_record_read_u32(&reader);
     read_key(&reader, table->arena, &header);
     if (format == KDBI_POLICY_FORMAT) {
         kdbi_policies_read(&reader, table);
     }
-    if (!kdbi_reader_complete(&reader) || header.nversions == 0 || table->type == KDB_TABLE_UNSET) {
+    if (!kdb_record_complete(&reader) || header.nversions == 0 || table->type == KDB_TABLE_UNSET) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad table record of %zu bytes", bytes.len);
     }
     *out = header;
@@ -168,17 +168,17 @@ void kdbi_registry_write_type(kdb_buf *out, kdb_type type)
     kdb_buf_append_byte(out, (uint8_t)type.kind);
     kdb_buf_append_byte(out, type.precision);
     kdb_buf_append_byte(out, type.scale);
-    kdbi_registry_write_u16(out, type.dim);
+    kdb_record_write_u16(out, type.dim);
 }
 
 static void write_column(const kdb_column *column, kdb_buf *out)
 {
-    kdbi_registry_write_u32(out, column->id);
+    kdb_record_write_u32(out, column->id);
     kdb_buf_append_byte(
         out, (uint8_t)((column->not_null ? COLUMN_NOT_NULL : 0) | (column->has_initial ? COLUMN_HAS_INITIAL : 0)));
     kdbi_registry_write_type(out, column->type);
     kdb_buf_append_byte(out, kdbi_default_defs[column->default_kind].code);
-    kdbi_registry_write_text(out, column->name);
+    kdb_record_write_text(out, column->name);
     if (column->default_kind == KDB_DEFAULT_LITERAL) {
         kdbi_registry_write_value(out, &column->default_literal);
     }
@@ -201,12 +201,12 @@ static bool is_column_type(kdb_type type)
     return type.precision == 0 && type.scale == 0 && type.dim == 0;
 }
 
-kdb_type kdbi_registry_read_type(kdbi_reader *reader)
+kdb_type kdbi_registry_read_type(kdb_record_reader *reader)
 {
-    kdb_type type = { .kind = (kdb_type_kind)kdbi_registry_read_u8(reader) };
-    type.precision = kdbi_registry_read_u8(reader);
-    type.scale = kdbi_registry_read_u8(reader);
-    type.dim = kdbi_registry_read_u16(reader);
+    kdb_type type = { .kind = (kdb_type_kind)kdb_record_read_u8(reader) };
+    type.precision = kdb_record_read_u8(reader);
+    type.scale = kdb_record_read_u8(reader);
+    type.dim = kdb_record_read_u16(reader);
     if (!is_column_type(type)) {
         reader->failed = true;
         return kdb_type_of(KDB_TYPE_BOOLEAN);
@@ -214,9 +214,9 @@ kdb_type kdbi_registry_read_type(kdbi_reader *reader)
     return type;
 }
 
-static void read_flags(kdbi_reader *reader, uint8_t format, kdb_column *out)
+static void read_flags(kdb_record_reader *reader, uint8_t format, kdb_column *out)
 {
-    const uint8_t flags = kdbi_registry_read_u8(reader);
+    const uint8_t flags = kdb_record_read_u8(reader);
     const uint8_t known = format == KDBI_RECORD_FORMAT ? COLUMN_NOT_NULL : COLUMN_NOT_NULL | COLUMN_HAS_INITIAL;
     if ((flags & ~known) != 0) {
         reader->failed = true;
@@ -225,9 +225,9 @@ static void read_flags(kdbi_reader *reader, uint8_t format, kdb_column *out)
     out->has_initial = (flags & COLUMN_HAS_INITIAL) != 0;
 }
 
-static void read_column(kdbi_reader *reader, uint8_t format, kdb_arena *arena, kdb_column *out)
+static void read_column(kdb_record_reader *reader, uint8_t format, kdb_arena *arena, kdb_column *out)
 {
-    out->id = kdbi_registry_read_u32(reader);
+    out->id = kdb_record_read_u32(reader);
     read_flags(reader, format, out);
     out->type = kdbi_registry_read_type(reader);
     out->default_kind = (kdb_default_kind)read_code(reader, kdbi_default_defs, default_codes);
@@ -256,7 +256,7 @@ static uint8_t schema_format(const kdb_schema *schema)
 void kdbi_schema_encode(const kdb_schema *schema, kdb_buf *out)
 {
     kdb_buf_append_byte(out, schema_format(schema));
-    kdbi_registry_write_u32(out, (uint32_t)schema->ncolumns);
+    kdb_record_write_u32(out, (uint32_t)schema->ncolumns);
     for (size_t i = 0; i < schema->ncolumns; i++) {
         write_column(&schema->columns[i], out);
     }
@@ -264,12 +264,12 @@ void kdbi_schema_encode(const kdb_schema *schema, kdb_buf *out)
 
 kdb_status kdbi_schema_decode(kdb_sv bytes, uint32_t version, kdb_arena *arena, kdb_schema *out, kdb_err *err)
 {
-    kdbi_reader reader = { .rest = bytes };
-    const uint8_t format = kdbi_registry_read_u8(&reader);
+    kdb_record_reader reader = { .rest = bytes };
+    const uint8_t format = kdb_record_read_u8(&reader);
     if (format != KDBI_RECORD_FORMAT && format != KDBI_SCHEMA_FORMAT) {
         reader.failed = true;
     }
-    uint32_t count = kdbi_registry_read_count(&reader, COLUMN_MIN_BYTES);
+    uint32_t count = kdb_record_read_count(&reader, COLUMN_MIN_BYTES);
     if (count > KDBI_COLUMNS_MAX) {
         reader.failed = true;
         count = 0;
@@ -278,7 +278,7 @@ kdb_status kdbi_schema_decode(kdb_sv bytes, uint32_t version, kdb_arena *arena, 
     for (uint32_t i = 0; i < count && !reader.failed; i++) {
         read_column(&reader, format, arena, &columns[i]);
     }
-    if (!kdbi_reader_complete(&reader) || count == 0) {
+    if (!kdb_record_complete(&reader) || count == 0) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad schema record of %zu bytes, version %u", bytes.len, version);
     }
     *out = (kdb_schema){ .version = version, .ncolumns = count, .columns = columns };

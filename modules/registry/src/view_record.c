@@ -12,27 +12,27 @@ enum { COLUMN_MIN_BYTES = 4 + 4 + 5, USE_MIN_BYTES = 4 + 4 + 4 };
 
 static void write_use(const kdb_view_use *use, kdb_buf *out)
 {
-    kdbi_registry_write_text(out, use->ns);
-    kdbi_registry_write_text(out, use->name);
-    kdbi_registry_write_u32(out, (uint32_t)use->ncolumns);
+    kdb_record_write_text(out, use->ns);
+    kdb_record_write_text(out, use->name);
+    kdb_record_write_u32(out, (uint32_t)use->ncolumns);
     for (size_t i = 0; i < use->ncolumns; i++) {
-        kdbi_registry_write_text(out, use->columns[i]);
+        kdb_record_write_text(out, use->columns[i]);
     }
 }
 
 void kdbi_view_encode(const kdb_view *view, kdb_buf *out)
 {
     kdb_buf_append_byte(out, KDBI_RECORD_FORMAT);
-    kdbi_registry_write_u64(out, (uint64_t)view->created_us);
-    kdbi_registry_write_u64(out, (uint64_t)view->updated_us);
-    kdbi_registry_write_text(out, view->query);
-    kdbi_registry_write_u32(out, (uint32_t)view->ncolumns);
+    kdb_record_write_u64(out, (uint64_t)view->created_us);
+    kdb_record_write_u64(out, (uint64_t)view->updated_us);
+    kdb_record_write_text(out, view->query);
+    kdb_record_write_u32(out, (uint32_t)view->ncolumns);
     for (size_t i = 0; i < view->ncolumns; i++) {
-        kdbi_registry_write_text(out, view->columns[i].name);
-        kdbi_registry_write_text(out, view->columns[i].source);
+        kdb_record_write_text(out, view->columns[i].name);
+        kdb_record_write_text(out, view->columns[i].source);
         kdbi_registry_write_type(out, view->columns[i].type);
     }
-    kdbi_registry_write_u32(out, (uint32_t)view->nuses);
+    kdb_record_write_u32(out, (uint32_t)view->nuses);
     for (size_t i = 0; i < view->nuses; i++) {
         write_use(&view->uses[i], out);
     }
@@ -40,14 +40,14 @@ void kdbi_view_encode(const kdb_view *view, kdb_buf *out)
 
 /* ---- reading ---- */
 
-static kdb_sv read_text(kdbi_reader *reader, kdb_arena *arena)
+static kdb_sv read_text(kdb_record_reader *reader, kdb_arena *arena)
 {
-    return kdb_sv_dup(arena, kdbi_registry_read_text(reader));
+    return kdb_sv_dup(arena, kdb_record_read_text(reader));
 }
 
-static void read_columns(kdbi_reader *reader, kdb_view *view)
+static void read_columns(kdb_record_reader *reader, kdb_view *view)
 {
-    const uint32_t count = kdbi_registry_read_count(reader, COLUMN_MIN_BYTES);
+    const uint32_t count = kdb_record_read_count(reader, COLUMN_MIN_BYTES);
     kdb_view_column *columns = KDB_ARENA_ARRAY(view->arena, kdb_view_column, count);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         columns[i].name = read_text(reader, view->arena);
@@ -58,11 +58,11 @@ static void read_columns(kdbi_reader *reader, kdb_view *view)
     view->ncolumns = count;
 }
 
-static void read_use(kdbi_reader *reader, kdb_arena *arena, kdb_view_use *out)
+static void read_use(kdb_record_reader *reader, kdb_arena *arena, kdb_view_use *out)
 {
     out->ns = read_text(reader, arena);
     out->name = read_text(reader, arena);
-    const uint32_t count = kdbi_registry_read_count(reader, sizeof(uint32_t));
+    const uint32_t count = kdb_record_read_count(reader, sizeof(uint32_t));
     kdb_sv *columns = KDB_ARENA_ARRAY(arena, kdb_sv, count);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         columns[i] = read_text(reader, arena);
@@ -71,9 +71,9 @@ static void read_use(kdbi_reader *reader, kdb_arena *arena, kdb_view_use *out)
     out->ncolumns = count;
 }
 
-static void read_uses(kdbi_reader *reader, kdb_view *view)
+static void read_uses(kdb_record_reader *reader, kdb_view *view)
 {
-    const uint32_t count = kdbi_registry_read_count(reader, USE_MIN_BYTES);
+    const uint32_t count = kdb_record_read_count(reader, USE_MIN_BYTES);
     kdb_view_use *uses = KDB_ARENA_ARRAY(view->arena, kdb_view_use, count);
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         read_use(reader, view->arena, &uses[i]);
@@ -84,14 +84,14 @@ static void read_uses(kdbi_reader *reader, kdb_view *view)
 
 kdb_status kdbi_view_decode(kdb_sv bytes, kdb_view *view, kdb_err *err)
 {
-    kdbi_reader reader = { .rest = bytes };
+    kdb_record_reader reader = { .rest = bytes };
     kdbi_registry_read_format(&reader);
-    view->created_us = (int64_t)kdbi_registry_read_u64(&reader);
-    view->updated_us = (int64_t)kdbi_registry_read_u64(&reader);
+    view->created_us = (int64_t)kdb_record_read_u64(&reader);
+    view->updated_us = (int64_t)kdb_record_read_u64(&reader);
     view->query = read_text(&reader, view->arena);
     read_columns(&reader, view);
     read_uses(&reader, view);
-    if (!kdbi_reader_complete(&reader) || view->query.len == 0 || view->ncolumns == 0) {
+    if (!kdb_record_complete(&reader) || view->query.len == 0 || view->ncolumns == 0) {
         return KDB_FAIL(err, KDB_CORRUPT, "bad view record of %zu bytes", bytes.len);
     }
     return KDB_OK;

@@ -170,13 +170,6 @@ const kdb_vec *kdbi_hot_rows_column(const kdb_hot_rows *rows, uint32_t field)
     return atomic_load_explicit(&rows->columns[field], memory_order_acquire);
 }
 
-/* Elements as kdb_vec has them; all members of a value's union begin where it does. */
-static size_t element_size(kdb_type type)
-{
-    const kdb_layout layout = kdb_type_layout(type);
-    return layout == KDB_LAYOUT_BYTES ? sizeof(kdb_sv) : kdb_type_defs[type.kind].fixed_size;
-}
-
 static void put(kdb_hot_rows *rows, kdb_vec *column, size_t at, kdb_value value)
 {
     if (value.is_null) {
@@ -186,7 +179,7 @@ static void put(kdb_hot_rows *rows, kdb_vec *column, size_t at, kdb_value value)
     if (kdb_type_layout(value.type) == KDB_LAYOUT_BYTES && rows->table->nversions > 1) {
         value.as.bytes = kdb_sv_dup(rows->arena, value.as.bytes); /* a walk may have made it for the moment */
     }
-    const size_t size = element_size(column->type);
+    const size_t size = kdb_vec_element_size(column->type); /* all members of a value's union begin where it does */
     memcpy((char *)column->data + at * size, &value.as, size);
 }
 
@@ -195,7 +188,7 @@ static kdb_vec *column_new(kdb_hot_rows *rows, uint32_t field)
     kdb_vec *column = KDB_ARENA_NEW(rows->arena, kdb_vec);
     const size_t words = rows->nrows / 64 + 1;
     column->type = rows->decoder->fields[field].type;
-    column->data = kdb_arena_alloc(rows->arena, (rows->nrows + 1) * element_size(column->type));
+    column->data = kdb_arena_alloc(rows->arena, (rows->nrows + 1) * kdb_vec_element_size(column->type));
     column->validity = kdb_arena_alloc_raw(rows->arena, words * sizeof(uint64_t));
     memset(column->validity, 0xFF, words * sizeof(uint64_t));
     return column;

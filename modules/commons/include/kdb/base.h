@@ -12,6 +12,23 @@
 #define KDB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 /* Runs `fn(&local)` when the local goes out of scope, so that every return is safe. */
 #define KDB_CLEANUP(fn) __attribute__((cleanup(fn)))
+/* 1 in builds with AddressSanitizer, ThreadSanitizer. */
+#if defined(__has_feature)
+#define KDB_SANITIZES_ADDRESSES __has_feature(address_sanitizer)
+#define KDB_SANITIZES_THREADS __has_feature(thread_sanitizer)
+#else
+#ifdef __SANITIZE_ADDRESS__
+#define KDB_SANITIZES_ADDRESSES 1
+#else
+#define KDB_SANITIZES_ADDRESSES 0
+#endif
+#ifdef __SANITIZE_THREAD__
+#define KDB_SANITIZES_THREADS 1
+#else
+#define KDB_SANITIZES_THREADS 0
+#endif
+#endif
+
 #define KDB_UNUSED __attribute__((unused))
 #define KDB_LIKELY(x) __builtin_expect(!!(x), 1)
 #define KDB_UNLIKELY(x) __builtin_expect(!!(x), 0)

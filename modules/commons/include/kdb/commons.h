@@ -9,6 +9,7 @@
 #include "kdb/log.h"
 #include "kdb/mem.h"
 #include "kdb/option.h"
+#include "kdb/record.h"
 #include "kdb/str.h"
 #include "kdb/thread.h"
 #include "kdb/value.h"

@@ -172,6 +172,8 @@ static inline bool kdb_vec_is_null(const kdb_vec *vec, size_t row)
 {
     return vec->validity != NULL && (vec->validity[row >> 6] >> (row & 63) & 1) == 0;
 }
+/* Bytes of one of its elements. */
+size_t kdb_vec_element_size(kdb_type type);
 /* Reads one cell; bytes and floats borrow from the chunk. */
 kdb_value kdb_vec_get(const kdb_vec *vec, size_t row);
 /* Writes one cell of a vector to be filled; the value has the vector's type or is NULL. Copies. */

@@ -95,8 +95,9 @@ kdb_partition kdb_table_seq_partition(const kdb_table *table);
 int kdb_schema_column(const kdb_schema *schema, kdb_sv name);
 /* The column name nearest to `name`, or an empty view when none is near. */
 kdb_sv kdb_schema_nearest(const kdb_schema *schema, kdb_sv name);
-const char *kdb_table_type_name(kdb_table_type type);      /* "user" */
-const char *kdb_access_level_name(kdb_access_level level); /* "private" */
+const char *kdb_table_type_name(kdb_table_type type);       /* "user" */
+const char *kdb_access_level_name(kdb_access_level level);  /* "private" */
+const char *kdb_access_level_title(kdb_access_level level); /* "Private": as in denials */
 /* system.schemas' JSON of a version's columns, and of the table's options (catalog.md 1). */
 void kdb_table_columns_json(const kdb_table *table, const kdb_schema *schema, kdb_buf *out);
 void kdb_table_options_json(const kdb_table *table, kdb_buf *out);
