@@ -52,6 +52,13 @@ test('statements, large bodies and streamed answers pass', async () => {
     assert.ok(rows.length > 3000 && rows.every((row) => row[1] === text));
 });
 
+test('who sends too large a body sees the answer', async () => {
+    for (const mib of [11, 64]) {
+        const answer = await server.root.post('/v1/api/sql', Buffer.alloc(mib << 20, ' '));
+        assert.strictEqual(answer.status, 413, answer.text.slice(0, 300));
+    }
+});
+
 test('it speaks TLS 1.2 and 1.3, nothing older, and only good ciphers', async () => {
     for (const version of ['TLSv1.2', 'TLSv1.3']) {
         const socket = await connect({ minVersion: version, maxVersion: version });

@@ -112,12 +112,14 @@ typedef struct kdbi_conn {
     kdbi_loop *loop;
     h2o_socket_t *sock;
     kdbi_addr peer;
-    bool counted;           /* in api->per_address */
-    bool refused;           /* over the limit: answers 503 and goes */
-    bool lingers;           /* will be closed with unread bytes: first lets the client see the answer */
-    kdbi_phase phase;       /* as the last sweep saw it */
-    int64_t since_us;       /* when the phase was first seen, or the client last took or sent anything */
-    uint64_t moved;         /* bytes written and acknowledged then */
+    bool counted;     /* in api->per_address */
+    bool refused;     /* over the limit: answers 503 and goes */
+    int linger_fd;    /* -1: ends when H2O closes its socket (kdbi_conn_linger) */
+    kdbi_phase phase; /* as the last sweep saw it */
+    int64_t since_us; /* when the phase was first seen, or the client last took or sent anything */
+    uint64_t moved;   /* bytes written and acknowledged then */
+    int64_t lingers_since_us;
+    uint64_t thrown_away;   /* bytes, while it lingers */
     kdbi_exchange *watched; /* the exchange to tell when the client goes */
 } kdbi_conn;
 
@@ -134,6 +136,10 @@ kdbi_conn *kdbi_conn_of(h2o_req_t *req);
 /* From now on the exchange hears when the client closes its side. Until _unwatch nothing is read from the socket. */
 void kdbi_conn_watch(kdbi_conn *conn, kdbi_exchange *ex);
 void kdbi_conn_unwatch(kdbi_conn *conn);
+/* The answer about to be sent is the connection's last, and the client may still be sending. Closing a socket with unread bytes
+ * resets the connection, and the client may lose the answer that is on its way to it. So only the write side will be shut, and
+ * what the client sends is thrown away until it closes: for a while, and so many bytes. */
+void kdbi_conn_linger(kdbi_conn *conn);
 /* Registers the handler of every request; routes.c. */
 void kdbi_routes_register(kdbi_loop *loop, h2o_hostconf_t *host);
 

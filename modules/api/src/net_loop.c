@@ -6,6 +6,7 @@
  * H2O then sees the end of the connection as if the client had closed it. Its own timeout is set beyond ours. TLS is H2O's
  * too: everything here sees what was deciphered, but for the peek at a client that leaves, which sees that bytes came. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <sched.h>
 #include <string.h>
@@ -14,7 +15,11 @@
 
 #include "net_int.h"
 
-enum { ACCEPT_BATCH = 64, LINGER_US = 5 * 1000000, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
+enum { ACCEPT_BATCH = 64, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
+
+/* Of a connection that lingers: in all, and without a byte from the client. */
+enum { LINGER_US = 30 * 1000000, LINGER_SILENT_US = 5 * 1000000 };
+enum { LINGER_READ_BYTES = 1024 * 1024, LINGER_BYTES = 256 * 1024 * 1024 };
 
 typedef enum note_kind { NOTE_CONNECTION, NOTE_TLS, NOTE_DRAIN, NOTE_CUT, NOTE_STOP } note_kind;
 
@@ -67,6 +72,9 @@ static void conn_free(kdbi_conn *conn)
     if (conn->counted) {
         kdbi_conn_limit_give(api->per_address, &conn->peer);
     }
+    if (conn->linger_fd >= 0) {
+        (void)close(conn->linger_fd);
+    }
     h2o_linklist_unlink(&conn->link);
     kdb_free(conn);
     if (atomic_fetch_sub(&api->connections, 1) == 1 && atomic_load(&api->draining)) {
@@ -81,36 +89,45 @@ static void on_closed(void *arg)
     conn_free(arg);
 }
 
-static void on_linger_read(h2o_socket_t *sock, const char *err)
+/* Throws away what has come, uncopied. Not more than one read's worth at a time: others wait for this thread. */
+static void on_linger_read(h2o_socket_t *sock, KDB_UNUSED const char *err)
 {
-    h2o_buffer_consume(&sock->input, sock->input->size);
-    if (err != NULL) {
+    kdbi_conn *conn = sock->on_close.data;
+    const ssize_t n = recv(h2o_socket_get_fd(sock), NULL, LINGER_READ_BYTES, MSG_TRUNC | MSG_DONTWAIT);
+    if (n > 0) {
+        conn->thrown_away += (uint64_t)n;
+    }
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || conn->thrown_away > LINGER_BYTES) {
         h2o_socket_close(sock);
     }
 }
 
-/* Closing a socket with unread bytes resets the connection, and the client may lose the answer that is on its way to it
- * (a body too large, say). So the write side is shut, and what the client still sends is thrown away for a while. */
+/* H2O closes its descriptor before it says so: this one keeps the connection. Without it there is no lingering. */
+void kdbi_conn_linger(kdbi_conn *conn)
+{
+    if (conn->linger_fd < 0) {
+        conn->linger_fd = fcntl(h2o_socket_get_fd(conn->sock), F_DUPFD_CLOEXEC, 0);
+    }
+}
+
 static void linger(kdbi_conn *conn)
 {
-    const int fd = dup(h2o_socket_get_fd(conn->sock));
-    if (fd < 0) {
-        conn_free(conn);
-        return;
-    }
+    const int fd = conn->linger_fd;
+    conn->linger_fd = -1;
     (void)shutdown(fd, SHUT_WR);
     conn->sock = h2o_evloop_socket_create(conn->loop->ctx.loop, fd, 0);
     conn->sock->on_close.cb = on_closed;
     conn->sock->on_close.data = conn;
     conn->phase = KDBI_CONN_LINGERING;
-    conn->since_us = kdb_monotonic_us();
+    conn->lingers_since_us = conn->since_us = kdb_monotonic_us();
+    h2o_socket_dont_read(conn->sock, 1);
     h2o_socket_read_start(conn->sock, on_linger_read);
 }
 
 static void on_h2o_closed(void *arg)
 {
     kdbi_conn *conn = arg;
-    if (conn->lingers && !conn->loop->stopping) {
+    if (conn->linger_fd >= 0 && !conn->loop->stopping) {
         linger(conn);
     } else {
         conn_free(conn);
@@ -140,6 +157,7 @@ static void start_connection(kdbi_loop *loop, int fd)
 {
     kdbi_conn *conn = KDB_NEW(kdbi_conn);
     conn->loop = loop;
+    conn->linger_fd = -1;
     conn->peer = peer_of(fd);
     conn->counted = !kdbi_trusted_has(&loop->api->set.trusted, &conn->peer);
     if (conn->counted && !kdbi_conn_limit_take(loop->api->per_address, &conn->peer)) {
@@ -319,9 +337,13 @@ static kdbi_phase phase_of(const kdbi_conn *conn)
     return kdbi_head_is_complete(input) ? KDBI_CONN_READING : KDBI_CONN_READING_HEAD;
 }
 
-/* Rises with every answer, and while one is written with every packet that the client takes. */
+/* Rises with every answer, while one is written with every packet that the client takes, and while the connection lingers with
+ * what is thrown away. */
 static uint64_t bytes_moved(const kdbi_conn *conn, kdbi_phase phase)
 {
+    if (phase == KDBI_CONN_LINGERING) {
+        return conn->thrown_away;
+    }
     uint64_t moved = conn->sock->bytes_written;
     struct tcp_info info;
     socklen_t len = sizeof info;
@@ -346,7 +368,7 @@ static int64_t phase_limit(const kdbi_loop *loop, kdbi_phase phase)
     case KDBI_CONN_WRITING:
         return set->stalled_us;
     case KDBI_CONN_LINGERING:
-        return loop->stopping ? 1 : LINGER_US;
+        return loop->draining ? 1 : LINGER_SILENT_US;
     case KDBI_CONN_RUNNING:
     case KDBI_CONN_PHASE_COUNT:
         break;
@@ -377,7 +399,8 @@ static void check_connection(kdbi_conn *conn, int64_t now_us)
         conn->moved = moved;
         conn->since_us = now_us;
     }
-    if (limit != 0 && now_us - conn->since_us >= limit) {
+    const bool lingers_long = phase == KDBI_CONN_LINGERING && now_us - conn->lingers_since_us >= LINGER_US;
+    if (lingers_long || (limit != 0 && now_us - conn->since_us >= limit)) {
         if (phase == KDBI_CONN_WRITING) {
             drop_unsent(conn);
         }

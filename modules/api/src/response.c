@@ -275,7 +275,7 @@ static h2o_iovec_t error_body(kdbi_loop *loop, h2o_req_t *req)
 static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     kdbi_loop *loop = ((error_filter *)self)->loop;
-    kdbi_conn_of(req)->lingers = true; /* much of the request may still be on its way */
+    kdbi_conn_linger(kdbi_conn_of(req)); /* much of the request may still be on its way */
     replacer *out = (replacer *)(void *)h2o_add_ostream(req, sizeof(*out), slot);
     out->super.do_send = replace_body;
     out->body = error_body(loop, req);

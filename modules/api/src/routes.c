@@ -212,6 +212,9 @@ static bool has_sound_head(kdbi_call *call)
     if (head.chunked || head.fault != NULL || large) {
         call->req->http1_is_persistent = 0;
     }
+    if (head.fault != NULL || large) { /* what is behind it is not read as a request */
+        kdbi_conn_linger(call->conn);
+    }
     if (head.fault != NULL) {
         kdbi_respond_auth_error(call->loop, call->req, 400, "BAD_REQUEST", kdb_sv_cstr(head.fault));
         return false;

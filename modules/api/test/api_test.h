@@ -92,7 +92,7 @@ typedef struct answer {
 
 void client_open(client *c, uint16_t port);
 void client_close(client *c);
-void client_send(client *c, const char *bytes, size_t len);
+bool client_send(client *c, const char *bytes, size_t len); /* false: the server has closed the connection */
 void client_send_text(client *c, const char *text);
 /* `POST /v1/api/sql` with {"sql":...}; `token` may be NULL. */
 void client_send_sql(client *c, const char *token, const char *sql);

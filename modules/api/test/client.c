@@ -25,21 +25,22 @@ void client_close(client *c)
     kdb_buf_done(&c->in);
 }
 
-void client_send(client *c, const char *bytes, size_t len)
+bool client_send(client *c, const char *bytes, size_t len)
 {
     while (len > 0) {
         const ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
         if (n <= 0) {
-            return; /* the server has had enough: what it answered tells */
+            return false;
         }
         bytes += n;
         len -= (size_t)n;
     }
+    return true;
 }
 
 void client_send_text(client *c, const char *text)
 {
-    client_send(c, text, strlen(text));
+    (void)client_send(c, text, strlen(text)); /* the server may have had enough: what it answered tells */
 }
 
 void client_send_post(client *c, const char *path, const char *token, const char *body)
@@ -51,7 +52,7 @@ void client_send_post(client *c, const char *path, const char *token, const char
         kdb_buf_printf(&text, "Authorization: Bearer %s\r\n", token);
     }
     kdb_buf_printf(&text, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
-    client_send(c, text.ptr, text.len);
+    (void)client_send(c, text.ptr, text.len);
     kdb_buf_done(&text);
 }
 

@@ -101,7 +101,7 @@ static void answers_come_in_order(void **state)
     }
     client c;
     client_open(&c, f.port);
-    client_send(&c, text.ptr, text.len);
+    assert_true(client_send(&c, text.ptr, text.len));
     for (size_t i = 0; i < 64; i++) {
         char part[32];
         answer a;

@@ -41,28 +41,100 @@ static void large_bodies_are_413_in_json(void **state)
     fixture_close(&f);
 }
 
+static const char *const small_bodies[] = { "security.max_request_body_size=100000", NULL };
+#define MIB ((size_t)1024 * 1024)
+
+/* Sends the head of a body far above the limit. */
+static void announce_much(client *c, uint16_t port)
+{
+    client_open(c, port);
+    client_send_text(c, "POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\n\r\n");
+}
+
+/* Sends `mib` of a body; false when the server has closed the connection. */
+static bool send_much(client *c, size_t mib)
+{
+    char *body = kdb_alloc(MIB);
+    bool taken = true;
+    memset(body, ' ', MIB);
+    for (size_t i = 0; taken && i < mib; i++) {
+        taken = client_send(c, body, MIB);
+    }
+    kdb_free(body);
+    return taken;
+}
+
+static void expect_413(client *c)
+{
+    answer a;
+    client_read(c, &a);
+    assert_int_equal(a.status, 413);
+    assert_false(a.cut);
+    answer_done(&a);
+    assert_true(client_sees_end(c, 5000000));
+}
+
 /* The client sends all of it before it looks for the answer, which must not be lost to a reset. */
 static void a_client_that_sends_on_still_sees_the_413(void **state)
 {
     (void)state;
-    static const char *const settings[] = { "security.max_request_body_size=100000", NULL };
-    enum { BODY = 8 * 1024 * 1024 };
     fixture f;
-    answer a;
     client c;
-    char *body = kdb_alloc(BODY);
-    fixture_open(&f, settings);
+    fixture_open(&f, small_bodies);
+    announce_much(&c, f.port);
+    assert_true(send_much(&c, 64));
+    expect_413(&c);
+    assert_true(send_much(&c, 64));
+    client_close(&c);
+    fixture_close(&f);
+}
+
+static void wait_for_connections(fixture *f, uint64_t count)
+{
+    kdb_api_stats stats;
+    const int64_t until = kdb_monotonic_us() + 60 * (int64_t)1000000;
+    do {
+        assert_true(kdb_monotonic_us() < until);
+        kdb_api_stats_get(f->api, &stats);
+    } while (stats.connections != count);
+}
+
+/* One that does not close after its last answer is a connection like any other while what it sends is thrown away: for so many
+ * bytes, or for a while. */
+static void a_client_that_does_not_end_is_ended(void **state)
+{
+    (void)state;
+    fixture f;
+    client silent, noisy;
+    fixture_open(&f, small_bodies);
+    announce_much(&silent, f.port);
+    announce_much(&noisy, f.port);
+    expect_413(&silent);
+    expect_413(&noisy);
+    wait_for_connections(&f, 2);
+    assert_false(send_much(&noisy, 1024));
+    wait_for_connections(&f, 1);
+    wait_for_connections(&f, 0);
+    client_close(&silent);
+    client_close(&noisy);
+    fixture_close(&f);
+}
+
+/* Of what stands behind a head that is refused nothing is read. */
+static void the_answer_to_a_bad_head_is_seen(void **state)
+{
+    (void)state;
+    fixture f;
+    client c;
+    answer a;
+    fixture_open(&f, NULL);
     client_open(&c, f.port);
-    client_send_text(&c, "POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n");
-    memset(body, ' ', BODY);
-    client_send(&c, body, BODY);
+    client_send_text(&c, "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n");
+    assert_true(send_much(&c, 16));
     client_read(&c, &a);
-    assert_int_equal(a.status, 413);
-    assert_false(a.cut);
-    assert_true(client_sees_end(&c, 5000000));
+    assert_int_equal(a.status, 400);
     answer_done(&a);
     client_close(&c);
-    kdb_free(body);
     fixture_close(&f);
 }
 
@@ -302,6 +374,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_bodies_are_413_in_json),
         cmocka_unit_test(a_client_that_sends_on_still_sees_the_413),
+        cmocka_unit_test(a_client_that_does_not_end_is_ended),
+        cmocka_unit_test(the_answer_to_a_bad_head_is_seen),
         cmocka_unit_test(large_chunked_bodies_are_413_too),
         cmocka_unit_test(a_slow_request_is_given_up),
         cmocka_unit_test(idle_connections_end),
