@@ -55,6 +55,7 @@ const REFUSED = {
     'long patterns': ["SELECT count(*) FROM generate_series(1, 100) AS s(i) WHERE repeat('x,', 50000) || i ~ (repeat('x?', 50000) || i)", /searching would take too long/],
     'long rewrites': ["SELECT length(regexp_replace(repeat('x', 1000000), 'x', repeat('y', 1000000), 'g'))", /more than 256 MiB/],
     'LIKE of much': ["SELECT repeat('a', 10000000) LIKE '%_' || repeat('a_', 500000) || 'b'", /LIKE would take too long/],
+    'LIKE of long parts': ["SELECT repeat('a', 10000000) LIKE '%' || repeat('a', 100000) || '_b'", /LIKE would take too long/],
 };
 
 for (const [name, [sql, message]] of Object.entries(REFUSED)) {
@@ -77,6 +78,7 @@ const SERVED = {
     'many computed rows': `SELECT count(*) FROM (VALUES ${times(20000, (i) => `(abs(${i}))`).join()}) v(x)`,
     'LIKE with many wildcards': "SELECT count(*) FROM generate_series(1, 5000) AS s(i) WHERE repeat('a', 300) || i LIKE '%a_%a_%a_%a_%b'",
     'ILIKE with many wildcards': "SELECT count(*) FROM generate_series(1, 5000) AS s(i) WHERE repeat('a', 300) || i ILIKE '%a%a%a%a%a%b'",
+    'LIKE over large texts': "SELECT count(*) FROM generate_series(1, 2000) AS s(i) WHERE repeat('a', 10000) || i LIKE '%_x%'",
     'more literals than a plan has parameters': `SELECT id FROM app.t WHERE ${times(1500, (i) => `n = ${i}`).join(' OR ')}`,
     'those in a join': `SELECT count(*) FROM app.t a JOIN app.t b ON ${times(600, (i) => `(a.id = b.n AND a.n = ${i})`).join(' OR ')}`,
 };

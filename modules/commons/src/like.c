@@ -3,6 +3,8 @@
  * lengths, which can still be much: it is counted. */
 #include "commons_int.h"
 
+enum { BYTES_OF_A_STEP = 4 };
+
 typedef struct matcher {
     kdb_sv text;
     kdb_sv pattern;
@@ -59,6 +61,20 @@ static kdb_sv plain_part(const matcher *m, size_t p)
     return kdb_sv_of(m->pattern.ptr + p, end - p);
 }
 
+/* False, and none are left, when they are not enough. */
+static bool spend(uint64_t *steps, uint64_t n)
+{
+    const bool enough = *steps >= n;
+    *steps = enough ? *steps - n : 0;
+    return enough;
+}
+
+/* Of a search for the part: to look at the part itself takes time too, many bytes as much as one step elsewhere. */
+static uint64_t search_steps(const matcher *m, size_t s, kdb_sv part)
+{
+    return s + part.len <= m->text.len ? part.len / BYTES_OF_A_STEP : 0;
+}
+
 /* Where `part` begins in the text, at `s` or later; SIZE_MAX when it does not. */
 static size_t find(kdb_sv text, size_t s, kdb_sv part)
 {
@@ -87,8 +103,7 @@ kdb_like_answer kdb_like(kdb_sv text, kdb_sv pattern, int escape, uint64_t *step
     size_t back_p = 0;
     kdb_sv part = { 0 }; /* of the pattern, plain, right behind that `%` */
     while (s < text.len || at_wildcard(&m, p)) {
-        if ((*steps)-- == 0) {
-            *steps = 0;
+        if (!spend(steps, 1)) {
             return KDB_LIKE_TOO_LONG;
         }
         if (at_wildcard(&m, p)) {
@@ -101,6 +116,9 @@ kdb_like_answer kdb_like(kdb_sv text, kdb_sv pattern, int escape, uint64_t *step
             return KDB_LIKE_NO;
         } else {
             back_s++;
+        }
+        if (!spend(steps, search_steps(&m, back_s, part))) {
+            return KDB_LIKE_TOO_LONG;
         }
         back_s = find(text, back_s, part);
         if (back_s == SIZE_MAX) {

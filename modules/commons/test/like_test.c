@@ -101,12 +101,37 @@ static void many_wildcards_take_no_more_than_the_product(void **state)
     assert_int_equal(steps, 0);
 }
 
+/* Each try looks at all of the part behind the wildcard before the character that fails. */
+static void long_parts_of_patterns_count(void **state)
+{
+    (void)state;
+    enum { TEXT = 1 << 20, PART = TEXT / 8 };
+    char *text = kdb_alloc(TEXT);
+    char *pattern = kdb_alloc(PART + 3);
+    memset(text, 'a', TEXT);
+    memset(pattern, 'a', PART + 3);
+    pattern[0] = '%';
+    pattern[PART + 1] = '_';
+    pattern[PART + 2] = 'b';
+    uint64_t steps = KDB_LIKE_STEPS_MAX;
+    assert_int_equal(kdb_like(kdb_sv_of(text, TEXT), kdb_sv_of(pattern, PART + 3), '\\', &steps), KDB_LIKE_TOO_LONG);
+    pattern[PART + 2] = 'a';
+    steps = KDB_LIKE_STEPS_MAX;
+    assert_int_equal(kdb_like(kdb_sv_of(text, PART + 2), kdb_sv_of(pattern, PART + 3), '\\', &steps), KDB_LIKE_YES);
+    text[PART + 1] = 'b';
+    assert_int_equal(kdb_like(kdb_sv_of(text, PART + 2), kdb_sv_of(pattern, PART + 3), '\\', &steps), KDB_LIKE_NO);
+    assert_true(steps > KDB_LIKE_STEPS_MAX / 2);
+    kdb_free(text);
+    kdb_free(pattern);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_what_trying_everything_does),
         cmocka_unit_test(an_escape_at_the_end_is_not_valid),
         cmocka_unit_test(many_wildcards_take_no_more_than_the_product),
+        cmocka_unit_test(long_parts_of_patterns_count),
     };
     return cmocka_run_group_tests_name("like", tests, NULL, NULL);
 }

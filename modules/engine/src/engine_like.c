@@ -26,6 +26,16 @@ static kdb_sv text_of(const like_call *call, size_t column, size_t row)
     return kdb_sv_of(duckdb_string_t_data(string), duckdb_string_t_length(*string));
 }
 
+/* Matches within what a row may take and the vector has left. */
+static kdb_like_answer match(like_call *call, kdb_sv text, kdb_sv pattern, int escape)
+{
+    const uint64_t most = call->steps < KDB_LIKE_STEPS_MAX ? call->steps : KDB_LIKE_STEPS_MAX;
+    uint64_t left = most;
+    const kdb_like_answer answer = kdb_like(text, pattern, escape, &left);
+    call->steps -= most - left;
+    return answer;
+}
+
 /* What is wrong with the row, or NULL. */
 static const char *match_row(like_call *call, size_t row, bool *out)
 {
@@ -38,7 +48,7 @@ static const char *match_row(like_call *call, size_t row, bool *out)
     if (!kdb_like_valid(pattern, escape)) {
         return KDB_LIKE_INVALID_TEXT;
     }
-    const kdb_like_answer answer = kdb_like(text_of(call, TEXT, row), pattern, escape, &call->steps);
+    const kdb_like_answer answer = match(call, text_of(call, TEXT, row), pattern, escape);
     *out = answer == KDB_LIKE_YES;
     return answer == KDB_LIKE_TOO_LONG ? KDB_LIKE_TOO_LONG_TEXT : NULL;
 }
@@ -63,7 +73,7 @@ static const char *match_rows(like_call *call, size_t nrows, duckdb_vector outpu
 void kdbi_like(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
     kdbi_turn_begin();
-    like_call call = { .steps = KDB_LIKE_STEPS_MAX };
+    like_call call = { .steps = KDB_LIKE_VECTOR_STEPS_MAX };
     for (size_t c = 0; c < COLUMNS; c++) {
         const duckdb_vector column = duckdb_data_chunk_get_vector(input, c);
         call.strings[c] = duckdb_vector_get_data(column);

@@ -62,9 +62,10 @@ size_t kdb_utf8_count(kdb_sv text);
 
 /* LIKE. `escape` is a byte, or KDB_LIKE_NO_ESCAPE; it must not be `%` or `_`. A pattern is valid when no escape ends it. */
 enum { KDB_LIKE_NO_ESCAPE = -1 };
-/* Steps that a row, or a vector of rows, may take: some tenths of a second, which the engine may try again and again where all
- * is constant. */
-#define KDB_LIKE_STEPS_MAX (UINT64_C(1) << 26)
+/* Steps that a row may take, which the engine tries again and again where all is constant, and those of a vector of rows: some
+ * hundredths of a second, and some tenths. Nothing interrupts them. */
+#define KDB_LIKE_STEPS_MAX (UINT64_C(1) << 24)
+#define KDB_LIKE_VECTOR_STEPS_MAX (4 * KDB_LIKE_STEPS_MAX)
 #define KDB_LIKE_TOO_LONG_TEXT "LIKE would take too long: the texts and the patterns are too large"
 #define KDB_LIKE_INVALID_TEXT "LIKE pattern must not end with escape character"
 typedef enum kdb_like_answer { KDB_LIKE_NO, KDB_LIKE_YES, KDB_LIKE_TOO_LONG } kdb_like_answer;
