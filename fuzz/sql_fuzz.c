@@ -99,6 +99,15 @@ static void bind_shaped(kdb_sv text, kdb_arena *arena)
     }
 }
 
+/* What is shaped among others is shaped as it would be alone. */
+static void check_shape(const kdb_sql_piece *piece, kdb_arena *arena, kdb_sv sql)
+{
+    kdb_shape shape;
+    const bool shaped = kdb_dialect_shape(piece->text, arena, &shape);
+    /* A byte elsewhere that no statement holds keeps all of the text from being shaped. */
+    check(piece->shape == NULL || (shaped && kdb_sv_eq(piece->shape->key, shape.key)), "another shape", sql);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
@@ -115,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kdb_dialect_parse(pieces[i].text, NULL, arena, &stmt, &err) == KDB_OK) {
             bind_all(stmt, arena);
         }
+        check_shape(&pieces[i], arena, sql);
         bind_shaped(pieces[i].text, arena);
     }
     return 0;

@@ -207,7 +207,8 @@ struct kdbi_plan {
     kdb_table *target;              /* DML: a reference */
     kdbi_policies *target_policies; /* as a slot's */
     int32_t target_position;
-    kdb_row_exprs *rows; /* what RETURNING and DO UPDATE say; NULL: nothing */
+    kdb_row_exprs *rows;    /* what RETURNING and DO UPDATE say; NULL: nothing */
+    const int32_t *sources; /* INSERT .. VALUES: by table column its place in the row, or -1; NULL: not run yet */
     kdbi_bound_query query;
 
     unsigned lane_overruns; /* executions in a lane that met too many rows */
@@ -245,6 +246,8 @@ kdbi_plan_cache *kdbi_plan_cache_new(size_t capacity);
 void kdbi_plan_cache_free(kdbi_plan_cache *cache);
 /* The plan of that key that serves the shape (NULL: any). */
 kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key, const kdb_shape *shape);
+/* The plan that was looked up or put last, if it is still there: statements of one shape often follow one another. */
+kdbi_plan *kdbi_plan_cache_newest(const kdbi_plan_cache *cache);
 void kdbi_plan_cache_put(kdbi_plan_cache *cache, kdbi_plan *plan /* taken */);
 size_t kdbi_plan_cache_count(const kdbi_plan_cache *cache);
 
@@ -506,12 +509,6 @@ KDB_NODISCARD kdb_status kdbi_execute_as_check_target(const kdb_exec *exec, cons
 
 /* ---- exec.c: one request ---- */
 
-typedef struct kdbi_exec_shape {
-    bool taken;
-    bool found; /* the text has one */
-    kdb_shape shape;
-} kdbi_exec_shape;
-
 struct kdb_exec {
     kdb_core *core;
     kdb_request *request;
@@ -529,7 +526,6 @@ struct kdb_exec {
     int64_t started_us;
     int64_t deadline_us;
     int64_t now_us;            /* NOW() of the statement that runs: one value, re-evaluation included */
-    kdbi_exec_shape *shapes;   /* by statement; NULL: none taken yet */
     const kdb_shape *shape;    /* of the text that runs; NULL: it has none */
     kdbi_plan *plan;           /* transient plan of the statement that runs */
     uint64_t affected[3];      /* INSERT, UPDATE, DELETE totals of a batch */

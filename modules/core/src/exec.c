@@ -17,18 +17,8 @@ kdb_sv kdbi_exec_text(const kdb_exec *exec)
 
 kdbi_plan_text kdbi_exec_plan_text(kdb_exec *exec)
 {
-    kdbi_plan_text text = { .ns = exec->ns, .text = kdbi_exec_text(exec) };
-    if (exec->shapes == NULL) {
-        exec->shapes = KDB_ARENA_ARRAY(exec->arena, kdbi_exec_shape, exec->npieces);
-    }
-    kdbi_exec_shape *shape = &exec->shapes[exec->next]; /* a batch's statements are looked up twice: see check_all */
-    if (!shape->taken) {
-        shape->taken = true;
-        shape->found = kdb_dialect_shape(text.text, exec->arena, &shape->shape);
-    }
-    exec->shape = shape->found ? &shape->shape : NULL;
-    text.shape = exec->shape;
-    return text;
+    exec->shape = exec->pieces[exec->next].shape;
+    return (kdbi_plan_text){ .ns = exec->ns, .text = kdbi_exec_text(exec), .shape = exec->shape };
 }
 
 kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err)

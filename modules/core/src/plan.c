@@ -267,6 +267,7 @@ static void unbind(kdbi_plan *plan)
     plan->target = NULL;
     plan->target_policies = NULL;
     plan->rows = NULL;
+    plan->sources = NULL;
     plan->query = (kdbi_bound_query){ 0 };
 }
 
@@ -490,14 +491,32 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
 
 /* ---- plans ---- */
 
+static char key_kind(const kdbi_plan_text *text)
+{
+    return (char)((text->internal ? 1 : 0) | (text->shape != NULL ? 2 : 0)); /* names hold no such byte */
+}
+
+static kdb_sv key_body(const kdbi_plan_text *text)
+{
+    return text->shape != NULL ? text->shape->key : text->text;
+}
+
 static kdb_sv plan_key(kdb_arena *arena, const kdbi_plan_text *text)
 {
-    const kdb_sv body = text->shape != NULL ? text->shape->key : text->text;
+    const kdb_sv body = key_body(text);
     char *key = kdb_arena_alloc_raw(arena, text->ns.len + body.len + 1);
     memcpy(key, text->ns.ptr, text->ns.len);
-    key[text->ns.len] = (char)((text->internal ? 1 : 0) | (text->shape != NULL ? 2 : 0)); /* names hold no such byte */
+    key[text->ns.len] = key_kind(text);
     memcpy(key + text->ns.len + 1, body.ptr, body.len);
     return kdb_sv_of(key, text->ns.len + body.len + 1);
+}
+
+static bool has_key(const kdbi_plan *plan, const kdbi_plan_text *text)
+{
+    const kdb_sv body = key_body(text);
+    const char *key = plan->key.ptr;
+    return plan->key.len == text->ns.len + body.len + 1 && memcmp(key, text->ns.ptr, text->ns.len) == 0 &&
+           key[text->ns.len] == key_kind(text) && memcmp(key + text->ns.len + 1, body.ptr, body.len) == 0;
 }
 
 static kdb_shape *keep_shape(const kdb_shape *shape, kdb_sv key, kdb_arena *arena)
@@ -588,11 +607,19 @@ static kdbi_plan *drop_stale(kdbi_worker *worker, kdbi_plan *plan, const kdb_sha
     return kdbi_plan_serves(plan, shape) ? plan : NULL;
 }
 
+static kdbi_plan *lookup(kdbi_worker *worker, const kdbi_plan_text *text)
+{
+    kdbi_plan *last = kdbi_plan_cache_newest(worker->plans);
+    if (last != NULL && has_key(last, text) && (text->shape == NULL || kdbi_plan_serves(last, text->shape))) {
+        return last;
+    }
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    return kdbi_plan_cache_lookup(worker->plans, plan_key(arena, text), text->shape);
+}
+
 kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_plan **out, bool *owned, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    kdbi_plan *plan = kdbi_plan_cache_lookup(worker->plans, plan_key(arena, text), text->shape);
-    plan = drop_stale(worker, plan, text->shape);
+    kdbi_plan *plan = drop_stale(worker, lookup(worker, text), text->shape);
     *owned = false;
     if (plan == NULL) {
         KDB_TRY(plan_new(text, &plan, err));

@@ -94,6 +94,11 @@ kdbi_plan *kdbi_plan_cache_lookup(kdbi_plan_cache *cache, kdb_sv key, const kdb_
     return plan;
 }
 
+kdbi_plan *kdbi_plan_cache_newest(const kdbi_plan_cache *cache)
+{
+    return cache->newest;
+}
+
 /* Of one key's plans the one made first goes when there are too many. */
 static void make_room_for_like(kdbi_plan_cache *cache, kdb_sv key)
 {

@@ -8,9 +8,9 @@ typedef struct maker {
     const kdb_insert *insert;
     kdb_table *table;
     kdbi_write *write;
-    int32_t *source;    /* by table column: the position in the statement's columns, -1 when omitted */
-    kdb_value *values;  /* by table column: the row being made */
-    bool generated_key; /* the one key column is filled by a function that never repeats */
+    const int32_t *source; /* by table column: the position in the statement's columns, -1 when omitted */
+    kdb_value *values;     /* by table column: the row being made */
+    bool generated_key;    /* the one key column is filled by a function that never repeats */
     kdbi_cells cells;
 } maker;
 
@@ -43,17 +43,17 @@ kdb_status kdbi_find_column(const kdb_table *table, const kdb_table_name *column
     return KDB_OK;
 }
 
-static kdb_status map_listed(maker *m, kdb_err *err)
+static kdb_status map_listed(const maker *m, int32_t *source, kdb_err *err)
 {
     for (size_t i = 0; i < m->insert->ncolumns; i++) {
         const kdb_table_name *column = &m->insert->columns[i];
         uint32_t index = 0;
         KDB_TRY(kdbi_find_column(m->table, column, "insert into", &index, err));
-        if (m->source[index] >= 0) {
+        if (source[index] >= 0) {
             return KDB_FAIL_AT(err, column->position, KDB_STMT_INVALID_SQL, "Column '%.*s' is specified more than once",
                                KDB_SV_ARG(column->name));
         }
-        m->source[index] = (int32_t)i;
+        source[index] = (int32_t)i;
     }
     return KDB_OK;
 }
@@ -62,9 +62,9 @@ static kdb_status map_columns(maker *m, size_t width, kdb_err *err)
 {
     const size_t ncolumns = m->table->schema->ncolumns;
     const bool listed = m->insert->columns != NULL;
-    m->source = KDB_ARENA_ARRAY(m->exec->arena, int32_t, ncolumns);
+    int32_t *source = KDB_ARENA_ARRAY(m->exec->arena, int32_t, ncolumns);
     for (size_t i = 0; i < ncolumns; i++) {
-        m->source[i] = -1;
+        source[i] = -1;
     }
     const size_t expected = listed ? m->insert->ncolumns : ncolumns;
     if (listed ? width != expected : width > expected) {
@@ -72,11 +72,12 @@ static kdb_status map_columns(maker *m, size_t width, kdb_err *err)
                            "INSERT has %zu value(s) for %zu column(s)", width, expected);
     }
     if (listed) {
-        return map_listed(m, err);
+        KDB_TRY(map_listed(m, source, err));
     }
-    for (size_t i = 0; i < width; i++) { /* fewer values than columns: the last ones take their defaults */
-        m->source[i] = (int32_t)i;
+    for (size_t i = 0; !listed && i < width; i++) { /* fewer values than columns: the last ones take their defaults */
+        source[i] = (int32_t)i;
     }
+    m->source = source;
     return KDB_OK;
 }
 
@@ -225,17 +226,28 @@ static bool key_is_generated(const maker *m)
     return false;
 }
 
-static kdb_status start_rows(maker *m, size_t width, kdb_err *err)
+static void start_rows(maker *m)
 {
-    KDB_TRY(map_columns(m, width, err));
     m->values = KDB_ARENA_ARRAY(m->exec->arena, kdb_value, m->table->schema->ncolumns);
     m->generated_key = key_is_generated(m);
+}
+
+/* Where the values go is the same each time the plan runs. */
+static kdb_status map_values(maker *m, kdbi_plan *plan, kdb_err *err)
+{
+    if (plan->sources == NULL) {
+        KDB_TRY(map_columns(m, m->insert->width, err));
+        const size_t size = m->table->schema->ncolumns * sizeof(*m->source);
+        plan->sources = memcpy(kdb_arena_alloc_raw(plan->bind_arena, size), m->source, size);
+    }
+    m->source = plan->sources;
     return KDB_OK;
 }
 
-static kdb_status make_values(maker *m, kdb_err *err)
+static kdb_status make_values(maker *m, kdbi_plan *plan, kdb_err *err)
 {
-    KDB_TRY(start_rows(m, m->insert->width, err));
+    KDB_TRY(map_values(m, plan, err));
+    start_rows(m);
     const size_t width = m->insert->width; /* 0 in DEFAULT VALUES, which has no cells */
     for (size_t i = 0; i < m->insert->nrows; i++) {
         KDB_TRY(make_values_row(m, width == 0 ? NULL : m->insert->cells + i * width, err));
@@ -251,7 +263,7 @@ static kdb_status make_with_exprs(maker *m, kdbi_plan *plan, kdb_err *err)
     if (m->cells.exprs->nrows == 0) {
         return KDB_FAIL(err, KDB_EXECUTION, "An expression in VALUES returned no row");
     }
-    return make_values(m, err);
+    return make_values(m, plan, err);
 }
 
 static kdb_status make_selected_row(maker *m, const kdb_chunk *chunk, size_t row, kdb_err *err)
@@ -270,7 +282,9 @@ static kdb_status make_selected(maker *m, kdbi_plan *plan, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
-    KDB_TRY(start_rows(m, run.result->ncolumns, err)); /* now that the columns are known for sure */
+    /* Now that the columns are known for sure. */
+    KDB_TRY(map_columns(m, run.result->ncolumns, err));
+    start_rows(m);
     for (;;) {
         const kdb_chunk *chunk = NULL;
         KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
@@ -372,7 +386,7 @@ static kdb_status make_rows(maker *m, kdbi_plan *plan, kdb_err *err)
     if (m->insert->select != NULL) {
         return make_selected(m, plan, err);
     }
-    return m->insert->exprs != NULL ? make_with_exprs(m, plan, err) : make_values(m, err);
+    return m->insert->exprs != NULL ? make_with_exprs(m, plan, err) : make_values(m, plan, err);
 }
 
 kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)

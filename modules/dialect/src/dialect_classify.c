@@ -253,7 +253,11 @@ static const stmt_words known_stmts[] = {
 
 static const stmt_words *find_known(const kdbi_cursor *cur)
 {
+    const char first = cur->token.kind == KDBI_TOKEN_WORD ? cur->token.text.ptr[0] : '\0';
     for (size_t i = 0; i < KDB_ARRAY_LEN(known_stmts); i++) {
+        if (((first ^ known_stmts[i].words[0]) & ~0x20) != 0) { /* mostly it is not the one */
+            continue;
+        }
         kdbi_cursor ahead = *cur;
         if (kdbi_accept_words(&ahead, known_stmts[i].words)) {
             return &known_stmts[i];

@@ -41,15 +41,19 @@ static bool read_inner(kdbi_cursor *cur, kdb_sv text, kdb_sv *inner)
     return false;
 }
 
-static bool at_execute_as(kdb_sv text, kdbi_cursor *cur)
+/* Asked of every statement there is: mostly a glance tells. */
+static bool may_be_execute_as(kdb_sv text)
 {
-    return text.len > 7 && (text.ptr[0] == 'E' || text.ptr[0] == 'e') && kdbi_accept_words(cur, "EXECUTE AS");
+    return text.len > 7 && (text.ptr[0] == 'E' || text.ptr[0] == 'e');
 }
 
 kdb_status kdbi_unwrap_execute_as(kdb_sql_piece *piece, bool last, kdb_arena *arena, kdb_err *err)
 {
+    if (!may_be_execute_as(piece->text)) {
+        return KDB_OK;
+    }
     kdbi_cursor cur = kdbi_cursor_at(piece->text, arena, err);
-    if (!at_execute_as(piece->text, &cur)) {
+    if (!kdbi_accept_words(&cur, "EXECUTE AS")) {
         return KDB_OK;
     }
     (void)kdbi_accept_word(&cur, "USER");

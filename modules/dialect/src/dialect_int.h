@@ -43,12 +43,42 @@ typedef struct kdbi_lexer {
 } kdbi_lexer;
 
 kdbi_token kdbi_lex_next(kdbi_lexer *lexer);
+/* Past white space, not past comments. */
+void kdbi_lex_skip_spaces(kdbi_lexer *lexer);
 bool kdbi_token_is_word(const kdbi_token *token, const char *word);
 bool kdbi_token_is(const kdbi_token *token, char symbol);
 /* Of WORD and QUOTED: the name, folded or unquoted. */
 kdb_sv kdbi_token_name(const kdbi_token *token, kdb_arena *arena);
 /* Of STRING and DOLLAR_STRING: what is between the quotes. */
 kdb_sv kdbi_token_string(const kdbi_token *token, kdb_arena *arena);
+
+/* ---- dialect_shape.c: shapes, while the tokens go by ---- */
+
+/* One statement that is being shaped. */
+typedef struct kdbi_shaper {
+    kdb_arena *arena;
+    char *keys; /* room for the keys of all statements of the text: twice its length */
+    size_t used;
+    bool on;         /* the statement that is read may still have a shape */
+    size_t start;    /* of the statement in the text */
+    size_t key;      /* where its key begins in `keys` */
+    kdb_shape shape; /* so far */
+    size_t cap;      /* of shape.literals */
+    kdbi_token prev;
+    int depth; /* of brackets */
+    int list;  /* the depth of the outermost select list being read, or -1: its text makes titles */
+} kdbi_shaper;
+/* Of the statements of `text`, each of which is begun with its first token, given all of its tokens (the first too), and
+ * ended. The keys lie in `arena`. */
+void kdbi_shaper_init(kdbi_shaper *shaper, kdb_sv text, kdb_arena *arena);
+void kdbi_shaper_begin(kdbi_shaper *shaper, const kdbi_token *first);
+void kdbi_shaper_add(kdbi_shaper *shaper, const kdbi_token *token);
+/* False: the statement has no shape. */
+bool kdbi_shaper_end(kdbi_shaper *shaper, kdb_shape *out);
+/* Reads one more statement of the shape of `like` at the lexer's position, byte by byte the same but for its literals and
+ * the blanks before it: far less work than to look at its tokens. True: `out` is it, and the lexer stands behind it, at a `;` or the end. Else
+ * the lexer has not moved. The whole text must be one that statements with a shape may be in. */
+bool kdbi_shape_repeat(kdbi_lexer *lexer, const kdb_sql_piece *like, kdb_arena *arena, kdb_sql_piece *out);
 
 /* ---- dialect_execute_as.c ---- */
 

@@ -103,13 +103,18 @@ static bool skip_block_comment(kdbi_lexer *lexer)
     return false;
 }
 
+void kdbi_lex_skip_spaces(kdbi_lexer *lexer)
+{
+    while (lexer->pos < lexer->text.len && is_space(lexer->text.ptr[lexer->pos])) {
+        lexer->pos++;
+    }
+}
+
 /* False at an unterminated comment. */
 static bool skip_blanks(kdbi_lexer *lexer)
 {
     for (;;) {
-        while (lexer->pos < lexer->text.len && is_space(peek(lexer, 0))) {
-            lexer->pos++;
-        }
+        kdbi_lex_skip_spaces(lexer);
         if (!at_comment(lexer)) {
             return true;
         }

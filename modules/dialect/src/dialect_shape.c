@@ -10,33 +10,20 @@ enum { TOKEN_END = '\0', APART = '\1' };
 enum { MARK_INT = 'i', MARK_BIGINT = 'b', MARK_TEXT = 's' };
 enum { NO_LIST = -1 };
 
-typedef struct shape_walk {
-    kdb_arena *arena;
-    char *key; /* twice the text's length is enough */
-    size_t len;
-    kdb_shape *shape;
-    size_t cap; /* of shape->literals */
-    kdbi_token prev;
-    int depth; /* of brackets */
-    int list;  /* the depth of the outermost select list being read, or NO_LIST: its text makes titles */
-} shape_walk;
-
-static bool is_statement(kdb_sv text)
+static bool is_shaped(const kdbi_token *first)
 {
     static const char *const words[] = { "SELECT", "INSERT", "UPDATE", "DELETE", "WITH" };
-    kdbi_lexer lexer = { .text = text };
-    const kdbi_token first = kdbi_lex_next(&lexer);
     for (size_t i = 0; i < KDB_ARRAY_LEN(words); i++) {
-        if (kdbi_token_is_word(&first, words[i])) {
+        if (kdbi_token_is_word(first, words[i])) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_apart(const shape_walk *walk, const kdbi_token *token)
+static bool is_apart(const kdbi_shaper *shaper, const kdbi_token *token)
 {
-    return token->offset > walk->prev.offset + walk->prev.text.len;
+    return token->offset > shaper->prev.offset + shaper->prev.text.len;
 }
 
 static bool is_string(const kdbi_token *token)
@@ -45,13 +32,13 @@ static bool is_string(const kdbi_token *token)
 }
 
 /* Tokens that mean one thing side by side and another with a blank, or a line end, between them. */
-static bool is_ambiguous(const shape_walk *walk, const kdbi_token *token)
+static bool is_ambiguous(const kdbi_shaper *shaper, const kdbi_token *token)
 {
-    const kdbi_token *prev = &walk->prev;
+    const kdbi_token *prev = &shaper->prev;
     if (is_string(prev) && is_string(token)) { /* may be one string in two parts */
         return true;
     }
-    if (is_apart(walk, token)) {
+    if (is_apart(shaper, token)) {
         return false;
     }
     switch (prev->kind) {
@@ -90,12 +77,12 @@ static bool is_readable(const kdbi_token *token)
 
 /* ---- literals ---- */
 
-static kdb_shape_literal *add_literal(shape_walk *walk)
+static kdb_shape_literal *add_literal(kdbi_shaper *shaper)
 {
-    kdb_shape *shape = walk->shape;
-    if (shape->nliterals == walk->cap) {
-        walk->cap = walk->cap == 0 ? 8 : walk->cap * 2;
-        kdb_shape_literal *grown = KDB_ARENA_ARRAY(walk->arena, kdb_shape_literal, walk->cap);
+    kdb_shape *shape = &shaper->shape;
+    if (shape->nliterals == shaper->cap) {
+        shaper->cap = shaper->cap == 0 ? 8 : shaper->cap * 2;
+        kdb_shape_literal *grown = KDB_ARENA_ARRAY(shaper->arena, kdb_shape_literal, shaper->cap);
         if (shape->nliterals != 0) {
             memcpy(grown, shape->literals, shape->nliterals * sizeof *grown);
         }
@@ -104,10 +91,10 @@ static kdb_shape_literal *add_literal(shape_walk *walk)
     return &shape->literals[shape->nliterals++];
 }
 
-/* Digits alone. Where the text makes titles, leading zeros are kept. */
-static bool read_integer(const shape_walk *walk, kdb_sv text, uint64_t *out)
+/* Digits alone; where the text makes titles, none that begin with zeros. */
+static bool read_integer(kdb_sv text, bool as_written, uint64_t *out)
 {
-    if (text.len > INT64_DIGITS || (walk->list != NO_LIST && text.len > 1 && text.ptr[0] == '0')) {
+    if (text.len > INT64_DIGITS || (as_written && text.len > 1 && text.ptr[0] == '0')) {
         return false;
     }
     *out = 0;
@@ -120,31 +107,47 @@ static bool read_integer(const shape_walk *walk, kdb_sv text, uint64_t *out)
     return *out <= INT64_MAX;
 }
 
-static void add_mark(shape_walk *walk, char mark)
+static void add_mark(kdbi_shaper *shaper, char mark)
 {
-    walk->key[walk->len++] = TOKEN_END;
-    walk->key[walk->len++] = mark;
+    shaper->keys[shaper->used++] = TOKEN_END;
+    shaper->keys[shaper->used++] = mark;
+}
+
+static void place(kdb_shape_literal *literal, const kdbi_shaper *shaper, const kdbi_token *token)
+{
+    literal->position = (int32_t)(token->offset - shaper->start);
+    literal->length = (uint32_t)token->text.len;
+}
+
+/* Of a STRING token. */
+static kdb_value read_string(const kdbi_token *token, kdb_arena *arena)
+{
+    const kdb_sv inner = kdb_sv_of(token->text.ptr + 1, token->text.len - 2);
+    const bool doubled = inner.len != 0 && memchr(inner.ptr, '\'', inner.len) != NULL;
+    return kdb_value_text(doubled ? kdbi_token_string(token, arena) : inner);
+}
+
+static kdb_value integer_value(uint64_t integer)
+{
+    return integer <= INT32_MAX ? kdb_value_int((int32_t)integer) : kdb_value_bigint((int64_t)integer);
 }
 
 /* False when the token is no literal to take out. */
-static bool take_literal(shape_walk *walk, const kdbi_token *token)
+static bool take_literal(kdbi_shaper *shaper, const kdbi_token *token)
 {
     uint64_t integer = 0;
-    if (token->kind == KDBI_TOKEN_NUMBER && read_integer(walk, token->text, &integer)) {
-        const bool small = integer <= INT32_MAX;
-        kdb_shape_literal *literal = add_literal(walk);
-        literal->value = small ? kdb_value_int((int32_t)integer) : kdb_value_bigint((int64_t)integer);
-        literal->position = (int32_t)token->offset;
-        add_mark(walk, small ? MARK_INT : MARK_BIGINT);
+    if (token->kind == KDBI_TOKEN_NUMBER && read_integer(token->text, shaper->list != NO_LIST, &integer)) {
+        kdb_shape_literal *literal = add_literal(shaper);
+        literal->value = integer_value(integer);
+        place(literal, shaper, token);
+        add_mark(shaper, literal->value.type.kind == KDB_TYPE_INT ? MARK_INT : MARK_BIGINT);
         return true;
     }
     if (token->kind == KDBI_TOKEN_STRING) {
-        kdb_shape_literal *literal = add_literal(walk);
-        const kdb_sv inner = kdb_sv_of(token->text.ptr + 1, token->text.len - 2);
-        const bool doubled = inner.len != 0 && memchr(inner.ptr, '\'', inner.len) != NULL;
-        literal->value = kdb_value_text(doubled ? kdbi_token_string(token, walk->arena) : inner);
-        literal->position = (int32_t)token->offset;
-        add_mark(walk, MARK_TEXT);
+        kdb_shape_literal *literal = add_literal(shaper);
+        literal->value = read_string(token, shaper->arena);
+        place(literal, shaper, token);
+        add_mark(shaper, MARK_TEXT);
         return true;
     }
     return false;
@@ -152,11 +155,11 @@ static bool take_literal(shape_walk *walk, const kdbi_token *token)
 
 /* ---- the key ---- */
 
-static void add_text(shape_walk *walk, const kdbi_token *token)
+static void add_text(kdbi_shaper *shaper, const kdbi_token *token)
 {
-    char *out = walk->key + walk->len;
+    char *out = shaper->keys + shaper->used;
     const char *text = token->text.ptr;
-    if (token->kind == KDBI_TOKEN_WORD && walk->list == NO_LIST) {
+    if (token->kind == KDBI_TOKEN_WORD && shaper->list == NO_LIST) {
         for (size_t i = 0; i < token->text.len; i++) {
             out[i] = (char)(text[i] | (text[i] >= 'A' && text[i] <= 'Z' ? 0x20 : 0));
         }
@@ -164,70 +167,193 @@ static void add_text(shape_walk *walk, const kdbi_token *token)
         memcpy(out, text, token->text.len);
     }
     out[token->text.len] = TOKEN_END;
-    walk->len += token->text.len + 1;
+    shaper->used += token->text.len + 1;
 }
 
 /* A list's text, and that of the subqueries in it, may become names of columns: it goes into the key as it is written. The
  * list is taken for longer rather than shorter than it is. */
-static void follow_word(shape_walk *walk, const kdbi_token *token)
+static void follow_word(kdbi_shaper *shaper, const kdbi_token *token)
 {
-    if (walk->list == NO_LIST) {
+    if (shaper->list == NO_LIST) {
         const bool begins = kdbi_token_is_word(token, "SELECT") || kdbi_token_is_word(token, "RETURNING");
-        walk->list = begins && !kdbi_token_is(&walk->prev, '.') ? walk->depth : NO_LIST;
-    } else if (walk->depth == walk->list && kdbi_token_is_word(token, "FROM") && !kdbi_token_is(&walk->prev, '.') &&
-               !kdbi_token_is_word(&walk->prev, "DISTINCT") && !kdbi_token_is_word(&walk->prev, "WITHIN")) {
-        walk->list = NO_LIST;
+        shaper->list = begins && !kdbi_token_is(&shaper->prev, '.') ? shaper->depth : NO_LIST;
+    } else if (shaper->depth == shaper->list && kdbi_token_is_word(token, "FROM") &&
+               !kdbi_token_is(&shaper->prev, '.') && !kdbi_token_is_word(&shaper->prev, "DISTINCT") &&
+               !kdbi_token_is_word(&shaper->prev, "WITHIN")) {
+        shaper->list = NO_LIST;
     }
 }
 
-static void follow_lists(shape_walk *walk, const kdbi_token *token)
+static void follow_lists(kdbi_shaper *shaper, const kdbi_token *token)
 {
     if (token->kind == KDBI_TOKEN_WORD) {
-        follow_word(walk, token);
+        follow_word(shaper, token);
     } else if (token->kind == KDBI_TOKEN_SYMBOL) {
         const char c = token->text.ptr[0];
-        walk->depth += c == '(' || c == '[';
-        walk->depth -= c == ')' || c == ']';
-        walk->list = walk->depth < walk->list ? NO_LIST : walk->list;
+        shaper->depth += c == '(' || c == '[';
+        shaper->depth -= c == ')' || c == ']';
+        shaper->list = shaper->depth < shaper->list ? NO_LIST : shaper->list;
     }
 }
 
-static bool add_token(shape_walk *walk, const kdbi_token *token)
+static bool add_token(kdbi_shaper *shaper, const kdbi_token *token)
 {
-    if (!is_readable(token) || is_ambiguous(walk, token) || walk->shape->nliterals == SHAPE_LITERALS_MAX) {
+    if (!is_readable(token) || is_ambiguous(shaper, token) || shaper->shape.nliterals == SHAPE_LITERALS_MAX ||
+        token->offset + token->text.len - shaper->start > SHAPE_TEXT_MAX) {
         return false;
     }
-    if (walk->list != NO_LIST && is_apart(walk, token)) {
-        walk->key[walk->len++] = APART;
+    if (shaper->list != NO_LIST && is_apart(shaper, token)) {
+        shaper->keys[shaper->used++] = APART;
     }
-    if (!take_literal(walk, token)) {
-        add_text(walk, token);
+    if (!take_literal(shaper, token)) {
+        add_text(shaper, token);
     }
-    follow_lists(walk, token);
-    walk->prev = *token;
+    follow_lists(shaper, token);
+    shaper->prev = *token;
+    return true;
+}
+
+/* ---- one statement after the other ---- */
+
+static bool may_hold_shapes(kdb_sv text)
+{
+    return text.len != 0 && memchr(text.ptr, '\0', text.len) == NULL && kdb_utf8_valid(text);
+}
+
+void kdbi_shaper_init(kdbi_shaper *shaper, kdb_sv text, kdb_arena *arena)
+{
+    *shaper = (kdbi_shaper){ .arena = arena };
+    if (may_hold_shapes(text)) {
+        shaper->keys = kdb_arena_alloc_raw(arena, 2 * text.len);
+    }
+}
+
+void kdbi_shaper_begin(kdbi_shaper *shaper, const kdbi_token *first)
+{
+    shaper->on = shaper->keys != NULL && is_shaped(first);
+    shaper->start = first->offset;
+    shaper->key = shaper->used;
+    shaper->shape = (kdb_shape){ .nliterals = 0 };
+    shaper->cap = 0;
+    shaper->prev = (kdbi_token){ .kind = KDBI_TOKEN_END, .offset = first->offset };
+    shaper->depth = 0;
+    shaper->list = NO_LIST;
+}
+
+void kdbi_shaper_add(kdbi_shaper *shaper, const kdbi_token *token)
+{
+    shaper->on = shaper->on && add_token(shaper, token);
+}
+
+bool kdbi_shaper_end(kdbi_shaper *shaper, kdb_shape *out)
+{
+    if (!shaper->on) {
+        shaper->used = shaper->key;
+        return false;
+    }
+    shaper->shape.key = kdb_sv_of(shaper->keys + shaper->key, shaper->used - shaper->key);
+    *out = shaper->shape;
     return true;
 }
 
 bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out)
 {
-    if (text.len == 0 || text.len > SHAPE_TEXT_MAX || !is_statement(text) || memchr(text.ptr, '\0', text.len) != NULL ||
-        !kdb_utf8_valid(text)) {
+    if (text.len > SHAPE_TEXT_MAX) {
         return false;
     }
-    kdb_shape shape = { 0 };
-    shape_walk walk = { .arena = arena, .shape = &shape, .list = NO_LIST };
-    walk.key = kdb_arena_alloc_raw(arena, 2 * text.len);
+    kdbi_shaper shaper;
     kdbi_lexer lexer = { .text = text };
-    for (;;) {
-        const kdbi_token token = kdbi_lex_next(&lexer);
-        if (token.kind == KDBI_TOKEN_END) {
-            break;
-        }
-        if (!add_token(&walk, &token)) {
+    kdbi_token token = kdbi_lex_next(&lexer);
+    kdbi_shaper_init(&shaper, text, arena);
+    kdbi_shaper_begin(&shaper, &token);
+    shaper.start = 0; /* blanks before the first token are part of the text */
+    for (; shaper.on && token.kind != KDBI_TOKEN_END; token = kdbi_lex_next(&lexer)) {
+        kdbi_shaper_add(&shaper, &token);
+    }
+    return kdbi_shaper_end(&shaper, out);
+}
+
+/* ---- the same again ---- */
+
+/* True when `same` stands at the lexer's position, which moves behind it. */
+static bool skip_same(kdbi_lexer *lexer, kdb_sv same)
+{
+    if (lexer->text.len - lexer->pos < same.len || memcmp(lexer->text.ptr + lexer->pos, same.ptr, same.len) != 0) {
+        return false;
+    }
+    lexer->pos += same.len;
+    return true;
+}
+
+/* A literal of the kind of `like`, right at the lexer's position: what comes before it has told the lexer the same then. */
+static bool repeat_literal(kdbi_lexer *lexer, const kdb_shape_literal *like, kdb_arena *arena, kdb_value *out)
+{
+    const size_t at = lexer->pos;
+    const kdbi_token token = kdbi_lex_next(lexer);
+    uint64_t integer = 0;
+    if (token.offset != at) {
+        return false;
+    }
+    if (token.kind == KDBI_TOKEN_STRING) {
+        *out = read_string(&token, arena);
+    } else if (token.kind == KDBI_TOKEN_NUMBER && read_integer(token.text, true, &integer)) {
+        *out = integer_value(integer);
+    } else {
+        return false;
+    }
+    return out->type.kind == like->value.type.kind;
+}
+
+/* *from moves behind the literal in the text of `like`. */
+static bool repeat_to_literal(kdbi_lexer *lexer, kdb_sv like, const kdb_shape_literal *literal, size_t *from)
+{
+    const size_t position = (size_t)literal->position;
+    const kdb_sv between = kdb_sv_of(like.ptr + *from, position - *from);
+    *from = position + literal->length;
+    return skip_same(lexer, between);
+}
+
+static bool repeat_statement(kdbi_lexer *lexer, const kdb_sql_piece *like, kdb_arena *arena, kdb_shape *out)
+{
+    const size_t start = lexer->pos;
+    const size_t count = like->shape->nliterals;
+    size_t from = 0; /* in the text of `like` */
+    *out = (kdb_shape){ .key = like->shape->key, .nliterals = count };
+    for (size_t i = 0; i < count; i++) {
+        const kdb_shape_literal *literal = &like->shape->literals[i];
+        if (!repeat_to_literal(lexer, like->text, literal, &from)) {
             return false;
         }
+        if (i == 0) { /* mostly it has failed by now, or does not */
+            out->literals = KDB_ARENA_ARRAY(arena, kdb_shape_literal, count);
+        }
+        const size_t at = lexer->pos;
+        if (!repeat_literal(lexer, literal, arena, &out->literals[i].value)) {
+            return false;
+        }
+        out->literals[i].position = (int32_t)(at - start);
+        out->literals[i].length = (uint32_t)(lexer->pos - at);
     }
-    shape.key = kdb_sv_of(walk.key, walk.len);
-    *out = shape;
+    /* A `;` or the end right behind it: there its last token ends too. */
+    return skip_same(lexer, kdb_sv_of(like->text.ptr + from, like->text.len - from)) &&
+           (lexer->pos == lexer->text.len || lexer->text.ptr[lexer->pos] == ';') &&
+           lexer->pos - start <= SHAPE_TEXT_MAX;
+}
+
+bool kdbi_shape_repeat(kdbi_lexer *lexer, const kdb_sql_piece *like, kdb_arena *arena, kdb_sql_piece *out)
+{
+    kdb_shape shape;
+    kdbi_lexer ahead = *lexer;
+    kdbi_lex_skip_spaces(&ahead);
+    const size_t start = ahead.pos;
+    if (!repeat_statement(&ahead, like, arena, &shape)) {
+        return false;
+    }
+    kdb_shape *kept = KDB_ARENA_NEW(arena, kdb_shape);
+    *kept = shape;
+    *out = (kdb_sql_piece){ .text = kdb_sv_of(lexer->text.ptr + start, ahead.pos - start),
+                            .offset = start,
+                            .shape = kept };
+    *lexer = ahead;
     return true;
 }

@@ -1,23 +1,27 @@
-/* dialect_split.c - a request's SQL to its statements: split at `;` outside strings and comments. */
+/* dialect_split.c - a request's SQL to its statements: split at `;` outside strings and comments, and shaped by the way, so
+ * that each token is looked at once. */
 #include "dialect_int.h"
 
-typedef struct piece_list {
-    kdb_sql_piece *items;
+typedef struct splitter {
+    kdbi_lexer lexer;
+    kdbi_shaper shaper;
+    kdb_arena *arena;
+    kdb_sql_piece *pieces;
     size_t count;
     size_t cap;
-} piece_list;
+} splitter;
 
-static void add_piece(piece_list *list, kdb_arena *arena, kdb_sv sql, size_t from, size_t to)
+static void add_piece(splitter *s, const kdb_sql_piece *piece)
 {
-    if (list->count == list->cap) {
-        list->cap = list->cap == 0 ? 4 : list->cap * 2;
-        kdb_sql_piece *grown = KDB_ARENA_ARRAY(arena, kdb_sql_piece, list->cap);
-        if (list->count != 0) {
-            memcpy(grown, list->items, list->count * sizeof *grown);
+    if (s->count == s->cap) {
+        s->cap = s->cap == 0 ? 4 : s->cap * 2;
+        kdb_sql_piece *grown = KDB_ARENA_ARRAY(s->arena, kdb_sql_piece, s->cap);
+        if (s->count != 0) {
+            memcpy(grown, s->pieces, s->count * sizeof *grown);
         }
-        list->items = grown;
+        s->pieces = grown;
     }
-    list->items[list->count++] = (kdb_sql_piece){ .text = kdb_sv_of(sql.ptr + from, to - from), .offset = from };
+    s->pieces[s->count++] = *piece;
 }
 
 static kdb_status unterminated(const kdbi_token *token, kdb_err *err)
@@ -26,39 +30,96 @@ static kdb_status unterminated(const kdbi_token *token, kdb_err *err)
                        token->kind == KDBI_TOKEN_OPEN_STRING ? "quoted string" : "block comment");
 }
 
-kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count, kdb_err *err)
+/* A batch is mostly one statement after the other of one shape. */
+static bool repeat_last(splitter *s)
 {
-    kdbi_lexer lexer = { .text = sql };
-    piece_list list = { 0 };
-    size_t start = 0;
-    size_t end = 0; /* of the piece's tokens so far; start when it has none */
-    for (;;) {
-        const kdbi_token token = kdbi_lex_next(&lexer);
-        if (token.kind == KDBI_TOKEN_OPEN_STRING || token.kind == KDBI_TOKEN_OPEN_COMMENT) {
+    kdb_sql_piece piece;
+    const kdb_sql_piece *last = s->count == 0 ? NULL : &s->pieces[s->count - 1];
+    if (last == NULL || last->shape == NULL || !kdbi_shape_repeat(&s->lexer, last, s->arena, &piece)) {
+        return false;
+    }
+    add_piece(s, &piece);
+    return true;
+}
+
+static void end_piece(splitter *s, size_t start, size_t end)
+{
+    kdb_sql_piece piece = { .text = kdb_sv_of(s->lexer.text.ptr + start, end - start), .offset = start };
+    kdb_shape shape;
+    if (kdbi_shaper_end(&s->shaper, &shape)) {
+        kdb_shape *kept = KDB_ARENA_NEW(s->arena, kdb_shape);
+        *kept = shape;
+        piece.shape = kept;
+    }
+    add_piece(s, &piece);
+}
+
+static bool is_open(const kdbi_token *token)
+{
+    return token->kind == KDBI_TOKEN_OPEN_STRING || token->kind == KDBI_TOKEN_OPEN_COMMENT;
+}
+
+/* Up to the next `;` and past it, or to the end: then *more is false. */
+static kdb_status read_piece(splitter *s, bool *more, kdb_err *err)
+{
+    kdbi_token token = kdbi_lex_next(&s->lexer);
+    const size_t start = token.offset;
+    size_t end = start; /* of the tokens so far */
+    kdbi_shaper_begin(&s->shaper, &token);
+    while (token.kind != KDBI_TOKEN_END && !kdbi_token_is(&token, ';')) {
+        if (is_open(&token)) {
             return unterminated(&token, err);
         }
-        const bool ends = token.kind == KDBI_TOKEN_END || kdbi_token_is(&token, ';');
-        if (ends && end > start) {
-            add_piece(&list, arena, sql, start, end);
-        }
-        if (token.kind == KDBI_TOKEN_END) {
-            break;
-        }
-        if (ends) {
-            start = end = lexer.pos;
-        } else {
-            start = end == start ? token.offset : start;
-            end = lexer.pos;
-        }
+        kdbi_shaper_add(&s->shaper, &token);
+        end = s->lexer.pos;
+        token = kdbi_lex_next(&s->lexer);
     }
-    if (list.count == 0) {
+    if (end > start) {
+        end_piece(s, start, end);
+    }
+    *more = token.kind != KDBI_TOKEN_END;
+    return KDB_OK;
+}
+
+static kdb_status read_pieces(splitter *s, kdb_err *err)
+{
+    for (bool more = true; more;) {
+        if (!repeat_last(s)) {
+            KDB_TRY(read_piece(s, &more, err));
+            continue;
+        }
+        more = s->lexer.pos < s->lexer.text.len;
+        s->lexer.pos += more; /* the `;` */
+    }
+    return KDB_OK;
+}
+
+/* What is wrapped is shaped by itself. */
+static kdb_status unwrap(splitter *s, kdb_sql_piece *piece, bool last, kdb_err *err)
+{
+    KDB_TRY(kdbi_unwrap_execute_as(piece, last, s->arena, err));
+    kdb_shape shape;
+    if (piece->as_user.len != 0 && kdb_dialect_shape(piece->text, s->arena, &shape)) {
+        kdb_shape *kept = KDB_ARENA_NEW(s->arena, kdb_shape);
+        *kept = shape;
+        piece->shape = kept;
+    }
+    return KDB_OK;
+}
+
+kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count, kdb_err *err)
+{
+    splitter s = { .lexer = { .text = sql }, .arena = arena };
+    kdbi_shaper_init(&s.shaper, sql, arena);
+    KDB_TRY(read_pieces(&s, err));
+    if (s.count == 0) {
         return KDB_FAIL(err, KDB_EMPTY_SQL, "No SQL statements provided");
     }
-    for (size_t i = 0; i < list.count; i++) {
-        KDB_TRY(kdbi_unwrap_execute_as(&list.items[i], i + 1 == list.count, arena, err));
+    for (size_t i = 0; i < s.count; i++) {
+        KDB_TRY(unwrap(&s, &s.pieces[i], i + 1 == s.count, err));
     }
-    *out = list.items;
-    *out_count = list.count;
+    *out = s.pieces;
+    *out_count = s.count;
     return KDB_OK;
 }
 

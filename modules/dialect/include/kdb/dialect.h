@@ -7,27 +7,13 @@
 
 #include "kdb/commons.h"
 
-/* ---- splitting (sql.md 1) ---- */
-
-typedef struct kdb_sql_piece {
-    kdb_sv text;    /* one statement without the `;`, without white space and comments at its ends */
-    size_t offset;  /* of text within the request's SQL */
-    kdb_sv as_user; /* EXECUTE AS USER 'x' ( text ): the target; empty: none. Callers check who may, and what */
-} kdb_sql_piece;
-
-/* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left, KDB_INVALID for an EXECUTE AS
- * USER that does not wrap exactly one statement. */
-KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count,
-                                           kdb_err *err);
-/* Turns a byte offset into a line and a column (characters), both from 1. */
-void kdb_dialect_line_column(kdb_sv sql, size_t offset, uint32_t *line, uint32_t *column);
-
 /* ---- shapes: statements that differ in their literals only ---- */
 
 /* A literal that may be lifted out of the text: an integer, or a plain 'string'. */
 typedef struct kdb_shape_literal {
     kdb_value value;  /* INT or BIGINT without its sign, as the engine types it; TEXT, unquoted */
     int32_t position; /* of its first byte in the statement text */
+    uint32_t length;  /* in bytes, there */
 } kdb_shape_literal;
 /* One statement's text with its literals taken out. `key` is equal for texts that differ in the values (not the types)
  * of their literals, in white space, comments and the case of words only. In select lists, whose text names columns, all
@@ -40,6 +26,22 @@ typedef struct kdb_shape {
 /* False when the text is not worth it: not a SELECT, WITH, INSERT, UPDATE or DELETE, too long, or of too many literals. One
  * pass over the tokens; never fails on text that does not parse. */
 bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out);
+
+/* ---- splitting (sql.md 1) ---- */
+
+typedef struct kdb_sql_piece {
+    kdb_sv text;            /* one statement without the `;`, without white space and comments at its ends */
+    size_t offset;          /* of text within the request's SQL */
+    const kdb_shape *shape; /* as kdb_dialect_shape makes it of the text; NULL: it has none */
+    kdb_sv as_user;         /* EXECUTE AS USER 'x' ( text ): the target; empty: none. Callers check who may, and what */
+} kdb_sql_piece;
+
+/* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left, KDB_INVALID for an EXECUTE AS
+ * USER that does not wrap exactly one statement. */
+KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count,
+                                           kdb_err *err);
+/* Turns a byte offset into a line and a column (characters), both from 1. */
+void kdb_dialect_line_column(kdb_sv sql, size_t offset, uint32_t *line, uint32_t *column);
 
 /* ---- statements ---- */
 
