@@ -610,6 +610,7 @@ kdb_node *kdbi_node_cast(const kdbi_expr *e, kdb_node *arg, kdb_type type);
 kdb_node *kdbi_node_list(const kdbi_expr *e, kdb_node_kind kind, int32_t position, PgQuery__Node *const *args,
                          size_t nargs);
 kdb_node *kdbi_tree(const kdbi_expr *e, const PgQuery__Node *node);
+bool kdbi_node_has_column(const kdb_node *node); /* it, or what is below it, is one */
 kdb_node *kdbi_tree_number(const kdbi_expr *e, kdb_value value, int32_t position);
 /* A column of the only table. */
 kdb_node *kdbi_tree_found(const kdbi_expr *e, const kdbi_relation *relation, uint32_t column, int32_t position);
@@ -633,6 +634,14 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
                            const PgQuery__SelectStmt *select);
 void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select);
+/* FROM is one table, or nothing, and nothing else is read. */
+bool kdbi_reads_one_table(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__SelectStmt *select);
+/* To build trees with: what resolves a name may word an error, and there it must not. */
+kdbi_binding kdbi_silent(const kdbi_binding *b);
+
+/* dialect_grouped.c: sets bound->grouped likewise. */
+void kdbi_grouped_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                            const PgQuery__SelectStmt *select);
 
 /* ---- dialect_row_compare.c ---- */
 

@@ -461,6 +461,7 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
     KDB_TRY(emit_limit(b, &inner, select, out));
     if (select == b->query->select && b->view_depth == 0) {
         kdbi_single_of_select(b, &inner, &scope, select);
+        kdbi_grouped_of_select(b, &inner, &scope, select);
     }
     *results = scope.results;
     return KDB_OK;

@@ -108,15 +108,6 @@ static bool build_targets(const kdbi_expr *e, const PgQuery__SelectStmt *select,
 
 /* ---- ORDER BY ---- */
 
-static bool has_column(const kdb_node *node)
-{
-    bool found = node->kind == KDB_NODE_COLUMN;
-    for (size_t i = 0; i < node->nargs && !found; i++) {
-        found = has_column(node->args[i]);
-    }
-    return found;
-}
-
 /* The result column that a bare name means: the engine looks at those first. *out_count: how many have the name. */
 static kdb_node *named_target(const kdbi_expr *e, const kdb_single *single, const PgQuery__Node *node,
                               size_t *out_count)
@@ -150,7 +141,7 @@ static kdb_node *sort_node(const kdbi_expr *e, const kdb_single *single, const P
         return position ? single->targets[node->a_const->ival->ival - 1] : NULL;
     }
     kdb_node *built = kdbi_tree(e, node);
-    return built != NULL && has_column(built) ? built : NULL;
+    return built != NULL && kdbi_node_has_column(built) ? built : NULL;
 }
 
 static bool build_sort_key(const kdbi_expr *e, const kdb_single *single, const PgQuery__SortBy *sort,
@@ -225,7 +216,7 @@ static bool build_where(const kdbi_expr *e, const PgQuery__SelectStmt *select, k
     return single->where != NULL;
 }
 
-static bool reads_one_table(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__SelectStmt *select)
+bool kdbi_reads_one_table(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__SelectStmt *select)
 {
     const bool table = scope->nrelations == 1 && scope->relations[0]->table != NULL && b->bound->ntables == 1;
     const bool nothing = scope->nrelations == 0 && b->bound->ntables == 0;
@@ -239,8 +230,7 @@ static bool is_plain(const kdbi_scope *scope, const PgQuery__SelectStmt *select)
            select->n_window_clause == 0;
 }
 
-/* What resolves a name may word an error; here it must not. */
-static kdbi_binding silent(const kdbi_binding *b)
+kdbi_binding kdbi_silent(const kdbi_binding *b)
 {
     kdbi_binding copy = *b;
     copy.err = NULL;
@@ -250,10 +240,10 @@ static kdbi_binding silent(const kdbi_binding *b)
 void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select)
 {
-    if (!is_plain(scope, select) || !reads_one_table(b, scope, select)) {
+    if (!is_plain(scope, select) || !kdbi_reads_one_table(b, scope, select)) {
         return;
     }
-    kdbi_binding quiet = silent(b);
+    kdbi_binding quiet = kdbi_silent(b);
     const kdbi_expr e = kdbi_expr_in(&quiet, context, scope);
     kdbi_scope nothing = { 0 };
     const kdbi_expr outside = kdbi_expr_in(&quiet, context, &nothing);
@@ -269,10 +259,10 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
 void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select)
 {
-    if (!reads_one_table(b, scope, select)) {
+    if (!kdbi_reads_one_table(b, scope, select)) {
         return;
     }
-    kdbi_binding quiet = silent(b);
+    kdbi_binding quiet = kdbi_silent(b);
     const kdbi_expr e = kdbi_expr_in(&quiet, context, scope);
     kdb_single *single = KDB_ARENA_NEW(b->arena, kdb_single);
     single_list list = { 0 };

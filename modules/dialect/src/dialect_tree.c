@@ -69,6 +69,15 @@ kdb_node *kdbi_node_list(const kdbi_expr *e, kdb_node_kind kind, int32_t positio
     return node;
 }
 
+bool kdbi_node_has_column(const kdb_node *node)
+{
+    bool found = node->kind == KDB_NODE_COLUMN;
+    for (size_t i = 0; i < node->nargs && !found; i++) {
+        found = kdbi_node_has_column(node->args[i]);
+    }
+    return found;
+}
+
 /* ---- literals and parameters ---- */
 
 /* `digits[.digits]` as the engine reads it: every digit counts for the precision, leading zeros too. */

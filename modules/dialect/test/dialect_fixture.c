@@ -674,6 +674,46 @@ const char *single(const char *sql)
     return take_text();
 }
 
+static void add_aggregate(const kdb_bind_table *of, const kdb_aggregate *aggregate)
+{
+    static const char *const words[] = { "count-rows", "count", "sum", "avg", "min", "max" };
+    kdb_buf_append_sv(&text, kdb_sv_cstr(words[aggregate->kind]));
+    add_clause("of", of, aggregate->arg);
+    add_clause("filter", of, aggregate->filter);
+}
+
+static void add_grouped(const kdb_bind_table *of, const kdb_grouped *group)
+{
+    for (size_t i = 0; i < group->nitems; i++) {
+        const kdb_grouped_item *item = &group->items[i];
+        kdb_buf_printf(&text, "[%.*s: ", KDB_SV_ARG(item->name));
+        if (item->is_aggregate) {
+            assert_true(item->index < group->naggregates);
+            add_aggregate(of, &group->aggregates[item->index]);
+        } else {
+            assert_true(item->index < group->nkeys);
+            kdb_buf_printf(&text, "key %zu", item->index);
+        }
+        kdb_buf_append_byte(&text, ']');
+    }
+    for (size_t i = 0; i < group->nkeys; i++) {
+        add_clause("by", of, group->keys[i]);
+    }
+    add_clause("where", of, group->where);
+}
+
+const char *grouped(const char *sql)
+{
+    const char *error = NULL;
+    const kdb_bound *out = bind(sql, &error);
+    if (out == NULL || out->grouped == NULL) {
+        return out == NULL ? error : "none";
+    }
+    text.len = 0;
+    add_grouped(&find_fake(&out->tables[0])->table, out->grouped);
+    return take_text();
+}
+
 /* ---- expressions over the rows of a write ---- */
 
 static void add_row_expr(const kdb_bind_table *of, const kdb_row_expr *expr)

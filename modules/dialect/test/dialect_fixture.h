@@ -28,6 +28,8 @@ const char *bound(const char *sql);
 const char *facts(const char *sql);
 /* kdb_bound.single, its trees as (operator argument ..); "none" when there is none. */
 const char *single(const char *sql);
+/* kdb_bound.grouped: its items, then its keys and clauses; "none" when there is none. */
+const char *grouped(const char *sql);
 /* What RETURNING and DO UPDATE say over the rows of a write. */
 const char *row_exprs(const char *sql);
 

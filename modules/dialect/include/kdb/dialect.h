@@ -431,6 +431,41 @@ typedef struct kdb_single {
     kdb_node *offset;
 } kdb_single;
 
+typedef enum kdb_aggregate_kind {
+    KDB_AGGREGATE_COUNT_ROWS, /* COUNT(*) */
+    KDB_AGGREGATE_COUNT,
+    KDB_AGGREGATE_SUM,
+    KDB_AGGREGATE_AVG,
+    KDB_AGGREGATE_MIN,
+    KDB_AGGREGATE_MAX
+} kdb_aggregate_kind;
+typedef struct kdb_aggregate {
+    kdb_aggregate_kind kind;
+    kdb_node *arg;    /* NULL: of COUNT(*) */
+    kdb_node *filter; /* FILTER (WHERE ..): only rows of which it is true count; NULL: none */
+    int32_t position;
+} kdb_aggregate;
+/* A result column. */
+typedef struct kdb_grouped_item {
+    bool is_aggregate;
+    size_t index; /* into aggregates or keys */
+    kdb_sv name;
+    int32_t position;
+} kdb_grouped_item;
+enum { KDB_GROUP_KEYS_MAX = 64 };
+/* A SELECT that reads one table and shows group keys and aggregates, nothing made of them. Without keys, all rows that pass
+ * are one group, which is there even when none does. No more than KDB_GROUP_KEYS_MAX keys, no DISTINCT, HAVING, grouping
+ * set, ORDER BY, LIMIT, window, subquery or join. */
+typedef struct kdb_grouped {
+    kdb_node *where; /* NULL: none */
+    kdb_node **keys; /* each names a column at least; NULLs are one group */
+    size_t nkeys;
+    kdb_aggregate *aggregates; /* in the order of the items */
+    size_t naggregates;
+    kdb_grouped_item *items;
+    size_t nitems;
+} kdb_grouped;
+
 /* The engine's type of a value of ours: JSON and FILE are text to it, DATETIME a TIMESTAMP. */
 kdb_type kdb_dialect_engine_type(kdb_type type);
 
@@ -534,6 +569,7 @@ typedef struct kdb_bound {
     size_t nextras;
     bool *lifted;              /* by shape literal: became an extra wherever it stands; NULL without a shape */
     kdb_single *single;        /* NULL: only the engine can run it */
+    kdb_grouped *grouped;      /* NULL: it is none */
     kdb_bound_column *columns; /* NULL: lineage not known */
     size_t ncolumns;
     kdb_bound_view *views; /* that the query itself names, each use of one */
