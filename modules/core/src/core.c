@@ -179,6 +179,37 @@ kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
     return KDB_OK;
 }
 
+/* ---- tasks ---- */
+
+static void run_task(kdb_exec *exec)
+{
+    kdb_core_turn turn = { exec };
+    exec->task->run(exec->task, &turn);
+    kdbi_worker_leave(exec);
+    kdbi_core_retire(exec, false);
+}
+
+kdb_status kdb_core_task_submit(kdb_core *core, kdb_core_task *task, bool bounded, kdb_err *err)
+{
+    kdb_exec *exec = kdbi_exec_new(core, NULL);
+    exec->task = task;
+    exec->resume = run_task;
+    if (!kdbi_core_admit(core, exec)) {
+        kdb_arena_free(exec->arena);
+        return refuse(core, err);
+    }
+    if (bounded ? kdb_queue_push(core->queue, exec) : kdb_queue_push_always(core->queue, exec)) {
+        return KDB_OK;
+    }
+    kdbi_core_retire(exec, false);
+    return refuse(core, err);
+}
+
+uint64_t kdb_core_seq_floor(kdb_core *core, const kdb_table *table)
+{
+    return kdbi_sequencer_floor(core->sequencer, table->id);
+}
+
 /* The watch interrupts what runs. Holds core->lock. */
 static void cancel_live(kdb_core *core, kdb_exec *exec)
 {

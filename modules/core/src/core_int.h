@@ -7,6 +7,7 @@
 #include "kdb/core.h"
 #include "kdb/expr.h"
 #include "kdb/tables.h"
+#include "kdb/watch.h"
 
 typedef struct kdb_exec kdb_exec;
 typedef struct kdbi_worker kdbi_worker;
@@ -51,6 +52,7 @@ void kdbi_row_locks_release(kdbi_row_locks *locks, kdbi_lock_set *set);
 /* One write's place in its table's order; embedded in kdbi_write. */
 typedef struct kdbi_seq_ticket {
     struct kdbi_seq_ticket *next;
+    uint64_t first;   /* its lowest `_seq` */
     bool finished;    /* committed or failed: may leave the line */
     uint16_t counter; /* of its partition's writes */
 } kdbi_seq_ticket;
@@ -60,6 +62,8 @@ void kdbi_sequencer_free(kdbi_sequencer *sequencer);
 /* Takes `count` new ids (written to seqs) and a place in the table's line, in one step. Before the batch is handed over. */
 void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, kdbi_seq_ticket *ticket,
                           uint64_t *seqs, size_t count);
+/* The lowest `_seq` of the table's line, or above all given so far when nothing is in it. */
+uint64_t kdbi_sequencer_floor(kdbi_sequencer *sequencer, uint32_t table_id);
 /* Committer only. Marks the ticket and returns the tickets that may be published now, in order (linked by `next`). */
 kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket);
 /* True when no write of the partition is on its way. *version then names what the store holds of it: reading the
@@ -166,6 +170,7 @@ typedef struct kdbi_slot {
     const kdb_system_table_def *def;
     kdbi_policies *policies; /* a reference; NULL until somebody runs the plan whom they bind */
     bool target;             /* the table a DML statement writes */
+    bool qualified;          /* the statement names its namespace */
     int32_t position;        /* of its name in the statement */
 } kdbi_slot;
 
@@ -210,6 +215,8 @@ struct kdbi_plan {
     kdb_row_exprs *rows;    /* what RETURNING and DO UPDATE say; NULL: nothing */
     const int32_t *sources; /* INSERT .. VALUES: by table column its place in the row, or -1; NULL: not run yet */
     kdbi_bound_query query;
+
+    kdb_watch *watch; /* a reference: what was last made of it for module live; NULL: nothing */
 
     unsigned lane_overruns; /* executions in a lane that met too many rows */
 
@@ -442,6 +449,7 @@ struct kdbi_write {
     size_t bytes;
     uint64_t ceiling;  /* of `_seq`, that the batch carries; 0: none */
     kdb_status status; /* of the commit */
+    uint64_t version;  /* of the store, with it */
     atomic_int owners; /* the answer and the publication */
     /* Continues the statement on a worker once the locks are held. */
     kdb_status (*locked_step)(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err);
@@ -539,6 +547,7 @@ struct kdb_exec {
     void (*resume)(kdb_exec *exec);
     kdb_exec *prev_live, *next_live; /* guarded by core->lock, as the next */
     kdb_exec *next_parked;
+    kdb_core_task *task;    /* what it does instead of a request; NULL: it is one */
     kdb_auth_job *auth_job; /* CREATE/ALTER USER */
     kdb_status auth_status;
     kdb_err auth_err;
@@ -576,6 +585,10 @@ kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* emp
 kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written);                /* written, or the default namespace */
 /* What the statement that runs is looked up by; takes its shape on first use. */
 kdbi_plan_text kdbi_exec_plan_text(kdb_exec *exec);
+
+struct kdb_core_turn {
+    kdb_exec *exec;
+};
 
 /* Runs one statement: *pending when it goes on elsewhere. */
 typedef kdb_status (*kdbi_stmt_run)(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
@@ -756,6 +769,8 @@ void kdbi_table_settle(kdb_core *core, kdb_table *table, kdb_table_state state);
 /* With the DDL gate held, after _close for ALTERING: puts `next` in the table's place, or opens the table again when the
  * commit was not KDB_OK. */
 void kdbi_table_replace(kdb_core *core, kdb_table *table, kdb_table *next /* taken */, kdb_status committed);
+/* Tells the sinks what became of the table; NULL: it was dropped. */
+void kdbi_table_tell(const kdb_core *core, const kdb_table *table, const kdb_table *next);
 /* The write of `exec` came to a table that is being altered or was: gives the write up, waits without a worker until the
  * table is settled, and begins the statement again. The exec may be gone on return. */
 void kdbi_table_await(kdb_exec *exec, kdb_table *table);

@@ -137,6 +137,7 @@ static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *nam
     KDB_TRY(placed(kdb_registry_find_table(r->worker->core->registry, ns, name->name, &slot->table, err),
                    name->position, err));
     slot->target = target;
+    slot->qualified = name->ns.len != 0;
     slot->position = name->position;
     KDB_TRY(check_slot(r->plan, slot, r->principal->role, err));
     *out = bind_table_of(slot->table, r->plan->bind_arena);
@@ -258,6 +259,8 @@ static void unbind(kdbi_plan *plan)
     }
     kdbi_policies_unref(plan->target_policies);
     kdb_table_unref(plan->target);
+    kdb_watch_unref(plan->watch);
+    plan->watch = NULL;
     kdb_arena_free(plan->bind_arena);
     plan->bind_arena = NULL;
     plan->slots = NULL;

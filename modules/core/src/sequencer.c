@@ -83,9 +83,19 @@ void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user
     for (size_t i = 0; i < count; i++) {
         seqs[i] = kdb_snowflake_next();
     }
+    ticket->first = seqs[0];
     *(at->first == NULL ? &at->first : &at->last->next) = ticket;
     at->last = ticket;
     kdb_mutex_unlock(&at->lock);
+}
+
+uint64_t kdbi_sequencer_floor(kdbi_sequencer *sequencer, uint32_t table_id)
+{
+    shard *at = &sequencer->shards[table_id % SHARDS];
+    kdb_mutex_lock(&at->lock);
+    const uint64_t floor = at->first == NULL ? kdb_snowflake_next() : at->first->first;
+    kdb_mutex_unlock(&at->lock);
+    return floor;
 }
 
 kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table_id, kdbi_seq_ticket *ticket)

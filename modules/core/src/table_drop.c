@@ -40,6 +40,7 @@ void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed)
 {
     if (committed == KDB_OK) {
         kdb_registry_publish_drop_table(core->registry, table);
+        kdbi_table_tell(core, table, NULL);
     } else {
         kdbi_table_settle(core, table, KDB_TABLE_OPEN);
     }

@@ -27,9 +27,19 @@ void kdbi_table_settle(kdb_core *core, kdb_table *table, kdb_table_state state)
     }
 }
 
+void kdbi_table_tell(const kdb_core *core, const kdb_table *table, const kdb_table *next)
+{
+    for (size_t i = 0; i < core->nsinks; i++) {
+        if (core->sinks[i].on_table != NULL) {
+            core->sinks[i].on_table(core->sinks[i].self, table, next);
+        }
+    }
+}
+
 void kdbi_table_replace(kdb_core *core, kdb_table *table, kdb_table *next, kdb_status committed)
 {
     if (committed == KDB_OK) {
+        kdbi_table_tell(core, table, next); /* first: once it is published it is written to */
         kdb_registry_publish_alter_table(core->registry, next);
     } else {
         kdb_table_unref(next);

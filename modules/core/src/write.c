@@ -293,10 +293,22 @@ kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI
 
 /* ---- commit ---- */
 
+static bool is_watched(const kdbi_write *write)
+{
+    const kdb_core *core = write->core;
+    for (size_t i = 0; i < core->nsinks; i++) {
+        const kdb_change_sink *sink = &core->sinks[i];
+        if (sink->watches == NULL || sink->watches(sink->self, write->table->id, write->user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void publish(kdbi_write *write)
 {
     kdb_core *core = write->core;
-    if (core->nsinks == 0 || write->status != KDB_OK) {
+    if (write->status != KDB_OK || !is_watched(write)) {
         return;
     }
     kdb_row_change *changes = KDB_ARENA_ARRAY(write->arena, kdb_row_change, write->nrows + 1);
@@ -309,6 +321,7 @@ static void publish(kdbi_write *write)
                                                  .user = write->user,
                                                  .key = row->key,
                                                  .seq = row->seq,
+                                                 .version = write->version,
                                                  .new_row = row->row,
                                                  .old_row = row->old_row };
         }
@@ -331,10 +344,11 @@ static void publish_in_order(kdbi_write *write)
 }
 
 /* Every table's changes are published before the locks go and the client hears of them. */
-static void publish_all(kdbi_write *write, kdb_status status)
+static void publish_all(kdbi_write *write, kdb_status status, uint64_t version)
 {
     for (kdbi_write *at = write; at != NULL; at = at->also) {
         at->status = status;
+        at->version = version;
     }
     for (kdbi_write *at = write; at != NULL; at = at->also) {
         publish_in_order(at);
@@ -371,7 +385,7 @@ static void on_committed(kdb_commit *commit, kdb_status status, const kdb_err *e
         kdb_seq_ceiling_confirm(&write->core->ceiling, write->ceiling);
     }
     exec->returning = KDB_TAKE(write->returning);
-    publish_all(write, status);
+    publish_all(write, status, commit->version);
     unlock(write);
     exec->write = NULL;
     drop_all(write);

@@ -49,7 +49,7 @@ static fixture f;
 static int setup(void **state)
 {
     (void)state;
-    const kdb_change_sink sink = { NULL, record };
+    const kdb_change_sink sink = { .on_changes = record };
     recorder.count = 0;
     fixture_open(&f, NULL, &sink, 1);
     expect(&f, "root", "CREATE USER TABLE t (id BIGINT PRIMARY KEY, v INT)",

@@ -28,7 +28,7 @@ static void record(void *self, const kdb_row_change *changes, size_t count)
 static int setup(void **state)
 {
     (void)state;
-    const kdb_change_sink sink = { NULL, record };
+    const kdb_change_sink sink = { .on_changes = record };
     memset(ops, 0, sizeof(ops));
     fixture_open(&f, NULL, &sink, 1);
     expect(&f, "root", "CREATE USER TABLE t (id BIGINT PRIMARY KEY, n INT DEFAULT 0, name TEXT, q DOUBLE)",

@@ -20,6 +20,20 @@ kdb_snapshot *kdb_snapshot_new(kdb_store *store)
     return snapshot;
 }
 
+/* The committer writes a group in no time compared to what it waits for the disk: hardly ever is there a second round. */
+kdb_snapshot *kdb_snapshot_new_at(kdb_store *store, uint64_t *version)
+{
+    for (;;) {
+        const uint64_t before = store->backend->version(store);
+        kdb_snapshot *snapshot = kdb_snapshot_new(store);
+        if (store->backend->version(store) == before) {
+            *version = before;
+            return snapshot;
+        }
+        kdb_snapshot_free(snapshot);
+    }
+}
+
 void kdb_snapshot_free(kdb_snapshot *snapshot)
 {
     if (snapshot != NULL) {

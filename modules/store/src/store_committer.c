@@ -72,10 +72,12 @@ static kdb_commit *take_group(kdbi_committer *committer)
     return first;
 }
 
-static void finish_group(kdb_commit *commit, kdb_status status, const kdb_err *err)
+static void finish_group(kdb_store *store, kdb_commit *commit, kdb_status status, const kdb_err *err)
 {
+    const uint64_t version = store->backend->version(store);
     while (commit != NULL) {
         kdb_commit *next = commit->next; /* `done` may free the struct */
+        commit->version = version;
         commit->done(commit, status, status == KDB_OK ? NULL : err);
         commit = next;
     }
@@ -88,7 +90,7 @@ static void run_committer(void *arg)
     for (kdb_commit *group; (group = take_group(committer)) != NULL;) {
         kdb_err err;
         const kdb_status status = store->backend->write(store, group, &err);
-        finish_group(group, status, &err);
+        finish_group(store, group, status, &err);
         if (committer->group_end != NULL) {
             committer->group_end(committer->group_end_arg);
         }

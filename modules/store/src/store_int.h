@@ -70,6 +70,8 @@ typedef struct kdbi_backend {
     void (*close)(kdb_store *store);
     /* Applies the batches of a list of commits, all or none. Committer thread only. */
     kdb_status (*write)(kdb_store *store, const kdb_commit *first, kdb_err *err);
+    /* A number that rises with each write, with what reads see of it. */
+    uint64_t (*version)(kdb_store *store);
     kdb_snapshot *(*snapshot_new)(kdb_store *store);
     void (*snapshot_free)(kdb_snapshot *snapshot);
     kdb_status (*get)(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,

@@ -173,6 +173,11 @@ static uint64_t read_seq(kdb_store *store, const kdb_snapshot *snapshot)
     return snapshot == NULL ? last_seq(memory_of(store)) : ((const memory_snapshot *)snapshot)->seq;
 }
 
+static uint64_t store_version(kdb_store *store)
+{
+    return last_seq(memory_of(store));
+}
+
 static kdb_snapshot *snapshot_new(kdb_store *store)
 {
     memory_snapshot *snapshot = KDB_NEW(memory_snapshot);
@@ -334,6 +339,7 @@ static void close_store(kdb_store *store)
 static const kdbi_backend memory_backend = {
     .close = close_store,
     .write = write_group,
+    .version = store_version,
     .snapshot_new = snapshot_new,
     .snapshot_free = snapshot_free,
     .get = get,

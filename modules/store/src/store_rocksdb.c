@@ -37,6 +37,11 @@ rocksdb_readoptions_t *kdbi_rocks_read_options(kdbi_reach reach)
     return read;
 }
 
+static uint64_t version(kdb_store *store)
+{
+    return rocksdb_get_latest_sequence_number(kdbi_rocks_of(store)->db);
+}
+
 static kdb_snapshot *snapshot_new(kdb_store *store)
 {
     kdbi_rocks_snapshot *snapshot = KDB_NEW(kdbi_rocks_snapshot);
@@ -282,6 +287,7 @@ static void usage(kdb_store *store, kdb_store_stats *out)
 const kdbi_backend kdbi_rocks_backend = {
     .close = kdbi_rocks_close,
     .write = write_group,
+    .version = version,
     .snapshot_new = snapshot_new,
     .snapshot_free = snapshot_free,
     .get = get,

@@ -273,6 +273,99 @@ static void close_answers_what_is_queued(void **state)
     latch_done(&rec.unanswered);
 }
 
+/* ---- versions ---- */
+
+enum { SNAPSHOTS = 50 };
+
+typedef struct versions {
+    kdb_store *store;
+    latch unanswered;
+    uint64_t of[COMMITS]; /* by answer */
+    size_t count;         /* committer only, until all is answered */
+} versions;
+
+typedef struct versioned {
+    kdb_commit commit;
+    versions *versions;
+} versioned;
+
+static void note_version(kdb_commit *commit, kdb_status status, KDB_UNUSED const kdb_err *err)
+{
+    versioned *self = KDB_CONTAINER_OF(commit, versioned, commit);
+    versions *all = self->versions;
+    KDB_ASSERT(status == KDB_OK);
+    all->of[all->count++] = commit->version;
+    kdb_batch_free(commit->batch);
+    kdb_free(self);
+    latch_count_down(&all->unanswered);
+}
+
+typedef struct version_writer {
+    versions *versions;
+    int thread;
+} version_writer;
+
+static void push_versioned(void *arg)
+{
+    const version_writer *self = arg;
+    for (size_t i = 0; i < COMMITS_PER_THREAD; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "v%d/%zu", self->thread, i);
+        versioned *one = KDB_NEW(versioned);
+        *one = (versioned){ { .batch = batch_putting(key, self->thread, i), .done = note_version }, self->versions };
+        kdb_store_commit_async(self->versions->store, &one->commit);
+    }
+}
+
+static size_t count_keys(kdb_store *store, const kdb_snapshot *snapshot)
+{
+    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = kdb_iter_new(store, snapshot, part_a, (kdb_iter_range){ 0 });
+    size_t count = 0;
+    for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
+        count++;
+    }
+    return count;
+}
+
+static size_t count_versions(const versions *all, uint64_t most)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        count += all->of[i] <= most;
+    }
+    return count;
+}
+
+static void a_snapshot_holds_the_commits_up_to_its_version(void **state)
+{
+    const fixture *fix = *state;
+    versions *all = KDB_NEW(versions);
+    all->store = fix->store;
+    latch_init(&all->unanswered, COMMITS);
+    kdb_thread threads[THREADS] = { 0 };
+    version_writer writers[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        writers[i] = (version_writer){ all, i };
+        kdb_thread_start(&threads[i], "writer", KDB_THREAD_ANY, push_versioned, &writers[i]);
+    }
+    uint64_t version[SNAPSHOTS];
+    size_t held[SNAPSHOTS];
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new_at(fix->store, &version[i]);
+        held[i] = count_keys(fix->store, snapshot);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        kdb_thread_join(&threads[i]);
+    }
+    latch_wait(&all->unanswered);
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        assert_int_equal(held[i], count_versions(all, version[i]));
+    }
+    assert_true(all->of[0] != 0 && all->of[COMMITS - 1] > all->of[0]);
+    latch_done(&all->unanswered);
+    kdb_free(all);
+}
+
 /* ---- other ways to commit ---- */
 
 typedef struct chain {
@@ -352,6 +445,7 @@ int main(void)
         ON_BOTH(what_waits_is_merged_up_to_the_cap),
         ON_BOTH(large_batches_are_not_merged_without_end),
         ON_BOTH(close_answers_what_is_queued),
+        ON_BOTH(a_snapshot_holds_the_commits_up_to_its_version),
         ON_BOTH(an_answer_may_commit_again),
         ON_BOTH(a_thread_reads_what_it_has_committed),
         ON_BOTH(an_empty_batch_commits),

@@ -85,16 +85,39 @@ typedef struct kdb_row_change {
     const kdb_table *table;
     kdb_user_id user; /* empty for SHARED */
     kdb_sv key;
-    uint64_t seq;   /* of this change */
-    kdb_sv new_row; /* row bytes (tables.h); for DELETE the tombstone, empty for STREAM */
-    kdb_sv old_row; /* empty for INSERT */
+    uint64_t seq;     /* of this change */
+    uint64_t version; /* of the store: see kdb_commit */
+    kdb_sv new_row;   /* row bytes (tables.h); for DELETE the tombstone, empty for STREAM */
+    kdb_sv old_row;   /* empty for INSERT */
 } kdb_row_change;
 
-/* Told of every committed change, per table in `_seq` order, on the committer; must not block. */
+/* Told of committed changes, per table in `_seq` order, on the committer; must not block. */
 typedef struct kdb_change_sink {
     void *self;
+    /* Whether changes of this user's rows of the table (empty for SHARED) are of interest: asked before they are put
+     * together. NULL: all are. */
+    bool (*watches)(void *self, uint32_t table_id, kdb_user_id user);
+    /* Of one user's rows of one table, and of one commit. */
     void (*on_changes)(void *self, const kdb_row_change *changes, size_t count);
+    /* The table has become `next`, or is dropped (NULL). On the thread that did it, after all changes of what it was before
+     * and before any of what it is now. NULL: not of interest. */
+    void (*on_table)(void *self, const kdb_table *table, const kdb_table *next);
 } kdb_change_sink;
+
+/* No change of the table below this `_seq` is still to be committed: what a snapshot taken after this answer holds of such
+ * changes is all of them, and every change to come has a `_seq` that is not below it. */
+uint64_t kdb_core_seq_floor(kdb_core *core, const kdb_table *table);
+
+/* ---- work of other modules on core's workers ---- */
+
+/* The worker that runs a task. */
+typedef struct kdb_core_turn kdb_core_turn;
+/* In the caller's storage until `run` is called, which is called exactly once. */
+typedef struct kdb_core_task {
+    void (*run)(struct kdb_core_task *task, kdb_core_turn *turn);
+} kdb_core_task;
+/* Queues it with the statements. `bounded`: KDB_OVERLOADED when the queue is full; else only when the server stops. */
+KDB_NODISCARD kdb_status kdb_core_task_submit(kdb_core *core, kdb_core_task *task, bool bounded, kdb_err *err);
 
 /* ---- life ---- */
 

@@ -66,6 +66,8 @@ KDB_DEFINE_CLEANUP(kdb_store, kdb_store_close)
 /* One instant of all families. */
 typedef struct kdb_snapshot kdb_snapshot;
 kdb_snapshot *kdb_snapshot_new(kdb_store *store);
+/* The same, and which it is: it holds the commits whose `version` is not greater, and no others. */
+kdb_snapshot *kdb_snapshot_new_at(kdb_store *store, uint64_t *version);
 void kdb_snapshot_free(kdb_snapshot *snapshot); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_snapshot, kdb_snapshot_free)
 
@@ -136,6 +138,8 @@ typedef struct kdb_commit {
      * failed `status`, and then nothing of the batch is there. `err` is NULL on success. Must not block; may free the
      * struct that holds this. */
     void (*done)(struct kdb_commit *commit, kdb_status status, const kdb_err *err);
+    uint64_t
+        version; /* set before `done`: the store's after the write that held the batch; it rises from write to write */
     struct kdb_commit *next; /* store's */
 } kdb_commit;
 

@@ -1,0 +1,412 @@
+/* watch.c - live queries, compiled (watch.h). A live query is a SELECT like any other until it is bound: the same plans,
+ * names, rights and policies. What it may be beyond that is decided here, from the tree that the native executor uses too;
+ * the engine never runs one. */
+#include "kdb/watch.h"
+
+#include "core_int.h"
+
+/* ---- what a live query may be ---- */
+
+static kdb_status refuse(int32_t position, const char *why, kdb_err *err)
+{
+    return KDB_FAIL_AT(err, position, KDB_STMT_INVALID_SQL, "Live queries %s", why);
+}
+
+static kdb_status check_table(const kdbi_plan *plan, kdb_err *err)
+{
+    const kdbi_slot *slot = &plan->slots[0];
+    if (plan->nslots != 1 || plan->query.bound->single == NULL || plan->query.bound->tables[0].in_view) {
+        return refuse(
+            -1,
+            "read one table: no joins, subqueries, views, WITH, DISTINCT, GROUP BY, HAVING, window functions or "
+            "set operations",
+            err);
+    }
+    if (slot->table == NULL) {
+        return refuse(slot->position, "cannot read system tables", err);
+    }
+    if (!slot->qualified) {
+        return KDB_FAIL_AT(err, slot->position, KDB_STMT_INVALID_SQL,
+                           "Live queries name their table with its namespace: %.*s.%.*s", KDB_SV_ARG(slot->table->ns),
+                           KDB_SV_ARG(slot->table->name));
+    }
+    return KDB_OK;
+}
+
+/* A table without a key has an order that nobody wrote. */
+static bool is_ordered(const kdb_single *single)
+{
+    return single->norder != 0 && single->order[0].expr->position >= 0;
+}
+
+static kdb_status check_order(const kdb_single *single, kdb_err *err)
+{
+    const bool ordered = is_ordered(single);
+    if (ordered && single->limit == NULL) {
+        return refuse(single->order[0].expr->position, "have no order, but for ORDER BY with a LIMIT", err);
+    }
+    if (!ordered && (single->limit != NULL || single->offset != NULL)) {
+        return refuse(single->limit == NULL ? single->offset->position : single->limit->position,
+                      "need an ORDER BY with a LIMIT", err);
+    }
+    return KDB_OK;
+}
+
+static kdb_status check_targets(const kdb_single *single, kdb_err *err)
+{
+    for (size_t i = 0; i < single->ntargets; i++) {
+        if (single->targets[i]->kind != KDB_NODE_COLUMN) {
+            return refuse(single->targets[i]->position, "select columns, not expressions over them", err);
+        }
+    }
+    return single->count ? refuse(-1, "select columns", err) : KDB_OK;
+}
+
+static kdb_status check(const kdbi_plan *plan, kdb_err *err)
+{
+    if (plan->stmt->kind != KDB_STMT_QUERY) {
+        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "A live query is a SELECT");
+    }
+    if (plan->stmt->nparams != 0) {
+        return refuse(-1, "have no parameters", err);
+    }
+    if (plan->nslots == 0) {
+        return refuse(-1, "read a table", err);
+    }
+    KDB_TRY(check_table(plan, err));
+    KDB_TRY(check_order(plan->query.bound->single, err));
+    return check_targets(plan->query.bound->single, err);
+}
+
+/* ---- compilation ---- */
+
+typedef struct builder {
+    const kdb_exec *exec;
+    const kdbi_plan *plan;
+    const kdb_single *single;
+    kdb_watch *watch;
+    const kdb_field *fields;
+    size_t nfields;
+    kdb_value *params;
+    kdb_type *types;
+    size_t nparams;
+} builder;
+
+static kdb_status bind_params(builder *b, kdb_err *err)
+{
+    const kdb_bound *bound = b->plan->query.bound;
+    kdb_arena *arena = b->watch->arena;
+    b->nparams = bound->nextras;
+    b->params = KDB_ARENA_ARRAY(arena, kdb_value, b->nparams + 1);
+    b->types = KDB_ARENA_ARRAY(arena, kdb_type, b->nparams + 1);
+    for (size_t i = 0; i < b->nparams; i++) {
+        if (bound->extras[i].kind == KDB_EXTRA_NOW) {
+            return refuse(-1, "cannot ask for the time of day: their rows would change without being written", err);
+        }
+        const kdb_value value = kdbi_exec_extra(b->exec, &bound->extras[i]);
+        b->params[i] = kdb_value_dup(&value, arena);
+        b->types[i] = value.is_null ? kdb_type_of(KDB_TYPE_NULL) : value.type;
+        b->watch->personal = b->watch->personal || bound->extras[i].kind != KDB_EXTRA_LITERAL;
+    }
+    return KDB_OK;
+}
+
+static kdb_status compile(const builder *b, const kdb_node *node, const char *clause, kdb_row_test *out, kdb_err *err)
+{
+    kdb_arena *arena = b->watch->arena;
+    const kdb_expr *expr = kdb_expr_compile(node, b->fields, b->nfields, b->types, b->nparams, arena);
+    if (expr == NULL || !kdb_expr_params_agree(&expr, 1, arena)) {
+        return KDB_FAIL_AT(err, node->position, KDB_STMT_INVALID_SQL,
+                           "Live queries evaluate %s row by row, without the query engine, which this expression needs",
+                           clause);
+    }
+    out->expr = expr;
+    return kdb_expr_bind(expr, b->params, b->nparams, arena, &out->consts, err);
+}
+
+static kdb_status compile_where(const builder *b, kdb_err *err)
+{
+    if (b->single->where == NULL) {
+        return KDB_OK;
+    }
+    KDB_TRY(compile(b, b->single->where, "WHERE", &b->watch->where, err));
+    return kdb_expr_type(b->watch->where.expr).kind == KDB_TYPE_BOOLEAN
+               ? KDB_OK
+               : KDB_FAIL_AT(err, b->single->where->position, KDB_STMT_INVALID_SQL,
+                             "argument of WHERE must be of type boolean");
+}
+
+static kdb_status read_count(const builder *b, const kdb_node *node, uint64_t *out, kdb_err *err)
+{
+    if (node == NULL) {
+        return KDB_OK;
+    }
+    const kdb_value *value = node->kind == KDB_NODE_PARAM ? &b->params[node->param - 1] : &node->value;
+    const bool small = value->type.kind == KDB_TYPE_INT;
+    const int64_t count = small ? value->as.i32 : value->as.i64;
+    if (value->is_null || (!small && value->type.kind != KDB_TYPE_BIGINT) || count < 0) {
+        return refuse(node->position, "take a number of rows for LIMIT and OFFSET", err);
+    }
+    *out = (uint64_t)count;
+    return KDB_OK;
+}
+
+static kdb_status compile_order(const builder *b, kdb_err *err)
+{
+    kdb_watch *watch = b->watch;
+    const kdb_single *single = b->single;
+    if (!is_ordered(single)) {
+        return KDB_OK;
+    }
+    kdb_watch_sort *sort = KDB_ARENA_ARRAY(watch->arena, kdb_watch_sort, single->norder);
+    for (size_t i = 0; i < single->norder; i++) {
+        KDB_TRY(compile(b, single->order[i].expr, "ORDER BY", &sort[i].value, err));
+        sort[i].descending = single->order[i].descending;
+        sort[i].nulls_first = single->order[i].nulls_first;
+    }
+    watch->kind = KDB_WATCH_TOP;
+    watch->sort = sort;
+    watch->nsort = single->norder;
+    KDB_TRY(read_count(b, single->limit, &watch->limit, err));
+    return read_count(b, single->offset, &watch->offset, err);
+}
+
+/* ---- what is shown ---- */
+
+static bool is_key(const kdb_table *table, uint32_t field)
+{
+    for (size_t i = 0; i < table->nkey; i++) {
+        if (table->key[i] == field) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static kdb_watch_column column_of(const builder *b, uint32_t field, kdb_sv name)
+{
+    kdb_buf label;
+    kdb_buf_init(&label, 0);
+    kdb_json_put_string(&label, name);
+    kdb_buf_append_byte(&label, ':');
+    const kdb_watch_column column = { .label = kdb_sv_dup(b->watch->arena, kdb_buf_sv(&label)),
+                                      .field = field,
+                                      .key = is_key(b->watch->table, field),
+                                      .hidden = kdb_sv_has_prefix(b->fields[field].name, KDB_SV("_")) };
+    kdb_buf_done(&label);
+    return column;
+}
+
+static bool is_selected(const builder *b, uint32_t field)
+{
+    for (size_t i = 0; i < b->single->ntargets; i++) {
+        if (b->single->targets[i]->column == field) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static kdb_sv name_of(const builder *b, size_t target)
+{
+    const kdb_sv written = b->single->names[target];
+    return written.len != 0 ? written : b->fields[b->single->targets[target]->column].name;
+}
+
+static void show_columns(const builder *b)
+{
+    kdb_watch *watch = b->watch;
+    const uint32_t seq = (uint32_t)watch->table->schema->ncolumns;
+    const size_t selected = b->single->ntargets;
+    kdb_watch_column *columns = KDB_ARENA_ARRAY(watch->arena, kdb_watch_column, selected + 1);
+    for (size_t i = 0; i < selected; i++) {
+        columns[i] = column_of(b, b->single->targets[i]->column, name_of(b, i));
+    }
+    watch->columns = columns;
+    watch->ncolumns = selected;
+    if (!is_selected(b, seq)) {
+        columns[watch->ncolumns++] = column_of(b, seq, b->fields[seq].name);
+    }
+    kdb_watch_column *keys = KDB_ARENA_ARRAY(watch->arena, kdb_watch_column, watch->table->nkey + 1);
+    for (size_t i = 0; i < watch->table->nkey; i++) {
+        if (!is_selected(b, watch->table->key[i])) {
+            keys[watch->nkeys++] = column_of(b, watch->table->key[i], b->fields[watch->table->key[i]].name);
+        }
+    }
+    watch->keys = keys;
+}
+
+static void put_schema_column(const builder *b, size_t index, kdb_buf *json)
+{
+    const uint32_t field = b->single->targets[index]->column;
+    kdb_result_column column = { .name = name_of(b, index) };
+    kdbi_result_of_field(b->watch->table, field, &column);
+    kdb_buf_append_lit(json, "{\"name\":");
+    kdb_json_put_string(json, column.name);
+    kdb_buf_append_lit(json, ",\"data_type\":");
+    kdb_json_put_type(json, column.type);
+    kdb_buf_printf(json, ",\"index\":%zu", index);
+    if (column.key) {
+        kdb_buf_append_lit(json, ",\"flags\":[\"pk\",\"nn\",\"uq\"]");
+    } else if (column.not_null) {
+        kdb_buf_append_lit(json, ",\"flags\":[\"nn\"]");
+    }
+    kdb_buf_append_byte(json, '}');
+}
+
+static void describe(const builder *b)
+{
+    kdb_buf json;
+    kdb_buf_init(&json, 0);
+    kdb_buf_append_byte(&json, '[');
+    for (size_t i = 0; i < b->single->ntargets; i++) {
+        if (i != 0) {
+            kdb_buf_append_byte(&json, ',');
+        }
+        put_schema_column(b, i, &json);
+    }
+    kdb_buf_append_byte(&json, ']');
+    b->watch->schema = kdb_sv_dup(b->watch->arena, kdb_buf_sv(&json));
+    kdb_buf_done(&json);
+}
+
+/* ---- who sees it ---- */
+
+/* Unlike a statement's, a watch's rows are asked for one at a time: there is nothing to stop. */
+static kdb_status go_on(KDB_UNUSED const void *self, KDB_UNUSED kdb_err *err)
+{
+    return KDB_OK;
+}
+
+static kdb_status bind_policies(const builder *b, kdb_err *err)
+{
+    kdb_watch *watch = b->watch;
+    kdbi_policies *policies = b->plan->slots[0].policies;
+    if (!kdbi_policy_binds(kdbi_exec_principal(b->exec)->role, watch->table)) {
+        return KDB_OK;
+    }
+    const kdb_row_filter *filter = NULL;
+    KDB_TRY(kdbi_policies_filter(policies, b->exec, KDBI_POLICY_READ, watch->arena, &filter, err));
+    kdb_row_filter *own = KDB_ARENA_NEW(watch->arena, kdb_row_filter);
+    *own = *filter;
+    own->go_on = go_on;
+    own->self = NULL;
+    watch->filter = own;
+    watch->policies = kdbi_policies_ref(policies);
+    watch->personal = true;
+    return KDB_OK;
+}
+
+static kdb_sv key_of(const kdb_exec *exec, const kdb_watch *watch, kdb_arena *arena)
+{
+    const kdb_principal *who = kdbi_exec_principal(exec);
+    return watch->personal ? kdb_sv_printf(arena, "%.*s%c%s%c%.*s", KDB_SV_ARG(watch->text), 0,
+                                           kdb_role_name(who->role), 0, KDB_SV_ARG(who->user.text))
+                           : watch->text;
+}
+
+static kdb_status build(const kdb_exec *exec, const kdbi_plan *plan, kdb_sv text, kdb_watch **out, kdb_err *err)
+{
+    kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_watch_unrefp) kdb_watch *watch = KDB_ARENA_NEW(arena, kdb_watch);
+    atomic_init(&watch->refs, 1);
+    watch->arena = arena;
+    watch->table = kdb_table_ref(plan->slots[0].table);
+    watch->text = kdb_sv_dup(arena, text);
+    watch->sees_deleted = plan->query.bound->tables[0].sees_deleted;
+    builder b = { .exec = exec, .plan = plan, .single = plan->query.bound->single, .watch = watch };
+    b.fields = kdb_table_fields(watch->table, arena, &b.nfields);
+    KDB_TRY(bind_params(&b, err));
+    KDB_TRY(compile_where(&b, err));
+    KDB_TRY(compile_order(&b, err));
+    KDB_TRY(bind_policies(&b, err));
+    show_columns(&b);
+    describe(&b);
+    watch->key = key_of(exec, watch, arena);
+    *out = KDB_TAKE(watch);
+    return KDB_OK;
+}
+
+/* The plan keeps the watch that was made of it last: mostly everybody asks the same. */
+static kdb_status find_or_build(const kdb_exec *exec, kdbi_plan *plan, kdb_watch **out, kdb_err *err)
+{
+    const kdb_sv text = kdbi_exec_text(exec);
+    const bool kept = plan->watch != NULL && kdb_sv_eq(plan->watch->text, text) &&
+                      !kdbi_policy_binds(kdbi_exec_principal(exec)->role, plan->watch->table);
+    if (!kept) {
+        KDB_TRY(check(plan, err));
+        KDB_TRY(build(exec, plan, text, out, err));
+        if (!(*out)->personal) {
+            kdb_watch_unref(plan->watch);
+            plan->watch = kdb_watch_ref(*out);
+        }
+        return KDB_OK;
+    }
+    *out = kdb_watch_ref(plan->watch);
+    return KDB_OK;
+}
+
+static kdb_status watch_request(kdb_exec *exec, kdb_watch **out, kdb_err *err)
+{
+    KDB_TRY(kdbi_exec_prepare(exec, err));
+    if (exec->npieces != 1 || exec->pieces[0].as_user.len != 0) {
+        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "A live query is one SELECT");
+    }
+    const kdbi_plan_text text = kdbi_exec_plan_text(exec);
+    kdbi_plan *plan = NULL;
+    bool owned = false;
+    KDB_TRY(kdbi_plan_get(exec->worker, &text, &plan, &owned, err));
+    kdb_status status = kdbi_exec_check_plan(exec, plan, err);
+    if (status == KDB_OK) {
+        status = kdbi_exec_bind(exec, plan, err);
+    }
+    if (status == KDB_OK) {
+        status = find_or_build(exec, plan, out, err);
+    }
+    if (owned) {
+        kdbi_plan_free(plan);
+    }
+    return status;
+}
+
+kdb_status kdb_core_watch(kdb_core_turn *turn, kdb_sv sql, const kdb_principal *caller, kdb_watch **out, kdb_err *err)
+{
+    kdb_exec *task = turn->exec;
+    kdb_request request = { .sql = sql, .caller = *caller };
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_exec *exec = KDB_ARENA_NEW(arena, kdb_exec);
+    exec->core = task->core;
+    exec->request = &request;
+    exec->arena = arena;
+    exec->worker = task->worker;
+    return watch_request(exec, out, err);
+}
+
+kdb_watch *kdb_watch_ref(kdb_watch *watch)
+{
+    atomic_fetch_add_explicit(&watch->refs, 1, memory_order_relaxed);
+    return watch;
+}
+
+void kdb_watch_unref(kdb_watch *watch)
+{
+    if (watch != NULL && atomic_fetch_sub(&watch->refs, 1) == 1) {
+        kdbi_policies_unref(watch->policies);
+        kdb_table_unref(watch->table);
+        kdb_arena_free(watch->arena);
+    }
+}
+
+/* ---- rows ---- */
+
+kdb_status kdb_watch_matches(const kdb_watch *watch, const kdb_expr_row *row, kdb_arena *scratch, bool *out,
+                             kdb_err *err)
+{
+    *out = true;
+    if (watch->filter != NULL) { /* first: nothing may be asked of rows that are not there for the user */
+        KDB_TRY(kdb_row_filter_admits(watch->filter, row, scratch, out, err));
+    }
+    return !*out || watch->where.expr == NULL
+               ? KDB_OK
+               : kdb_expr_matches(watch->where.expr, watch->where.consts, row, scratch, out, err);
+}
