@@ -18,6 +18,8 @@ const VOLATILE = [
     [/\b([A-Z]{2})-[0-9a-f]{12}\b/g, '$1-<id>'],
     [/\b([Tt]ransaction[a-z ]*[ (']+)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '$1<id>'],
     [/\bsql-req-\d+/g, 'sql-req-<n>'],
+    [/\b(sub-\w+-\w+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '$1-<id>'],
+    [/\bws:\/\/127\.0\.0\.1:\d+/g, 'ws://127.0.0.1:<port>'],
 ];
 
 const DIRECTIVE = /^-- (?:(as) (root|admin)|(user) (\w+(?: \w+)?)|(namespace)(?: (\w+))?|(params) (\[.*\])|(sort)|(mask) ([\w ]+)|(batch)|(end))$/;

@@ -31,6 +31,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_SERVER_HOST] = { "server", "host", NULL, TEXT("127.0.0.1"), "Address to listen on; 0.0.0.0 is all." },
     [KDB_OPT_SERVER_PORT] = { "server", "port", NULL, INTEGER("8080", 0, 65535),
                               "TCP port; 0 takes any free port and prints it at start." },
+    [KDB_OPT_SERVER_PUBLIC_ORIGIN] = { "server", "public_origin", NULL, TEXT(""),
+                                       "URL under which clients reach the server, https://db.example.org, for the "
+                                       "addresses that it tells; empty: made of host and port." },
     [KDB_OPT_SERVER_WORKERS] = { "server", "workers", NULL, INTEGER("0", 0, 1024),
                                  "Threads that run SQL; 0 is twice the cores, at least 4." },
     [KDB_OPT_SERVER_NET_THREADS] = { "server", "net_threads", NULL, INTEGER("0", 0, 256),

@@ -35,19 +35,13 @@ static kdb_value lifted_value(const kdbi_cells *cells, const kdb_cell *cell)
 {
     const kdb_shape *shape = cells->exec->shape;
     KDB_ASSERT(shape != NULL && cell->index < shape->nliterals);
-    return kdb_shape_signed(&shape->literals[cell->index].value, cell->negative);
-}
-
-kdb_status kdbi_cell_failed(const kdb_cell *cell, kdb_status status, kdb_err *err)
-{
-    if (err != NULL && cell->kind == KDB_CELL_PARAM) {
-        KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-        const kdb_sv text = kdb_sv_dup(arena, kdb_sv_cstr(err->text));
-        (void)kdb_err_fill(err, err->source_file, err->source_line, status, "%.*s (parameter $%u)", KDB_SV_ARG(text),
-                           cell->index);
+    kdb_value value = shape->literals[cell->index].value;
+    if (cell->negative && value.type.kind == KDB_TYPE_INT) {
+        value.as.i32 = -value.as.i32; /* literals have no sign: this cannot overflow */
+    } else if (cell->negative && value.type.kind == KDB_TYPE_BIGINT) {
+        value.as.i64 = -value.as.i64;
     }
-    kdb_err_at(err, cell->position);
-    return status;
+    return value;
 }
 
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column)

@@ -188,7 +188,6 @@ typedef struct kdbi_bound_query {
     kdb_bound *bound;
     kdbi_native *native;          /* compiled for the parameter types of the last execution, or NULL */
     bool native_exact;            /* and means what the engine would; else only the engine runs it */
-    bool judged;                  /* whose literals it is bound for is settled */
     kdb_engine_plan *engine_plan; /* prepared when first needed, or NULL */
     kdb_scan_table *scan_tables;
     kdbi_result result; /* of the engine */
@@ -200,9 +199,7 @@ struct kdbi_plan {
     kdb_sv key;       /* namespace, NUL, the shape's key or the statement text */
     kdb_shape *shape; /* of the text it was made from; NULL: the key is the text */
     kdb_stmt *stmt;
-    bool internal; /* our own text: system tables open to every role */
-    bool
-        engine_only; /* it was found that the native executor cannot run it: literals stay where the engine plans by them */
+    bool internal;  /* our own text: system tables open to every role */
     bool transient; /* owned by its execution, never cached, without engine objects */
 
     kdb_arena *bind_arena; /* everything below; NULL: not bound */
@@ -238,19 +235,12 @@ typedef struct kdbi_plan_text {
 /* The cached or a new plan. *owned says that the caller frees it (transient). */
 KDB_NODISCARD kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_plan **out, bool *owned,
                                        kdb_err *err);
-/* The place in the text that runs of what stands at `position` in the plan's own text, which may have other literals. */
-int32_t kdbi_plan_position(const kdbi_plan *plan, const kdb_shaped_text *running, int32_t position);
-/* The same for the place of a statement's error, once. */
-void kdbi_plan_place_error(const kdbi_plan *plan, kdb_exec *exec, kdb_err *err);
 /* True when every literal of `shape` that the plan took as it was is the same in its own text. */
 bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape);
 void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL is fine */
 /* Makes the plan's binding valid for the present catalog and checks the rights of `principal` on every table. */
 KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal,
                                         kdb_err *err);
-/* After the plan's first binding: binds it again for the engine alone, with the literals it plans best by, when it was bound
- * for the native executor and that cannot run it with these parameters (the bound query's extras included). */
-KDB_NODISCARD kdb_status kdbi_plan_judge(kdbi_worker *worker, kdbi_plan *plan, const kdb_exec *exec, kdb_err *err);
 /* Prepares the bound query in the worker's engine connection, if it is not yet. */
 KDB_NODISCARD kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err);
 /* False when a name in the bound plan means another table, or another version of it, by now. While it is true, no row of a
@@ -371,8 +361,6 @@ const kdb_overlay *kdbi_run_overlay(const kdbi_run *run, const kdb_table *table)
 /* KDB_CANCELLED or KDB_TIMEOUT once the statement has to stop. */
 KDB_NODISCARD kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err);
 
-/* The statement's parameters and those that the server adds for its bound query. In `arena`. */
-const kdb_value *kdbi_run_params(const kdb_exec *exec, const kdbi_plan *plan, kdb_arena *arena, size_t *out_count);
 /* The value of a parameter that the server adds. */
 kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra);
 
@@ -553,7 +541,6 @@ struct kdb_exec {
     kdbi_returning *returning; /* of the statement that runs, once it is committed; owned */
     bool sending;              /* rows of it went out */
     bool stale;                /* it failed because DDL overtook it: it begins again */
-    bool placed;               /* the place of its error is one in its own text, not its plan's */
     kdbi_txn *txn;             /* set and cleared with core->lock held: system.transactions looks */
     uint64_t number;           /* of the request among those that began a transaction; 0: it has not */
     /* What a worker does with the execution when it takes it from the queue. */
@@ -662,6 +649,8 @@ kdb_status kdbi_run_rollback(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb
 kdb_status kdbi_run_savepoint(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_rollback_to(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_release(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_subscribe(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_kill_live_query(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_verify_audit_log(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 
 /* ---- exec_audit.c: what the statement that runs leaves in the audit log ---- */
@@ -804,8 +793,6 @@ KDB_NODISCARD kdb_status kdbi_map_set(const kdb_table *table, const kdb_table_na
                                       kdb_arena *arena, const uint32_t **out, kdb_err *err);
 /* Adds the column to a coercion failure, in the reference's words. */
 void kdbi_coercion_error(kdb_err *err, const kdb_column *column);
-/* Adds the cell that a failure is about: its place, and its number if it is a parameter. Returns `status`. */
-kdb_status kdbi_cell_failed(const kdb_cell *cell, kdb_status status, kdb_err *err);
 /* A value for SET's `column`: coerced, and NULL only where it may be; `row` counts from 1 for messages. */
 KDB_NODISCARD kdb_status kdbi_set_value(const kdb_column *column, const kdb_value *value, size_t row, kdb_arena *arena,
                                         kdb_value *out, kdb_err *err);
@@ -857,6 +844,7 @@ struct kdb_core {
     bool ceiling_open;       /* else nothing may be stored in its place */
     kdb_change_sink *sinks;
     size_t nsinks;
+    kdb_live_control live_control;
     int64_t timeout_us;
     size_t write_limit;
     size_t txn_limit;

@@ -236,10 +236,7 @@ static bool is_overtaken(const kdb_exec *exec, const kdbi_plan *plan, kdb_status
 kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
     KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
-    kdb_status status = kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
-    if (status == KDB_OK) {
-        status = kdbi_plan_judge(exec->worker, plan, exec, err);
-    }
+    const kdb_status status = kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
     if (status != KDB_OK) { /* the plan may be one that the statement runs within itself: only here is it known */
         exec->stale = exec->stale || is_overtaken(exec, plan, status);
         return status;
@@ -267,7 +264,6 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
         return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
     }
     exec->sending = false;
-    exec->placed = false;
     exec->started_us = kdb_monotonic_us();
     exec->deadline_us = exec->started_us + exec->core->timeout_us;
     exec->now_us = kdb_now_us();
@@ -284,10 +280,7 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
     if (*pending) {
         return KDB_OK;
     }
-    if (status != KDB_OK) {
-        exec->stale = exec->stale || (!exec->sending && is_overtaken(exec, plan, status));
-        kdbi_plan_place_error(plan, exec, err);
-    }
+    exec->stale = exec->stale || (status != KDB_OK && !exec->sending && is_overtaken(exec, plan, status));
     return status;
 }
 

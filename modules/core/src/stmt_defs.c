@@ -8,6 +8,7 @@
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
 #define ADMIN_AUDIT "Admin privileges (DBA or System role) required to verify the audit log"
 #define ANONYMOUS "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
+#define ANONYMOUS_LIVE "Anonymous users have no live queries. Please authenticate."
 
 const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_QUERY] = { "SELECT", KDB_ROLE_ANONYMOUS, KDB_STMT_READS | KDB_STMT_PLANNED, "" },
@@ -49,6 +50,9 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_ROLLBACK_TO] = { "ROLLBACK TO", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
     [KDB_STMT_RELEASE] = { "RELEASE", KDB_ROLE_USER, KDB_STMT_TRANSACTION, ANONYMOUS },
     [KDB_STMT_VERIFY_AUDIT_LOG] = { "VERIFY AUDIT LOG", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_AUDIT },
+    [KDB_STMT_SUBSCRIBE] = { "SUBSCRIBE TO", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS_LIVE },
+    /* One's own are anybody's to end: live decides. */
+    [KDB_STMT_KILL_LIVE_QUERY] = { "KILL LIVE QUERY", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS_LIVE },
 };
 
 const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
@@ -88,6 +92,8 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_ROLLBACK_TO] = kdbi_run_rollback_to,
     [KDB_STMT_RELEASE] = kdbi_run_release,
     [KDB_STMT_VERIFY_AUDIT_LOG] = kdbi_run_verify_audit_log,
+    [KDB_STMT_SUBSCRIBE] = kdbi_run_subscribe,
+    [KDB_STMT_KILL_LIVE_QUERY] = kdbi_run_kill_live_query,
 };
 
 /* What is not here leaves no record: it changes nothing but rows. */
@@ -116,4 +122,5 @@ const kdb_audit_action kdbi_stmt_audits[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_SHOW_ALL] = KDB_AUDIT_SHOW,
     [KDB_STMT_DESCRIBE_TABLE] = KDB_AUDIT_DESCRIBE,
     [KDB_STMT_VERIFY_AUDIT_LOG] = KDB_AUDIT_VERIFY,
+    [KDB_STMT_KILL_LIVE_QUERY] = KDB_AUDIT_KILL_LIVE_QUERY,
 };

@@ -51,6 +51,26 @@ static void open_stores(fixture *f)
     f->system = kdb_system_new(f->store, f->registry, f->auth, f->options);
 }
 
+/* ---- live queries ---- */
+
+static kdb_sv live_url(void *self, kdb_arena *arena)
+{
+    (void)self;
+    (void)arena;
+    return KDB_SV("ws://localhost:8080/v1/ws");
+}
+
+static kdb_status live_kill(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err)
+{
+    (void)self;
+    if (!kdb_sv_eq(live_id, KDB_SV(FIXTURE_LIVE_ID))) {
+        return KDB_FAIL(err, KDB_NOT_FOUND, "Live query '%.*s' not found", KDB_SV_ARG(live_id));
+    }
+    return kdb_sv_eq(by->user.text, KDB_SV("alice")) || by->role >= KDB_ROLE_DBA
+               ? KDB_OK
+               : KDB_FAIL(err, KDB_PERMISSION_DENIED, "Live query '%.*s' is another user's", KDB_SV_ARG(live_id));
+}
+
 void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks)
 {
     kdb_err err;
@@ -75,7 +95,8 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
                                     .audit = f->audit,
                                     .options = f->options,
                                     .sinks = sinks,
-                                    .nsinks = nsinks };
+                                    .nsinks = nsinks,
+                                    .live = { NULL, live_url, live_kill } };
     if (kdb_core_open(&core, &f->core, &err) != KDB_OK) {
         fail_msg("%s", err.text);
     }

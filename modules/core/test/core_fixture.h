@@ -16,6 +16,9 @@ typedef struct fixture {
     kdb_core *core;
 } fixture;
 
+/* The live queries that the fixture's core can kill: one, of alice. */
+#define FIXTURE_LIVE_ID "alice-7-sub-1"
+
 /* `settings` are "section.key=value" strings, NULL-terminated, or NULL. */
 void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks);
 void fixture_close(fixture *f);

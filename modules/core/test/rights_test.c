@@ -92,6 +92,8 @@ static const expectation on_tables[] = {
     { "DROP TABLE %t", "dddddddddDDD" },
     { "DESCRIBE TABLE %t", "uuuuuuuuuuuu" },
     { "SHOW STATS FOR TABLE %t", "uuussduudUUU" },
+    { "SUBSCRIBE TO %t", "uuussduudUDU" },
+    { "SUBSCRIBE TO SELECT id FROM %t WHERE id > 0 OPTIONS (last_rows=5)", "uuussduudUDU" },
     { "CREATE OR REPLACE VIEW app.w AS SELECT * FROM %t", "dddddddddddd" },
     { "DROP VIEW %t", "DDDDDDDDDdDD" },
     { "CREATE POLICY q ON %t USING (true)", "DDdddddddDDD" },
@@ -136,6 +138,7 @@ static const expectation on_nothing[] = {
     { "ROLLBACK TO s", "U" },
     { "RELEASE s", "U" },
     { "VERIFY AUDIT LOG", "d" },
+    { "KILL LIVE QUERY 'no-such-query'", "U" },
 };
 
 /* ---- one cell ---- */

@@ -114,11 +114,7 @@ static void bound_columns(kdbi_binding *b, const kdbi_columns *results)
     bound->columns = KDB_ARENA_ARRAY(b->arena, kdb_bound_column, results->count);
     for (size_t i = 0; i < results->count; i++) {
         const kdbi_column *result = &results->items[i];
-        bound->columns[i] = (kdb_bound_column){ .slot = result->slot,
-                                                .column = result->column,
-                                                .position = result->place - 1,
-                                                .constant = result->constant,
-                                                .cast = shown_as(result) };
+        bound->columns[i] = (kdb_bound_column){ result->slot, result->column, result->constant, shown_as(result) };
     }
 }
 
@@ -179,7 +175,12 @@ kdb_status kdb_dialect_bind(const kdb_query *query, uint32_t nparams, const kdb_
     KDB_CLEANUP(kdb_buf_done) kdb_buf text = { .limit = KDBI_TEXT_MAX };
     kdbi_binding b = { .query = query, .binder = binder, .arena = arena, .err = err, .nparams = nparams };
     b.bound = KDB_ARENA_NEW(arena, kdb_bound);
-    kdbi_begin_lifting(&b);
+    const size_t nliterals = query->shape == NULL ? 0 : query->shape->nliterals;
+    b.bound->extras = KDB_ARENA_ARRAY(arena, kdb_extra, KDB_EXTRA_LITERAL + nliterals);
+    if (query->shape != NULL) {
+        b.bound->lifted = KDB_ARENA_ARRAY(arena, bool, nliterals + 1);
+        b.literal_params = KDB_ARENA_ARRAY(arena, uint32_t, nliterals + 1);
+    }
     b.param_used = KDB_ARENA_ARRAY(arena, bool, nparams + 1);
     KDB_TRY(emit_statement(&b, &text));
     KDB_TRY(finish(&b, &text));

@@ -193,6 +193,7 @@ static const stmt_words known_stmts[] = {
     { "RELEASE SAVEPOINT", KDB_STMT_RELEASE, kdbi_parse_savepoint, 2 },
     { "RELEASE", KDB_STMT_RELEASE, kdbi_parse_savepoint, 1 },
     UNSERVED("ABORT"),
+    { "SUBSCRIBE TO", KDB_STMT_SUBSCRIBE, kdbi_parse_subscribe, 2 },
     UNSERVED("SUBSCRIBE"),
     UNSERVED("UNSUBSCRIBE"),
     UNSERVED("EXECUTE AS USER"),
@@ -207,6 +208,7 @@ static const stmt_words known_stmts[] = {
     UNSERVED("RESTORE"),
     UNSERVED("EXPORT"),
     UNSERVED("IMPORT"),
+    { "KILL LIVE QUERY", KDB_STMT_KILL_LIVE_QUERY, kdbi_parse_kill_live, 3 },
     UNSERVED("KILL"),
     UNSERVED("CONSUME"),
     UNSERVED("ACK"),
@@ -306,10 +308,8 @@ static void keep_shape(kdb_stmt *stmt)
     } else if (stmt->kind == KDB_STMT_INSERT) {
         set_shape(stmt->as.insert.exprs, stmt->shape);
         set_shape(stmt->as.insert.select, stmt->shape);
-        set_shape(kdbi_row_text(stmt->as.insert.rows), stmt->shape);
     } else if (stmt->kind == KDB_STMT_UPDATE || stmt->kind == KDB_STMT_DELETE) {
         set_shape(stmt->as.change.select, stmt->shape);
-        set_shape(kdbi_row_text(stmt->as.change.rows), stmt->shape);
     }
 }
 

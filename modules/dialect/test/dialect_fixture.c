@@ -282,6 +282,22 @@ static void add_policy(const char *verb, const kdb_policy_stmt *policy)
     add_condition("check", &policy->check_rows);
 }
 
+static void add_count(const char *name, int64_t value)
+{
+    if (value >= 0) {
+        kdb_buf_printf(&text, " %s=%lld", name, (long long)value);
+    }
+}
+
+static void add_subscribe(const kdb_subscribe_stmt *subscribe)
+{
+    kdb_buf_printf(&text, "SUBSCRIBE %.*s.%.*s <%.*s>", KDB_SV_ARG(subscribe->table.ns),
+                   KDB_SV_ARG(subscribe->table.name), KDB_SV_ARG(subscribe->query));
+    add_count("last_rows", subscribe->last_rows);
+    add_count("batch_size", subscribe->batch_size);
+    add_count("from", subscribe->from);
+}
+
 static void add_stmt(const kdb_stmt *stmt)
 {
     switch (stmt->kind) {
@@ -397,6 +413,13 @@ static void add_stmt(const kdb_stmt *stmt)
     case KDB_STMT_RELEASE:
         kdb_buf_append_lit(&text, "RELEASE");
         add_word("name", stmt->as.savepoint.name);
+        return;
+    case KDB_STMT_SUBSCRIBE:
+        add_subscribe(stmt->as.subscribe);
+        return;
+    case KDB_STMT_KILL_LIVE_QUERY:
+        kdb_buf_append_lit(&text, "KILL LIVE QUERY");
+        add_word("id", stmt->as.live_id);
         return;
     case KDB_STMT_KIND_COUNT:
         break;

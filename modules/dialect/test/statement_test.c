@@ -283,11 +283,98 @@ static void transactions_and_savepoints(void **state)
     CHECK_CASES(cases, parsed);
 }
 
+static void tables_and_selects_are_subscribed_to(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SUBSCRIBE TO app.notes", "SUBSCRIBE app.notes <SELECT * FROM app.notes>" },
+        { "SUBSCRIBE TO Notes", "SUBSCRIBE default.notes <SELECT * FROM \"default\".Notes>" },
+        { "subscribe to app.notes where done = false options (last_rows = 10)",
+          "SUBSCRIBE app.notes <SELECT * FROM app.notes where done = false> last_rows=10" },
+        { "SUBSCRIBE TO app.notes OPTIONS (last_rows=0, batch_size=50, from='123456789012345678',)",
+          "SUBSCRIBE app.notes <SELECT * FROM app.notes> last_rows=0 batch_size=50 from=123456789012345678" },
+        { "SUBSCRIBE TO app.notes OPTIONS (FROM_SEQ_ID=7)", "SUBSCRIBE app.notes <SELECT * FROM app.notes> from=7" },
+        { "SUBSCRIBE TO app.notes OPTIONS ()", "SUBSCRIBE app.notes <SELECT * FROM app.notes>" },
+        { "SUBSCRIBE TO app.notes LAST 20", "SUBSCRIBE app.notes <SELECT * FROM app.notes> last_rows=20" },
+        { "SUBSCRIBE TO notes n WHERE n.id > 3 LAST 5",
+          "SUBSCRIBE default.notes <SELECT * FROM \"default\".notes n WHERE n.id > 3> last_rows=5" },
+        { "SUBSCRIBE TO SELECT id, body FROM app.notes WHERE id IN (1, 2) OPTIONS (batch_size=5)",
+          "SUBSCRIBE app.notes <SELECT id, body FROM app.notes WHERE id IN (1, 2)> batch_size=5" },
+        { "SUBSCRIBE TO SELECT * FROM `Notes` -- all of them",
+          "SUBSCRIBE default.notes <SELECT * FROM \"default\".`Notes` -- all of them>" },
+        { "SUBSCRIBE TO SELECT * FROM app.notes ORDER BY at DESC LIMIT 3",
+          "SUBSCRIBE app.notes <SELECT * FROM app.notes ORDER BY at DESC LIMIT 3>" },
+        { "SUBSCRIBE TO SELECT options, last FROM app.t WHERE options = 1 AND (options) IS NULL OPTIONS (last_rows=1)",
+          "SUBSCRIBE app.t <SELECT options, last FROM app.t WHERE options = 1 AND (options) IS NULL> last_rows=1" },
+        { "SUBSCRIBE TO app.t WHERE a = options", "SUBSCRIBE app.t <SELECT * FROM app.t WHERE a = options>" },
+        { "SUBSCRIBE TO app.t WHERE options", "SUBSCRIBE app.t <SELECT * FROM app.t WHERE options>" },
+        { "SUBSCRIBE TO app.options", "SUBSCRIBE app.options <SELECT * FROM app.options>" },
+        { "SUBSCRIBE TO app.t WHERE a = ' OPTIONS (x=1)'",
+          "SUBSCRIBE app.t <SELECT * FROM app.t WHERE a = ' OPTIONS (x=1)'>" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void bad_subscriptions_say_where(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SUBSCRIBE TO", "INVALID_SQL@12 syntax error at end of input" },
+        { "SUBSCRIBE TO OPTIONS (last_rows=1)", "INVALID_SQL@13 syntax error at or near \"OPTIONS\"" },
+        { "SUBSCRIBE TO a.t OPTIONS last_rows=10",
+          "INVALID_SQL@25 OPTIONS clause must be wrapped in parentheses, e.g., OPTIONS (last_rows=10)" },
+        { "SUBSCRIBE TO a.t OPTIONS",
+          "INVALID_SQL@24 OPTIONS clause must be wrapped in parentheses, e.g., OPTIONS (last_rows=10)" },
+        { "SUBSCRIBE TO a.t OPTIONS (rows=10)",
+          "INVALID_SQL@26 Unknown subscription option: 'rows'. Valid options are: last_rows, batch_size, from" },
+        { "SUBSCRIBE TO a.t OPTIONS (last_rows=-1)", "INVALID_SQL@35 syntax error at or near \"=-\"" },
+        { "SUBSCRIBE TO a.t OPTIONS (batch_size=4294967296)",
+          "INVALID_SQL@37 Subscription option batch_size must be a whole number from 0 to 4294967295" },
+        { "SUBSCRIBE TO a.t OPTIONS (from='x')",
+          "INVALID_SQL@31 Subscription option from must be a whole number from 0 to 9223372036854775807" },
+        { "SUBSCRIBE TO a.t OPTIONS (from=1, from_seq_id=2)",
+          "INVALID_SQL@34 Subscription option from_seq_id is given twice" },
+        { "SUBSCRIBE TO a.t OPTIONS (last_rows 1)", "INVALID_SQL@36 syntax error at or near \"1\"" },
+        { "SUBSCRIBE TO a.t OPTIONS (last_rows=1", "INVALID_SQL@37 syntax error at end of input" },
+        { "SUBSCRIBE TO a.t OPTIONS (last_rows=1) LAST 2", "INVALID_SQL@39 syntax error at or near \"LAST\"" },
+        { "SUBSCRIBE TO a.t LAST 1.5",
+          "INVALID_SQL@22 Subscription option last_rows must be a whole number from 0 to 4294967295" },
+        { "SUBSCRIBE TO a.t, a.u", "INVALID_SQL@13 SUBSCRIBE TO requires exactly one table" },
+        { "SUBSCRIBE TO a.t JOIN a.u ON true", "INVALID_SQL@13 SUBSCRIBE TO requires exactly one table" },
+        { "SUBSCRIBE TO SELECT 1", "INVALID_SQL@13 SUBSCRIBE TO requires exactly one table" },
+        { "SUBSCRIBE TO SELECT id FROM a.t UNION SELECT id FROM a.u",
+          "INVALID_SQL@13 SUBSCRIBE TO requires exactly one table" },
+        { "SUBSCRIBE TO (SELECT * FROM a.t) x", "INVALID_SQL@13 SUBSCRIBE TO requires direct table reference" },
+        { "SUBSCRIBE TO generate_series(1, 2)", "INVALID_SQL@13 SUBSCRIBE TO requires direct table reference" },
+        { "SUBSCRIBE TO a.t WHERE id = $1", "INVALID_SQL@13 SUBSCRIBE TO takes no parameters: a live query has none" },
+        { "SUBSCRIBE TO a.t WHERE", "INVALID_SQL@22 syntax error at end of input" },
+        { "SUBSCRIBE TO a.t WHER id = 1", "INVALID_SQL@22 syntax error at or near \"id\"" },
+        { "SUBSCRIBE TO SELECT * FORM a.t", "INVALID_SQL@22 syntax error at or near \"FORM\"" },
+        { "SUBSCRIBE TO a.t WHERE x = 'y", "INVALID_SQL@27 unterminated quoted string" },
+        { "SUBSCRIBE TO a.t; SELECT 1", "INVALID_SQL@-1 cannot run more than one statement at a time" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
+static void live_queries_are_killed_by_id(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "KILL LIVE QUERY 'al-ice-7-sub-1'", "KILL LIVE QUERY id=al-ice-7-sub-1" },
+        { "kill live query 'it''s'", "KILL LIVE QUERY id=it's" },
+        { "KILL LIVE QUERY", "INVALID_SQL@15 syntax error at end of input" },
+        { "KILL LIVE QUERY abc", "INVALID_SQL@16 syntax error at or near \"abc\"" },
+        { "KILL LIVE QUERY 'a' 'b'", "INVALID_SQL@20 syntax error at a string literal" },
+        { "KILL LIVE", "INVALID_SQL@0 Unsupported statement type: KILL" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
 static void statements_of_other_systems_are_refused_by_name(void **state)
 {
     (void)state;
     static const text_case cases[] = {
-        { "SUBSCRIBE TO t", "INVALID_SQL@0 Unsupported statement type: SUBSCRIBE" },
+        { "SUBSCRIBE t", "INVALID_SQL@0 Unsupported statement type: SUBSCRIBE" },
         { "STORAGE FLUSH TABLE t", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
         { "STORAGE FLUSH ALL", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
         { "BACKUP DATABASE TO 'x'", "INVALID_SQL@0 Unsupported statement type: BACKUP" },
@@ -359,6 +446,9 @@ int main(void)
         TEST(tables_and_namespaces_are_altered),
         TEST(users_are_made_changed_and_dropped_without_echoing_secrets),
         TEST(transactions_and_savepoints),
+        TEST(tables_and_selects_are_subscribed_to),
+        TEST(bad_subscriptions_say_where),
+        TEST(live_queries_are_killed_by_id),
         TEST(statements_of_other_systems_are_refused_by_name),
         TEST(the_grammar_says_where_it_stops),
     };

@@ -11,6 +11,7 @@ enum { SECOND_US = 1000000 };
 
 static kdb_status open_datadir(kdb_server *server, kdb_err *err)
 {
+    KDB_TRY(kdbi_server_check_origin(server->options, err));
     KDB_TRY(kdb_datadir_open(kdb_opt_text(server->options, KDB_OPT_STORAGE_DATA_PATH), &server->datadir, err));
     return kdbi_keys_open(server->options, server->datadir, &server->seal, err);
 }
@@ -156,6 +157,7 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .system = server->system,
         .audit = server->audit,
         .options = server->options,
+        .live = { .self = server, .url = kdbi_server_live_url },
     };
     return kdb_core_open(&core, &server->core, err);
 }

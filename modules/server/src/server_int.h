@@ -30,6 +30,12 @@ void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transacti
 /* The issuers whose tokens are taken, in `arena`, and what goes with them. KDB_INVALID when an option is missing. */
 KDB_NODISCARD kdb_status kdbi_server_read_issuers(const kdb_options *options, kdb_arena *arena, kdb_auth_options *out,
                                                   kdb_err *err);
+/* url.c: `<scheme>[s]://host:port`; a wildcard host is reached as this machine. */
+void kdbi_server_put_url(const kdb_server *server, const char *scheme, kdb_buf *out);
+/* KDB_INVALID when server.public_origin is no URL of HTTP. */
+KDB_NODISCARD kdb_status kdbi_server_check_origin(const kdb_options *options, kdb_err *err);
+/* For kdb_live_control. */
+kdb_sv kdbi_server_live_url(void *self, kdb_arena *arena);
 /* True when only this machine can reach server.host. */
 bool kdbi_host_is_local(kdb_sv host);
 

@@ -1,24 +1,10 @@
 /* welcome.c - what a person who starts the server is told: the address, how to sign in, the first statement. */
-#include <string.h>
-
 #include "server_int.h"
-
-/* The host to put into a URL: a wildcard is reached as localhost. */
-static void put_url(const kdb_server *server, kdb_buf *out)
-{
-    const kdb_sv host = kdb_opt_text(server->options, KDB_OPT_SERVER_HOST);
-    const bool any = kdb_sv_eq(host, KDB_SV("0.0.0.0")) || kdb_sv_eq(host, KDB_SV("::"));
-    const bool v6 = !any && memchr(host.ptr, ':', host.len) != NULL;
-    const kdb_sv shown = any ? KDB_SV("127.0.0.1") : host;
-    const char *scheme = kdb_opt_text(server->options, KDB_OPT_SERVER_TLS_CERT).len > 0 ? "https" : "http";
-    kdb_buf_printf(out, "%s://%s%.*s%s:%u", scheme, v6 ? "[" : "", KDB_SV_ARG(shown), v6 ? "]" : "",
-                   kdb_server_port(server));
-}
 
 static void put_curl(const kdb_server *server, kdb_buf *out, const char *path)
 {
     kdb_buf_append_lit(out, "curl -s ");
-    put_url(server, out);
+    kdbi_server_put_url(server, "http", out);
     kdb_buf_append_sv(out, kdb_sv_cstr(path));
     kdb_buf_append_lit(out, " -H 'Content-Type: application/json'");
 }
@@ -35,7 +21,7 @@ void kdb_server_welcome(const kdb_server *server, kdb_buf *out)
 {
     const bool first = kdb_auth_needs_setup(server->auth);
     kdb_buf_printf(out, "KalamDB %s is ready on ", kdb_server_version);
-    put_url(server, out);
+    kdbi_server_put_url(server, "http", out);
     kdb_buf_append_byte(out, '\n');
     if (first) {
         put_setup(server, out);

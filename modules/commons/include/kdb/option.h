@@ -13,6 +13,7 @@
 typedef enum kdb_option_id {
     KDB_OPT_SERVER_HOST,
     KDB_OPT_SERVER_PORT,           /* 0: any free port, printed at start */
+    KDB_OPT_SERVER_PUBLIC_ORIGIN,  /* "https://db.example.org"; empty: not known */
     KDB_OPT_SERVER_WORKERS,        /* SQL workers; 0: twice the cores, at least 4 */
     KDB_OPT_SERVER_NET_THREADS,    /* event loops; 0: half the cores, at least 1 */
     KDB_OPT_SERVER_QUEUE_LENGTH,   /* statements waiting for a worker before 503 */

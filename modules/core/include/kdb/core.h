@@ -119,6 +119,17 @@ typedef struct kdb_core_task {
 /* Queues it with the statements. `bounded`: KDB_OVERLOADED when the queue is full; else only when the server stops. */
 KDB_NODISCARD kdb_status kdb_core_task_submit(kdb_core *core, kdb_core_task *task, bool bounded, kdb_err *err);
 
+/* ---- live queries, which run in a module above ---- */
+
+/* What SUBSCRIBE TO and KILL LIVE QUERY ask of it. Any thread. */
+typedef struct kdb_live_control {
+    void *self;
+    /* Where clients open them: "ws://host:port/v1/ws". */
+    kdb_sv (*url)(void *self, kdb_arena *arena);
+    /* Ends one. KDB_NOT_FOUND; KDB_PERMISSION_DENIED unless `by` is its owner or an admin. */
+    kdb_status (*kill)(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err);
+} kdb_live_control;
+
 /* ---- life ---- */
 
 typedef struct kdb_core_options {
@@ -131,6 +142,7 @@ typedef struct kdb_core_options {
     const kdb_options *options;
     const kdb_change_sink *sinks; /* copied */
     size_t nsinks;
+    kdb_live_control live; /* zeroed: there are none */
 } kdb_core_options;
 
 /* Starts the workers. */

@@ -9,16 +9,14 @@
 
 /* ---- shapes: statements that differ in their literals only ---- */
 
-/* A literal that may be lifted out of the text: a number, or a plain 'string'. */
+/* A literal that may be lifted out of the text: an integer, or a plain 'string'. */
 typedef struct kdb_shape_literal {
-    kdb_value value;  /* INT, BIGINT, DECIMAL or DOUBLE without its sign, as the engine types it; TEXT, unquoted */
+    kdb_value value;  /* INT or BIGINT without its sign, as the engine types it; TEXT, unquoted */
     int32_t position; /* of its first byte in the statement text */
     uint32_t length;  /* in bytes, there */
-    bool is_filling;  /* it is not in the text: an IN list's last literal again, at the list's end */
 } kdb_shape_literal;
 /* One statement's text with its literals taken out. `key` is equal for texts that differ in the values (not the types)
- * of their literals, in the length of IN lists (up to the next power of two), in white space, comments and the case of words
- * only. In select lists, whose text names columns, all
+ * of their literals, in white space, comments and the case of words only. In select lists, whose text names columns, all
  * but the literals' values and the length of blanks counts. Bytes, not text. */
 typedef struct kdb_shape {
     kdb_sv key;
@@ -28,16 +26,6 @@ typedef struct kdb_shape {
 /* False when the text is not worth it: not a SELECT, WITH, INSERT, UPDATE or DELETE, too long, or of too many literals. One
  * pass over the tokens; never fails on text that does not parse. */
 bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out);
-/* A literal of a shape with the minus before it, if there is one. Borrows from the literal. */
-kdb_value kdb_shape_signed(const kdb_value *literal, bool negative);
-
-/* A statement's text and its shape. */
-typedef struct kdb_shaped_text {
-    kdb_sv text;
-    const kdb_shape *shape;
-} kdb_shaped_text;
-/* Where the token at `position` of one text stands in another of the same key. */
-int32_t kdb_shape_position(const kdb_shaped_text *from, int32_t position, const kdb_shaped_text *to);
 
 /* ---- splitting (sql.md 1) ---- */
 
@@ -94,6 +82,8 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_ROLLBACK_TO,
     KDB_STMT_RELEASE,
     KDB_STMT_VERIFY_AUDIT_LOG,
+    KDB_STMT_SUBSCRIBE,
+    KDB_STMT_KILL_LIVE_QUERY,
     KDB_STMT_KIND_COUNT
 } kdb_stmt_kind;
 
@@ -194,9 +184,8 @@ typedef enum kdb_cell_kind {
 typedef struct kdb_cell {
     kdb_cell_kind kind;
     kdb_default_kind function;
-    uint32_t index;   /* PARAM: from 1; EXPR: from 0 */
-    int32_t position; /* in the statement text, -1: not known */
-    bool negative;    /* LIFTED: the value's sign is turned */
+    uint32_t index; /* PARAM: from 1; EXPR: from 0 */
+    bool negative;  /* LIFTED: the value's sign is turned */
     kdb_value literal;
 } kdb_cell;
 
@@ -338,6 +327,19 @@ typedef struct kdb_savepoint_stmt {
     kdb_sv name;
 } kdb_savepoint_stmt;
 
+/* SUBSCRIBE TO: what a client has to send to open the live query. */
+typedef struct kdb_subscribe_stmt {
+    kdb_sv query;         /* a SELECT from one table, which it names with the namespace; parsed, but not bound */
+    kdb_table_name table; /* its position is one in the query as it was written */
+    int64_t last_rows;    /* -1: not said, as the next two */
+    int64_t batch_size;
+    int64_t from;                  /* a `_seq` */
+    int32_t start, prefix;         /* these are for _position: where it begins in the statement, without those bytes */
+    int32_t inserted_at, inserted; /* the namespace's bytes, when it was not written */
+} kdb_subscribe_stmt;
+/* A position in `query` as one in the statement. */
+int32_t kdb_dialect_subscribe_position(const kdb_subscribe_stmt *subscribe, int32_t position);
+
 typedef struct kdb_stmt {
     kdb_stmt_kind kind;
     kdb_sv text;
@@ -359,6 +361,8 @@ typedef struct kdb_stmt {
         kdb_explain_stmt explain;
         kdb_user_stmt user;
         kdb_savepoint_stmt savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE */
+        kdb_subscribe_stmt *subscribe;
+        kdb_sv live_id; /* KILL LIVE QUERY */
     } as;
 } kdb_stmt;
 
@@ -512,7 +516,6 @@ int32_t kdb_dialect_find_name(kdb_sv text, kdb_sv name);
 typedef struct kdb_binder {
     void *self;
     const char *scan_function; /* engine function that reads slot n: scan_function(n) */
-    bool engine_only;          /* only the text will be run: literals stay in it where the engine plans by them */
     /* Resolves and authorises a table reference that no CTE shadows. Fails with the error the user sees. */
     kdb_status (*table)(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out, kdb_err *err);
 } kdb_binder;
@@ -527,10 +530,9 @@ typedef enum kdb_extra_kind {
 typedef struct kdb_extra {
     kdb_extra_kind kind;
     uint32_t literal; /* LITERAL: index into kdb_shape.literals: the parameter is what kdb_extra_literal makes of it */
-    kdb_type type;    /* what it is read as; NULL: it is taken as it is */
+    kdb_type type;    /* what its text is read as; NULL: it is taken as it is */
     bool negative;    /* its sign is turned */
     bool pattern;     /* a pattern for LIKE */
-    bool exact;       /* it is of `type` as it is written */
 } kdb_extra;
 /* The parameter's value for a literal that stands in a text of the same shape. False when this one cannot stand there, a
  * date that is none: the text must be bound by itself, which says so. Borrows from the literal. */
@@ -564,7 +566,6 @@ typedef struct kdb_bound_table {
 typedef struct kdb_bound_column {
     int32_t slot; /* -1: computed */
     uint32_t column;
-    int32_t position; /* of the list's item in the statement text, -1: not known */
     bool constant; /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
     kdb_type_kind
         cast; /* computed, and known to be JSON, FILE or DATETIME, which the engine does not tell from TEXT and
@@ -584,7 +585,6 @@ typedef struct kdb_bound {
     kdb_extra *extras; /* parameter nparams + 1 + i is extras[i] */
     size_t nextras;
     bool *lifted;              /* by shape literal: became an extra wherever it stands; NULL without a shape */
-    bool for_trees;            /* some are worth it to who runs `single` only: the engine plans better without */
     kdb_single *single;        /* NULL: only the engine can run it */
     kdb_grouped *grouped;      /* NULL: it is none */
     kdb_bound_column *columns; /* NULL: lineage not known */
@@ -618,7 +618,6 @@ typedef struct kdb_row_exprs {
     uint32_t excluded;
     kdb_extra *extras; /* parameter nparams + 1 + i is extras[i] */
     size_t nextras;
-    bool *lifted; /* as in kdb_bound */
 } kdb_row_exprs;
 
 /* Resolves every name, function and operator of `query` as _bind does; only `target`'s columns can be named. May be called
