@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-enum { MIN_WORKERS = 4, INTERRUPT_AGAIN_US = 5000 };
+enum { MIN_WORKERS = 4, INTERRUPT_AGAIN_US = 5000, HIGH_MARKS_KEPT = 8192 };
 
 /* ---- workers ---- */
 
@@ -302,6 +302,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->queue = kdb_queue_new((size_t)kdb_opt_i64(core->options, KDB_OPT_SERVER_QUEUE_LENGTH));
     core->row_locks = kdbi_row_locks_new();
     core->sequencer = kdbi_sequencer_new();
+    core->marks = kdbi_high_marks_new(core->store, HIGH_MARKS_KEPT);
     core->hot = kdbi_hot_cache_new(core->sequencer, (size_t)kdb_opt_i64(options->options, KDB_OPT_EXEC_HOT_ROWS));
     core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
     KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));
@@ -343,6 +344,7 @@ void kdb_core_close(kdb_core *core)
                      err.text); /* the next start runs ahead of the clock a little */
     }
     kdbi_hot_cache_free(core->hot);
+    kdbi_high_marks_free(core->marks);
     kdbi_sequencer_free(core->sequencer);
     kdbi_row_locks_free(core->row_locks);
     kdb_queue_free(core->queue);

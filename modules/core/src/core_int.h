@@ -75,6 +75,29 @@ uint64_t kdbi_sequencer_now(kdbi_sequencer *sequencer);
  * after that moment holds of the partition is what the store holds. */
 bool kdbi_sequencer_rests(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment);
 
+/* ---- high_marks.c: keys beyond all that a partition holds ---- */
+
+typedef struct kdbi_high_marks kdbi_high_marks;
+typedef struct kdbi_high_mark kdbi_high_mark; /* of one partition: a user's rows of a table */
+enum { KDBI_HIGH_MARK_MAX = 1024 };           /* longer keys have none */
+
+/* `kept` is about how many partitions are remembered beyond those that are being written to. */
+kdbi_high_marks *kdbi_high_marks_new(kdb_store *store, size_t kept);
+void kdbi_high_marks_free(kdbi_high_marks *marks); /* NULL is fine; nobody holds one any more */
+/* The partition's mark, made if there is none. Who inserts holds it from before its batch is handed over until that is
+ * committed or has failed. Any thread, as for all below. */
+kdbi_high_mark *kdbi_high_mark_hold(kdbi_high_marks *marks, const kdb_table *table, kdb_user_id user);
+void kdbi_high_mark_release(kdbi_high_mark *mark); /* NULL is fine */
+/* A row with that key, which may be new, is about to be handed over. */
+void kdbi_high_mark_raise(kdbi_high_mark *mark, kdb_sv key);
+/* Copies the mark: a key beyond it, locked before this call, is not there. Nor is it in a snapshot taken before. False: it is not
+ * known, so nothing can be said. */
+bool kdbi_high_mark_read(kdbi_high_mark *mark, char bytes[KDBI_HIGH_MARK_MAX], kdb_sv *out);
+/* So many keys of new rows were looked for and not there. After some of those the mark is made known, from memory alone
+ * where the caller cannot wait for a disk. */
+void kdbi_high_mark_missed(kdbi_high_marks *marks, kdbi_high_mark *mark, const kdb_table *table, kdb_user_id user,
+                           size_t missed, bool memory_only);
+
 /* ---- rights.c: the matrix of catalog.md 4 ---- */
 
 /* What a statement does to the table that it names. */
@@ -432,6 +455,7 @@ struct kdbi_write {
     bool entered;
     bool locked;
     kdb_user_id user;
+    kdbi_high_mark *mark; /* held; NULL: not asked for yet, or the transaction's */
     kdb_batch *batch;
     kdbi_upsert *upsert;                           /* INSERT: what ON CONFLICT says; NULL: nothing */
     kdbi_returning *returning;                     /* owned; NULL: none */
@@ -467,15 +491,25 @@ KDB_NODISCARD kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_
 KDB_NODISCARD kdb_status kdbi_write_lock(kdbi_write *write,
                                          kdb_status (*step)(kdb_exec *, kdbi_write *, bool *, kdb_err *), bool *pending,
                                          kdb_err *err);
+/* Gives each row its `_seq` and hands the batch to the committer; the statement is then answered from there. With no
+ * rows to write it is done at once (*pending stays false), and so it is in a transaction, which keeps the rows. */
+KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);
+size_t kdbi_write_count(const kdbi_write *write); /* rows not skipped */
+
+/* ---- write_present.c: what is under the rows that a write changes ---- */
+
 enum { KDBI_PRESENT_ROWS = 64 };
 /* What lies under the keys of the next rows from `from` on, with the locks held, or as the transaction sees it: stored[i]
  * of rows[from + i], empty where nothing does and for fresh rows. *count says how many rows it is; 0 at the end. In write->arena. */
 KDB_NODISCARD kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS],
                                             size_t *count, kdb_err *err);
-/* Gives each row its `_seq` and hands the batch to the committer; the statement is then answered from there. With no
- * rows to write it is done at once (*pending stays false), and so it is in a transaction, which keeps the rows. */
-KDB_NODISCARD kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err);
-size_t kdbi_write_count(const kdbi_write *write); /* rows not skipped */
+/* Before the batch is made: the partition's mark rises with the write's new keys. */
+void kdbi_write_raise_mark(kdbi_write *write);
+/* Whether rows have keys that their values make. */
+static inline bool kdbi_is_keyed(const kdb_table *table)
+{
+    return table->nkey > 0 && table->type != KDB_TABLE_STREAM;
+}
 
 /* ---- returning.c ---- */
 
@@ -691,8 +725,7 @@ typedef struct kdbi_txn_table {
     kdb_table *table; /* a reference: all statements must mean this very definition */
     kdb_user_id user;
     kdb_overlay *overlay; /* NULL: nothing written */
-    unsigned looked_up;   /* keys asked for in the snapshot, one by one */
-    kdb_sv highest;       /* the greatest key in it, once so many were; empty: not known, or there is none */
+    kdbi_high_mark *mark; /* held; NULL: not asked for yet */
 } kdbi_txn_table;
 
 struct kdbi_txn {
@@ -728,10 +761,8 @@ KDB_NODISCARD kdb_status kdbi_txn_resume(kdbi_txn *txn, kdb_stmt_kind kind, int6
 KDB_NODISCARD kdb_status kdbi_txn_admit(kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
 /* NULL when nothing of the table has been written, or `txn` is NULL. */
 const kdb_overlay *kdbi_txn_overlay(const kdbi_txn *txn, const kdb_table *table, kdb_user_id user);
-/* Whether the key is above all that the snapshot holds, as those of new rows mostly are: asked before a key is looked up,
- * it finds that out once there have been a few. */
-KDB_NODISCARD kdb_status kdbi_txn_is_beyond(kdbi_txn *txn, const kdb_table *table, kdb_user_id user, kdb_sv key,
-                                            bool *out, kdb_err *err);
+/* The mark of a table that was admitted; the transaction holds it. */
+kdbi_high_mark *kdbi_txn_mark(kdbi_txn *txn, const kdb_table *table, kdb_user_id user);
 /* Takes over the rows of a statement's write and gives them their provisional `_seq`. Fails whole with KDB_LIMIT. */
 KDB_NODISCARD kdb_status kdbi_txn_stage(kdbi_txn *txn, kdbi_write *write, kdb_err *err);
 void kdbi_txn_save(kdb_exec *exec, kdb_sv name);
@@ -861,6 +892,7 @@ struct kdb_core {
     size_t nworkers;
     kdbi_row_locks *row_locks;
     kdbi_sequencer *sequencer;
+    kdbi_high_marks *marks;
     kdbi_hot_cache *hot;
 
     kdb_mutex lock;         /* rank KDB_LOCK_WORKERS */

@@ -167,7 +167,7 @@ static kdb_status finish_row(maker *m, kdb_err *err)
     KDB_TRY(kdbi_policy_check(m->write, m->write->may_insert, m->values, "", err));
     KDB_TRY(kdbi_check_not_null(m->table, m->values, m->write->nrows + 1, err));
     kdb_sv key = { NULL, 0 }, row = { NULL, 0 };
-    const bool keyed = m->table->nkey > 0 && m->table->type != KDB_TABLE_STREAM;
+    const bool keyed = kdbi_is_keyed(m->table);
     if (keyed) {
         KDB_TRY(key_of_row(m, &key, err));
     }

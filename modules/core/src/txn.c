@@ -6,8 +6,6 @@
 
 /* What a staged row takes besides its bytes: its place in the overlay and its entry in the undo list. */
 enum { ROW_OVERHEAD = 160 };
-/* Look-ups of single keys after which the greatest key is worth finding: that costs as much as four. */
-enum { WORTH_HIGHEST = 8 };
 
 /* A row as it was before a statement changed it, for ROLLBACK TO. */
 struct kdbi_undo {
@@ -86,6 +84,7 @@ void kdbi_txn_unref(kdbi_txn *txn)
         return;
     }
     for (kdbi_txn_table *at = txn->tables; at != NULL; at = at->next) {
+        kdbi_high_mark_release(at->mark);
         kdb_table_unref(at->table);
     }
     kdb_arena_free(txn->arena);
@@ -208,35 +207,14 @@ const kdb_overlay *kdbi_txn_overlay(const kdbi_txn *txn, const kdb_table *table,
     return at == NULL ? NULL : at->overlay;
 }
 
-/* ---- keys that are not there ---- */
-
-/* Looks the greatest key of the user's rows up, tombstones included. */
-static kdb_status find_highest(kdbi_txn *txn, kdbi_txn_table *at, kdb_err *err)
-{
-    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = NULL;
-    kdb_iter_range range = { .descending = true };
-    kdb_row_user_range(at->table, at->user, txn->arena, &range.from, &range.to);
-    iter = kdb_iter_new(txn->core->store, txn->snapshot, kdb_table_partition(at->table), range);
-    if (!kdb_iter_valid(iter)) {
-        return kdb_iter_status(iter, err);
-    }
-    at->highest = kdb_sv_dup(txn->arena, kdb_iter_key(iter));
-    return KDB_OK;
-}
-
-kdb_status kdbi_txn_is_beyond(kdbi_txn *txn, const kdb_table *table, kdb_user_id user, kdb_sv key, bool *out,
-                              kdb_err *err)
+kdbi_high_mark *kdbi_txn_mark(kdbi_txn *txn, const kdb_table *table, kdb_user_id user)
 {
     kdbi_txn_table *at = find_table(txn, table->id, user);
-    *out = false;
-    if (at == NULL || at->looked_up++ < WORTH_HIGHEST) {
-        return KDB_OK;
+    KDB_ASSERT(at != NULL); /* admitted when it was bound */
+    if (at->mark == NULL) {
+        at->mark = kdbi_high_mark_hold(txn->core->marks, table, user);
     }
-    if (at->highest.len == 0 && at->looked_up == WORTH_HIGHEST + 1) {
-        KDB_TRY(find_highest(txn, at, err));
-    }
-    *out = at->highest.len != 0 && kdb_sv_cmp(key, at->highest) > 0;
-    return KDB_OK;
+    return at->mark;
 }
 
 /* ---- staging ---- */

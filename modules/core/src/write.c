@@ -26,6 +26,7 @@ static void write_free(kdbi_write *write)
     kdb_batch_free(write->batch);
     kdbi_returning_free(write->returning);
     kdbi_policies_unref(write->policies);
+    kdbi_high_mark_release(write->mark);
     kdb_free(write->rows);
     kdb_table_unref(write->table);
     kdbi_txn_unref(write->commits);
@@ -215,82 +216,6 @@ kdb_status kdbi_write_lock(kdbi_write *write, kdb_status (*step)(kdb_exec *, kdb
     return run_locked(exec, write, pending, err);
 }
 
-/* ---- what is there ---- */
-
-/* NULL: what is committed by now. */
-static const kdb_snapshot *snapshot_of(const kdbi_write *write)
-{
-    return write->staged_in == NULL ? NULL : write->staged_in->snapshot;
-}
-
-static kdb_status present_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb_err *err)
-{
-    kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, kdb_sv, kdb_arena *, kdb_sv *, kdb_err *) =
-        write->exec->in_lane ? kdb_store_get_cached : kdb_store_get;
-    bool beyond = false;
-    if (write->staged_in != NULL) {
-        KDB_TRY(kdbi_txn_is_beyond(write->staged_in, write->table, write->user, key, &beyond, err));
-    }
-    if (beyond) {
-        return KDB_OK;
-    }
-    const kdb_status status =
-        get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), key, write->arena, stored, err);
-    return status == KDB_NOT_FOUND ? KDB_OK : status;
-}
-
-/* What the transaction has written itself counts before what its snapshot holds. */
-static void prefer_own(const kdbi_write *write, size_t from, kdb_sv *stored, size_t count)
-{
-    const kdb_overlay *overlay = kdbi_txn_overlay(write->staged_in, write->table, write->user);
-    for (size_t i = 0; overlay != NULL && i < count; i++) {
-        const kdbi_row_write *row = &write->rows[from + i];
-        const kdb_overlay_row *own = row->fresh ? NULL : kdb_overlay_find(overlay, row->key);
-        if (own != NULL) {
-            stored[i] = own->row;
-        }
-    }
-}
-
-static kdb_status read_present(kdbi_write *write, const kdb_sv *keys, size_t nkeys, const size_t *at, kdb_sv *stored,
-                               kdb_err *err)
-{
-    kdb_sv values[KDBI_PRESENT_ROWS];
-    bool found[KDBI_PRESENT_ROWS];
-    if (nkeys < 2) {
-        return nkeys == 0 ? KDB_OK : present_one(write, keys[0], &stored[at[0]], err);
-    }
-    kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, const kdb_sv *, size_t, kdb_arena *, bool *,
-                      kdb_sv *, kdb_err *) = write->exec->in_lane ? kdb_store_multi_get_cached : kdb_store_multi_get;
-    KDB_TRY(get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), keys, nkeys, write->arena,
-                found, values, err));
-    for (size_t i = 0; i < nkeys; i++) {
-        stored[at[i]] = values[i];
-    }
-    return KDB_OK;
-}
-
-kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS], size_t *count,
-                              kdb_err *err)
-{
-    kdb_sv keys[KDBI_PRESENT_ROWS];
-    size_t at[KDBI_PRESENT_ROWS];
-    size_t nkeys = 0;
-    size_t i = 0;
-    for (; i < KDBI_PRESENT_ROWS && from + i < write->nrows; i++) {
-        const kdbi_row_write *row = &write->rows[from + i];
-        stored[i] = (kdb_sv){ NULL, 0 };
-        if (!row->fresh) {
-            at[nkeys] = i;
-            keys[nkeys++] = row->key;
-        }
-    }
-    *count = i;
-    KDB_TRY(read_present(write, keys, nkeys, at, stored, err));
-    prefer_own(write, from, stored, i);
-    return KDB_OK;
-}
-
 /* ---- commit ---- */
 
 static bool is_watched(const kdbi_write *write)
@@ -435,6 +360,7 @@ static void make_batch(kdbi_write *write)
     uint64_t last = 0;
     write->batch = kdb_batch_new();
     for (kdbi_write *at = write; at != NULL; at = at->also) {
+        kdbi_write_raise_mark(at);
         last = number_and_stage(at, kdbi_write_count(at), write->batch); /* later numbers are greater */
     }
     write->ceiling = kdb_seq_ceiling_stage(&write->core->ceiling, last, write->batch);

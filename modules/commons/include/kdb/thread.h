@@ -39,6 +39,7 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_REGISTRY,      /* registry: names to tables */
     KDB_LOCK_SEQUENCER,     /* core: sequence numbers in flight */
     KDB_LOCK_HOT_ROWS,      /* core: partitions kept decoded */
+    KDB_LOCK_HIGH_MARKS,    /* core: the greatest keys of partitions */
     KDB_LOCK_ROW_STRIPE,    /* core: the stripe table's own short lock, not the stripes */
     KDB_LOCK_ENGINE_MEMORY, /* engine: its connections, looked at by its memory thread */
     KDB_LOCK_ENGINE,

@@ -1,0 +1,135 @@
+/* write_present.c - what lies under the keys that a write is about to change: what is committed by now, with the locks held,
+ * or what the write's transaction sees. Most new rows lie beyond all others: no one looks for those. */
+#include "core_int.h"
+
+/* The keys of one round of look-ups. */
+typedef struct round_keys {
+    kdb_sv keys[KDBI_PRESENT_ROWS];
+    size_t at[KDBI_PRESENT_ROWS]; /* their rows' places in it */
+    size_t count;
+    size_t inserts; /* of them */
+} round_keys;
+
+/* NULL: what is committed by now. */
+static const kdb_snapshot *snapshot_of(const kdbi_write *write)
+{
+    return write->staged_in == NULL ? NULL : write->staged_in->snapshot;
+}
+
+static kdbi_high_mark *mark_of(kdbi_write *write)
+{
+    if (write->staged_in != NULL) {
+        return kdbi_txn_mark(write->staged_in, write->table, write->user);
+    }
+    if (write->mark == NULL) {
+        write->mark = kdbi_high_mark_hold(write->core->marks, write->table, write->user);
+    }
+    return write->mark;
+}
+
+static bool may_be_beyond(const kdbi_write *write, const kdbi_row_write *row)
+{
+    return row->op == KDB_CHANGE_INSERT && !row->fresh && kdbi_is_keyed(write->table);
+}
+
+/* The keys of rows[from..) that may be there. A mark read now serves all: what is beyond it is not there, and its locks, or the
+ * snapshot, keep it from coming. */
+static size_t choose_keys(kdbi_write *write, size_t from, kdb_sv *stored, round_keys *round)
+{
+    char bytes[KDBI_HIGH_MARK_MAX];
+    kdb_sv mark;
+    bool asked = false, marked = false;
+    size_t i = 0;
+    for (; i < KDBI_PRESENT_ROWS && from + i < write->nrows; i++) {
+        const kdbi_row_write *row = &write->rows[from + i];
+        const bool ask = may_be_beyond(write, row);
+        if (ask && !asked) {
+            asked = true;
+            marked = kdbi_high_mark_read(mark_of(write), bytes, &mark);
+        }
+        stored[i] = (kdb_sv){ NULL, 0 };
+        if (!row->fresh && !(ask && marked && kdb_sv_cmp(row->key, mark) > 0)) {
+            round->at[round->count] = i;
+            round->keys[round->count++] = row->key;
+            round->inserts += ask;
+        }
+    }
+    return i;
+}
+
+static kdb_status read_one(kdbi_write *write, kdb_sv key, kdb_sv *stored, kdb_err *err)
+{
+    kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, kdb_sv, kdb_arena *, kdb_sv *, kdb_err *) =
+        write->exec->in_lane ? kdb_store_get_cached : kdb_store_get;
+    const kdb_status status =
+        get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), key, write->arena, stored, err);
+    return status == KDB_NOT_FOUND ? KDB_OK : status;
+}
+
+static kdb_status read_keys(kdbi_write *write, const round_keys *round, kdb_sv *stored, kdb_err *err)
+{
+    kdb_sv values[KDBI_PRESENT_ROWS];
+    bool found[KDBI_PRESENT_ROWS];
+    if (round->count < 2) {
+        return round->count == 0 ? KDB_OK : read_one(write, round->keys[0], &stored[round->at[0]], err);
+    }
+    kdb_status (*get)(kdb_store *, const kdb_snapshot *, kdb_partition, const kdb_sv *, size_t, kdb_arena *, bool *,
+                      kdb_sv *, kdb_err *) = write->exec->in_lane ? kdb_store_multi_get_cached : kdb_store_multi_get;
+    KDB_TRY(get(write->core->store, snapshot_of(write), kdb_table_partition(write->table), round->keys, round->count,
+                write->arena, found, values, err));
+    for (size_t i = 0; i < round->count; i++) {
+        stored[round->at[i]] = values[i];
+    }
+    return KDB_OK;
+}
+
+/* Keys looked for in vain are what a mark would have saved. */
+static void tell_mark(kdbi_write *write, const round_keys *round, const kdb_sv *stored)
+{
+    size_t missed = 0;
+    for (size_t i = 0; round->inserts != 0 && i < round->count; i++) {
+        missed += stored[round->at[i]].len == 0;
+    }
+    if (missed != 0) {
+        kdbi_high_mark_missed(write->core->marks, mark_of(write), write->table, write->user, missed,
+                              write->exec->in_lane);
+    }
+}
+
+/* What the transaction has written itself counts before what its snapshot holds. */
+static void prefer_own(const kdbi_write *write, size_t from, kdb_sv *stored, size_t count)
+{
+    const kdb_overlay *overlay = kdbi_txn_overlay(write->staged_in, write->table, write->user);
+    for (size_t i = 0; overlay != NULL && i < count; i++) {
+        const kdbi_row_write *row = &write->rows[from + i];
+        const kdb_overlay_row *own = row->fresh ? NULL : kdb_overlay_find(overlay, row->key);
+        if (own != NULL) {
+            stored[i] = own->row;
+        }
+    }
+}
+
+kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS], size_t *count,
+                              kdb_err *err)
+{
+    round_keys round = { .count = 0 };
+    *count = choose_keys(write, from, stored, &round);
+    KDB_TRY(read_keys(write, &round, stored, err));
+    tell_mark(write, &round, stored);
+    prefer_own(write, from, stored, *count);
+    return KDB_OK;
+}
+
+void kdbi_write_raise_mark(kdbi_write *write)
+{
+    kdb_sv greatest = { NULL, 0 };
+    for (size_t i = 0; kdbi_is_keyed(write->table) && i < write->nrows; i++) {
+        const kdbi_row_write *row = &write->rows[i];
+        if (row->op == KDB_CHANGE_INSERT && !row->skip && kdb_sv_cmp(row->key, greatest) > 0) {
+            greatest = row->key;
+        }
+    }
+    if (greatest.len != 0) {
+        kdbi_high_mark_raise(mark_of(write), greatest);
+    }
+}
