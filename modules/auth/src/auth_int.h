@@ -174,6 +174,9 @@ bool kdbi_token_is_shaped(kdb_sv token);
 /* Everything but whether its sign-in has ended. KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS. */
 KDB_NODISCARD kdb_status kdbi_token_check(kdb_auth *auth, kdb_sv token, kdbi_token_type type, kdb_arena *arena,
                                           kdbi_token *out, kdb_err *err);
+/* kdb_auth_verify without its cache, and what the token says. */
+KDB_NODISCARD kdb_status kdbi_token_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdbi_token *out,
+                                           kdb_err *err);
 /* A pair that belongs to the sign-in `session`; its refresh token is of this generation. */
 KDB_NODISCARD kdb_status kdbi_token_issue(kdb_auth *auth, const kdb_user *user, kdb_sv session, uint32_t generation,
                                           kdb_arena *arena, kdb_token_pair *out, kdb_err *err);

@@ -289,6 +289,12 @@ kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_p
     return verify(auth, token, false, arena, &said, out, err);
 }
 
+kdb_status kdbi_token_verify(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdbi_token *out, kdb_err *err)
+{
+    kdb_principal ignored;
+    return verify(auth, token, false, arena, out, &ignored, err);
+}
+
 kdb_status kdbi_auth_verify(kdb_auth *auth, kdb_auth_job *job, kdb_err *err)
 {
     kdbi_token said;

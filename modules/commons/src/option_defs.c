@@ -133,6 +133,28 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                    "Seconds for which an address is shut out that goes on asking over that limit; 0 shuts "
                                    "out none." },
 
+    [KDB_OPT_RATE_MESSAGES_PER_SEC] = { "rate_limit", "max_messages_per_sec", NULL, INTEGER("50", 0, MOST_COUNT),
+                                        "WebSocket messages per connection and second, after a pause twice as many; 0 is "
+                                        "no limit." },
+    [KDB_OPT_RATE_SUBSCRIPTIONS] = { "rate_limit", "max_subscriptions_per_user", NULL, INTEGER("10", 0, MOST_COUNT),
+                                     "Live queries of one user; 0 is no limit." },
+
+    [KDB_OPT_WS_AUTH_TIMEOUT] = { "websocket", "auth_timeout_secs", "KALAMDB_WEBSOCKET_AUTH_TIMEOUT_SECS",
+                                  INTEGER("3", 1, 3600), "Seconds that a client has to sign in on a WebSocket." },
+    [KDB_OPT_WS_CLIENT_TIMEOUT] = { "websocket", "client_timeout_secs", "KALAMDB_WEBSOCKET_CLIENT_TIMEOUT_SECS",
+                                    INTEGER("10", 1, 86400), "Seconds after which a silent client is given up." },
+    [KDB_OPT_WS_HEARTBEAT] = { "websocket", "heartbeat_interval_secs", "KALAMDB_WEBSOCKET_HEARTBEAT_INTERVAL_SECS",
+                               INTEGER("5", 1, 3600),
+                               "Seconds between two looks at a WebSocket: is its client there (a silent one is pinged), "
+                               "is its token still good." },
+    [KDB_OPT_WS_QUEUE_BYTES] = { "websocket", "max_queue_bytes", NULL, INTEGER("4194304", 16384, MOST_BYTES),
+                                 "Bytes that wait for a client that reads slowly, before it is cut off." },
+
+    [KDB_OPT_SECURITY_MAX_WS_MESSAGE] = { "security", "max_ws_message_size", NULL,
+                                          INTEGER("1048576", 1024, INT64_C(1) << 30),
+                                          "Bytes of one WebSocket message." },
+    [KDB_OPT_SECURITY_STRICT_ORIGIN] = { "security", "strict_ws_origin_check", NULL, BOOLEAN("false"),
+                                         "WebSockets without an Origin header are refused." },
     [KDB_OPT_SECURITY_MAX_BODY] = { "security", "max_request_body_size", NULL,
                                     INTEGER("10485760", 1024, INT64_C(1) << 32), "Bytes of one request's body." },
     [KDB_OPT_SECURITY_CORS_ORIGINS] = { "security.cors", "allowed_origins", NULL, TEXT(""),

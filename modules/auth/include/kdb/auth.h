@@ -98,6 +98,19 @@ KDB_NODISCARD kdb_status kdb_auth_verify(kdb_auth *auth, kdb_sv token, kdb_arena
 /* The user behind a valid access token; fails as kdb_auth_verify does. */
 KDB_NODISCARD kdb_status kdb_auth_me(kdb_auth *auth, kdb_sv token, kdb_arena *arena, kdb_user *out, kdb_err *err);
 
+/* ---- passes: what a connection that stays open keeps of the token that it was opened with ---- */
+
+typedef struct kdb_auth_pass kdb_auth_pass;
+/* As kdb_auth_verify, with the same failures; never from the cache. */
+KDB_NODISCARD kdb_status kdb_auth_pass_new(kdb_auth *auth, kdb_sv token, kdb_auth_pass **out, kdb_err *err);
+void kdb_auth_pass_free(kdb_auth_pass *pass); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_auth_pass, kdb_auth_pass_free)
+/* Its user's id lives as long as auth does. */
+kdb_principal kdb_auth_pass_who(const kdb_auth_pass *pass);
+/* Whether the token would still be taken: KDB_TOKEN_EXPIRED or KDB_INVALID_CREDENTIALS (signed out, another password or role,
+ * dropped). One comparison when nothing has happened to the account. One thread at a time. */
+KDB_NODISCARD kdb_status kdb_auth_pass_check(kdb_auth *auth, kdb_auth_pass *pass, kdb_err *err);
+
 /* ---- work that takes long: runs on auth's own threads, `done` is called there exactly once ---- */
 
 typedef enum kdb_auth_job_kind {

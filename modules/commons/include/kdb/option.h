@@ -52,8 +52,16 @@ typedef enum kdb_option_id {
     KDB_OPT_RATE_AUTH_PER_SEC,      /* per address; 0 off */
     KDB_OPT_RATE_REQUESTS_PER_SEC,  /* per address; 0 off */
     KDB_OPT_RATE_BAN_SECONDS,       /* 0 off */
-    KDB_OPT_SECURITY_MAX_BODY,      /* bytes */
-    KDB_OPT_SECURITY_CORS_ORIGINS,  /* comma-separated; empty or * = any */
+    KDB_OPT_RATE_MESSAGES_PER_SEC,  /* per WebSocket; 0 off */
+    KDB_OPT_RATE_SUBSCRIPTIONS,     /* per user; 0 off */
+    KDB_OPT_WS_AUTH_TIMEOUT,        /* seconds, as the next two */
+    KDB_OPT_WS_CLIENT_TIMEOUT,
+    KDB_OPT_WS_HEARTBEAT,
+    KDB_OPT_WS_QUEUE_BYTES,          /* per connection */
+    KDB_OPT_SECURITY_MAX_WS_MESSAGE, /* bytes */
+    KDB_OPT_SECURITY_STRICT_ORIGIN,
+    KDB_OPT_SECURITY_MAX_BODY,     /* bytes */
+    KDB_OPT_SECURITY_CORS_ORIGINS, /* comma-separated; empty or * = any */
     KDB_OPT_SECURITY_CORS_METHODS,
     KDB_OPT_SECURITY_CORS_HEADERS,
     KDB_OPT_SECURITY_CORS_EXPOSE,
