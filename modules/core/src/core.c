@@ -163,10 +163,10 @@ bool kdbi_core_admit(kdb_core *core, kdb_exec *exec)
     return admitted;
 }
 
-kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
+kdb_status kdbi_core_submit_step(kdb_core *core, kdb_request *request, void (*resume)(kdb_exec *exec), kdb_err *err)
 {
     kdb_exec *exec = kdbi_exec_new(core, request);
-    exec->resume = kdbi_exec_start;
+    exec->resume = resume;
     if (!kdbi_core_admit(core, exec)) {
         kdb_arena_free(exec->arena);
         return refuse(core, err);
@@ -175,6 +175,12 @@ kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
         kdbi_core_retire(exec, false);
         return refuse(core, err);
     }
+    return KDB_OK;
+}
+
+kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
+{
+    KDB_TRY(kdbi_core_submit_step(core, request, kdbi_exec_start, err));
     atomic_fetch_add_explicit(&core->requests, 1, memory_order_relaxed);
     return KDB_OK;
 }

@@ -454,6 +454,7 @@ struct kdbi_write {
     kdb_table *table; /* a reference, entered for writing */
     bool entered;
     bool locked;
+    bool numbered; /* its rows have a `_seq` each, and there are some */
     kdb_user_id user;
     kdbi_high_mark *mark; /* held; NULL: not asked for yet, or the transaction's */
     kdb_batch *batch;
@@ -847,6 +848,9 @@ void kdbi_worker_enter(kdbi_worker *worker, kdb_exec *exec);
 void kdbi_worker_leave(kdb_exec *exec);
 /* Puts the execution on the list of live ones; false once the server stops. */
 bool kdbi_core_admit(kdb_core *core, kdb_exec *exec);
+/* Queues a request of the server's own that a worker runs with `resume`; bounded as statements are. */
+KDB_NODISCARD kdb_status kdbi_core_submit_step(kdb_core *core, kdb_request *request, void (*resume)(kdb_exec *exec),
+                                               kdb_err *err);
 size_t kdbi_core_plans_per_worker(const kdb_core *core);
 /* Takes the request off the list of live ones and frees the execution. */
 void kdbi_core_retire(kdb_exec *exec, bool failed);

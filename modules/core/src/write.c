@@ -276,7 +276,11 @@ static void publish_all(kdbi_write *write, kdb_status status, uint64_t version)
         at->version = version;
     }
     for (kdbi_write *at = write; at != NULL; at = at->also) {
-        publish_in_order(at);
+        if (at->numbered) {
+            publish_in_order(at);
+        } else { /* all its rows were skipped: nothing to tell */
+            write_drop_owner(at);
+        }
     }
 }
 
@@ -360,8 +364,12 @@ static void make_batch(kdbi_write *write)
     uint64_t last = 0;
     write->batch = kdb_batch_new();
     for (kdbi_write *at = write; at != NULL; at = at->also) {
+        const size_t count = kdbi_write_count(at);
         kdbi_write_raise_mark(at);
-        last = number_and_stage(at, kdbi_write_count(at), write->batch); /* later numbers are greater */
+        at->numbered = count > 0;
+        if (at->numbered) {
+            last = number_and_stage(at, count, write->batch); /* later numbers are greater */
+        }
     }
     write->ceiling = kdb_seq_ceiling_stage(&write->core->ceiling, last, write->batch);
 }
@@ -391,6 +399,15 @@ static kdb_status end_here(kdbi_write *write, bool *pending, kdb_err *err)
     return KDB_OK;
 }
 
+static bool is_empty(const kdbi_write *write)
+{
+    const kdbi_write *at = write;
+    while (at != NULL && kdbi_write_count(at) == 0) {
+        at = at->also;
+    }
+    return at == NULL;
+}
+
 kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err)
 {
     if (write->returning != NULL) {
@@ -400,7 +417,7 @@ kdb_status kdbi_write_commit(kdbi_write *write, bool *pending, kdb_err *err)
         KDB_TRY(kdbi_txn_stage(write->staged_in, write, err));
         return end_here(write, pending, err);
     }
-    if (kdbi_write_count(write) == 0) {
+    if (is_empty(write)) {
         return end_here(write, pending, err);
     }
     make_batch(write);

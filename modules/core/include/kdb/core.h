@@ -119,6 +119,25 @@ typedef struct kdb_core_task {
 /* Queues it with the statements. `bounded`: KDB_OVERLOADED when the queue is full; else only when the server stops. */
 KDB_NODISCARD kdb_status kdb_core_task_submit(kdb_core *core, kdb_core_task *task, bool bounded, kdb_err *err);
 
+/* ---- rows of STREAM tables that have outlived their TTL ---- */
+
+/* A step of taking them off the disk: no more rows than it says, found from a place in the table on. In the caller's storage
+ * until `done` is called. */
+typedef struct kdb_eviction {
+    kdb_table *table; /* STREAM; borrowed */
+    int64_t now_ms;   /* by which they have expired */
+    kdb_buf
+        place; /* the caller's: where the step begins, and after it where the next one would; empty at the first step, and
+                       * again when there are no more */
+    size_t max_rows, max_bytes;
+    void (*done)(struct kdb_eviction *eviction, kdb_status status, const kdb_err *err); /* any thread */
+    size_t removed;                                                                     /* set when it is done */
+    kdb_request request;                                                                /* core's */
+} kdb_eviction;
+/* Starts it. KDB_OVERLOADED when it cannot be: `done` is not called then. Rows are removed by a commit like any, which sinks
+ * hear of: crash, repeat and run beside others as you like. */
+KDB_NODISCARD kdb_status kdb_core_evict(kdb_core *core, kdb_eviction *eviction, kdb_err *err);
+
 /* ---- live queries, which run in a module above ---- */
 
 /* What SUBSCRIBE TO and KILL LIVE QUERY ask of it. Any thread. */

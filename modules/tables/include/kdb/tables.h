@@ -193,6 +193,29 @@ KDB_DEFINE_CLEANUP(kdb_table_reader, kdb_table_reader_free)
 /* Fills up to KDB_CHUNK_ROWS rows; nrows 0 when no part of the scan is left. chunk->cols follow the projection. */
 KDB_NODISCARD kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err);
 
+/* ---- rows of STREAM tables that have outlived the TTL: readers do not see them, but they are there ---- */
+
+typedef struct kdb_expired_spec {
+    kdb_store *store;
+    const kdb_table *table; /* STREAM */
+    int64_t now_ms;         /* by which they have expired */
+    kdb_sv from;            /* of the search before; empty: the table's beginning */
+    size_t max_rows;
+    size_t max_bytes; /* of rows; one is found whatever its size */
+} kdb_expired_spec;
+typedef struct kdb_expired_row {
+    kdb_user_id user;
+    kdb_sv key;
+} kdb_expired_row;
+typedef struct kdb_expired {
+    kdb_expired_row *rows; /* user by user */
+    size_t nrows;
+    kdb_sv next; /* where the search goes on; empty: there are no more */
+} kdb_expired;
+/* The next of them, of what is committed by now: max_rows at most, and fewer, or none, where many users have none. In `arena`. */
+KDB_NODISCARD kdb_status kdb_table_expired(const kdb_expired_spec *spec, kdb_arena *arena, kdb_expired *out,
+                                           kdb_err *err);
+
 /* ---- walks: rows one at a time in either order, for the native executor; one thread ---- */
 
 typedef struct kdb_row_walk kdb_row_walk;
