@@ -214,6 +214,16 @@ class Server {
         return Number(found[1]) * 1024;
     }
 
+    // Seconds of processor time since start; NaN when the process is gone.
+    cpuSeconds() {
+        try {
+            const fields = fs.readFileSync(`/proc/${this.pid}/stat`, 'utf8').replace(/^.*\)/s, '').trim().split(' ');
+            return (Number(fields[11]) + Number(fields[12])) / 100; // ticks in user and system mode
+        } catch {
+            return NaN;
+        }
+    }
+
     // The most resident memory since start or since resetPeak, in bytes.
     peakRss() {
         const found = /^VmHWM:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8'));

@@ -3,8 +3,6 @@
  * lengths, which can still be much: it is counted. */
 #include "commons_int.h"
 
-enum { BYTES_OF_A_STEP = 4 };
-
 typedef struct matcher {
     kdb_sv text;
     kdb_sv pattern;
@@ -69,10 +67,10 @@ static bool spend(uint64_t *steps, uint64_t n)
     return enough;
 }
 
-/* Of a search for the part: to look at the part itself takes time too, many bytes as much as one step elsewhere. */
+/* Of a search for the part, which looks at the part itself too. */
 static uint64_t search_steps(const matcher *m, size_t s, kdb_sv part)
 {
-    return s + part.len <= m->text.len ? part.len / BYTES_OF_A_STEP : 0;
+    return s + part.len <= m->text.len ? part.len : 0;
 }
 
 /* Where `part` begins in the text, at `s` or later; SIZE_MAX when it does not. */
