@@ -470,7 +470,8 @@ struct kdbi_write {
     kdbi_write *also;    /* and this is the next part, of another table. The first part has the locks and the batch */
     kdbi_row_write *rows;
     size_t nrows, cap;
-    size_t limit; /* bytes of keys and rows the statement may write */
+    bool rows_on_heap; /* else in the arena */
+    size_t limit;      /* bytes of keys and rows the statement may write */
     size_t bytes;
     uint64_t ceiling;  /* of `_seq`, that the batch carries; 0: none */
     kdb_status status; /* of the commit */

@@ -59,13 +59,17 @@ void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...)
     reply->message(reply->self, 0, kdb_sv_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1));
 }
 
+/* One row is what most statements change. */
 static void report_affected(kdb_exec *exec, kdb_change_op op, uint64_t count)
 {
     static const char *const verbs[] = { "Inserted", "Updated", "Deleted" };
+    static const char *const of_one[] = { "Inserted 1 row(s)", "Updated 1 row(s)", "Deleted 1 row(s)" };
     char text[64];
-    const int len = snprintf(text, sizeof(text), "%s %llu row(s)", verbs[op], (unsigned long long)count);
     const kdb_reply *reply = &exec->request->reply;
-    reply->message(reply->self, count, kdb_sv_of(text, (size_t)len));
+    if (count != 1) {
+        (void)snprintf(text, sizeof(text), "%s %llu row(s)", verbs[op], (unsigned long long)count);
+    }
+    reply->message(reply->self, count, kdb_sv_cstr(count == 1 ? of_one[op] : text));
 }
 
 void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count)

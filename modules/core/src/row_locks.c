@@ -67,7 +67,9 @@ void kdbi_lock_set_add(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys
     for (size_t i = 0; i < nkeys; i++) {
         stripes[set->count + i] = stripe_of(table_id, keys[i]);
     }
-    qsort(stripes, all, sizeof(*stripes), compare_u16);
+    if (all > 1) {
+        qsort(stripes, all, sizeof(*stripes), compare_u16);
+    }
     size_t count = 0;
     for (size_t i = 0; i < all; i++) {
         if (count == 0 || stripes[count - 1] != stripes[i]) {

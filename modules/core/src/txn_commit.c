@@ -20,7 +20,7 @@ static kdb_status add_row(kdbi_write *write, const kdb_overlay_row *own, kdb_err
     kdb_row staged;
     kdbi_row_write *row = NULL;
     KDB_TRY(kdb_row_open(write->table, own->row, &staged, err));
-    KDB_TRY(kdbi_write_add(write, 0, &row, err));
+    KDB_TRY(kdbi_write_add(write, own->key.len + own->row.len, &row, err));
     row->op = op_of(own, &staged);
     row->key = own->key;
     row->row = own->row;

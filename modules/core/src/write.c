@@ -4,7 +4,9 @@
  * that, without a lock, and COMMIT goes this way with all of them: a chain of writes, one per table. */
 #include "core_int.h"
 
-enum { FIRST_ROWS = 16 };
+/* Rows, keys and numbers of small writes lie in the arena or on the stack: what is freed on another thread than it was taken
+ * on costs both a lock. */
+enum { FIRST_ROWS = 4, FEW_ROWS = 16, BATCH_ARENA_BYTES = 32 * 1024 };
 
 kdbi_write *kdbi_write_new(kdb_exec *exec, kdb_table *table, kdb_user_id user)
 {
@@ -27,7 +29,9 @@ static void write_free(kdbi_write *write)
     kdbi_returning_free(write->returning);
     kdbi_policies_unref(write->policies);
     kdbi_high_mark_release(write->mark);
-    kdb_free(write->rows);
+    if (write->rows_on_heap) {
+        kdb_free(write->rows);
+    }
     kdb_table_unref(write->table);
     kdbi_txn_unref(write->commits);
     kdb_arena_free(write->arena);
@@ -94,12 +98,28 @@ kdb_status kdbi_write_charge(kdbi_write *write, size_t bytes, kdb_err *err)
     return KDB_OK;
 }
 
+static void grow_rows(kdbi_write *write)
+{
+    kdbi_row_write *rows = write->rows;
+    const bool to_heap = write->cap >= FEW_ROWS;
+    write->cap = write->cap == 0 ? FIRST_ROWS : write->cap * 2;
+    const size_t size = write->cap * sizeof(*rows);
+    if (write->rows_on_heap) {
+        write->rows = kdb_realloc(rows, size);
+        return;
+    }
+    write->rows = to_heap ? kdb_alloc(size) : kdb_arena_alloc_raw(write->arena, size);
+    write->rows_on_heap = to_heap;
+    if (write->nrows > 0) {
+        memcpy(write->rows, rows, write->nrows * sizeof(*rows));
+    }
+}
+
 kdb_status kdbi_write_add(kdbi_write *write, size_t bytes, kdbi_row_write **out, kdb_err *err)
 {
     KDB_TRY(kdbi_write_charge(write, bytes + sizeof(kdbi_row_write), err));
     if (write->nrows == write->cap) {
-        write->cap = write->cap == 0 ? FIRST_ROWS : write->cap * 2;
-        write->rows = kdb_realloc(write->rows, write->cap * sizeof(*write->rows));
+        grow_rows(write);
     }
     *out = &write->rows[write->nrows++];
     **out = (kdbi_row_write){ .op = write->op };
@@ -176,7 +196,8 @@ static void on_locks_granted(kdbi_lock_set *set)
 
 static void add_locks(kdbi_write *write, const kdbi_write *part)
 {
-    kdb_sv *keys = kdb_alloc_array(part->nrows + 1, sizeof(*keys));
+    kdb_sv few[FEW_ROWS];
+    kdb_sv *keys = part->nrows <= FEW_ROWS ? few : kdb_alloc_array(part->nrows, sizeof(*keys));
     size_t count = 0;
     for (size_t i = 0; i < part->nrows; i++) {
         if (!part->rows[i].fresh) {
@@ -184,7 +205,9 @@ static void add_locks(kdbi_write *write, const kdbi_write *part)
         }
     }
     kdbi_lock_set_add(&write->locks, part->table->id, keys, count, write->arena);
-    kdb_free(keys);
+    if (keys != few) {
+        kdb_free(keys);
+    }
 }
 
 /* One set for all tables, so that the stripes of all are taken in one order. */
@@ -343,7 +366,8 @@ static void stage_row(kdbi_write *write, kdbi_row_write *row, kdb_batch *batch)
 /* Returns the greatest `_seq`. */
 static uint64_t number_and_stage(kdbi_write *write, size_t count, kdb_batch *batch)
 {
-    uint64_t *seqs = kdb_alloc_array(count, sizeof(*seqs));
+    uint64_t few[FEW_ROWS];
+    uint64_t *seqs = count <= FEW_ROWS ? few : kdb_alloc_array(count, sizeof(*seqs));
     kdbi_sequencer_enter(write->core->sequencer, write->table->id, write->user, &write->ticket, seqs, count);
     size_t next = 0;
     for (size_t i = 0; i < write->nrows; i++) {
@@ -354,7 +378,9 @@ static uint64_t number_and_stage(kdbi_write *write, size_t count, kdb_batch *bat
         }
     }
     const uint64_t last = seqs[count - 1];
-    kdb_free(seqs);
+    if (seqs != few) {
+        kdb_free(seqs);
+    }
     return last;
 }
 
@@ -362,7 +388,7 @@ static uint64_t number_and_stage(kdbi_write *write, size_t count, kdb_batch *bat
 static void make_batch(kdbi_write *write)
 {
     uint64_t last = 0;
-    write->batch = kdb_batch_new();
+    write->batch = kdb_batch_new_in(write->arena, write->bytes < BATCH_ARENA_BYTES ? write->bytes : BATCH_ARENA_BYTES);
     for (kdbi_write *at = write; at != NULL; at = at->also) {
         const size_t count = kdbi_write_count(at);
         kdbi_write_raise_mark(at);

@@ -14,6 +14,8 @@ enum { BATCH_VERSION = 1, VARINT_MAX_LEN = 5 };
 struct kdb_batch {
     kdb_buf bytes;
     size_t count;
+    bool in_arena; /* this is */
+    bool lent;     /* the bytes are the arena's too */
 };
 
 kdb_batch *kdb_batch_new(void)
@@ -24,10 +26,24 @@ kdb_batch *kdb_batch_new(void)
     return batch;
 }
 
+kdb_batch *kdb_batch_new_in(kdb_arena *arena, size_t bytes)
+{
+    kdb_batch *batch = KDB_ARENA_NEW(arena, kdb_batch);
+    batch->in_arena = batch->lent = true;
+    batch->bytes = (kdb_buf){ .ptr = kdb_arena_alloc_raw(arena, bytes + 1), .cap = bytes + 1 };
+    kdb_buf_append_byte(&batch->bytes, BATCH_VERSION);
+    return batch;
+}
+
 void kdb_batch_free(kdb_batch *batch)
 {
-    if (batch != NULL) {
+    if (batch == NULL) {
+        return;
+    }
+    if (!batch->lent) {
         kdb_buf_done(&batch->bytes);
+    }
+    if (!batch->in_arena) {
         kdb_free(batch);
     }
 }
@@ -51,13 +67,26 @@ static char *put_bytes(char *at, kdb_sv bytes)
     return at + bytes.len;
 }
 
+/* Room for `size` more bytes. */
+static char *reserve(kdb_batch *batch, size_t size)
+{
+    if (batch->lent && batch->bytes.cap - batch->bytes.len < size) {
+        const kdb_sv so_far = kdb_buf_sv(&batch->bytes);
+        kdb_buf_init(&batch->bytes, 0);
+        (void)kdb_buf_reserve(&batch->bytes, 2 * (so_far.len + size));
+        kdb_buf_append_sv(&batch->bytes, so_far);
+        batch->lent = false;
+    }
+    return kdb_buf_reserve(&batch->bytes, size);
+}
+
 /* Appends an operation but for its value's bytes, for which it leaves room; returns the place where they go. */
 static char *append_op(kdb_batch *batch, kdbi_op_kind kind, kdb_partition part, kdb_sv key, size_t value_len)
 {
     KDB_ASSERT(part.family >= KDB_FAMILY_META && part.family < KDB_FAMILY_END);
     const size_t key_len = KDBI_PREFIX_LEN + key.len;
     KDB_ASSERT(key_len <= UINT32_MAX && value_len <= UINT32_MAX);
-    char *at = kdb_buf_reserve(&batch->bytes, 1 + 2 * (size_t)VARINT_MAX_LEN + key_len + value_len);
+    char *at = reserve(batch, 1 + 2 * (size_t)VARINT_MAX_LEN + key_len + value_len);
     *at++ = (char)kind;
     at = put_varint(at, key_len);
     at = put_bytes(kdbi_prefix_put(at, part), key);

@@ -5,6 +5,8 @@
 
 /* Beyond this a merged batch gives its memory back rather than keep it for the next group. */
 enum { MERGED_KEEP_BYTES = 8 * 1024 * 1024 };
+/* Of keys that come nearly in order. */
+enum { MOVES_PER_OP = 4 };
 /* RocksDB's kBlockCacheTier, which its C header does not name: write buffers and block cache. */
 enum { READ_TIER_BLOCK_CACHE = 1 };
 
@@ -188,17 +190,42 @@ static int compare_ops(const void *a, const void *b)
     return order != 0 ? order : (*left > *right) - (*left < *right);
 }
 
+/* Each family's keys together, as they came: rows and their index entries alternate, and are then mostly in order. */
+static void order_by_family(kdbi_rocks_window *window)
+{
+    size_t count = 0;
+    for (char family = KDB_FAMILY_META; family < KDB_FAMILY_END; family++) {
+        for (size_t i = 0; i < window->count; i++) {
+            if (window->ops[i].key.ptr[0] == family) {
+                window->order[count++] = &window->ops[i];
+            }
+        }
+    }
+    KDB_ASSERT(count == window->count);
+}
+
+/* Moves what is out of place to its place; false when that is too much work. */
+static bool insert_in_order(kdbi_rocks_window *window)
+{
+    size_t moves_left = MOVES_PER_OP * window->count;
+    for (size_t i = 1; i < window->count; i++) {
+        const kdbi_op *op = window->order[i];
+        size_t at = i;
+        for (; at > 0 && moves_left > 0 && compare_ops(&window->order[at - 1], &op) > 0; at--, moves_left--) {
+            window->order[at] = window->order[at - 1];
+        }
+        window->order[at] = op;
+    }
+    return moves_left > 0;
+}
+
 /* RocksDB remembers where it put the last key, and finds the place of one that comes right behind it at once, not by a
  * walk down its list from the top: rows and index entries that alternate would cost such a walk each. */
 static void merge_window(kdbi_rocks *rocks)
 {
     kdbi_rocks_window *window = rocks->window;
-    bool sorted = true;
-    for (size_t i = 0; i < window->count; i++) {
-        window->order[i] = &window->ops[i];
-        sorted = sorted && (i == 0 || kdb_sv_cmp(window->ops[i - 1].key, window->ops[i].key) <= 0);
-    }
-    if (!sorted) {
+    order_by_family(window);
+    if (!insert_in_order(window)) {
         qsort(window->order, window->count, sizeof(*window->order), compare_ops);
     }
     for (size_t i = 0; i < window->count; i++) {

@@ -5,14 +5,19 @@
 
 #include "store_int.h"
 
-static kdb_batch *sample(void)
+static void fill(kdb_batch *batch)
 {
-    kdb_batch *batch = kdb_batch_new();
     kdb_batch_put(batch, part_a, KDB_SV("key"), KDB_SV("value"));
     kdb_batch_put(batch, (kdb_partition){ KDB_FAMILY_STREAM, UINT32_MAX }, KDB_SV(""), KDB_SV(""));
     kdb_batch_delete(batch, kdb_partition_system(KDB_PART_SYSTEM_JOBS), KDB_SV("gone"));
     kdb_batch_delete_range(batch, part_b, KDB_SV("a"), KDB_SV("b"));
     kdb_batch_delete_range(batch, (kdb_partition){ KDB_FAMILY_SEQ, UINT32_MAX }, KDB_SV(""), KDB_SV(""));
+}
+
+static kdb_batch *sample(void)
+{
+    kdb_batch *batch = kdb_batch_new();
+    fill(batch);
     return batch;
 }
 
@@ -64,6 +69,20 @@ static void an_empty_range_adds_nothing(void **state)
     kdb_batch_delete_range(batch, part_a, KDB_SV("b"), KDB_SV("b"));
     kdb_batch_delete_range(batch, part_a, KDB_SV("c"), KDB_SV("b"));
     assert_int_equal(kdb_batch_count(batch), 0);
+}
+
+/* However much of it the arena has room for. */
+static void a_batch_in_an_arena_is_like_any_other(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *expected = sample();
+    for (size_t room = 0; room < 200; room++) {
+        KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+        KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new_in(arena, room);
+        fill(batch);
+        assert_int_equal(kdb_batch_count(batch), 5);
+        assert_true(kdb_sv_eq(kdb_batch_bytes(batch), kdb_batch_bytes(expected)));
+    }
 }
 
 static void damaged_bytes_are_refused(void **state)
@@ -131,7 +150,7 @@ static void random_damage_never_crashes_and_what_parses_commits(void **state)
 
 /* ---- operations count in the order in which they were added, whatever order they are stored in ---- */
 
-enum { KEYS = 40, OPS = 10000 };
+enum { KEYS = 40, OPS = 12000, FEW_TOGETHER = 2000 };
 
 static kdb_sv numbered(char *bytes, const char *letter, uint64_t number)
 {
@@ -167,6 +186,11 @@ static void operations_count_in_their_order(void **state)
     for (uint64_t number = 1; number <= OPS; number++) {
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         add_random(batch, random ^ random >> 29, number, model);
+        if (number < FEW_TOGETHER && (random >> 40) % 6 == 0) {
+            assert_int_equal(kdb_store_commit(fix->store, batch, NULL), KDB_OK);
+            kdb_batch_free(batch);
+            batch = kdb_batch_new();
+        }
     }
     assert_int_equal(kdb_store_commit(fix->store, batch, NULL), KDB_OK);
     for (size_t at = 0; at < 2; at++) {
@@ -191,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_batch_survives_its_byte_form),
         cmocka_unit_test(the_bytes_are_the_documented_ones),
         cmocka_unit_test(an_empty_range_adds_nothing),
+        cmocka_unit_test(a_batch_in_an_arena_is_like_any_other),
         cmocka_unit_test(damaged_bytes_are_refused),
         cmocka_unit_test(every_cut_is_an_error_or_ends_between_operations),
         ON_BOTH(a_parsed_batch_commits_like_the_first),

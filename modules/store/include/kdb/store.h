@@ -120,6 +120,9 @@ size_t kdb_store_splits(kdb_store *store, kdb_partition part, kdb_sv from, kdb_s
  * can carry it. One thread at a time. */
 typedef struct kdb_batch kdb_batch;
 kdb_batch *kdb_batch_new(void);
+/* The same in `arena`, with room for `bytes` there: of more it takes memory of its own, so that it is freed like any other,
+ * before the arena is. */
+kdb_batch *kdb_batch_new_in(kdb_arena *arena, size_t bytes);
 void kdb_batch_free(kdb_batch *batch); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_batch, kdb_batch_free)
 void kdb_batch_put(kdb_batch *batch, kdb_partition part, kdb_sv key, kdb_sv value);
