@@ -238,6 +238,10 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                 "Memory for the rows of small tables (a user's part of a USER table) that are read whole again "
                                 "and again; 0 keeps none." },
 
+    [KDB_OPT_STREAM_EVICTION_INTERVAL] = { "stream", "eviction_interval_seconds", NULL, INTEGER("60", 1, 86400),
+                                           "Seconds between two looks for rows of STREAM tables that have outlived their "
+                                           "TTL, which nobody sees any more, to take them off the disk." },
+
     [KDB_OPT_TXN_TIMEOUT] = { "transactions", "timeout_seconds", NULL, INTEGER("300", 1, 86400),
                               "Seconds that a transaction may stay idle." },
     [KDB_OPT_TXN_BUFFER] = { "transactions", "max_buffer_bytes", NULL, INTEGER("104857600", 65536, MOST_BYTES),

@@ -167,6 +167,19 @@ static void close_executor(kdb_server *server)
     kdb_core_close(server->core);
 }
 
+static kdb_status open_jobs(kdb_server *server, kdb_err *err)
+{
+    const kdb_jobs_options jobs = {
+        .core = server->core, .store = server->store, .registry = server->registry, .options = server->options
+    };
+    return kdb_jobs_open(&jobs, &server->jobs, err);
+}
+
+static void close_jobs(kdb_server *server)
+{
+    kdb_jobs_close(server->jobs);
+}
+
 /* Whoever knows the well-known secret can make himself any user's token. */
 static kdb_status check_secret(const kdb_server *server, kdb_err *err)
 {
@@ -213,6 +226,7 @@ static const step steps[] = {
     { "stores", open_engine, close_engine },
     { "services", open_services, close_services },
     { "executor", open_executor, close_executor },
+    { "jobs", open_jobs, close_jobs },
     { "HTTP", open_http, close_http },
 };
 
@@ -263,6 +277,7 @@ kdb_status kdb_server_start(const kdb_options *options, kdb_server **out, kdb_er
 static void let_requests_end(kdb_server *server)
 {
     const int64_t grace = kdb_opt_i64(server->options, KDB_OPT_SERVER_SHUTDOWN_GRACE) * SECOND_US;
+    kdb_jobs_stop(server->jobs);
     if (server->api != NULL) {
         kdb_api_drain(server->api, grace / 4 * 3);
     }

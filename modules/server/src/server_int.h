@@ -3,6 +3,7 @@
 #define KDB_SERVER_INT_H
 
 #include "kdb/filestore.h"
+#include "kdb/jobs.h"
 #include "kdb/server.h"
 
 /* The parts in the order of their start. */
@@ -17,6 +18,7 @@ struct kdb_server {
     kdb_engine *engine;
     kdb_system *system;
     kdb_core *core;
+    kdb_jobs *jobs;
     kdb_api *api;
     size_t nsteps; /* started: what stop has to close */
 };

@@ -156,7 +156,7 @@ static void it_starts_in_steps_serves_and_stops(void **state)
         "start-up step=1 name=\"data directory\" took_ms=", "start-up step=2 name=\"system schema\" took_ms=",
         "start-up step=3 name=\"system tables\" took_ms=",  "start-up step=4 name=\"stores\" took_ms=",
         "start-up step=5 name=\"services\" took_ms=",       "start-up step=6 name=\"executor\" took_ms=",
-        "start-up step=7 name=\"HTTP\" took_ms=",
+        "start-up step=7 name=\"jobs\" took_ms=",           "start-up step=8 name=\"HTTP\" took_ms=",
     };
     process p;
     start(&p, usual);
@@ -237,7 +237,7 @@ static void the_well_known_secret_stays_at_home(void **state)
     process p;
     start(&p, open);
     assert_int_equal(wait_for_end(&p), 1);
-    assert_contains(p.text, "start-up step 7 (HTTP)");
+    assert_contains(p.text, "start-up step 8 (HTTP)");
     assert_contains(p.text, "auth.jwt_secret");
 }
 

@@ -17,6 +17,24 @@ void kdb_system_stage_job(const kdb_job_row *job, kdb_batch *batch)
     kdb_buf_done(&record);
 }
 
+void kdb_system_stage_job_removal(kdb_sv id, kdb_batch *batch)
+{
+    kdb_batch_delete(batch, jobs_partition(), id);
+}
+
+kdb_status kdb_system_visit_jobs(kdb_store *store, void (*visit)(void *self, const kdb_job_row *job), void *self,
+                                 kdb_err *err)
+{
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(store, NULL, jobs_partition(), (kdb_iter_range){ .descending = false });
+    for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
+        kdb_job_row job;
+        KDB_TRY(kdbi_job_decode(kdb_iter_key(iter), kdb_iter_value(iter), &job, err));
+        visit(self, &job);
+    }
+    return kdb_iter_status(iter, err);
+}
+
 kdb_sv kdb_system_job_id(const char *prefix, kdb_arena *arena)
 {
     char random[ID_RANDOM_BYTES];

@@ -93,9 +93,10 @@ typedef enum kdb_option_id {
     KDB_OPT_EXEC_TIMEOUT, /* seconds per statement */
     KDB_OPT_EXEC_MAX_PARAMETERS,
     KDB_OPT_EXEC_MAX_PARAMETER_SIZE,
-    KDB_OPT_EXEC_PLAN_CACHE, /* entries per worker */
-    KDB_OPT_TXN_TIMEOUT,     /* seconds between two statements */
-    KDB_OPT_TXN_BUFFER,      /* bytes one transaction may stage */
+    KDB_OPT_EXEC_PLAN_CACHE,          /* entries per worker */
+    KDB_OPT_STREAM_EVICTION_INTERVAL, /* seconds */
+    KDB_OPT_TXN_TIMEOUT,              /* seconds between two statements */
+    KDB_OPT_TXN_BUFFER,               /* bytes one transaction may stage */
     KDB_OPT_EXEC_NATIVE,
     KDB_OPT_EXEC_HOT_ROWS, /* bytes */
     KDB_OPT_NODE_ID,       /* cluster.node_id, 0-1023 */

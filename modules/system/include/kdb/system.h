@@ -88,6 +88,10 @@ typedef struct kdb_job_row {
     int64_t node_id;
 } kdb_job_row;
 void kdb_system_stage_job(const kdb_job_row *job, kdb_batch *batch);
+void kdb_system_stage_job_removal(kdb_sv id, kdb_batch *batch);
+/* All stored jobs, each borrowed for the call. */
+KDB_NODISCARD kdb_status kdb_system_visit_jobs(kdb_store *store, void (*visit)(void *self, const kdb_job_row *job),
+                                               void *self, kdb_err *err);
 /* "CL-" + 12 random hex digits. */
 kdb_sv kdb_system_job_id(const char *prefix, kdb_arena *arena);
 
