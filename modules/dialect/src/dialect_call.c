@@ -279,15 +279,22 @@ static bool is_interval(const PgQuery__Node *node)
     return name != NULL && strcmp(name, "interval") == 0;
 }
 
-/* By a day and more the engine would make a date. */
+/* By a day and more the engine would make a date. Beside a constant it turns the call into a range of the date, where an
+ * hour is nothing: a date is a time from the start. */
 static kdb_status call_date_trunc(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
 {
+    kdb_type type;
     if (call->n_args != 2) {
         return KDBI_REFUSE(e->b, call->location, "date_trunc() takes a field and a time");
     }
     const bool time = !is_interval(call->args[1]);
+    KDB_TRY(kdbi_static_type(e, call->args[1], &type));
+    const bool date = type.kind == KDB_TYPE_DATE;
     kdb_buf_append_sv(out, time ? KDB_SV("CAST(\"date_trunc\"(") : KDB_SV("\"date_trunc\"("));
-    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    KDB_TRY(kdbi_emit_expr(e, call->args[0], out));
+    kdb_buf_append_sv(out, date ? KDB_SV(", CAST(") : KDB_SV(", "));
+    KDB_TRY(kdbi_emit_expr(e, call->args[1], out));
+    kdb_buf_append_sv(out, date ? KDB_SV(" AS TIMESTAMP)") : KDB_SV(""));
     kdb_buf_append_sv(out, time ? KDB_SV(") AS TIMESTAMP)") : KDB_SV(")"));
     return KDB_OK;
 }

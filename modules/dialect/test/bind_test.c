@@ -341,7 +341,7 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "\"users\"" },
         { "SELECT date_trunc('day', at), date_trunc('month', at::date) FROM users",
           "SELECT CAST(\"date_trunc\"('day', \"users\".\"at\") AS TIMESTAMP) AS \"date_trunc('day', at)\", "
-          "CAST(\"date_trunc\"('month', CAST(\"users\".\"at\" AS DATE)) AS TIMESTAMP) AS \"date_trunc('month', "
+          "CAST(\"date_trunc\"('month', CAST(CAST(\"users\".\"at\" AS DATE) AS TIMESTAMP)) AS TIMESTAMP) AS \"date_trunc('month', "
           "at::date)\" FROM kdb_scan(0) AS \"users\"" },
         { "SELECT date_trunc('hour', INTERVAL '90 minutes')",
           "SELECT \"date_trunc\"('hour', CAST('90 minutes' AS INTERVAL)) AS \"date_trunc('hour', INTERVAL '90 "

@@ -39,6 +39,11 @@ bool kdb_expr_is_constant(const kdb_expr *expr)
     return expr->root->is_constant;
 }
 
+bool kdb_expr_forgives(const kdb_expr *expr)
+{
+    return expr->root->forgives;
+}
+
 bool kdb_expr_can_fail(const kdb_expr *expr)
 {
     return expr->root->can_fail;
@@ -164,10 +169,7 @@ kdb_status kdb_expr_matches(const kdb_expr *expr, const kdb_expr_consts *consts,
                             kdb_arena *scratch, bool *out, kdb_err *err)
 {
     kdbi_run run = { .row = row, .consts = consts, .scratch = scratch, .err = err };
-    kdb_value value;
-    KDB_TRY(kdbi_eval(expr->root, &run, &value));
-    *out = !value.is_null && value.as.b;
-    return KDB_OK;
+    return kdbi_ask(expr->root, &run, true, out);
 }
 
 bool kdb_expr_sieve(const kdb_expr *expr, const kdb_expr_consts *consts, const kdb_vec *const *columns, size_t from,

@@ -73,23 +73,23 @@ static kdb_status run_coalesce(const kdbi_step *step, kdbi_run *run, kdb_value *
 /* The engine may compute what stands behind the first before it is needed. */
 static bool only_first_fails(const kdbi_step *const *args, size_t nargs)
 {
+    bool fails = false;
     for (size_t i = 1; i < nargs; i++) {
-        if (args[i]->can_fail) {
-            return false;
-        }
+        fails = fails || args[i]->can_fail;
     }
-    return true;
+    return !fails;
 }
 
 const kdbi_step *kdbi_compile_coalesce(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
     kdb_type type;
-    if (args == NULL || node->nargs == 0 || !kdbi_unify(c, args, node->nargs, &type) ||
-        !only_first_fails(args, node->nargs)) {
+    if (args == NULL || node->nargs == 0 || !kdbi_unify(c, args, node->nargs, &type)) {
         return NULL;
     }
-    return kdbi_step_new(c, run_coalesce, type, args, node->nargs);
+    kdbi_step *step = kdbi_step_new(c, run_coalesce, type, args, node->nargs);
+    step->forgives = step->forgives || !only_first_fails(args, node->nargs);
+    return step;
 }
 
 /* value, and the comparison that makes it NULL */

@@ -245,6 +245,12 @@ static const cast_row cast_rows[] = {
     { FROM_TIMESTAMP, KDB_TYPE_TEXT, kdbi_run_to_text, never },
     { FROM_TIME, KDB_TYPE_TEXT, kdbi_run_to_text, never },
     { FROM_UUID, KDB_TYPE_TEXT, kdbi_run_to_text, never },
+    { FROM_TEXT, KDB_TYPE_SMALLINT, kdbi_run_text_to_int, always },
+    { FROM_TEXT, KDB_TYPE_INT, kdbi_run_text_to_int, always },
+    { FROM_TEXT, KDB_TYPE_BIGINT, kdbi_run_text_to_int, always },
+    { FROM_TEXT, KDB_TYPE_FLOAT, kdbi_run_text_to_real, always },
+    { FROM_TEXT, KDB_TYPE_DOUBLE, kdbi_run_text_to_real, always },
+    { FROM_TEXT, KDB_TYPE_BOOLEAN, kdbi_run_text_to_bool, always },
 };
 
 static cast_from from_of(kdb_type type)
@@ -307,6 +313,26 @@ static bool is_odd(kdb_type from, kdb_type to)
            (from.kind == KDB_TYPE_DECIMAL && from.precision > 18 && to.kind == KDB_TYPE_FLOAT);
 }
 
+static unsigned scale_of(kdb_type type)
+{
+    return type.kind == KDB_TYPE_DECIMAL ? type.scale : 0;
+}
+
+/* Whether the engine may cast the other side of a comparison back instead: never what rounds. */
+static bool is_undone(kdb_type from, kdb_type to)
+{
+    const bool exact = (kdbi_is_integer(from) || from.kind == KDB_TYPE_DECIMAL) &&
+                       (kdbi_is_integer(to) || to.kind == KDB_TYPE_DECIMAL);
+    return exact && scale_of(to) >= scale_of(from);
+}
+
+bool kdbi_is_value_cast(const kdbi_step *step)
+{
+    const bool cast = step->run == run_same || step->run == run_narrow || step->run == kdbi_run_int_to_decimal ||
+                      step->run == kdbi_run_decimal_to_int || step->run == kdbi_run_decimal_to_decimal;
+    return cast && is_undone(step->args[0]->type, step->type);
+}
+
 const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to)
 {
     if (kdb_type_eq(step->type, to)) {
@@ -323,9 +349,12 @@ const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to)
     if (kdbi_literal(c, step) != NULL) {
         return folded(c, step, to, row);
     }
+    if (row->from == FROM_TEXT && step->is_constant) { /* the engine computes it before any row, and refuses it then */
+        return NULL;
+    }
     kdbi_step *cast = kdbi_step_unary(c, row->run, to, step);
     cast->can_fail = cast->can_fail || row->can_fail(step->type, to);
-    cast->can_move = true;
+    cast->can_move = is_undone(step->type, to);
     return cast;
 }
 

@@ -302,28 +302,91 @@ static bool may_move(const kdbi_step *const *steps, size_t nsteps)
     return moves && constant;
 }
 
-/* The operands in one type; NULL when they have none. */
-static const kdbi_step **operands(kdbi_compiler *c, const kdb_node *node)
+/* Operands in one type, and what may become of their errors. */
+typedef struct operands {
+    const kdbi_step **args;
+    bool moves;  /* the engine may move a constant: to be compared by _wide where they fail */
+    bool strict; /* no NULL settles what another fails in */
+} operands;
+
+/* False: not exact here. */
+static bool compile_operands(kdbi_compiler *c, const kdb_node *node, operands *out)
 {
     kdb_type type;
-    const kdbi_step **args = kdbi_compile_args(c, node);
-    if (args == NULL || node->nargs < 2 || !kdbi_unify_compared(c, args, node->nargs, &type)) {
-        return NULL;
+    out->args = kdbi_compile_args(c, node);
+    if (out->args == NULL || node->nargs < 2 || !kdbi_unify_compared(c, out->args, node->nargs, &type)) {
+        return false;
     }
-    return may_move(args, node->nargs) || !kdbi_is_strict(c, args, node->nargs) ? NULL : args;
+    out->moves = may_move(out->args, node->nargs);
+    out->strict = kdbi_is_strict(c, out->args, node->nargs);
+    return !out->moves || kdbi_is_wide(out->args, node->nargs);
+}
+
+/* Where a comparison fails: a constant NULL settles it before; what may have been moved is compared without an end. */
+static kdb_status compare_failed(const kdbi_step *step, kdb_status failed, size_t a, size_t b, kdbi_run *run,
+                                 int *order, bool *out_null)
+{
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    if (!kdbi_keep_error(&kept, failed, run)) {
+        return failed;
+    }
+    const size_t sides[] = { a, b };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(sides); i++) {
+        kdb_value value;
+        if (step->args[sides[i]]->is_constant && kdbi_arg(step, sides[i], run, &value) == KDB_OK && value.is_null) {
+            *out_null = true;
+            return KDB_OK;
+        }
+    }
+    if (kdbi_is_wide(step->args, step->nargs) &&
+        kdbi_order_wide(step->args[a], step->args[b], run, order, out_null) == KDB_OK) {
+        return KDB_OK;
+    }
+    return kdbi_kept(&kept, run);
+}
+
+static kdb_status order_args(const kdbi_step *step, size_t a, size_t b, kdbi_run *run, int *order, bool *out_null)
+{
+    kdb_value left;
+    kdb_value right;
+    kdb_status status = kdbi_arg(step, a, run, &left);
+    if (status == KDB_OK) {
+        status = kdbi_arg(step, b, run, &right);
+    }
+    if (status != KDB_OK) {
+        return compare_failed(step, status, a, b, run, order, out_null);
+    }
+    *out_null = left.is_null || right.is_null;
+    *order = *out_null ? 0 : kdbi_order(step->args[a]->type, &left, &right);
+    return KDB_OK;
+}
+
+static kdb_status run_compare_forgiving(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    int order = 0;
+    bool null = false;
+    KDB_TRY(order_args(step, 0, 1, run, &order, &null));
+    const uint32_t found = order < 0 ? LESS : order == 0 ? EQUAL : GREATER;
+    out->is_null = null;
+    out->as.b = (step->detail & found) != 0;
+    return KDB_OK;
 }
 
 const kdbi_step *kdbi_compile_compare(kdbi_compiler *c, const kdb_node *node)
 {
-    const kdbi_step **args = operands(c, node);
-    if (args == NULL || node->nargs != 2) {
+    operands o;
+    const bool distinct = node->kind == KDB_NODE_DISTINCT || node->kind == KDB_NODE_NOT_DISTINCT;
+    if (node->nargs != 2 || !compile_operands(c, node, &o) || (distinct && (o.moves || !o.strict))) {
         return NULL;
     }
-    const bool distinct = node->kind == KDB_NODE_DISTINCT || node->kind == KDB_NODE_NOT_DISTINCT;
-    kdbi_step *step = kdbi_step_binary(c, run_compare, kdb_type_of(KDB_TYPE_BOOLEAN), args[0], args[1]);
+    kdbi_step *step = kdbi_step_binary(c, run_compare, kdb_type_of(KDB_TYPE_BOOLEAN), o.args[0], o.args[1]);
     step->detail = distinct ? node->kind == KDB_NODE_DISTINCT : accepted_by(node->kind);
     if (distinct) {
         step->run = run_distinct;
+    } else if (o.moves || !o.strict) {
+        step->run = run_compare_forgiving;
+        step->forgives = true;
     } else {
         choose_steps(c, step);
     }
@@ -349,15 +412,65 @@ static kdb_status run_in(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     return KDB_OK;
 }
 
-const kdbi_step *kdbi_compile_in(kdbi_compiler *c, const kdb_node *node)
+/* The same where something can fail. */
+static kdb_status run_in_forgiving(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
-    const kdbi_step **args = operands(c, node);
-    for (size_t i = 1; args != NULL && i < node->nargs; i++) {
-        if (args[i]->can_fail) { /* asked for or not, as the engine likes */
-            return NULL;
+    bool unknown = false;
+    bool found = false;
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    for (size_t i = 1; !found && i < step->nargs; i++) {
+        int order = 0;
+        bool null = false;
+        const kdb_status status = order_args(step, 0, i, run, &order, &null);
+        if (status != KDB_OK && !kdbi_keep_error(&kept, status, run)) {
+            return status;
+        }
+        unknown = unknown || null;
+        found = status == KDB_OK && !null && order == 0;
+    }
+    out->is_null = unknown && !found;
+    out->as.b = found;
+    return found ? KDB_OK : kdbi_kept(&kept, run);
+}
+
+static kdb_status ask_in(const kdbi_step *step, kdbi_run *run, bool want, bool *out)
+{
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    for (size_t i = 1; i < step->nargs; i++) {
+        int order = 0;
+        bool null = false;
+        const kdb_status status = order_args(step, 0, i, run, &order, &null);
+        if (status != KDB_OK && !kdbi_keep_error(&kept, status, run)) {
+            return status;
+        }
+        if (status == KDB_OK && (want ? !null && order == 0 : null || order == 0)) {
+            *out = want; /* one is enough; for all to differ, one is too many */
+            return KDB_OK;
         }
     }
-    return args == NULL ? NULL : kdbi_step_new(c, run_in, kdb_type_of(KDB_TYPE_BOOLEAN), args, node->nargs);
+    *out = !want;
+    return kdbi_kept(&kept, run);
+}
+
+const kdbi_step *kdbi_compile_in(kdbi_compiler *c, const kdb_node *node)
+{
+    operands o;
+    if (!compile_operands(c, node, &o)) {
+        return NULL;
+    }
+    bool fails = o.moves || !o.strict;
+    for (size_t i = 1; i < node->nargs; i++) {
+        fails = fails || o.args[i]->can_fail;
+    }
+    kdbi_step *step = kdbi_step_new(c, run_in, kdb_type_of(KDB_TYPE_BOOLEAN), o.args, node->nargs);
+    if (fails) {
+        step->run = run_in_forgiving;
+        step->ask = ask_in;
+        step->forgives = true;
+    }
+    return step;
 }
 
 /* ---- BETWEEN ---- */
@@ -383,11 +496,59 @@ static kdb_status run_between(const kdbi_step *step, kdbi_run *run, kdb_value *o
     return KDB_OK;
 }
 
+static kdb_status run_between_forgiving(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    bool unknown = false;
+    bool outside = false;
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    for (size_t i = 1; !outside && i <= 2; i++) {
+        int order = 0;
+        bool null = false;
+        const kdb_status status = order_args(step, 0, i, run, &order, &null);
+        if (status != KDB_OK && !kdbi_keep_error(&kept, status, run)) {
+            return status;
+        }
+        unknown = unknown || null;
+        outside = status == KDB_OK && !null && (i == 1 ? order < 0 : order > 0);
+    }
+    out->is_null = unknown && !outside;
+    out->as.b = !outside;
+    return outside ? KDB_OK : kdbi_kept(&kept, run);
+}
+
+static kdb_status ask_between(const kdbi_step *step, kdbi_run *run, bool want, bool *out)
+{
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    for (size_t i = 1; i <= 2; i++) {
+        int order = 0;
+        bool null = false;
+        const kdb_status status = order_args(step, 0, i, run, &order, &null);
+        if (status != KDB_OK && !kdbi_keep_error(&kept, status, run)) {
+            return status;
+        }
+        const bool outside = !null && (i == 1 ? order < 0 : order > 0);
+        if (status == KDB_OK && (want ? null || outside : outside)) {
+            *out = !want;
+            return KDB_OK;
+        }
+    }
+    *out = want;
+    return kdbi_kept(&kept, run);
+}
+
 const kdbi_step *kdbi_compile_between(kdbi_compiler *c, const kdb_node *node)
 {
-    const kdbi_step **args = operands(c, node);
-    if (args == NULL || node->nargs != 3 || args[1]->can_fail || args[2]->can_fail) {
+    operands o;
+    if (node->nargs != 3 || !compile_operands(c, node, &o)) {
         return NULL;
     }
-    return kdbi_step_new(c, run_between, kdb_type_of(KDB_TYPE_BOOLEAN), args, 3);
+    kdbi_step *step = kdbi_step_new(c, run_between, kdb_type_of(KDB_TYPE_BOOLEAN), o.args, 3);
+    if (o.moves || !o.strict || o.args[1]->can_fail || o.args[2]->can_fail) {
+        step->run = run_between_forgiving;
+        step->ask = ask_between;
+        step->forgives = true;
+    }
+    return step;
 }

@@ -34,6 +34,28 @@ kdb_status kdbi_run_const(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     return KDB_OK;
 }
 
+bool kdbi_keep_error(kdbi_kept_error *kept, kdb_status status, const kdbi_run *run)
+{
+    if (status != KDB_ARITHMETIC) {
+        return false;
+    }
+    if (kept->status == KDB_OK) {
+        kept->status = status;
+        if (run->err != NULL) {
+            kept->err = *run->err;
+        }
+    }
+    return true;
+}
+
+kdb_status kdbi_kept(const kdbi_kept_error *kept, const kdbi_run *run)
+{
+    if (kept->status != KDB_OK && run->err != NULL) {
+        *run->err = kept->err;
+    }
+    return kept->status;
+}
+
 static kdbi_step *const_step(kdbi_compiler *c, kdb_type type, const kdbi_const_def *def)
 {
     kdbi_step *step = KDB_ARENA_NEW(c->arena, kdbi_step);
@@ -78,6 +100,7 @@ static const kdbi_step *taken_out(kdbi_compiler *c, const kdbi_step *step)
     const kdbi_const_def def = { .origin = KDBI_FROM_STEP, .step = step };
     kdbi_step *constant = const_step(c, step->type, &def);
     constant->can_fail = step->can_fail;
+    constant->forgives = step->forgives;
     return constant;
 }
 
@@ -89,6 +112,7 @@ kdbi_step *kdbi_step_new(kdbi_compiler *c, kdbi_step_fn run, kdb_type type, cons
     for (size_t i = 0; i < nargs; i++) {
         step->is_constant = step->is_constant && args[i]->is_constant;
         step->can_fail = step->can_fail || args[i]->can_fail;
+        step->forgives = step->forgives || args[i]->forgives;
     }
     for (size_t i = 0; i < nargs; i++) {
         own[i] = step->is_constant ? args[i] : taken_out(c, args[i]);

@@ -289,7 +289,6 @@ static const kdbi_step *compile_sum(kdbi_compiler *c, kdbi_step_fn run, const kd
     kdbi_step *step = kdbi_step_binary(c, run, type, left, right);
     step->detail = check;
     step->can_fail = step->can_fail || check != 0;
-    step->can_move = true;
     return step;
 }
 
@@ -313,7 +312,6 @@ static const kdbi_step *compile_product(kdbi_compiler *c, const kdbi_step *a, co
     kdbi_step *step = kdbi_step_binary(c, run_mul, type, left, right);
     step->detail = check;
     step->can_fail = step->can_fail || check != 0;
-    step->can_move = true;
     return step;
 }
 

@@ -29,10 +29,13 @@ typedef struct kdbi_sieve {
 typedef bool (*kdbi_sieve_fn)(const kdbi_step *step, const kdbi_sieve *sieve);
 
 typedef kdb_status (*kdbi_step_fn)(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+/* Whether the value is `want`, where not being it needs no more than one operand that is known. */
+typedef kdb_status (*kdbi_ask_fn)(const kdbi_step *step, kdbi_run *run, bool want, bool *out);
 
 struct kdbi_step {
     kdbi_step_fn run;
     kdbi_sieve_fn sieve; /* BOOLEAN; NULL: it has none */
+    kdbi_ask_fn ask;     /* BOOLEAN; NULL: `run` answers it as well */
     const kdbi_step *const *args;
     uint32_t nargs;
     uint32_t index;   /* of a column, constant or parameter */
@@ -45,6 +48,7 @@ struct kdbi_step {
     bool is_param;    /* a parameter whose type is not settled yet; has no `run` */
     bool can_fail;
     bool can_move; /* arithmetic or a cast that the engine may undo in a comparison with a constant, its errors too */
+    bool forgives; /* has a value where something in it fails and something else decides: the engine may fail there */
 };
 
 typedef struct kdbi_const {
@@ -138,6 +142,15 @@ static inline bool kdbi_is_null_literal(const kdbi_step *step)
 const kdb_value *kdbi_literal(const kdbi_compiler *c, const kdbi_step *step);
 kdb_status kdbi_run_const(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 
+/* Keeps an error of values for later: true, the step goes on; `first` has the first then. False: it fails now. */
+typedef struct kdbi_kept_error {
+    kdb_status status; /* KDB_OK: none */
+    kdb_err err;
+} kdbi_kept_error;
+bool kdbi_keep_error(kdbi_kept_error *kept, kdb_status status, const kdbi_run *run);
+/* The error that was kept, if there is one. */
+kdb_status kdbi_kept(const kdbi_kept_error *kept, const kdbi_run *run);
+
 /* A parameter used where the engine knows what type it must have. */
 const kdbi_step *kdbi_param_as(kdbi_compiler *c, const kdbi_step *param, kdb_type type);
 /* A parameter that is only compared with values of `type`. */
@@ -148,6 +161,17 @@ const kdbi_step *kdbi_param_open(kdbi_compiler *c, const kdbi_step *param);
 static inline kdb_status kdbi_eval(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
     return step->run(step, run, out);
+}
+/* Whether a condition is true (`want`), or false: WHERE asks no more, and a NULL is neither. */
+static inline kdb_status kdbi_ask(const kdbi_step *step, kdbi_run *run, bool want, bool *out)
+{
+    if (step->ask != NULL) {
+        return step->ask(step, run, want, out);
+    }
+    kdb_value value;
+    const kdb_status status = step->run(step, run, &value);
+    *out = status == KDB_OK && !value.is_null && value.as.b == want;
+    return status;
 }
 static inline kdb_status kdbi_arg(const kdbi_step *step, size_t i, kdbi_run *run, kdb_value *out)
 {
@@ -214,6 +238,18 @@ const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to)
 /* Orders two forms of a kind: NaN equals itself and is above all. */
 int kdbi_order(kdb_type type, const kdb_value *a, const kdb_value *b);
 
+/* ---- expr_wide.c: integers and DECIMALs that do not fit their type ---- */
+
+/* True for operands that _order knows: all in one type, an integer or DECIMAL. */
+bool kdbi_is_wide(const kdbi_step *const *steps, size_t nsteps);
+/* Compares two operands as if integers had no end, which is what is left of arithmetic and casts when the engine moves a
+ * constant to the other side. *out_null: one is NULL. */
+kdb_status kdbi_order_wide(const kdbi_step *a, const kdbi_step *b, kdbi_run *run, int *out, bool *out_null);
+/* KDB_NODE_ADD, _SUB or _MUL of integers that the step computes, else KDB_NODE_LITERAL. */
+kdb_node_kind kdbi_integer_operator(const kdbi_step *step);
+/* A cast that changes no value of those that fit. */
+bool kdbi_is_value_cast(const kdbi_step *step);
+
 /* ---- casts ---- */
 
 const char *kdbi_int_name(kdb_type type);
@@ -232,6 +268,9 @@ kdb_status kdbi_run_decimal_to_int(const kdbi_step *step, kdbi_run *run, kdb_val
 kdb_status kdbi_run_decimal_to_double(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_decimal_to_float(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_decimal_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_int(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_real(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_bool(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_real_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_decimal_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);

@@ -1,5 +1,5 @@
 /* expr_logic.c - AND, OR, NOT and IS with SQL's three values. The engine orders the operands of AND and OR as it likes
- * and may skip any: one that can fail leaves the outcome to chance there, so it is not compiled here. */
+ * and may skip any, so that chance decides whether one that fails is noticed. Here it never is when another decides. */
 #include "expr_int.h"
 
 const kdbi_step *kdbi_truth(kdbi_compiler *c, const kdbi_step *step)
@@ -30,6 +30,52 @@ static kdb_status run_and_or(const kdbi_step *step, kdbi_run *run, kdb_value *ou
     return KDB_OK;
 }
 
+/* The same where an operand can fail: an error counts only when nothing decides. */
+static kdb_status run_and_or_forgiving(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    const bool decides = step->detail != 0;
+    bool unknown = false;
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    for (size_t i = 0; i < step->nargs; i++) {
+        const kdb_status status = kdbi_arg(step, i, run, out);
+        if (status != KDB_OK) {
+            if (!kdbi_keep_error(&kept, status, run)) {
+                return status;
+            }
+            continue;
+        }
+        if (!out->is_null && out->as.b == decides) {
+            return KDB_OK;
+        }
+        unknown = unknown || out->is_null;
+    }
+    out->is_null = unknown;
+    out->as.b = !decides;
+    return kdbi_kept(&kept, run);
+}
+
+/* One operand that is `want`, or all of them. */
+static kdb_status ask_and_or(const kdbi_step *step, kdbi_run *run, bool want, bool *out)
+{
+    const bool any = want == (step->detail != 0);
+    kdbi_kept_error kept;
+    kept.status = KDB_OK;
+    for (size_t i = 0; i < step->nargs; i++) {
+        bool is = false;
+        const kdb_status status = kdbi_ask(step->args[i], run, want, &is);
+        if (status != KDB_OK && !kdbi_keep_error(&kept, status, run)) {
+            return status;
+        }
+        if (status == KDB_OK && is == any) {
+            *out = any;
+            return KDB_OK;
+        }
+    }
+    *out = !any;
+    return kdbi_kept(&kept, run);
+}
+
 static bool sieve_and(const kdbi_step *step, const kdbi_sieve *sieve)
 {
     bool all = true;
@@ -45,7 +91,7 @@ const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
     const kdbi_step **args = kdbi_compile_args(c, node);
     for (size_t i = 0; args != NULL && i < node->nargs; i++) {
         args[i] = kdbi_truth(c, args[i]);
-        if (args[i] == NULL || (args[i]->can_fail && node->nargs > 1)) {
+        if (args[i] == NULL) {
             return NULL;
         }
     }
@@ -53,6 +99,11 @@ const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
         return NULL;
     }
     kdbi_step *step = kdbi_step_new(c, run_and_or, kdb_type_of(KDB_TYPE_BOOLEAN), args, node->nargs);
+    if (step->can_fail && node->nargs > 1) {
+        step->run = run_and_or_forgiving;
+        step->ask = ask_and_or;
+        step->forgives = true;
+    }
     step->detail = node->kind == KDB_NODE_OR;
     step->sieve = node->kind == KDB_NODE_AND ? sieve_and : NULL;
     return step;
@@ -67,11 +118,21 @@ static kdb_status run_not(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     return KDB_OK;
 }
 
+static kdb_status ask_not(const kdbi_step *step, kdbi_run *run, bool want, bool *out)
+{
+    return kdbi_ask(step->args[0], run, !want, out);
+}
+
 const kdbi_step *kdbi_compile_not(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
     const kdbi_step *arg = args == NULL || node->nargs != 1 ? NULL : kdbi_truth(c, args[0]);
-    return arg == NULL ? NULL : kdbi_step_unary(c, run_not, kdb_type_of(KDB_TYPE_BOOLEAN), arg);
+    if (arg == NULL) {
+        return NULL;
+    }
+    kdbi_step *step = kdbi_step_unary(c, run_not, kdb_type_of(KDB_TYPE_BOOLEAN), arg);
+    step->ask = arg->ask == NULL ? NULL : ask_not;
+    return step;
 }
 
 /* ---- IS ---- */

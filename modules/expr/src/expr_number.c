@@ -198,6 +198,14 @@ static const operator_row *find_operator(kdb_node_kind kind)
     return NULL;
 }
 
+kdb_node_kind kdbi_integer_operator(const kdbi_step *step)
+{
+    return step->run == run_add   ? KDB_NODE_ADD
+           : step->run == run_sub ? KDB_NODE_SUB
+           : step->run == run_mul ? KDB_NODE_MUL
+                                  : KDB_NODE_LITERAL;
+}
+
 /* True for a literal divisor that can neither be zero nor overflow. */
 static bool is_safe_divisor(const kdbi_compiler *c, const kdbi_step *step)
 {
@@ -263,7 +271,7 @@ const kdbi_step *kdbi_compile_arithmetic(kdbi_compiler *c, const kdb_node *node)
     const bool safe = divides ? is_safe_divisor(c, args[1]) : !kdbi_is_integer(type);
     kdbi_step *step = kdbi_step_binary(c, run, type, args[0], args[1]);
     step->can_fail = step->can_fail || !safe;
-    step->can_move = !divides;
+    step->can_move = !divides && kdbi_is_integer(type);
     return step;
 }
 

@@ -12,6 +12,7 @@ typedef struct tally {
     size_t evaluations; /* rows compared */
     size_t sieved;      /* filters decided for many rows at a time */
     size_t errors;      /* rows that fail in both */
+    size_t forgiven;    /* that fail in the engine, and may not here */
     size_t wrong;
     size_t other_text; /* errors of one status and two texts */
 } tally;
@@ -124,6 +125,10 @@ static void compare_row(trial *t, size_t row, kdb_status status, const kdb_value
     const kdb_expr_row face = rows_at(t->rows, row);
     const kdb_status our_status = kdb_expr_eval(t->expr, t->consts, &face, t->arena, &ours, &err);
     t->tally->evaluations++;
+    if (our_status == KDB_OK && status == KDB_ARITHMETIC && kdb_expr_forgives(t->expr)) {
+        t->tally->forgiven++;
+        return;
+    }
     if (our_status != status) {
         complain(t, "one fails and the other does not, or otherwise",
                  status == KDB_OK ? shown(t, engine) : engine_err->text,
@@ -239,6 +244,10 @@ static void compare_filter_row(trial *t, size_t row)
     const kdb_status ours = kdb_expr_matches(t->expr, t->consts, &face, t->arena, &match, &err);
     t->tally->evaluations++;
     t->tally->errors += ours != KDB_OK;
+    if (ours == KDB_OK && status == KDB_ARITHMETIC && kdb_expr_forgives(t->expr)) {
+        t->tally->forgiven++;
+        return;
+    }
     if (ours != status || (ours == KDB_OK && match != (rows_found == 1))) {
         complain(t, "filters differ", status == KDB_OK ? (rows_found == 1 ? "true" : "not true") : engine_err.text,
                  ours == KDB_OK ? (match ? "true" : "not true") : err.text);
@@ -413,8 +422,9 @@ static void programs_compute_what_the_engine_does(void **state)
         try_one(r, &sum, seed);
     }
     rows_close(r);
-    print_message("%zu statements, %zu compiled, %zu evaluations, %zu errors, %zu of other text, %zu sieved\n",
-                  sum.statements, sum.compiled, sum.evaluations, sum.errors, sum.other_text, sum.sieved);
+    print_message("%zu statements, %zu compiled, %zu evaluations, %zu errors, %zu forgiven, %zu of other text, %zu "
+                  "sieved\n",
+                  sum.statements, sum.compiled, sum.evaluations, sum.errors, sum.forgiven, sum.other_text, sum.sieved);
     assert_int_equal(sum.wrong, 0);
     if (count == STATEMENTS) {
         assert_true(sum.compiled * 2 > sum.statements);

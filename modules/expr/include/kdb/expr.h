@@ -23,6 +23,9 @@ bool kdb_expr_is_constant(const kdb_expr *expr);
 void kdb_expr_columns(const kdb_expr *expr, bool *used);
 /* True when evaluating it may fail, for some row. */
 bool kdb_expr_can_fail(const kdb_expr *expr);
+/* True when it may have a value where the engine fails: where an operand of AND, OR, IN and the like fails and another
+ * decides, or only the engine's way to compute it overflows. The engine notices such an error or not, as it goes along. */
+bool kdb_expr_forgives(const kdb_expr *expr);
 /* Whether the programs of one statement agree on what its parameters are. The engine types a parameter by all its uses at
  * once: when this is false only the engine can run the statement. All were compiled for the same parameters. */
 bool kdb_expr_params_agree(const kdb_expr *const *exprs, size_t nexprs, kdb_arena *arena);

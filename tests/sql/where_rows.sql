@@ -1,0 +1,20 @@
+-- conditions that one row decides: what fails beside what decides is no error, whatever the order
+CREATE NAMESPACE app;
+CREATE SHARED TABLE app.t (id INT PRIMARY KEY, n INT, s TEXT, doc JSON, da DATE);
+INSERT INTO app.t VALUES (1, 0, '12', '{"n": "5", "ok": "true"}', '2026-01-01'), (2, 5, ' 7 ', '{"n": "40"}', '2026-02-28'), (3, 2147483647, '2.5', '{"n": "x"}', '1970-01-01'), (4, NULL, 'no number', NULL, NULL);
+SELECT id FROM app.t WHERE n <> 0 AND 10 / n > 1;
+SELECT id FROM app.t WHERE 10 / n > 1 AND n <> 0;
+SELECT id FROM app.t WHERE n = 0 OR 10 / n = 2;
+SELECT id FROM app.t WHERE 10 / n = 2 OR n IS NULL;
+SELECT id FROM app.t WHERE NOT (n = 0 OR 10 / n = 2);
+SELECT id FROM app.t WHERE n + 1 > 6;
+SELECT id FROM app.t WHERE n + 1 IN (6, 1);
+SELECT id FROM app.t WHERE n * 2 BETWEEN 5 AND 20;
+SELECT id FROM app.t WHERE id < 4 AND s::int > 2;
+SELECT id FROM app.t WHERE s::int > 2;
+SELECT id FROM app.t WHERE s <> 'no number' AND CAST(s AS DOUBLE) < 10;
+SELECT id FROM app.t WHERE id <> 3 AND (doc->>'n')::int >= 5;
+SELECT id FROM app.t WHERE (doc->>'ok')::boolean;
+SELECT id FROM app.t WHERE (doc->>'n')::bigint = 40 OR id = 3;
+SELECT id, date_trunc('minute', da) = TIMESTAMP '1970-01-01' AS same FROM app.t, (SELECT 1 AS one) x ORDER BY id;
+EXPLAIN SELECT id FROM app.t WHERE n <> 0 AND 10 / n > 1 AND (doc->>'n')::int > 5 AND n + 1 > 5;
