@@ -123,7 +123,7 @@ for (const [name, sql] of Object.entries(ENDLESS)) {
 // ---- memory ----
 
 const MIB = 1 << 20;
-const MEMORY = { 'server.workers': 1, 'engine.memory_limit': 64 * MIB, 'engine.max_spill_bytes': 32 * MIB };
+const MEMORY = { 'server.workers': 1, 'execution.handler_timeout_seconds': 300, 'engine.memory_limit': 64 * MIB, 'engine.max_spill_bytes': 32 * MIB };
 
 const HUNGRY = {
     'a sort': 'SELECT x, repeat(\'y\', 100) AS y FROM generate_series(1, 5000000) s(x) ORDER BY x % 1000, y OFFSET 4999999',

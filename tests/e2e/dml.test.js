@@ -187,8 +187,7 @@ test('a statement may not write without bound', async () => {
 
 test('STREAM rows are gone once they are older than the TTL', async () => {
     await root.sql(`CREATE STREAM TABLE app.brief (id INT, t TEXT) WITH (TTL_SECONDS = ${slowness > 4 ? 10 : 1})`);
-    await root.sql("INSERT INTO app.brief VALUES (1, 'x')");
-    const [[made]] = await root.rows('SELECT _seq FROM app.brief');
+    const [[made]] = await root.rows("INSERT INTO app.brief VALUES (1, 'x') RETURNING _seq");
     const written = Number(BigInt(made) >> 22n) + 1704067200000;
     // The clock is the event here: ask until the row is gone, and check when that was.
     let rows;
@@ -197,6 +196,6 @@ test('STREAM rows are gone once they are older than the TTL', async () => {
     } while (rows.length > 0);
     assert.ok(Date.now() - written >= (slowness > 4 ? 10000 : 1000) - 5, 'not before its time');
     assert.strictEqual(await root.value('SELECT count(*) FROM app.brief'), '0');
-    await root.sql("INSERT INTO app.brief VALUES (2, 'y')");
-    assert.deepStrictEqual(await root.rows('SELECT id FROM app.brief'), [[2]]);
+    const [after] = await root.results("INSERT INTO app.brief VALUES (2, 'y'); SELECT id FROM app.brief"); // counts come last
+    assert.deepStrictEqual(after.rows, [[2]]);
 });

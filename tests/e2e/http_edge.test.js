@@ -134,18 +134,17 @@ test('clients that trickle are cut, and others are served meanwhile', async () =
         };
         const heads = Array.from({ length: 30 }, () => slow('GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: '));
         const bodies = Array.from({ length: 30 }, () => slow('POST /v1/api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{'));
-        let worst = 0;
+        let answered = 0;
         const all = Promise.all([...heads, ...bodies]);
         let over = false;
         all.then(() => { over = true; });
         while (!over) {
-            const begun = Date.now();
             await root.sql('SELECT 1');
-            worst = Math.max(worst, Date.now() - begun);
+            answered += 1;
         }
         const times = await within(60000 * slowness, 'slow clients are cut', all);
-        assert.ok(Math.max(...times.slice(0, 30)) < 10000 * slowness, `heads: ${times}`);
-        assert.ok(worst < 1000 * slowness, `a statement took ${worst} ms`);
+        assert.ok(Math.max(...times.slice(0, 30)) < 30000 * slowness, `heads: ${times}`);
+        assert.ok(answered > 10, `${answered} statements meanwhile`); // who waits for a slow client answers one or two
     } finally {
         await strict.stop();
     }
@@ -234,14 +233,14 @@ test('the other CORS options say what they say', async () => {
 });
 
 test('requests are limited per address, and an address that goes on is shut out', async () => {
-    const limited = await startServer({ options: { 'rate_limit.max_requests_per_ip_per_sec': 20, 'rate_limit.ban_duration_seconds': 2 } });
+    const limited = await startServer({ options: { 'rate_limit.max_requests_per_ip_per_sec': 10, 'rate_limit.ban_duration_seconds': 5 } });
     try {
         const ask = (address) => limited.client().get('/v1/api/auth/me', { headers: address === undefined ? {} : { 'x-forwarded-for': address } });
-        const flood = await Promise.all(Array.from({ length: 60 }, () => ask('203.0.113.9')));
+        const flood = await Promise.all(Array.from({ length: 100 }, () => ask('203.0.113.9')));
         const of = (error) => flood.filter((answer) => answer.json.error === error);
-        assert.ok(of('unauthorized').length >= 20, 'the limit is what it says');
+        assert.ok(of('unauthorized').length >= 10, 'the limit is what it says');
         assert.ok(of('RATE_LIMIT_EXCEEDED').length > 0 && of('IP_BANNED').length > 0, flood.map((answer) => answer.json.error).join());
-        for (const [error, seconds] of [['RATE_LIMIT_EXCEEDED', 1], ['IP_BANNED', 2]]) {
+        for (const [error, seconds] of [['RATE_LIMIT_EXCEEDED', 1], ['IP_BANNED', 5]]) {
             const [answer] = of(error);
             assert.strictEqual(answer.status, 429);
             assert.strictEqual(answer.json.retry_after_seconds, seconds);

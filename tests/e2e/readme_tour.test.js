@@ -49,7 +49,7 @@ class Shell {
     type(line) {
         const answered = new Promise((resolve) => { this.resolve = resolve; });
         this.child.stdin.write(`${line}\nprintf '<<<done %d>>>\\n' $?\n`);
-        return within(60000, line, answered);
+        return within(300000, line, answered);
     }
 
     end() {

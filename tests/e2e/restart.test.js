@@ -274,7 +274,7 @@ test('the shutdown grace is a bound', async () => {
         server.signal('SIGTERM');
         const { code } = await server.exited;
         assert.strictEqual(code, 0, server.output);
-        assert.ok(Date.now() - started < 20000, `${Date.now() - started} ms`);
+        assert.ok(Date.now() - started < 60000, `${Date.now() - started} ms`);
         await endless;
     } finally {
         await server.stop();

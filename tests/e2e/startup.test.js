@@ -1,5 +1,5 @@
 // startup.test.js - how long a server with 1,000 tables and 1M rows takes from its start to the first answer. The budget is
-// 1 s on a quiet machine; asserted loosely, for release only.
+// 1 s on a quiet machine. What is asserted, for release only, is the processor time: it does not depend on what else runs.
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
@@ -8,7 +8,7 @@ const { insertNumbers } = require('../lib/rows.js');
 
 const TABLES = sanitized ? 100 : 1000;
 const ROWS = sanitized ? 50000 : 1000000;
-const LIMIT_MS = 3000;
+const LIMIT_S = 1;
 const IDLE_LIMIT = 64 * 1024 * 1024;
 
 test(`start with ${TABLES} tables and ${ROWS} rows`, async () => {
@@ -29,8 +29,9 @@ test(`start with ${TABLES} tables and ${ROWS} rows`, async () => {
             server.root = server.client(token, 'root');
             assert.deepStrictEqual(await server.root.rows('SELECT name FROM app.t0 WHERE id = 777'), [['name of row 777']]);
             const first = Number(process.hrtime.bigint() - started) / 1e6;
-            console.log(`# after ${kill ? 'kill -9' : 'a clean stop'}: listening after ${listening.toFixed(0)} ms, first row after ${first.toFixed(0)} ms, ${(server.rss() / 1048576).toFixed(0)} MiB resident`);
-            assert.ok(preset !== 'release' || first < LIMIT_MS, `${first} ms`);
+            const cpu = server.cpuSeconds();
+            console.log(`# after ${kill ? 'kill -9' : 'a clean stop'}: listening after ${listening.toFixed(0)} ms, first row after ${first.toFixed(0)} ms, ${cpu} s of processor time, ${(server.rss() / 1048576).toFixed(0)} MiB resident`);
+            assert.ok(preset !== 'release' || cpu < LIMIT_S, `${cpu} s`);
         }
         assert.strictEqual(await server.root.value('SELECT count(*) FROM app.t0'), String(ROWS));
         assert.strictEqual(await server.root.value("SELECT count(*) FROM system.tables WHERE namespace_id = 'app'"), String(TABLES));

@@ -35,7 +35,7 @@ test.after(async () => {
 async function connect(options = {}) {
     const socket = tls.connect({ host: '127.0.0.1', port: server.port, ca: server.ca, ...options });
     socket.on('error', () => {});
-    await within(10000 * slowness, 'handshake', Promise.race([once(socket, 'secureConnect'), once(socket, 'close').then(() => Promise.reject(new Error('refused')))]));
+    await within(60000 * slowness, 'handshake', Promise.race([once(socket, 'secureConnect'), once(socket, 'close').then(() => Promise.reject(new Error('refused')))]));
     return socket;
 }
 
@@ -108,7 +108,7 @@ test('SIGHUP takes up a new certificate; connections that are open go on', async
     assert.strictEqual(shown(after), 'second');
     for (const socket of [before, after]) {
         socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
-        const [data] = await within(10000 * slowness, 'answer', once(socket, 'data'));
+        const [data] = await within(60000 * slowness, 'answer', once(socket, 'data'));
         assert.match(data.toString(), /^HTTP\/1.1 200/);
         socket.destroy();
     }

@@ -22,8 +22,8 @@ const sanitized = preset === 'asan' || preset === 'tsan';
 const slowness = { release: 1, clang: 2, debug: 2, coverage: 4, asan: 8, tsan: 20 }[preset] ?? 1;
 
 const PASSWORD = 'correct horse battery';
-const START_MS = 60000 * slowness;
-const STOP_MS = 60000 * slowness;
+const START_MS = 120000 * slowness;
+const STOP_MS = 120000 * slowness;
 
 const DEFAULT_OPTIONS = {
     'server.port': 0,
