@@ -596,7 +596,7 @@ kdb_sv kdbi_exec_first_ns(const kdb_exec *exec);
 /* Splits the text into statements. */
 KDB_NODISCARD kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err);
 /* Whether the caller's role may run the statement at all, and whether it has the parameters. */
-KDB_NODISCARD kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_exec_check_stmt(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err);
 /* What a new execution resumes with: checks all statements, then runs them. */
 void kdbi_exec_start(kdb_exec *exec);
 /* Makes the plan's binding valid and checks all rights of whom the statement acts as; in a transaction, also that it may read
@@ -739,6 +739,7 @@ struct kdbi_txn {
     uint64_t snapshot_seq; /* above every `_seq` in the snapshot */
     uint64_t moment;       /* of the sequencer, just before the snapshot */
     kdb_snapshot *snapshot;
+    bool untold;                /* that it has begun is said together with its end: until then a lane may give it up */
     kdbi_txn_table *tables;     /* the statement that runs, as the next four */
     kdbi_savepoint *savepoints; /* innermost first */
     kdbi_undo *undo;            /* newest first; kept while there are savepoints */
@@ -751,6 +752,7 @@ struct kdbi_txn {
 
 /* Opens one for the request, which has none. */
 void kdbi_txn_begin(kdb_exec *exec);
+void kdbi_txn_tell_begun(kdb_exec *exec);
 /* Drops the request's transaction with all it has staged; none is fine. It holds no locks. */
 void kdbi_txn_end(kdb_exec *exec);
 /* The same, and its counts are taken back. */

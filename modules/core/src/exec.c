@@ -312,11 +312,11 @@ static void run_statements(kdb_exec *exec)
 
 /* ---- the start: everything that can be refused before anything happens ---- */
 
-kdb_status kdbi_exec_check_plan(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err)
+kdb_status kdbi_exec_check_stmt(const kdb_exec *exec, const kdb_stmt *stmt, kdb_err *err)
 {
-    KDB_TRY(kdbi_execute_as_check_stmt(exec, plan->stmt, err));
-    KDB_TRY(check_role(exec, plan->stmt, err));
-    return check_params(exec, plan->stmt, err);
+    KDB_TRY(kdbi_execute_as_check_stmt(exec, stmt, err));
+    KDB_TRY(check_role(exec, stmt, err));
+    return check_params(exec, stmt, err);
 }
 
 static kdb_status check_statement(kdb_exec *exec, kdb_err *err)
@@ -324,7 +324,7 @@ static kdb_status check_statement(kdb_exec *exec, kdb_err *err)
     kdbi_plan *plan = NULL;
     KDB_TRY(kdbi_execute_as_check(exec, err));
     KDB_TRY(take_plan(exec, &plan, err));
-    return kdbi_exec_check_plan(exec, plan, err);
+    return kdbi_exec_check_stmt(exec, plan->stmt, err);
 }
 
 static kdb_status check_all(kdb_exec *exec, kdb_err *err)

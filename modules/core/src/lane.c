@@ -4,8 +4,10 @@
 #include "core_int.h"
 
 enum {
-    LANE_TEXT_MAX = 8192, /* parsing a longer text would keep other connections waiting */
-    LANE_INSERT_ROWS_MAX = 64,
+    LANE_TEXT_MAX = 8192,       /* parsing a longer statement would keep other connections waiting */
+    LANE_BATCH_MAX = 16 * 1024, /* of the statements of a transaction together */
+    LANE_INSERT_ROWS_MAX = 64,  /* of a transaction together, where an UPDATE or DELETE is worth: */
+    LANE_CHANGE_ROWS = 8,
     LANE_OVERRUNS_MAX = 3 /* times a plan met more rows than a lane may look at before it is no longer tried */
 };
 
@@ -33,32 +35,49 @@ void kdb_core_lane_free(kdb_core_lane *lane)
     }
 }
 
-/* The plan of the request's one statement, bound and authorised; false when it is not for a lane. */
-static bool plan_request(kdb_core_lane *lane, kdb_exec *exec, kdbi_plan **out)
+/* Splits the request. */
+static bool prepare(kdb_core_lane *lane, kdb_exec *exec)
 {
     kdb_err err = { .position = -1 };
     exec->worker = &lane->worker;
     exec->in_lane = true;
-    if (kdbi_exec_prepare(exec, &err) != KDB_OK || exec->npieces != 1 || exec->pieces[0].as_user.len != 0) {
-        return false;
-    }
-    const kdbi_plan_text text = kdbi_exec_plan_text(exec);
-    bool owned = false;
-    if (kdbi_plan_get(&lane->worker, &text, out, &owned, &err) != KDB_OK) {
-        return false;
-    }
-    if (owned) {
-        kdbi_plan_free(*out);
-        return false;
-    }
-    return (*out)->lane_overruns < LANE_OVERRUNS_MAX && kdbi_exec_check_plan(exec, *out, &err) == KDB_OK &&
-           kdbi_exec_bind(exec, *out, &err) == KDB_OK;
+    return kdbi_exec_prepare(exec, &err) == KDB_OK;
 }
 
-static void start_statement(kdb_exec *exec, const kdbi_plan *plan)
+/* The plan of statement exec->next, which the caller may run; NULL when it is not for a lane. */
+static kdbi_plan *plan_statement(kdb_core_lane *lane, kdb_exec *exec)
+{
+    kdb_err err = { .position = -1 };
+    const kdbi_plan_text text = kdbi_exec_plan_text(exec);
+    kdbi_plan *plan = NULL;
+    bool owned = false;
+    if (exec->pieces[exec->next].as_user.len != 0 || text.text.len > LANE_TEXT_MAX ||
+        kdbi_plan_get(&lane->worker, &text, &plan, &owned, &err) != KDB_OK) {
+        return NULL;
+    }
+    if (owned) {
+        kdbi_plan_free(plan);
+        return NULL;
+    }
+    const bool good = plan->lane_overruns < LANE_OVERRUNS_MAX && kdbi_exec_check_stmt(exec, plan->stmt, &err) == KDB_OK;
+    return good ? plan : NULL;
+}
+
+/* The plan of the request's one statement, bound and authorised; false when it is not for a lane. */
+static bool plan_request(kdb_core_lane *lane, kdb_exec *exec, kdbi_plan **out)
+{
+    kdb_err err = { .position = -1 };
+    if (!prepare(lane, exec) || exec->npieces != 1) {
+        return false;
+    }
+    *out = plan_statement(lane, exec);
+    return *out != NULL && kdbi_exec_bind(exec, *out, &err) == KDB_OK;
+}
+
+static void start_statement(kdb_exec *exec, kdb_stmt_kind kind)
 {
     exec->started = true;
-    exec->kind = plan->stmt->kind;
+    exec->kind = kind;
     exec->started_us = kdb_monotonic_us();
     exec->deadline_us = exec->started_us + exec->core->timeout_us;
     exec->now_us = kdb_now_us();
@@ -89,7 +108,7 @@ static bool run_read(kdb_core_lane *lane, kdb_exec *exec, kdbi_plan *plan)
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     kdb_err err = { .position = -1 };
     const kdb_chunk *chunk = NULL;
-    start_statement(exec, plan);
+    start_statement(exec, plan->stmt->kind);
     kdb_status status = kdbi_run_start(&run, exec, plan, NULL, &err);
     if (status == KDB_OK) {
         status = kdbi_run_fetch(&run, &chunk, &err);
@@ -130,7 +149,7 @@ static bool run_write(kdb_exec *exec, kdbi_plan *plan)
 {
     kdb_err err = { .position = -1 };
     bool pending = false;
-    start_statement(exec, plan);
+    start_statement(exec, plan->stmt->kind);
     const kdb_status status = kdbi_stmt_runs[exec->kind](exec, plan, &pending, &err);
     if (pending) {
         return true;
@@ -162,19 +181,118 @@ static bool write_in_lane(kdb_core_lane *lane, kdb_request *request)
     return false;
 }
 
+/* ---- transactions of a few small writes ---- */
+
+/* Whether statement `index` is of that kind, which begins with `word`, and the caller may run it. */
+static bool is_bracket(kdb_exec *exec, size_t index, kdb_sv word, kdb_stmt_kind kind)
+{
+    kdb_err err = { .position = -1 };
+    kdb_stmt *stmt = NULL;
+    exec->next = index;
+    const kdb_sv text = kdbi_exec_text(exec);
+    return text.len >= word.len && kdb_sv_ieq(kdb_sv_of(text.ptr, word.len), word) &&
+           kdb_dialect_parse(text, NULL, exec->arena, &stmt, &err) == KDB_OK && stmt->kind == kind &&
+           kdbi_exec_check_stmt(exec, stmt, &err) == KDB_OK;
+}
+
+/* What RETURNING shows goes out before the end is known. */
+static bool shows_rows(const kdb_stmt *stmt)
+{
+    return (stmt->kind == KDB_STMT_INSERT ? stmt->as.insert.rows : stmt->as.change.rows) != NULL;
+}
+
+/* All that can be seen before anything runs: BEGIN, writes of few rows, COMMIT. */
+static bool is_small_transaction(kdb_core_lane *lane, kdb_exec *exec)
+{
+    const size_t last = exec->npieces - 1;
+    size_t rows = 0;
+    if (exec->npieces < 3 || exec->npieces > LANE_INSERT_ROWS_MAX + 2 ||
+        !is_bracket(exec, 0, KDB_SV("BEGIN"), KDB_STMT_BEGIN) ||
+        !is_bracket(exec, last, KDB_SV("COMMIT"), KDB_STMT_COMMIT)) {
+        return false;
+    }
+    for (exec->next = 1; exec->next < last; exec->next++) {
+        const kdbi_plan *plan = plan_statement(lane, exec);
+        if (plan == NULL || !is_small_write(plan) || shows_rows(plan->stmt)) {
+            return false;
+        }
+        rows += plan->stmt->kind == KDB_STMT_INSERT ? plan->stmt->as.insert.nrows : LANE_CHANGE_ROWS;
+    }
+    return rows <= LANE_INSERT_ROWS_MAX;
+}
+
+static bool stage_statement(kdb_core_lane *lane, kdb_exec *exec)
+{
+    kdb_err err = { .position = -1 };
+    bool pending = false;
+    kdbi_plan *plan = plan_statement(lane, exec);
+    if (plan == NULL || kdbi_exec_bind(exec, plan, &err) != KDB_OK) {
+        return false;
+    }
+    start_statement(exec, plan->stmt->kind);
+    const kdb_status status = kdbi_stmt_runs[exec->kind](exec, plan, &pending, &err);
+    KDB_ASSERT(!pending); /* a transaction keeps what its statements write */
+    plan->lane_overruns += status == KDB_LIMIT;
+    return status == KDB_OK;
+}
+
+/* True: it has been answered, or will be. */
+static bool run_transaction(kdb_core_lane *lane, kdb_exec *exec)
+{
+    kdb_err err = { .position = -1 };
+    bool pending = false;
+    kdbi_txn_begin(exec);
+    exec->txn->untold = true;
+    for (exec->next = 1; exec->next + 1 < exec->npieces; exec->next++) {
+        if (!stage_statement(lane, exec)) {
+            return false;
+        }
+    }
+    start_statement(exec, KDB_STMT_COMMIT);
+    const kdb_status status = kdbi_txn_commit(exec, &pending, &err);
+    if (status == KDB_OK && !pending) {
+        kdbi_exec_statement_done(exec);
+    }
+    return status == KDB_OK;
+}
+
+static bool transact_in_lane(kdb_core_lane *lane, kdb_request *request)
+{
+    kdb_core *core = lane->worker.core;
+    kdb_exec *exec = kdbi_exec_new(core, request);
+    if (!kdbi_core_admit(core, exec)) {
+        kdb_arena_free(exec->arena);
+        return false;
+    }
+    if (prepare(lane, exec) && is_small_transaction(lane, exec) && run_transaction(lane, exec)) {
+        atomic_fetch_add_explicit(&core->requests, 1, memory_order_relaxed);
+        return true;
+    }
+    kdbi_write_abandon(exec->write);
+    kdbi_txn_end(exec);
+    kdbi_core_retire(exec, false);
+    return false;
+}
+
+/* ---- requests ---- */
+
 bool kdb_core_lane_run(kdb_core_lane *lane, kdb_request *request)
 {
     const kdb_core *core = lane->worker.core;
-    if (request->sql.len > LANE_TEXT_MAX || request->sql.len == 0 || core->default_limit != 0 || core->max_limit != 0) {
+    const char first = request->sql.len == 0 ? '\0' : (char)(request->sql.ptr[0] | 0x20); /* a letter in lower case */
+    if (request->sql.len > (first == 'b' ? LANE_BATCH_MAX : LANE_TEXT_MAX) || core->default_limit != 0 ||
+        core->max_limit != 0) {
         return false;
     }
-    switch (request->sql.ptr[0] | 0x20) { /* a letter in lower case */
+    switch (first) {
     case 's':
         return read_in_lane(lane, request);
     case 'i':
     case 'u':
     case 'd':
         return write_in_lane(lane, request);
+    case 'b':
+        return transact_in_lane(lane, request);
     default:
         return false;
     }

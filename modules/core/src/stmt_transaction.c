@@ -17,7 +17,7 @@ kdb_status kdbi_run_begin(kdb_exec *exec, KDB_UNUSED kdbi_plan *plan, KDB_UNUSED
                         (unsigned long long)exec->txn->request, exec->txn->id);
     }
     kdbi_txn_begin(exec);
-    kdbi_exec_message(exec, "Transaction started (%s)", exec->txn->id);
+    kdbi_txn_tell_begun(exec);
     return KDB_OK;
 }
 

@@ -52,6 +52,11 @@ void kdbi_txn_begin(kdb_exec *exec)
     kdb_mutex_unlock(&exec->core->lock);
 }
 
+void kdbi_txn_tell_begun(kdb_exec *exec)
+{
+    kdbi_exec_message(exec, "Transaction started (%s)", exec->txn->id);
+}
+
 void kdbi_txn_end(kdb_exec *exec)
 {
     kdbi_txn *txn = exec->txn;

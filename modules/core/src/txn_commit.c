@@ -137,6 +137,9 @@ static kdb_status commit_locked(KDB_UNUSED kdb_exec *exec, kdbi_write *write, bo
 
 void kdbi_txn_committed(kdb_exec *exec)
 {
+    if (exec->txn->untold) {
+        kdbi_txn_tell_begun(exec);
+    }
     kdbi_exec_message(exec, "Transaction committed (%s)", exec->txn->id);
     kdbi_txn_end(exec);
 }

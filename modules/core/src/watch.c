@@ -356,7 +356,7 @@ static kdb_status watch_request(kdb_exec *exec, kdb_watch **out, kdb_err *err)
     kdbi_plan *plan = NULL;
     bool owned = false;
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &plan, &owned, err));
-    kdb_status status = kdbi_exec_check_plan(exec, plan, err);
+    kdb_status status = kdbi_exec_check_stmt(exec, plan->stmt, err);
     if (status == KDB_OK) {
         status = kdbi_exec_bind(exec, plan, err);
     }

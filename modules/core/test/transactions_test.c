@@ -656,21 +656,35 @@ static void a_cancelled_transaction_leaves_nothing(void **state)
 
 enum { TRANSFERS = 60, AT_ONCE = 6, RETRIES = 1000 };
 
-/* One transfer between two of four accounts, retried until it is not beaten to a row. */
+typedef struct transferer {
+    unsigned seed;
+    kdb_core_lane *lane; /* NULL: on workers, with a look at the sum in between */
+} transferer;
+
+static answer transfer(transferer *t, unsigned from, unsigned to)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof(sql),
+                   "BEGIN; UPDATE acc SET v = v - 1 WHERE id = %u; UPDATE acc SET v = v + 1 WHERE id = %u; %sCOMMIT",
+                   from, to, t->lane == NULL ? "SELECT sum(v) AS s FROM acc; " : "");
+    bool in_lane = false;
+    if (t->lane != NULL) {
+        return run_in_lane(&f, t->lane, "root", sql, NULL, 0, &in_lane);
+    }
+    answer a = run(&f, "root", sql);
+    KDB_ASSERT(strstr(a.text, "s\n400\n") != NULL); /* in every snapshot */
+    return a;
+}
+
+/* Transfers between two of four accounts, each retried until it is not beaten to a row. */
 static void *transfer_often(void *arg)
 {
-    unsigned seed = *(unsigned *)arg;
+    transferer *t = arg;
     for (int i = 0; i < TRANSFERS; i++) {
-        const unsigned from = next_random(&seed, 4) + 1, to = (from + next_random(&seed, 3)) % 4 + 1;
-        char sql[256];
-        (void)snprintf(sql, sizeof(sql),
-                       "BEGIN; UPDATE acc SET v = v - 1 WHERE id = %u; UPDATE acc SET v = v + 1 WHERE id = %u; "
-                       "SELECT sum(v) AS s FROM acc; COMMIT",
-                       from, to);
+        const unsigned from = next_random(&t->seed, 4) + 1, to = (from + next_random(&t->seed, 3)) % 4 + 1;
         for (int tries = 0;; tries++) {
-            answer a = run(&f, "root", sql);
+            answer a = transfer(t, from, to);
             const kdb_status status = a.status;
-            KDB_ASSERT(strstr(a.text, "s\n400\n") != NULL); /* in every snapshot */
             answer_done(&a);
             if (status == KDB_OK) {
                 break;
@@ -686,15 +700,100 @@ static void transfers_keep_the_sum(void **state)
     (void)state;
     expect(&f, "root", "INSERT INTO acc VALUES (3, 100), (4, 100)", "[2 Inserted 2 row(s)]\n");
     pthread_t threads[AT_ONCE];
-    unsigned seeds[AT_ONCE];
+    transferer transferers[AT_ONCE];
     for (unsigned i = 0; i < AT_ONCE; i++) {
-        seeds[i] = i + 1;
-        assert_int_equal(pthread_create(&threads[i], NULL, transfer_often, &seeds[i]), 0);
+        transferers[i] = (transferer){ .seed = i + 1, .lane = i % 2 == 0 ? NULL : kdb_core_lane_new(f.core) };
+        assert_int_equal(pthread_create(&threads[i], NULL, transfer_often, &transferers[i]), 0);
     }
     for (size_t i = 0; i < AT_ONCE; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
+        kdb_core_lane_free(transferers[i].lane);
     }
     expect(&f, "root", "SELECT sum(v) AS s FROM acc", "s\n400\n");
+}
+
+/* ---- in lanes: the same requests for two users, one of whom has them run on a net thread where that is possible ---- */
+
+/* Runs it for both, whose answers must be the same. */
+static bool run_both(kdb_core_lane *lane, const char *sql)
+{
+    bool in_lane = false;
+    answer laned = run_in_lane(&f, lane, "ann", sql, NULL, 0, &in_lane), worked = run(&f, "bob", sql);
+    hide_ids(laned.text);
+    hide_ids(worked.text);
+    if (strcmp(laned.text, worked.text) != 0) {
+        print_error("%s\n", sql);
+    }
+    assert_string_equal(laned.text, worked.text);
+    assert_int_equal(laned.line, worked.line);
+    assert_int_equal(laned.column, worked.column);
+    answer_done(&laned);
+    answer_done(&worked);
+    return in_lane;
+}
+
+static void small_transactions_run_in_a_lane(void **state)
+{
+    (void)state;
+    static const struct {
+        bool in_lane;
+        const char *sql;
+    } cases[] = {
+        { true, "BEGIN; INSERT INTO t VALUES (1, 'a'); INSERT INTO t VALUES (2, 'b'), (3, 'c'); COMMIT" },
+        { true, "begin work; UPDATE t SET v = 'B' WHERE id = 2; DELETE FROM t WHERE id = 3; commit transaction;" },
+        { true, "BEGIN; INSERT INTO t VALUES (4, 'd'); UPDATE t SET v = 'D' WHERE id = 4; DELETE FROM t WHERE id = 1; "
+                "INSERT INTO t VALUES (1, 'again'); COMMIT" },
+        { true, "BEGIN; INSERT INTO t VALUES (4, 'e') ON CONFLICT DO NOTHING; COMMIT" },
+        { true, "BEGIN; UPDATE t SET v = 'none' WHERE id = 77; COMMIT" },
+        { false, "BEGIN; INSERT INTO t VALUES (5, 'f'); INSERT INTO t VALUES (4, 'f'); COMMIT" },
+        { false, "BEGIN; INSERT INTO t VALUES (5, 'f'); INSERT INTO t VALUES (5, 'f'); COMMIT" },
+        { false, "BEGIN; INSERT INTO t VALUES (5, 'f') RETURNING id; COMMIT" },
+        { false, "BEGIN; INSERT INTO t VALUES (6, 'g'); SELECT id, v FROM t; COMMIT" },
+        { false, "BEGIN; INSERT INTO t VALUES (7, 'h'); ROLLBACK" },
+        { false, "BEGIN; INSERT INTO t VALUES (7, 'h'); COMMIT; SELECT 1 AS one" },
+        { false, "BEGIN; INSERT INTO t VALUES (8, 'i')" },
+        { false, "BEGIN; SAVEPOINT s; INSERT INTO t VALUES (8, 'i'); COMMIT" },
+        { false, "BEGIN; COMMIT" },
+        { false, "BEGIN; INSERT INTO nowhere VALUES (8, 'i'); COMMIT" },
+        { false, "BEGIN; INSERT INTO t VALUES (9, 'i'); INSERT INTO t VALUE (9, 'i'); COMMIT" },
+        { false, "BEGIN; UPDATE t SET v = 'many' WHERE id > 0; UPDATE t SET v = '1' WHERE id = 1; UPDATE t SET v = '1' "
+                 "WHERE id = 1; UPDATE t SET v = '1' WHERE id = 1; UPDATE t SET v = '1' WHERE id = 1; UPDATE t SET v = "
+                 "'1' WHERE id = 1; UPDATE t SET v = '1' WHERE id = 1; UPDATE t SET v = '1' WHERE id = 1; UPDATE t SET "
+                 "v = '1' WHERE id = 1; COMMIT" },
+    };
+    kdb_core_lane *lane = kdb_core_lane_new(f.core);
+    for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
+        if (run_both(lane, cases[i].sql) != cases[i].in_lane) {
+            fail_msg("in a lane or not: %s", cases[i].sql);
+        }
+        (void)run_both(lane, "SELECT id, v FROM t ORDER BY id");
+    }
+    kdb_core_lane_free(lane);
+    expect(&f, "root", "SELECT count(*) AS n FROM system.transactions", "n\n0\n");
+}
+
+static void random_transactions_are_the_same_in_a_lane(void **state)
+{
+    (void)state;
+    static const char *const forms[] = { "INSERT INTO t VALUES (%u, 'v%u'); ", "INSERT INTO t VALUES (%u, 'v%u'); ",
+                                         "UPDATE t SET v = 'w' || v WHERE id = %u; ", "DELETE FROM t WHERE id = %u; ",
+                                         "INSERT INTO t VALUES (%u, 'c%u') ON CONFLICT DO NOTHING; " };
+    kdb_core_lane *lane = kdb_core_lane_new(f.core);
+    unsigned seed = 11;
+    size_t laned = 0;
+    for (unsigned i = 0; i < 400; i++) {
+        char sql[512] = "BEGIN; ";
+        for (unsigned left = 1 + next_random(&seed, 5); left > 0; left--) {
+            const size_t len = strlen(sql);
+            const unsigned form = next_random(&seed, KDB_ARRAY_LEN(forms)), id = i / 8 + next_random(&seed, 12);
+            (void)snprintf(sql + len, sizeof(sql) - len, forms[form], id, i);
+        }
+        (void)strcat(sql, "COMMIT");
+        laned += run_both(lane, sql);
+    }
+    (void)run_both(lane, "SELECT id, v FROM t ORDER BY id");
+    assert_true(laned > 100);
+    kdb_core_lane_free(lane);
 }
 
 int main(void)
@@ -725,6 +824,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(open_transactions_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_transaction_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(transfers_keep_the_sum, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_transactions_run_in_a_lane, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_transactions_are_the_same_in_a_lane, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
