@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "net_int.h"
+#include "hub_int.h"
 
 static int64_t option_us(const kdb_options *options, kdb_option_id id)
 {
@@ -45,6 +45,13 @@ static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *s
     set->head_us = set->head_us < set->request_us ? set->head_us : set->request_us;
     set->keepalive_us = option_us(opt, KDB_OPT_PERF_KEEPALIVE_TIMEOUT);
     set->stalled_us = option_us(opt, KDB_OPT_PERF_STALLED_CLIENT);
+    set->ws_auth_us = option_us(opt, KDB_OPT_WS_AUTH_TIMEOUT);
+    set->ws_silence_us = option_us(opt, KDB_OPT_WS_CLIENT_TIMEOUT);
+    set->ws_heartbeat_us = option_us(opt, KDB_OPT_WS_HEARTBEAT);
+    set->ws_messages_per_sec = kdb_opt_i64(opt, KDB_OPT_RATE_MESSAGES_PER_SEC);
+    set->ws_message_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_SECURITY_MAX_WS_MESSAGE);
+    set->queue_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_WS_QUEUE_BYTES);
+    set->strict_origin = kdb_opt_bool(opt, KDB_OPT_SECURITY_STRICT_ORIGIN);
     set->cookie_secure = kdb_opt_bool(opt, KDB_OPT_AUTH_COOKIE_SECURE);
     set->remote_setup = kdb_opt_bool(opt, KDB_OPT_AUTH_ALLOW_REMOTE_SETUP);
     return KDB_OK;
@@ -74,6 +81,9 @@ static void start_loops(kdb_api *api, size_t count)
         api->loops[i].api = api;
         api->loops[i].index = i;
     }
+    if (api->live != NULL) {
+        kdbi_hub_attach(api);
+    }
     for (size_t i = count; i-- > 0;) { /* the one that accepts last: the others must be able to take connections */
         kdbi_loop_start(&api->loops[i]);
         kdb_mutex_lock(&api->lock);
@@ -91,6 +101,7 @@ kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *
     api->core = options->core;
     api->auth = options->auth;
     api->audit = options->audit;
+    api->live = options->live;
     kdb_mutex_init(&api->lock, KDB_LOCK_REQUEST);
     kdb_cond_init(&api->changed);
     KDB_TRY(read_settings(options, &api->set, err));
@@ -137,6 +148,9 @@ void kdb_api_drain(kdb_api *api, int64_t grace_us)
         kdbi_loop_drain(&api->loops[i]);
     }
     kdb_mutex_lock(&api->lock);
+    while (api->drained < api->nloops) { /* at once: live goes on only when nobody has a subscription */
+        kdb_cond_wait(&api->changed, &api->lock);
+    }
     while (atomic_load(&api->connections) > 0 && kdb_cond_wait_until(&api->changed, &api->lock, deadline)) {}
     kdb_mutex_unlock(&api->lock);
     for (size_t i = 0; i < api->nloops; i++) {
@@ -181,9 +195,15 @@ void kdb_api_close(kdb_api *api)
 void kdb_api_stats_get(kdb_api *api, kdb_api_stats *out)
 {
     *out = (kdb_api_stats){ .connections = atomic_load(&api->connections),
-                            .connections_peak = atomic_load(&api->connections_peak) };
+                            .connections_peak = atomic_load(&api->connections_peak),
+                            .websocket_sessions = atomic_load(&api->sockets),
+                            .websocket_sessions_peak = atomic_load(&api->sockets_peak) };
     for (size_t i = 0; i < api->nloops; i++) {
         out->requests += atomic_load(&api->loops[i].requests);
         out->bytes_out += atomic_load(&api->loops[i].bytes_out);
+        if (api->live != NULL) {
+            out->live_messages_out += atomic_load(&api->loops[i].hub->frames_out);
+            out->live_bytes_out += atomic_load(&api->loops[i].hub->bytes_out);
+        }
     }
 }

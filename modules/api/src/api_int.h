@@ -122,6 +122,11 @@ void kdbi_put_sql_error(kdb_buf *out, const kdb_failure *failure, bool admin, in
 /* Of a failure found at the edge. */
 kdb_failure kdbi_failure_of(const kdb_err *err);
 
+/* ---- queries of URLs (query.c) ---- */
+
+/* The first parameter of that name, decoded in `arena`; false when there is none. */
+bool kdbi_query_find(kdb_sv query, kdb_sv name, kdb_arena *arena, kdb_sv *out);
+
 /* ---- CORS (cors.c) ---- */
 
 typedef struct kdbi_cors {

@@ -228,11 +228,16 @@ kdbi_exchange *kdbi_exchange_new(kdbi_loop *loop, h2o_req_t *req)
     return ex;
 }
 
+static void on_client_left(void *ex)
+{
+    kdbi_exchange_client_left(ex);
+}
+
 void kdbi_exchange_hand_out(kdbi_exchange *ex, void (*answer)(kdbi_exchange *ex))
 {
     ex->answer = answer;
     move(ex, KDBI_EX_RUNNING);
-    kdbi_conn_watch(kdbi_conn_of(ex->req), ex);
+    kdbi_conn_watch(kdbi_conn_of(ex->req), on_client_left, ex);
 }
 
 void kdbi_exchange_take_back(kdbi_exchange *ex)

@@ -405,8 +405,7 @@ void kdbi_post_refresh(kdbi_call *call)
     kdbi_job_submit(call, ex, &job, answer_pair);
 }
 
-/* The Bearer header, else the cookie. */
-static kdb_status access_token(const kdbi_call *call, kdb_sv *out, kdb_err *err)
+kdb_status kdbi_access_token(const kdbi_call *call, kdb_sv *out, kdb_err *err)
 {
     const kdb_status status = kdbi_bearer_token(call->req, out, err);
     if (status == KDB_MISSING_AUTHORIZATION) {
@@ -436,7 +435,7 @@ void kdbi_post_logout(kdbi_call *call)
     kdb_auth_job job = { .kind = KDB_AUTH_LOGOUT, .tokens[1] = find_cookie(call->req, KDB_SV(REFRESH_COOKIE)) };
     set_cookie(call->loop, call->req, ACCESS_COOKIE, KDB_SV(""), 0);
     set_cookie(call->loop, call->req, REFRESH_COOKIE, KDB_SV(""), 0);
-    if (access_token(call, &job.tokens[0], NULL) != KDB_OK && job.tokens[1].len == 0) {
+    if (kdbi_access_token(call, &job.tokens[0], NULL) != KDB_OK && job.tokens[1].len == 0) {
         respond_signed_out(ex);
         return;
     }
@@ -474,7 +473,7 @@ void kdbi_get_me(kdbi_call *call)
     kdb_auth_job job = { .kind = KDB_AUTH_VERIFY };
     kdb_user user;
     kdb_err err;
-    kdb_status status = access_token(call, &job.tokens[0], &err);
+    kdb_status status = kdbi_access_token(call, &job.tokens[0], &err);
     if (status == KDB_OK) {
         status = kdb_auth_me(call->api->auth, job.tokens[0], ex->arena, &user, &err);
     }

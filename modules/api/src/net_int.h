@@ -17,6 +17,8 @@
 
 typedef struct kdbi_loop kdbi_loop;
 typedef struct kdbi_exchange kdbi_exchange;
+typedef struct kdbi_hub kdbi_hub;
+typedef struct kdbi_ws kdbi_ws;
 
 /* Set at open, read by any thread. */
 typedef struct kdbi_settings {
@@ -28,10 +30,17 @@ typedef struct kdbi_settings {
     size_t result_bytes; /* 0: no limit */
     uint64_t max_connections;
     size_t max_head;
-    int64_t request_us;   /* to read a request */
-    int64_t head_us;      /* to read its head */
-    int64_t keepalive_us; /* between requests */
-    int64_t stalled_us;   /* a client may stop reading */
+    int64_t request_us;          /* to read a request */
+    int64_t head_us;             /* to read its head */
+    int64_t keepalive_us;        /* between requests */
+    int64_t stalled_us;          /* a client may stop reading */
+    int64_t ws_auth_us;          /* to sign in on a WebSocket */
+    int64_t ws_silence_us;       /* after which its client is given up */
+    int64_t ws_heartbeat_us;     /* between two looks at it */
+    int64_t ws_messages_per_sec; /* 0: no limit */
+    size_t ws_message_bytes;
+    size_t queue_bytes; /* that may wait for one live client */
+    bool strict_origin;
     bool cookie_secure;
     bool remote_setup;
 } kdbi_settings;
@@ -42,6 +51,7 @@ struct kdb_api {
     kdb_core *core;
     kdb_auth *auth;
     kdb_audit *audit;
+    kdb_live *live; /* NULL: no live queries */
     kdbi_settings set;
     kdbi_rate_limit *queries;  /* by user */
     kdbi_rate_limit *signins;  /* by address */
@@ -56,9 +66,11 @@ struct kdb_api {
     size_t nloops;
     atomic_bool draining;
     atomic_uint_fast64_t connections, connections_peak;
+    atomic_uint_fast64_t sockets, sockets_peak; /* WebSockets, signed in or not */
     kdb_mutex lock; /* rank KDB_LOCK_REQUEST; guards the next, and the wait for connections to end */
     kdb_cond changed;
-    size_t ready; /* loops that run */
+    size_t ready;   /* loops that run */
+    size_t drained; /* loops that have sent their live clients away */
 };
 
 /* Fills api->listeners and api->port (listener.c). KDB_IO names the address and the reason. */
@@ -83,6 +95,8 @@ struct kdbi_loop {
     h2o_multithread_receiver_t answers;          /* exchanges with news */
     h2o_multithread_receiver_t notes;            /* connections handed over, drain, stop */
     h2o_linklist_t conns;
+    h2o_linklist_t upgraded;   /* connections that no longer speak HTTP: the sweep passes them over */
+    kdbi_hub *hub;             /* live clients; NULL without live queries */
     h2o_timeout_entry_t sweep; /* once a second */
     bool accepting;            /* false: out of descriptors, until the next sweep */
     kdb_core_lane *lane;       /* statements that this thread runs itself */
@@ -119,8 +133,9 @@ typedef struct kdbi_conn {
     int64_t since_us; /* when the phase was first seen, or the client last took or sent anything */
     uint64_t moved;   /* bytes written and acknowledged then */
     int64_t lingers_since_us;
-    uint64_t thrown_away;   /* bytes, while it lingers */
-    kdbi_exchange *watched; /* the exchange to tell when the client goes */
+    uint64_t thrown_away;        /* bytes, while it lingers */
+    void (*left)(void *watcher); /* to be told when the client goes */
+    void *watcher;               /* NULL: nobody watches */
 } kdbi_conn;
 
 void kdbi_loop_start(kdbi_loop *loop);
@@ -133,9 +148,15 @@ void kdbi_loop_post(kdbi_loop *loop, h2o_multithread_receiver_t *receiver, h2o_m
 void kdbi_loop_set_tls(kdbi_loop *loop, SSL_CTX *tls);
 void kdbi_loop_stop(kdbi_loop *loop); /* any thread; then join */
 kdbi_conn *kdbi_conn_of(h2o_req_t *req);
-/* From now on the exchange hears when the client closes its side. Until _unwatch nothing is read from the socket. */
-void kdbi_conn_watch(kdbi_conn *conn, kdbi_exchange *ex);
+/* H2O has let go of the socket: another protocol is spoken on it from now on. */
+void kdbi_conn_upgraded(kdbi_conn *conn);
+/* Closes the socket of one that was; `conn` is gone, or is seen to its end by the loop. */
+void kdbi_conn_close(kdbi_conn *conn);
+/* From now on the watcher hears when the client closes its side. Until _unwatch nothing is read from the socket. */
+void kdbi_conn_watch(kdbi_conn *conn, void (*left)(void *watcher), void *watcher);
 void kdbi_conn_unwatch(kdbi_conn *conn);
+/* H2O sees the end of the connection, and ends it. */
+void kdbi_conn_shut(const kdbi_conn *conn);
 /* The answer about to be sent is the connection's last, and the client may still be sending. Closing a socket with unread bytes
  * resets the connection, and the client may lose the answer that is on its way to it. So only the write side will be shut, and
  * what the client sends is thrown away until it closes: for a while, and so many bytes. */
@@ -259,6 +280,8 @@ void kdbi_get_me(kdbi_call *call);
 void kdbi_post_setup(kdbi_call *call);
 void kdbi_get_status(kdbi_call *call);
 void kdbi_get_health(kdbi_call *call);
+void kdbi_get_socket(kdbi_call *call);
+void kdbi_get_live(kdbi_call *call);
 
 /* Hands a job to auth's threads; `answer` runs here when it is done. `job` without what is the same for all jobs. When it
  * cannot be taken that is answered. */
@@ -271,7 +294,11 @@ kdb_sv kdbi_header(const h2o_req_t *req, const h2o_token_t *token);
 kdb_sv kdbi_header_by_name(const h2o_req_t *req, kdb_sv lower_case_name);
 /* `Bearer <token>`: KDB_MISSING_AUTHORIZATION without the header, KDB_INVALID_CREDENTIALS for another scheme. */
 KDB_NODISCARD kdb_status kdbi_bearer_token(const h2o_req_t *req, kdb_sv *out, kdb_err *err);
+/* The Bearer token, else that of the cookie; fails as the one above. */
+KDB_NODISCARD kdb_status kdbi_access_token(const kdbi_call *call, kdb_sv *out, kdb_err *err);
 kdbi_addr kdbi_call_addr(const kdbi_call *call);
+/* What stands behind the path's question mark. */
+kdb_sv kdbi_call_query(const kdbi_call *call);
 bool kdbi_call_is_local(const kdbi_call *call);
 
 /* ---- cors.c, response.c ---- */
@@ -286,6 +313,9 @@ void kdbi_respond(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv body);
 void kdbi_respond_copy(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv body);
 /* The same for a body in parts, which `generator` sends; `length` SIZE_MAX: not known. */
 void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t length, h2o_generator_t *generator);
+/* The same for what is not JSON. */
+void kdbi_respond_head_as(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv content_type, size_t length,
+                          h2o_generator_t *generator);
 /* A failure of the edge in the call's form of errors. */
 void kdbi_respond_failure(kdbi_call *call, const kdb_err *err);
 /* {"error":..,"message":..}: errors of the auth endpoints. */

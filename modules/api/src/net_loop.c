@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net_int.h"
+#include "hub_int.h"
 
 enum { ACCEPT_BATCH = 64, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
 
@@ -50,6 +50,8 @@ static void post_note(kdbi_loop *loop, note_kind kind, int fd)
 {
     post(loop, (note){ .kind = kind, .fd = fd });
 }
+
+static void drop_unsent(const kdbi_conn *conn);
 
 /* ---- the life of a connection ---- */
 
@@ -178,6 +180,25 @@ static void start_connection(kdbi_loop *loop, int fd)
     h2o_http1_accept(&loop->accept, conn->sock, now);
 }
 
+void kdbi_conn_upgraded(kdbi_conn *conn)
+{
+    h2o_linklist_unlink(&conn->link);
+    h2o_linklist_insert(&conn->loop->upgraded, &conn->link);
+}
+
+/* TLS may have to wait for its last record to be taken: the sweep sees that this does not last. */
+void kdbi_conn_close(kdbi_conn *conn)
+{
+    h2o_linklist_unlink(&conn->link);
+    h2o_linklist_insert(&conn->loop->conns, &conn->link);
+    conn->phase = KDBI_CONN_LINGERING;
+    conn->lingers_since_us = conn->since_us = kdb_monotonic_us();
+    if (h2o_socket_is_writing(conn->sock)) {
+        drop_unsent(conn);
+    }
+    h2o_socket_close(conn->sock);
+}
+
 /* ---- accepting ---- */
 
 static kdbi_loop *least_loaded(kdb_api *api)
@@ -296,23 +317,24 @@ static void on_watched(h2o_socket_t *sock, KDB_UNUSED const char *err)
     }
     h2o_socket_read_stop(sock);
     if (n <= 0) {
-        kdbi_exchange_client_left(conn->watched);
+        conn->left(conn->watcher);
     }
 }
 
-void kdbi_conn_watch(kdbi_conn *conn, kdbi_exchange *ex)
+void kdbi_conn_watch(kdbi_conn *conn, void (*left)(void *watcher), void *watcher)
 {
-    conn->watched = ex;
+    conn->left = left;
+    conn->watcher = watcher;
     h2o_socket_dont_read(conn->sock, 1);
     h2o_socket_read_start(conn->sock, on_watched);
 }
 
 void kdbi_conn_unwatch(kdbi_conn *conn)
 {
-    if (conn->watched == NULL) {
+    if (conn->watcher == NULL) {
         return;
     }
-    conn->watched = NULL;
+    conn->watcher = NULL;
     h2o_socket_read_stop(conn->sock);
     h2o_socket_dont_read(conn->sock, 0);
 }
@@ -327,7 +349,7 @@ static kdbi_phase phase_of(const kdbi_conn *conn)
     if (h2o_socket_is_writing(conn->sock)) {
         return KDBI_CONN_WRITING;
     }
-    if (conn->watched != NULL || !h2o_socket_is_reading(conn->sock)) {
+    if (conn->watcher != NULL || !h2o_socket_is_reading(conn->sock)) {
         return KDBI_CONN_RUNNING;
     }
     const kdb_sv input = kdb_sv_of(conn->sock->input->bytes, conn->sock->input->size);
@@ -376,8 +398,7 @@ static int64_t phase_limit(const kdbi_loop *loop, kdbi_phase phase)
     return 0;
 }
 
-/* H2O sees the end of the connection, and ends it. */
-static void shut(const kdbi_conn *conn)
+void kdbi_conn_shut(const kdbi_conn *conn)
 {
     (void)shutdown(h2o_socket_get_fd(conn->sock), SHUT_RDWR);
 }
@@ -404,7 +425,7 @@ static void check_connection(kdbi_conn *conn, int64_t now_us)
         if (phase == KDBI_CONN_WRITING) {
             drop_unsent(conn);
         }
-        shut(conn);
+        kdbi_conn_shut(conn);
     }
 }
 
@@ -428,6 +449,15 @@ static void on_sweep(h2o_timeout_entry_t *entry)
 
 /* ---- messages ---- */
 
+/* One loop more is as far as `count` says. */
+static void tell(kdb_api *api, size_t *count)
+{
+    kdb_mutex_lock(&api->lock);
+    (*count)++;
+    kdb_cond_broadcast(&api->changed);
+    kdb_mutex_unlock(&api->lock);
+}
+
 static void on_answers(KDB_UNUSED h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
     while (!h2o_linklist_is_empty(messages)) {
@@ -442,11 +472,22 @@ static void drain(kdbi_loop *loop)
 {
     loop->draining = true;
     close_listeners(loop);
+    if (loop->hub != NULL) {
+        kdbi_hub_drain(loop->hub);
+    }
     for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
         const kdbi_conn *conn = KDB_CONTAINER_OF(link, kdbi_conn, link);
         if (phase_of(conn) == KDBI_CONN_IDLE) {
-            shut(conn);
+            kdbi_conn_shut(conn);
         }
+    }
+    tell(loop->api, &loop->api->drained);
+}
+
+static void shut_upgraded(kdbi_loop *loop)
+{
+    for (h2o_linklist_t *link = loop->upgraded.next; link != &loop->upgraded; link = link->next) {
+        kdbi_conn_shut(KDB_CONTAINER_OF(link, kdbi_conn, link));
     }
 }
 
@@ -457,9 +498,10 @@ static void cut(kdbi_loop *loop)
         const kdbi_conn *conn = KDB_CONTAINER_OF(link, kdbi_conn, link);
         if (phase_of(conn) == KDBI_CONN_WRITING) {
             drop_unsent(conn);
-            shut(conn);
+            kdbi_conn_shut(conn);
         }
     }
+    shut_upgraded(loop);
 }
 
 static void on_note(kdbi_loop *loop, const note *n)
@@ -544,6 +586,8 @@ static void set_up(kdbi_loop *loop)
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->answers, on_answers);
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->notes, on_notes);
     h2o_linklist_init_anchor(&loop->conns);
+    h2o_linklist_init_anchor(&loop->upgraded);
+    loop->hub = loop->api->live == NULL ? NULL : kdbi_hub_new(loop);
     loop->lane = kdb_core_lane_new(loop->api->core);
     loop->sweep.cb = on_sweep;
     h2o_timeout_link(loop->ctx.loop, &loop->ctx.one_sec_timeout, &loop->sweep);
@@ -552,20 +596,14 @@ static void set_up(kdbi_loop *loop)
     }
 }
 
-static void tell_ready(kdb_api *api)
-{
-    kdb_mutex_lock(&api->lock);
-    api->ready++;
-    kdb_cond_broadcast(&api->changed);
-    kdb_mutex_unlock(&api->lock);
-}
-
 /* Closes every connection; H2O frees them as it sees the end of each. Exchanges end with the work on them. */
 static void close_connections(kdbi_loop *loop)
 {
-    while (!h2o_linklist_is_empty(&loop->conns) || loop->nbusy > 0) {
+    while (!h2o_linklist_is_empty(&loop->conns) || !h2o_linklist_is_empty(&loop->upgraded) || loop->nbusy > 0 ||
+           (loop->hub != NULL && !kdbi_hub_is_idle(loop->hub))) {
+        shut_upgraded(loop);
         for (h2o_linklist_t *link = loop->conns.next; link != &loop->conns; link = link->next) {
-            shut(KDB_CONTAINER_OF(link, kdbi_conn, link));
+            kdbi_conn_shut(KDB_CONTAINER_OF(link, kdbi_conn, link));
         }
         (void)h2o_evloop_run(loop->ctx.loop, STOP_WAIT_MS);
     }
@@ -583,6 +621,9 @@ static void tear_down(kdbi_loop *loop)
     while (atomic_load(&loop->senders) > 0) {
         (void)sched_yield();
     }
+    if (loop->hub != NULL) {
+        kdbi_hub_free(loop->hub);
+    }
     h2o_timeout_unlink(&loop->sweep);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->answers);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->notes);
@@ -597,7 +638,7 @@ static void loop_main(void *arg)
 {
     kdbi_loop *loop = arg;
     set_up(loop);
-    tell_ready(loop->api);
+    tell(loop->api, &loop->api->ready);
     while (!loop->stopping) {
         (void)h2o_evloop_run(loop->ctx.loop, INT32_MAX);
     }

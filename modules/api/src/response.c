@@ -20,6 +20,7 @@ static const reason reasons[] = {
     { 409, "Conflict" },
     { 413, "Payload Too Large" },
     { 417, "Expectation Failed" },
+    { 426, "Upgrade Required" },
     { 428, "Precondition Required" },
     { 429, "Too Many Requests" },
     { 431, "Request Header Fields Too Large" },
@@ -68,13 +69,14 @@ static void add_security_headers(const kdbi_loop *loop, h2o_req_t *req)
     }
 }
 
-void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t length, h2o_generator_t *generator)
+void kdbi_respond_head_as(kdbi_loop *loop, h2o_req_t *req, int status, kdb_sv content_type, size_t length,
+                          h2o_generator_t *generator)
 {
     req->res.status = status;
     req->res.reason = reason_of(status);
     req->res.content_length = length;
     if (status != 204) {
-        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type.ptr, content_type.len);
     }
     if (status >= 400) {
         add_status_headers(req, status);
@@ -87,6 +89,11 @@ void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t lengt
         req->http1_is_persistent = 0;
     }
     h2o_start_response(req, generator);
+}
+
+void kdbi_respond_head(kdbi_loop *loop, h2o_req_t *req, int status, size_t length, h2o_generator_t *generator)
+{
+    kdbi_respond_head_as(loop, req, status, KDB_SV("application/json"), length, generator);
 }
 
 static bool is_head(const h2o_req_t *req)

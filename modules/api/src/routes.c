@@ -16,6 +16,9 @@ const kdb_route_def kdb_route_defs[] = {
     { KDB_HTTP_GET, "/v1/api/auth/me", KDB_ROUTE_OPEN, "Tell who the token belongs to" },
     { KDB_HTTP_POST, "/v1/api/auth/setup", KDB_ROUTE_OPEN, "Set root's password and create the first admin" },
     { KDB_HTTP_GET, "/v1/api/auth/status", KDB_ROUTE_LOOPBACK, "Tell whether set-up is still to be done" },
+    { KDB_HTTP_GET, "/v1/ws", KDB_ROUTE_OPEN, "Open a WebSocket for live queries" },
+    { KDB_HTTP_GET, "/ws", KDB_ROUTE_OPEN, "Open a WebSocket for live queries" },
+    { KDB_HTTP_GET, "/v1/live", KDB_ROUTE_OPEN, "Stream a live query as server-sent events" },
 };
 const size_t kdb_route_defs_count = KDB_ARRAY_LEN(kdb_route_defs);
 
@@ -31,6 +34,8 @@ static const route_handler handlers[] = {
     { kdbi_post_login, KDBI_ERROR_AUTH },  { kdbi_post_refresh, KDBI_ERROR_AUTH },
     { kdbi_post_logout, KDBI_ERROR_AUTH }, { kdbi_get_me, KDBI_ERROR_AUTH },
     { kdbi_post_setup, KDBI_ERROR_AUTH },  { kdbi_get_status, KDBI_ERROR_AUTH },
+    { kdbi_get_socket, KDBI_ERROR_PLAIN }, { kdbi_get_socket, KDBI_ERROR_PLAIN },
+    { kdbi_get_live, KDBI_ERROR_SQL },
 };
 _Static_assert(KDB_ARRAY_LEN(handlers) == KDB_ARRAY_LEN(kdb_route_defs), "one handler for each route");
 
@@ -73,6 +78,15 @@ kdbi_addr kdbi_call_addr(const kdbi_call *call)
     return kdbi_client_addr(&call->api->set.trusted, &call->conn->peer,
                             kdbi_header(call->req, H2O_TOKEN_X_FORWARDED_FOR),
                             kdbi_header_by_name(call->req, KDB_SV("x-real-ip")));
+}
+
+kdb_sv kdbi_call_query(const kdbi_call *call)
+{
+    const h2o_req_t *req = call->req;
+    if (req->query_at == SIZE_MAX) {
+        return kdb_sv_of(NULL, 0);
+    }
+    return kdb_sv_of(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
 }
 
 bool kdbi_call_is_local(const kdbi_call *call)

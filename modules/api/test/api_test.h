@@ -64,6 +64,7 @@ typedef struct fixture {
     kdb_seal *seal;
     kdb_audit *audit;
     kdb_core *core;
+    kdb_live *live;
     kdb_api *api;
     uint16_t port;
     char *admin; /* access tokens: of a dba, and of a user */
@@ -100,6 +101,9 @@ void client_send_post(client *c, const char *path, const char *token, const char
 /* Fails the test when nothing comes within some seconds. */
 void client_read(client *c, answer *out);
 void client_read_head_answer(client *c, answer *out); /* to HEAD: no body follows */
+/* Waits until so many bytes have been read; false at the end of the connection. And takes them off. */
+bool client_have(client *c, size_t len);
+void client_consume(client *c, size_t len);
 /* True when the server has closed the connection (waits for it). */
 bool client_sees_end(client *c, int64_t within_us);
 void answer_done(answer *a);

@@ -79,7 +79,7 @@ static bool read_more(client *c, int patience_ms)
     return true;
 }
 
-static void consume(client *c, size_t len)
+void client_consume(client *c, size_t len)
 {
     memmove(c->in.ptr, c->in.ptr + len, c->in.len - len);
     c->in.len -= len;
@@ -114,12 +114,12 @@ static bool read_head(client *c, answer *out)
     }
     const size_t len = (size_t)(end - c->in.ptr) + 4;
     out->head = text_of(c->in.ptr, len);
-    consume(c, len);
+    client_consume(c, len);
     assert_int_equal(sscanf(out->head, "HTTP/1.1 %d", &out->status), 1);
     return true;
 }
 
-static bool have(client *c, size_t len)
+bool client_have(client *c, size_t len)
 {
     while (c->in.len < len) {
         if (!read_more(c, PATIENCE_MS)) {
@@ -136,12 +136,12 @@ static void read_chunks(client *c, answer *out)
     for (;;) {
         const size_t start = line_end(c, 0);
         const size_t size = start == 0 ? 0 : strtoul(c->in.ptr, NULL, 16);
-        if (start == 0 || !have(c, start + size + 2) || memcmp(c->in.ptr + start + size, "\r\n", 2) != 0) {
+        if (start == 0 || !client_have(c, start + size + 2) || memcmp(c->in.ptr + start + size, "\r\n", 2) != 0) {
             out->cut = true;
             break;
         }
         kdb_buf_append(&body, c->in.ptr + start, size);
-        consume(c, start + size + 2);
+        client_consume(c, start + size + 2);
         if (size == 0) {
             break;
         }
@@ -178,10 +178,10 @@ void client_read(client *c, answer *out)
     }
     length = answer_header(out, "content-length");
     out->len = length == NULL ? 0 : strtoul(length, NULL, 10);
-    out->cut = !have(c, out->len);
+    out->cut = !client_have(c, out->len);
     const size_t got = out->cut ? c->in.len : out->len;
     out->body = text_of(c->in.ptr, got);
-    consume(c, got);
+    client_consume(c, got);
 }
 
 bool client_sees_end(client *c, int64_t within_us)

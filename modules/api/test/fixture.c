@@ -1,5 +1,5 @@
 /* fixture.c - see api_test.h. */
-#include "api_test.h"
+#include "fake_live.h"
 
 #define PASSWORD "correct horse battery"
 
@@ -109,7 +109,9 @@ void fixture_open(fixture *f, const char *const *settings)
     open_audit(f);
     open_auth(f);
     f->core = fake_core_new();
+    f->live = fake_live_new();
     const kdb_api_options options = { .core = f->core,
+                                      .live = f->live,
                                       .auth = f->auth,
                                       .audit = f->audit,
                                       .options = f->options,
@@ -127,6 +129,7 @@ void fixture_close(fixture *f)
     fake_core_release(f->core);
     kdb_api_drain(f->api, 0);
     kdb_api_close(f->api);
+    fake_live_free(f->live);
     fake_core_free(f->core);
     kdb_auth_close(f->auth);
     kdb_audit_close(f->audit);

@@ -3,7 +3,7 @@
 #ifndef KDB_API_H
 #define KDB_API_H
 
-#include "kdb/core.h"
+#include "kdb/live.h"
 
 typedef enum kdb_http_method { KDB_HTTP_GET, KDB_HTTP_POST } kdb_http_method;
 typedef enum kdb_route_auth {
@@ -27,6 +27,7 @@ typedef struct kdb_api_options {
     kdb_core *core;
     kdb_auth *auth;
     kdb_audit *audit;
+    kdb_live *live; /* NULL: the routes of live queries answer 503 */
     const kdb_options *options;
     const char *version;    /* "0.1.0" */
     const char *build_date; /* ISO 8601 date */
@@ -39,7 +40,7 @@ KDB_NODISCARD kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **
 KDB_NODISCARD kdb_status kdb_api_reload(kdb_api *api, const kdb_options *options, kdb_err *err);
 /* The port in use, for server.port = 0. */
 uint16_t kdb_api_port(const kdb_api *api);
-/* Stops accepting; answers that are under way are finished (Connection: close), idle connections closed. Returns when all
+/* Stops accepting, and ends all live queries before it returns; answers that are under way are finished (Connection: close), idle connections closed. Returns when all
  * are gone or `grace_us` has passed. */
 void kdb_api_drain(kdb_api *api, int64_t grace_us);
 void kdb_api_close(kdb_api *api); /* after core has called every `done`; NULL is fine */
@@ -47,6 +48,8 @@ KDB_DEFINE_CLEANUP(kdb_api, kdb_api_close)
 
 typedef struct kdb_api_stats {
     uint64_t connections, connections_peak, requests, bytes_out;
+    uint64_t websocket_sessions, websocket_sessions_peak;
+    uint64_t live_messages_out, live_bytes_out; /* to WebSockets and event streams; not in bytes_out */
 } kdb_api_stats;
 void kdb_api_stats_get(kdb_api *api, kdb_api_stats *out);
 
