@@ -1,0 +1,1 @@
+SUBSCRIBE TO notes n WHERE n.options = 1 AND options IN (1, 2) OPTIONS (last_rows=5, from='7',)

@@ -1,0 +1,1 @@
+SUBSCRIBE TO SELECT id, body FROM `app`.notes ORDER BY id LIMIT 3 LAST 20

@@ -1,0 +1,1 @@
+KILL LIVE QUERY 'root-1-sub'

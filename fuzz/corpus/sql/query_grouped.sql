@@ -1,0 +1,1 @@
+SELECT lower(name) AS w, count(*), sum(age) FILTER (WHERE ok) FROM users WHERE id > 3 GROUP BY 1
