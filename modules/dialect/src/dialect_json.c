@@ -142,12 +142,12 @@ static kdb_status emit_length(const kdbi_expr *e, PgQuery__Node *const *args, si
 {
     kdb_buf_append_lit(out, "CASE json_type(");
     KDB_TRY(emit_document(e, args, nargs, out));
-    kdb_buf_append_lit(out, ") WHEN 'ARRAY' THEN json_array_length(");
+    kdb_buf_append_lit(out, ") WHEN 'ARRAY' THEN CAST(json_array_length(");
     if (out->overflow) {
         return KDBI_REFUSE(e->b, position, "the statement is too large");
     }
     KDB_TRY(emit_document(e, args, nargs, out));
-    kdb_buf_append_lit(out, ") WHEN 'OBJECT' THEN len(json_keys(");
+    kdb_buf_append_lit(out, ") AS BIGINT) WHEN 'OBJECT' THEN len(json_keys(");
     KDB_TRY(emit_document(e, args, nargs, out));
     kdb_buf_append_lit(out, ")) END");
     return KDB_OK;

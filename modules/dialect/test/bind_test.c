@@ -297,7 +297,7 @@ static void operators_functions_and_casts_mean_what_they_should(void **state)
           "'a', 1)\", CASE WHEN json_type(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a~1b')) IN ('BIGINT', "
           "'UBIGINT') THEN TRY_CAST(json_extract_string(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/a~1b'), '$') "
           "AS BIGINT) END AS \"json_get_int(doc, 'a/b')\", CASE json_type(TRY_CAST(\"users\".\"doc\" AS JSON)) WHEN "
-          "'ARRAY' THEN json_array_length(TRY_CAST(\"users\".\"doc\" AS JSON)) WHEN 'OBJECT' THEN "
+          "'ARRAY' THEN CAST(json_array_length(TRY_CAST(\"users\".\"doc\" AS JSON)) AS BIGINT) WHEN 'OBJECT' THEN "
           "len(json_keys(TRY_CAST(\"users\".\"doc\" AS JSON))) END AS \"json_length(doc)\", "
           "json_keys(json_extract(TRY_CAST(\"users\".\"doc\" AS JSON), '/x')) AS \"json_object_keys(doc, 'x')\", "
           "json_exists(TRY_CAST(\"users\".\"doc\" AS JSON), '/x') AS \"json_contains(doc, 'x')\" FROM kdb_scan(0) AS "

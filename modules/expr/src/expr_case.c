@@ -5,8 +5,9 @@
 static kdb_status run_case(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 {
     for (size_t i = 0; i + 1 < step->nargs; i += 2) {
-        KDB_TRY(kdbi_arg(step, i, run, out));
-        if (!out->is_null && out->as.b) {
+        bool holds = false;
+        KDB_TRY(kdbi_ask(step->args[i], run, true, &holds));
+        if (holds) {
             return kdbi_arg(step, i + 1, run, out);
         }
     }
@@ -84,7 +85,8 @@ const kdbi_step *kdbi_compile_coalesce(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = kdbi_compile_args(c, node);
     kdb_type type;
-    if (args == NULL || node->nargs == 0 || !kdbi_unify(c, args, node->nargs, &type)) {
+    if (args == NULL || node->nargs == 0 || !kdbi_unify(c, args, node->nargs, &type) ||
+        kdbi_has_failing_constant(args + 1, node->nargs - 1)) {
         return NULL;
     }
     kdbi_step *step = kdbi_step_new(c, run_coalesce, type, args, node->nargs);

@@ -319,10 +319,12 @@ static bool compile_operands(kdbi_compiler *c, const kdb_node *node, operands *o
     }
     out->moves = may_move(out->args, node->nargs);
     out->strict = kdbi_is_strict(c, out->args, node->nargs);
-    return !out->moves || kdbi_is_wide(out->args, node->nargs);
+    const bool strict = node->nargs == 2 && !out->moves && out->strict; /* nothing is skipped */
+    return (!out->moves || kdbi_is_wide(out->args, node->nargs)) &&
+           (strict || !kdbi_has_failing_constant(out->args, node->nargs));
 }
 
-/* Where a comparison fails: a constant NULL settles it before; what may have been moved is compared without an end. */
+/* Where a comparison fails: a NULL settles it all the same; what may have been moved is compared without an end. */
 static kdb_status compare_failed(const kdbi_step *step, kdb_status failed, size_t a, size_t b, kdbi_run *run,
                                  int *order, bool *out_null)
 {
@@ -334,7 +336,7 @@ static kdb_status compare_failed(const kdbi_step *step, kdb_status failed, size_
     const size_t sides[] = { a, b };
     for (size_t i = 0; i < KDB_ARRAY_LEN(sides); i++) {
         kdb_value value;
-        if (step->args[sides[i]]->is_constant && kdbi_arg(step, sides[i], run, &value) == KDB_OK && value.is_null) {
+        if (kdbi_arg(step, sides[i], run, &value) == KDB_OK && value.is_null) {
             *out_null = true;
             return KDB_OK;
         }

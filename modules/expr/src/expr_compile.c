@@ -152,6 +152,16 @@ bool kdbi_has_null(const kdbi_compiler *c, const kdbi_step *const *args, size_t 
     return false;
 }
 
+bool kdbi_has_failing_constant(const kdbi_step *const *args, size_t nargs)
+{
+    for (size_t i = 0; i < nargs; i++) {
+        if (args[i]->is_constant && args[i]->can_fail) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs)
 {
     bool fails = false;

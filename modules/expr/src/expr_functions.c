@@ -55,14 +55,17 @@ static const function_row function_rows[] = {
     { "json_get", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "json_get_array", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "json_get_bool", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_get_float", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "json_get_int", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "json_get_json", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "json_get_str", NULL, NULL, 0, false, NULL, kdbi_compile_json },
+    { "json_length", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "lcase", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
     { "left", "ti>t", kdbi_run_left, 0, false, NULL, NULL },
     { "len", "t>b", kdbi_run_length, 0, false, NULL, NULL },
     { "length", "t>b", kdbi_run_length, 0, false, NULL, NULL },
     { "lower", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
+    { "lpad", "tbt>t", kdbi_run_pad, true, true, NULL, NULL },
     { "ltrim", "t>t", kdbi_run_ltrim, 0, false, NULL, NULL },
     { "ltrim", "tt>t", kdbi_run_ltrim, 0, false, NULL, NULL },
     { "microsecond", NULL, NULL, 0, false, NULL, kdbi_compile_part },
@@ -74,8 +77,11 @@ static const function_row function_rows[] = {
     { "ord", "t>i", kdbi_run_first_character, (uint32_t)-1, false, NULL, NULL },
     { "prefix", "tt>o", kdbi_run_starts_with, 0, false, NULL, NULL },
     { "quarter", NULL, NULL, 0, false, NULL, kdbi_compile_part },
+    { "repeat", "tb>t", kdbi_run_repeat, 0, true, NULL, NULL },
+    { "replace", "ttt>t", kdbi_run_replace, 0, true, NULL, NULL },
     { "right", "ti>t", kdbi_run_right, 0, false, NULL, NULL },
     { "round", NULL, NULL, 0, false, NULL, kdbi_compile_round },
+    { "rpad", "tbt>t", kdbi_run_pad, false, true, NULL, NULL },
     { "rtrim", "t>t", kdbi_run_rtrim, 0, false, NULL, NULL },
     { "rtrim", "tt>t", kdbi_run_rtrim, 0, false, NULL, NULL },
     { "second", NULL, NULL, 0, false, NULL, kdbi_compile_part },
@@ -127,7 +133,11 @@ static kdb_type type_of_letter(char letter)
 /* Integers are taken where they are no wider than what is wanted; all else must be what is wanted. */
 static const kdbi_step *argument(kdbi_compiler *c, const kdbi_step *arg, kdb_type wanted)
 {
-    if (arg->is_param || kdbi_is_null_literal(arg)) {
+    if (arg->is_param) { /* text is text to each of a function's forms */
+        const bool text = arg->type.kind == KDB_TYPE_TEXT && wanted.kind == KDB_TYPE_TEXT;
+        return text ? kdbi_param_as(c, arg, wanted) : NULL;
+    }
+    if (kdbi_is_null_literal(arg)) {
         return NULL;
     }
     const bool widens = kdbi_is_integer(arg->type) && kdbi_is_integer(wanted) && arg->type.kind != KDB_TYPE_BIGINT;

@@ -284,6 +284,8 @@ const kdbi_step *kdbi_compile_decimal(kdbi_compiler *c, kdb_node_kind kind, cons
 const kdbi_step *kdbi_compile_real_division(kdbi_compiler *c, const kdbi_step *a, const kdbi_step *b);
 /* True when one may be a NULL that the engine knows when it binds: some of its functions have another type then. */
 bool kdbi_has_null(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
+/* True when one is a constant that may fail: the engine computes it before any row, and refuses it then or not. */
+bool kdbi_has_failing_constant(const kdbi_step *const *args, size_t nargs);
 /* False when the engine may settle a step by a NULL beside what fails, without running that. */
 bool kdbi_is_strict(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
 
@@ -311,6 +313,9 @@ kdb_status kdbi_run_strpos(const kdbi_step *step, kdbi_run *run, kdb_value *out)
 kdb_status kdbi_run_contains(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_starts_with(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_ends_with(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_repeat(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_pad(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_replace(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_first_character(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 
 #endif

@@ -310,6 +310,23 @@ static int64_t count_elements(kdb_sv array)
     }
 }
 
+static int64_t count_members(kdb_sv object)
+{
+    reader in = { .text = object, .at = 1 };
+    int64_t n = 0;
+    for (;; n++) {
+        skip_space(&in);
+        if (peek(&in) == '}') {
+            return n;
+        }
+        (void)take_key(&in);
+        skip_space(&in);
+        (void)take_value(&in);
+        skip_space(&in);
+        (void)take(&in, ',');
+    }
+}
+
 /* Negative: from the end. */
 static bool find_element(kdb_sv array, int64_t index, kdb_sv *out)
 {
@@ -597,6 +614,42 @@ static kdb_status run_int(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     return KDB_OK;
 }
 
+/* NaN, Infinity, -inf: the engine reads more than JSON has. */
+static bool is_real_word(kdb_sv value)
+{
+    const bool negative = value.len != 0 && value.ptr[0] == '-';
+    const kdb_sv word = kdb_sv_of(value.ptr + negative, value.len - negative);
+    return kdb_sv_ieq(word, KDB_SV("nan")) || kdb_sv_ieq(word, KDB_SV("inf")) || kdb_sv_ieq(word, KDB_SV("infinity"));
+}
+
+static kdb_status run_float(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    bool found;
+    bool known;
+    kdb_sv value;
+    double real = 0;
+    KDB_TRY(find_value(step, run, &value, &found, &known));
+    const number_kind kind = found && is_number(value) ? kind_of_number(value, &real) : NUMBER_RAW;
+    const bool word = found && is_real_word(value);
+    out->is_null = kind == NUMBER_RAW && !word;
+    out->as.f64 = kind == NUMBER_REAL ? real : out->is_null ? 0 : strtod(kdb_sv_dup_cstr(run->scratch, value), NULL);
+    return KDB_OK;
+}
+
+/* Of what stands in an array or an object. */
+static kdb_status run_length(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    bool found;
+    bool known;
+    kdb_sv value;
+    KDB_TRY(find_value(step, run, &value, &found, &known));
+    out->is_null = !found || (value.ptr[0] != '[' && value.ptr[0] != '{');
+    if (!out->is_null) {
+        out->as.i64 = value.ptr[0] == '[' ? count_elements(value) : count_members(value);
+    }
+    return KDB_OK;
+}
+
 /* ---- compiling ---- */
 
 typedef struct json_row {
@@ -606,10 +659,11 @@ typedef struct json_row {
 } json_row;
 
 static const json_row json_rows[] = {
-    { "json_get", KDB_TYPE_JSON, run_json },         { "json_get_json", KDB_TYPE_JSON, run_json },
-    { "json_as_text", KDB_TYPE_TEXT, run_text },     { "json_contains", KDB_TYPE_BOOLEAN, run_exists },
-    { "json_get_str", KDB_TYPE_TEXT, run_string },   { "json_get_int", KDB_TYPE_BIGINT, run_int },
-    { "json_get_bool", KDB_TYPE_BOOLEAN, run_bool }, { "json_get_array", KDB_TYPE_TEXT, run_array },
+    { "json_get", KDB_TYPE_JSON, run_json },          { "json_get_json", KDB_TYPE_JSON, run_json },
+    { "json_as_text", KDB_TYPE_TEXT, run_text },      { "json_contains", KDB_TYPE_BOOLEAN, run_exists },
+    { "json_get_str", KDB_TYPE_TEXT, run_string },    { "json_get_int", KDB_TYPE_BIGINT, run_int },
+    { "json_get_bool", KDB_TYPE_BOOLEAN, run_bool },  { "json_get_array", KDB_TYPE_TEXT, run_array },
+    { "json_get_float", KDB_TYPE_DOUBLE, run_float }, { "json_length", KDB_TYPE_BIGINT, run_length },
 };
 
 static const json_row *row_of(kdb_sv name)
@@ -636,8 +690,9 @@ const kdbi_step *kdbi_compile_json(kdbi_compiler *c, const kdb_node *node)
 {
     const json_row *row = row_of(node->name);
     const kdbi_step **args = kdbi_compile_args(c, node);
-    if (row == NULL || args == NULL || node->nargs < 2 || kdbi_has_null(c, args, node->nargs) || args[0]->is_param ||
-        args[0]->is_constant || (args[0]->type.kind != KDB_TYPE_TEXT && args[0]->type.kind != KDB_TYPE_JSON)) {
+    if (row == NULL || args == NULL || node->nargs < (row->run == run_length ? 1U : 2U) ||
+        kdbi_has_null(c, args, node->nargs) || args[0]->is_param || args[0]->is_constant ||
+        (args[0]->type.kind != KDB_TYPE_TEXT && args[0]->type.kind != KDB_TYPE_JSON)) {
         return NULL;
     }
     for (size_t i = 0; i < node->nargs; i++) {

@@ -95,7 +95,7 @@ const kdbi_step *kdbi_compile_and_or(kdbi_compiler *c, const kdb_node *node)
             return NULL;
         }
     }
-    if (args == NULL || node->nargs == 0) {
+    if (args == NULL || node->nargs == 0 || (node->nargs > 1 && kdbi_has_failing_constant(args, node->nargs))) {
         return NULL;
     }
     kdbi_step *step = kdbi_step_new(c, run_and_or, kdb_type_of(KDB_TYPE_BOOLEAN), args, node->nargs);

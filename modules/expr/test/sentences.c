@@ -96,6 +96,10 @@ static const char *const number_forms[] = {
     "sqrt(%n)",
     "round(%n, 5)",
     "json_get_int(%j, %k)",
+    "json_get_float(%j, %k)",
+    "json_get_float(%j, %k, %k)",
+    "json_length(%j)",
+    "json_length(%j, %k)",
     "instr(%t, %t)",
     "ord(%t)",
 };
@@ -139,6 +143,14 @@ static const char *const text_forms[] = {
     "(%j -> %k -> %k ->> %k)",
     "json_as_text(%j, %k, %k)",
     "upper(%t)",
+    "repeat(%t, 3)",
+    "repeat(%t, s)",
+    "lpad(%t, 7)",
+    "lpad(%t, 5, %t)",
+    "rpad(%t, 9, %t)",
+    "rpad(%t, s, 'ab')",
+    "replace(%t, %t, %t)",
+    "replace(%t, 'a', 'bb')",
 };
 static const char *const truth_forms[] = {
     "(%n = %n)",
