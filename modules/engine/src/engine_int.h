@@ -10,6 +10,17 @@
 
 typedef struct kdbi_help_round kdbi_help_round;
 
+/* What the thread that watches the memory remembers; bytes are of the process. */
+typedef struct kdbi_memory_watch {
+    size_t base;     /* when nothing had run for long, last */
+    size_t least;    /* ever */
+    size_t left;     /* right after the last giving back */
+    size_t most;     /* since then */
+    int64_t next_us; /* not before then is it tried again, */
+    int64_t wait_us; /* which is so much after the last time; 0: at once */
+    size_t refused;  /* pieces, ever */
+} kdbi_memory_watch;
+
 struct kdb_engine {
     duckdb_database duck;
     _Atomic uint64_t connections; /* ever made: numbers their scan functions */
@@ -31,8 +42,7 @@ struct kdb_engine {
     kdb_engine_conn *conns;    /* guarded by memory_lock: all that are open */
     atomic_bool memory_sleeps; /* until it is woken */
     size_t memory_limit;       /* bytes; fixed after open */
-    size_t memory_base;        /* its thread only: of the process when nothing ran for long */
-    size_t memory_refused;     /* its thread only: the count it has seen */
+    kdbi_memory_watch memory;  /* its thread only */
 };
 
 /* What DuckDB's catalog holds of a connection: the catalog keeps functions until the database closes, so this outlives

@@ -26,6 +26,7 @@
 #define WORTH_GIVING_BACK (64 * MIB)
 
 enum { LOOK_US = 50 * 1000, QUIET_LOOKS = 20, FRAMES_MAX = 48 };
+enum { WAIT_MAX_US = 10 * 1000 * 1000 };
 
 /* ---- jemalloc, as its manual describes it; absent from a libduckdb that was built without ---- */
 
@@ -221,25 +222,65 @@ static bool look_at_runs(kdb_engine *engine, bool interrupt, bool *lasting)
     return any;
 }
 
-/* Returns whether anything runs. Holds memory_lock. */
-static bool look(kdb_engine *engine)
+/* What a statement took may be free only a while after it: another thread has it in its cache, say. And what has not come
+ * back may be no statement's: a cache that has filled. So while the process has much more than it once had it is tried again,
+ * each time after twice the wait; at once after a statement that took much. */
+static void give_back_in_turn(kdb_engine *engine, size_t has, bool at_once)
 {
-    const size_t has = resident();
-    const bool too_large = has > engine->memory_base + 2 * engine->memory_limit + PROCESS_SLACK;
+    kdbi_memory_watch *seen = &engine->memory;
+    const size_t enough = seen->least + WORTH_GIVING_BACK;
+    const int64_t now_us = kdb_monotonic_us();
+    if (has <= enough || seen->most > seen->left + WORTH_GIVING_BACK) {
+        seen->wait_us = 0;
+    }
+    if (has <= enough || (seen->wait_us != 0 && now_us < seen->next_us && !at_once)) {
+        return;
+    }
+    give_back();
+    seen->left = seen->most = resident();
+    const int64_t wait_us = seen->wait_us == 0 ? LOOK_US : 2 * seen->wait_us;
+    seen->wait_us = seen->left <= enough ? 0 : wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
+    seen->next_us = now_us + seen->wait_us;
+}
+
+/* Pieces were refused since the last look. */
+static bool has_refused(kdbi_memory_watch *seen)
+{
     const size_t refused = atomic_load(&bound.refused);
+    const bool any = refused != seen->refused;
+    seen->refused = refused;
+    return any;
+}
+
+/* `quiet`: looks before this that found nothing to run. Returns whether anything runs. Holds memory_lock. */
+static bool look(kdb_engine *engine, int quiet)
+{
+    kdbi_memory_watch *seen = &engine->memory;
+    const size_t has = resident();
+    const bool too_large = has > seen->base + 2 * engine->memory_limit + PROCESS_SLACK;
     bool lasting = false;
     const bool any = look_at_runs(engine, too_large, &lasting);
-    const bool has_grown = !lasting && has > engine->memory_base + WORTH_GIVING_BACK;
-    if (too_large || has_grown || refused != engine->memory_refused) {
+    seen->most = has > seen->most ? has : seen->most;
+    if (has_refused(seen) || too_large) {
         give_back();
-        engine->memory_refused = refused;
-    } else if (atomic_load(&bound.committed) > engine->memory_limit) {
+        seen->wait_us = 0;
+    } else if (!lasting) {
+        give_back_in_turn(engine, has, quiet == QUIET_LOOKS);
+    }
+    if (atomic_load(&bound.committed) > engine->memory_limit) {
         purge();
     }
-    if (!lasting) { /* what has not come back is not a statement's */
-        engine->memory_base = has_grown ? resident() : has;
+    if (!lasting) {
+        seen->base = resident();
+        seen->least = seen->base < seen->least ? seen->base : seen->least;
     }
     return any;
+}
+
+/* Nothing has run for a while, and what can be given back has been. */
+static bool may_sleep(const kdb_engine *engine, int quiet)
+{
+    return quiet > QUIET_LOOKS && (engine->memory.wait_us == 0 || engine->memory.wait_us == WAIT_MAX_US);
 }
 
 /* With nothing to look at it sleeps until kdbi_memory_wake. */
@@ -250,12 +291,13 @@ static void watch_memory(void *arg)
     bool lasting = false;
     kdb_mutex_lock(&engine->memory_lock);
     while (!engine->memory_stops) {
-        quiet = look(engine) ? 0 : quiet + 1;
-        atomic_store(&engine->memory_sleeps, quiet > QUIET_LOOKS);
-        if (quiet <= QUIET_LOOKS || look_at_runs(engine, false, &lasting)) {
-            (void)kdb_cond_wait_until(&engine->memory_wake, &engine->memory_lock, kdb_monotonic_us() + LOOK_US);
-        } else {
+        quiet = look(engine, quiet) ? 0 : quiet + 1;
+        const bool sleeps = may_sleep(engine, quiet);
+        atomic_store(&engine->memory_sleeps, sleeps);
+        if (sleeps && !look_at_runs(engine, false, &lasting)) {
             kdb_cond_wait(&engine->memory_wake, &engine->memory_lock);
+        } else {
+            (void)kdb_cond_wait_until(&engine->memory_wake, &engine->memory_lock, kdb_monotonic_us() + LOOK_US);
         }
     }
     kdb_mutex_unlock(&engine->memory_lock);
@@ -280,8 +322,10 @@ void kdbi_memory_start(kdb_engine *engine, int64_t limit)
 {
     (void)pthread_once(&bound.once, bound_arenas);
     engine->memory_limit = (size_t)limit;
-    engine->memory_base = resident();
-    engine->memory_refused = atomic_load(&bound.refused);
+    const size_t has = resident();
+    engine->memory = (kdbi_memory_watch){
+        .base = has, .least = has, .left = has, .most = has, .refused = atomic_load(&bound.refused)
+    };
     atomic_fetch_add(&bound.most, share(engine));
     kdb_mutex_init(&engine->memory_lock, KDB_LOCK_ENGINE_MEMORY);
     kdb_cond_init(&engine->memory_wake);
