@@ -35,13 +35,7 @@ static kdb_value lifted_value(const kdbi_cells *cells, const kdb_cell *cell)
 {
     const kdb_shape *shape = cells->exec->shape;
     KDB_ASSERT(shape != NULL && cell->index < shape->nliterals);
-    kdb_value value = shape->literals[cell->index].value;
-    if (cell->negative && value.type.kind == KDB_TYPE_INT) {
-        value.as.i32 = -value.as.i32; /* literals have no sign: this cannot overflow */
-    } else if (cell->negative && value.type.kind == KDB_TYPE_BIGINT) {
-        value.as.i64 = -value.as.i64;
-    }
-    return value;
+    return kdb_shape_signed(&shape->literals[cell->index].value, cell->negative);
 }
 
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column)

@@ -211,6 +211,7 @@ typedef struct kdbi_bound_query {
     kdb_bound *bound;
     kdbi_native *native;          /* compiled for the parameter types of the last execution, or NULL */
     bool native_exact;            /* and means what the engine would; else only the engine runs it */
+    bool judged;                  /* whose literals it is bound for is settled */
     kdb_engine_plan *engine_plan; /* prepared when first needed, or NULL */
     kdb_scan_table *scan_tables;
     kdbi_result result; /* of the engine */
@@ -222,7 +223,9 @@ struct kdbi_plan {
     kdb_sv key;       /* namespace, NUL, the shape's key or the statement text */
     kdb_shape *shape; /* of the text it was made from; NULL: the key is the text */
     kdb_stmt *stmt;
-    bool internal;  /* our own text: system tables open to every role */
+    bool internal; /* our own text: system tables open to every role */
+    bool
+        engine_only; /* it was found that the native executor cannot run it: literals stay where the engine plans by them */
     bool transient; /* owned by its execution, never cached, without engine objects */
 
     kdb_arena *bind_arena; /* everything below; NULL: not bound */
@@ -264,6 +267,9 @@ void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL i
 /* Makes the plan's binding valid for the present catalog and checks the rights of `principal` on every table. */
 KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal,
                                         kdb_err *err);
+/* After the plan's first binding: binds it again for the engine alone, with the literals it plans best by, when it was bound
+ * for the native executor and that cannot run it with these parameters (the bound query's extras included). */
+KDB_NODISCARD kdb_status kdbi_plan_judge(kdbi_worker *worker, kdbi_plan *plan, const kdb_exec *exec, kdb_err *err);
 /* Prepares the bound query in the worker's engine connection, if it is not yet. */
 KDB_NODISCARD kdb_status kdbi_plan_prepare(kdbi_worker *worker, kdbi_plan *plan, kdb_err *err);
 /* False when a name in the bound plan means another table, or another version of it, by now. While it is true, no row of a
@@ -384,6 +390,8 @@ const kdb_overlay *kdbi_run_overlay(const kdbi_run *run, const kdb_table *table)
 /* KDB_CANCELLED or KDB_TIMEOUT once the statement has to stop. */
 KDB_NODISCARD kdb_status kdbi_exec_check_running(const kdb_exec *exec, kdb_err *err);
 
+/* The statement's parameters and those that the server adds for its bound query. In `arena`. */
+const kdb_value *kdbi_run_params(const kdb_exec *exec, const kdbi_plan *plan, kdb_arena *arena, size_t *out_count);
 /* The value of a parameter that the server adds. */
 kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra);
 

@@ -240,7 +240,10 @@ static bool is_overtaken(const kdb_exec *exec, const kdbi_plan *plan, kdb_status
 kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
     KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
-    const kdb_status status = kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
+    kdb_status status = kdbi_plan_bind(exec->worker, plan, kdbi_exec_principal(exec), err);
+    if (status == KDB_OK) {
+        status = kdbi_plan_judge(exec->worker, plan, exec, err);
+    }
     if (status != KDB_OK) { /* the plan may be one that the statement runs within itself: only here is it known */
         exec->stale = exec->stale || is_overtaken(exec, plan, status);
         return status;

@@ -324,7 +324,7 @@ static kdb_status bind_query(kdbi_worker *worker, kdbi_plan *plan, const kdb_que
     resolver r = { .worker = worker, .plan = plan, .principal = principal };
     /* A lane's text is never run: it has no engine. */
     const char *scan = worker->conn == NULL ? "kdb_scan" : kdb_engine_scan_function(worker->conn);
-    const kdb_binder binder = { &r, scan, resolve };
+    const kdb_binder binder = { .self = &r, .scan_function = scan, .engine_only = plan->engine_only, .table = resolve };
     const kdb_status status =
         kdb_dialect_bind(query, plan->stmt->nparams, &binder, plan->bind_arena, &plan->query.bound, err);
     adopt_slots(plan, &r, status == KDB_OK ? plan->query.bound : NULL);
@@ -492,6 +492,24 @@ kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_princi
     return KDB_OK;
 }
 
+kdb_status kdbi_plan_judge(kdbi_worker *worker, kdbi_plan *plan, const kdb_exec *exec, kdb_err *err)
+{
+    kdbi_bound_query *query = &plan->query;
+    if (query->judged || query->bound == NULL || !query->bound->for_trees) {
+        return KDB_OK;
+    }
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    size_t nparams = 0;
+    const kdb_value *params = kdbi_run_params(exec, plan, arena, &nparams);
+    query->judged = true;
+    if (worker->core->use_native && kdbi_native_get(plan, params, nparams) != NULL) {
+        return KDB_OK;
+    }
+    unbind(plan);
+    plan->engine_only = true;
+    return kdbi_plan_bind(worker, plan, kdbi_exec_principal(exec), err);
+}
+
 /* ---- plans ---- */
 
 static char key_kind(const kdbi_plan_text *text)
@@ -537,11 +555,11 @@ static kdb_shape *keep_shape(const kdb_shape *shape, kdb_sv key, kdb_arena *aren
     return kept;
 }
 
-static bool extras_take(const kdb_bound *bound, const kdb_shape *shape)
+static bool extras_take(const kdb_extra *extras, size_t nextras, const kdb_shape *shape)
 {
     kdb_value value;
-    for (size_t i = 0; bound != NULL && i < bound->nextras; i++) {
-        const kdb_extra *extra = &bound->extras[i];
+    for (size_t i = 0; i < nextras; i++) {
+        const kdb_extra *extra = &extras[i];
         if (extra->kind == KDB_EXTRA_LITERAL &&
             !kdb_extra_literal(extra, &shape->literals[extra->literal].value, &value)) {
             return false;
@@ -553,14 +571,18 @@ static bool extras_take(const kdb_bound *bound, const kdb_shape *shape)
 bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape)
 {
     const bool *in_cells = plan->stmt->lifted;
-    const bool *in_query = plan->query.bound == NULL ? NULL : plan->query.bound->lifted;
+    const kdb_bound *bound = plan->query.bound;
+    const bool *in_query = bound == NULL ? NULL : bound->lifted;
+    const bool *in_rows = plan->rows == NULL ? NULL : plan->rows->lifted;
     for (size_t i = 0; i < shape->nliterals; i++) {
-        const bool lifted = (in_cells != NULL && in_cells[i]) || (in_query != NULL && in_query[i]);
+        const bool lifted =
+            (in_cells != NULL && in_cells[i]) || (in_query != NULL && in_query[i]) || (in_rows != NULL && in_rows[i]);
         if (!lifted && !kdb_value_same(&plan->shape->literals[i].value, &shape->literals[i].value)) {
             return false;
         }
     }
-    return extras_take(plan->query.bound, shape);
+    return (bound == NULL || extras_take(bound->extras, bound->nextras, shape)) &&
+           (plan->rows == NULL || extras_take(plan->rows->extras, plan->rows->nextras, shape));
 }
 
 /* Rows written out in numbers and strings come once each: caching their plans would only push useful ones out. Where all of
@@ -571,7 +593,7 @@ static bool is_transient(const kdb_stmt *stmt, const kdb_shape *shape)
         return true;
     }
     if (stmt->kind != KDB_STMT_INSERT || stmt->as.insert.select != NULL || stmt->as.insert.exprs != NULL ||
-        stmt->nparams != 0) {
+        stmt->as.insert.rows != NULL || stmt->nparams != 0) {
         return false;
     }
     for (size_t i = 0; shape != NULL && i < shape->nliterals; i++) {

@@ -217,18 +217,19 @@ kdb_value kdbi_exec_extra(const kdb_exec *exec, const kdb_extra *extra)
     return kdb_value_null(kdb_type_of(KDB_TYPE_NULL));
 }
 
-static void fill_params(kdbi_run *run, const kdb_request *request, kdb_arena *arena)
+const kdb_value *kdbi_run_params(const kdb_exec *exec, const kdbi_plan *plan, kdb_arena *arena, size_t *out_count)
 {
-    const kdb_bound *bound = run->plan->query.bound;
-    kdb_value *params = KDB_ARENA_ARRAY(arena, kdb_value, request->nparams + bound->nextras + 1);
-    for (size_t i = 0; i < request->nparams; i++) {
-        params[i] = request->params[i];
+    const kdb_bound *bound = plan->query.bound;
+    const size_t own = plan->internal ? 0 : exec->request->nparams;
+    kdb_value *params = KDB_ARENA_ARRAY(arena, kdb_value, own + bound->nextras + 1);
+    for (size_t i = 0; i < own; i++) {
+        params[i] = exec->request->params[i];
     }
     for (size_t i = 0; i < bound->nextras; i++) {
-        params[request->nparams + i] = kdbi_exec_extra(run->exec, &bound->extras[i]);
+        params[own + i] = kdbi_exec_extra(exec, &bound->extras[i]);
     }
-    run->params = params;
-    run->nparams = request->nparams + bound->nextras;
+    *out_count = own + bound->nextras;
+    return params;
 }
 
 static kdb_status start_native(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
@@ -296,12 +297,7 @@ kdb_status kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan, const k
                        .txn = plan->internal ? NULL : exec->txn,
                        .now_us = exec->now_us,
                        .restrict_target = restrict_target };
-    if (plan->internal) {
-        const kdb_request none = { .nparams = 0 };
-        fill_params(run, &none, exec->arena);
-    } else {
-        fill_params(run, exec->request, exec->arena);
-    }
+    run->params = kdbi_run_params(exec, plan, exec->arena, &run->nparams);
     return set_filters(run, err);
 }
 

@@ -388,6 +388,10 @@ static void texts_that_differ_in_their_values_share_a_plan(void **state)
         { "DELETE FROM app.v WHERE id IN (-5, 7)", "DELETE FROM app.v WHERE id IN (-1, 9)" },
         { "SELECT id FROM app.v WHERE s LIKE 'a%' OR s ILIKE '_b'",
           "SELECT id FROM app.v WHERE s LIKE '%c%' OR s ILIKE 'd'" },
+        { "SELECT id FROM app.v WHERE p > 1.5 AND f <> 0.25 AND p + 1.5 < p",
+          "SELECT id FROM app.v WHERE p > 12.75 AND f <> 12345.5 AND p + 2.5 < p" },
+        { "INSERT INTO app.v (id, p, f) VALUES (1, 1.5, 1e3), (2, -0.5, 2e5)",
+          "INSERT INTO app.v (id, p, f) VALUES (3, 10.25, 1e-7), (4, -123.125, 2.5E5)" },
     };
     static const char *const apart[][2] = {
         { "SELECT id FROM app.v WHERE d >= '2026-01-01'", "SELECT id FROM app.v WHERE d >= 'never'" },
@@ -400,7 +404,8 @@ static void texts_that_differ_in_their_values_share_a_plan(void **state)
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdbi_worker worker = { .core = f.core, .plans = kdbi_plan_cache_new(64) };
     assert_int_equal(kdb_engine_connect(f.engine, &worker.conn, &err), KDB_OK);
-    run_as_root("CREATE SHARED TABLE app.v (id INT PRIMARY KEY, u UUID, d DATE, c TIME, t TIMESTAMP, s TEXT)");
+    run_as_root(
+        "CREATE SHARED TABLE app.v (id INT PRIMARY KEY, u UUID, d DATE, c TIME, t TIMESTAMP, s TEXT, p DECIMAL(10, 2), f DOUBLE)");
     for (size_t i = 0; i < KDB_ARRAY_LEN(pairs); i++) {
         kdbi_plan *plan = shaped_plan_of(&worker, arena, pairs[i][0]);
         assert_int_equal(kdbi_plan_bind(&worker, plan, &root, &err), KDB_OK);

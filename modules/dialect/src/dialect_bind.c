@@ -175,12 +175,7 @@ kdb_status kdb_dialect_bind(const kdb_query *query, uint32_t nparams, const kdb_
     KDB_CLEANUP(kdb_buf_done) kdb_buf text = { .limit = KDBI_TEXT_MAX };
     kdbi_binding b = { .query = query, .binder = binder, .arena = arena, .err = err, .nparams = nparams };
     b.bound = KDB_ARENA_NEW(arena, kdb_bound);
-    const size_t nliterals = query->shape == NULL ? 0 : query->shape->nliterals;
-    b.bound->extras = KDB_ARENA_ARRAY(arena, kdb_extra, KDB_EXTRA_LITERAL + nliterals);
-    if (query->shape != NULL) {
-        b.bound->lifted = KDB_ARENA_ARRAY(arena, bool, nliterals + 1);
-        b.literal_params = KDB_ARENA_ARRAY(arena, uint32_t, nliterals + 1);
-    }
+    kdbi_begin_lifting(&b);
     b.param_used = KDB_ARENA_ARRAY(arena, bool, nparams + 1);
     KDB_TRY(emit_statement(&b, &text));
     KDB_TRY(finish(&b, &text));

@@ -308,8 +308,10 @@ static void keep_shape(kdb_stmt *stmt)
     } else if (stmt->kind == KDB_STMT_INSERT) {
         set_shape(stmt->as.insert.exprs, stmt->shape);
         set_shape(stmt->as.insert.select, stmt->shape);
+        set_shape(kdbi_row_text(stmt->as.insert.rows), stmt->shape);
     } else if (stmt->kind == KDB_STMT_UPDATE || stmt->kind == KDB_STMT_DELETE) {
         set_shape(stmt->as.change.select, stmt->shape);
+        set_shape(kdbi_row_text(stmt->as.change.rows), stmt->shape);
     }
 }
 

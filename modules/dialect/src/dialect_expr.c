@@ -469,6 +469,11 @@ static bool is_zoned(const PgQuery__TypeName *type)
 
 static kdb_status emit_cast(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
 {
+    kdb_extra lifted;
+    if (kdbi_lift_cast(e->b, node->type_cast, &lifted)) {
+        kdbi_emit_lifted(e->b, &lifted, out);
+        return KDB_OK;
+    }
     const PgQuery__TypeCast *cast = node->type_cast;
     kdb_value value;
     kdb_type type;

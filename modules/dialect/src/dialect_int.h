@@ -54,10 +54,18 @@ kdb_sv kdbi_token_string(const kdbi_token *token, kdb_arena *arena);
 
 /* ---- dialect_shape.c: shapes, while the tokens go by ---- */
 
+/* IN (1, 2, 3, ..): literals of one type and nothing else, so far. */
+typedef struct kdbi_literal_run {
+    bool open;   /* the list goes on */
+    bool filled; /* what came last is a literal */
+    char mark;
+    size_t count;
+} kdbi_literal_run;
+
 /* One statement that is being shaped. */
 typedef struct kdbi_shaper {
     kdb_arena *arena;
-    char *keys; /* room for the keys of all statements of the text: twice its length */
+    char *keys; /* room for the keys of all statements of the text */
     size_t used;
     bool on;         /* the statement that is read may still have a shape */
     size_t start;    /* of the statement in the text */
@@ -65,6 +73,7 @@ typedef struct kdbi_shaper {
     kdb_shape shape; /* so far */
     size_t cap;      /* of shape.literals */
     kdbi_token prev;
+    kdbi_literal_run run;
     int depth; /* of brackets */
     int list;  /* the depth of the outermost select list being read, or -1: its text makes titles */
 } kdbi_shaper;
@@ -254,6 +263,8 @@ struct kdb_query {
     const kdb_shape *shape; /* of the text, or NULL */
     bool insert_source;     /* of an INSERT: `*` of the outermost list leaves system columns out */
 };
+/* What rows of a write are asked, as the text it was written in; NULL for NULL. */
+kdb_query *kdbi_row_text(kdb_row_query *rows);
 kdb_query *kdbi_query_new(kdb_arena *arena, kdb_sv text, const PgQuery__SelectStmt *select);
 
 /* SET's columns and their cells; what is not a plain cell goes to `exprs`. */
@@ -562,7 +573,9 @@ KDB_NODISCARD kdb_status kdbi_check_cast(const kdbi_expr *e, const PgQuery__Type
 /* A literal, or a cast of one, that is BOOLEAN, BYTES or a time by sql.md 4, where the engine would read it otherwise. */
 bool kdbi_typed_literal(const kdbi_expr *e, const PgQuery__Node *node, kdb_value *out);
 
-/* dialect_targets.c: INSERT INTO t SELECT * FROM s fills t with the columns of s that can be written. */
+/* dialect_targets.c: whether the literals of an item of the list may be lifted. */
+bool kdbi_target_lifts(const kdbi_expr *e, const PgQuery__ResTarget *target);
+/* INSERT INTO t SELECT * FROM s fills t with the columns of s that can be written. */
 bool kdbi_star_leaves_out(const kdbi_expr *e, const kdbi_column *column);
 
 /* dialect_operator.c */
@@ -666,6 +679,15 @@ bool kdbi_lift_operand(const kdbi_binding *b, const kdbi_scope *scope, const PgQ
                        const PgQuery__Node *other, kdb_extra *out);
 bool kdbi_lift_item(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__List *list, size_t index,
                     const PgQuery__Node *other, kdb_extra *out);
+/* The `index`th literal that fills the list up, while there are such: items like all others, at the list's end. */
+bool kdbi_lift_filling(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__List *list, size_t index,
+                       const PgQuery__Node *other, kdb_extra *out);
+/* A LIMIT or OFFSET; a value by itself, in a list whose texts are not shown; DATE '..' and its kin. */
+bool kdbi_lift_count(const kdbi_binding *b, const PgQuery__Node *node, kdb_extra *out);
+bool kdbi_lift_alone(const kdbi_binding *b, const PgQuery__Node *node, kdb_extra *out);
+bool kdbi_lift_cast(const kdbi_binding *b, const PgQuery__TypeCast *cast, kdb_extra *out);
+/* Room for what is lifted; when a binding begins. */
+void kdbi_begin_lifting(kdbi_binding *b);
 bool kdbi_lift_pattern(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__Node *node,
                        const PgQuery__Node *other, kdb_extra *out);
 /* What the parameter is; its number; and the text: CAST($3 AS INTEGER). */

@@ -475,6 +475,11 @@ static kdb_status emit_in(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_bu
         KDB_TRY(kdbi_check_comparison(e, expr->lexpr, "=", item, expr->location));
         KDB_TRY(emit_item(e, expr->rexpr->list, i, expr->lexpr, out));
     }
+    kdb_extra filling;
+    for (size_t i = 0; kdbi_lift_filling(e->b, e->scope, expr->rexpr->list, i, expr->lexpr, &filling); i++) {
+        kdb_buf_append_lit(out, ", ");
+        kdbi_emit_lifted(e->b, &filling, out);
+    }
     kdb_buf_append_lit(out, "))");
     return KDB_OK;
 }

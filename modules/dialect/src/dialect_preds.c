@@ -190,7 +190,8 @@ static void collect_in(const pred_walk *walk, const PgQuery__AExpr *expr)
         return;
     }
     const PgQuery__List *list = expr->rexpr->list;
-    kdb_pred_operand *operands = KDB_ARENA_ARRAY(walk->b->arena, kdb_pred_operand, list->n_items);
+    size_t count = list->n_items;
+    kdb_pred_operand *operands = KDB_ARENA_ARRAY(walk->b->arena, kdb_pred_operand, 2 * count);
     for (size_t i = 0; i < list->n_items; i++) {
         kdb_extra lifted;
         if (kdbi_lift_item(walk->b, walk->scope, list, i, expr->lexpr, &lifted)) {
@@ -199,7 +200,11 @@ static void collect_in(const pred_walk *walk, const PgQuery__AExpr *expr)
             return;
         }
     }
-    add_pred(walk, &column, KDB_PRED_IN, operands, list->n_items);
+    kdb_extra filling; /* fewer than the list has items */
+    while (kdbi_lift_filling(walk->b, walk->scope, list, count - list->n_items, expr->lexpr, &filling)) {
+        lifted_operand(walk, &filling, &operands[count++]);
+    }
+    add_pred(walk, &column, KDB_PRED_IN, operands, count);
 }
 
 static void collect_between(const pred_walk *walk, const PgQuery__AExpr *expr)

@@ -13,6 +13,11 @@ kdb_row_query *kdbi_row_query(kdb_row_query **rows, kdb_sv text, const PgQuery__
     return *rows;
 }
 
+kdb_query *kdbi_row_text(kdb_row_query *rows)
+{
+    return rows == NULL ? NULL : &rows->query;
+}
+
 void kdbi_parse_returning(kdb_row_query **rows, PgQuery__Node *const *list, size_t nlist, kdb_sv text,
                           const PgQuery__RangeVar *target, kdb_arena *arena)
 {
@@ -78,7 +83,8 @@ static kdb_status target_relation(kdbi_binding *b, const kdb_bind_table *both, c
 
 static void set_node(const kdbi_expr *e, const PgQuery__Node *node, kdb_row_expr *out)
 {
-    out->node = kdbi_tree(e, node);
+    kdb_extra lifted;
+    out->node = kdbi_lift_alone(e->b, node, &lifted) ? kdbi_tree_lifted(e, &lifted) : kdbi_tree(e, node);
     out->position = kdbi_node_location(node);
     out->constant = kdbi_is_constant(node);
 }
@@ -153,7 +159,10 @@ static kdb_status add_expr(returning_list *list, const PgQuery__ResTarget *targe
 {
     kdbi_binding *b = list->e->b;
     kdb_row_expr *result = add_result(list);
+    const bool shown = target->name[0] == '\0'; /* literals stay in titles */
+    b->frozen += shown;
     KDB_TRY(bind_expr(list->e, target->val, "RETURNING", result));
+    b->frozen -= shown;
     result->name = target->name[0] == '\0' ? kdbi_title(b->query->text, target->location, target->val, b->arena)
                                            : kdb_sv_cstr(target->name);
     return KDB_OK;
@@ -246,11 +255,12 @@ kdb_status kdb_dialect_bind_rows(const kdb_row_query *query, uint32_t nparams, c
     kdbi_binding b = { .query = &query->query, .binder = &binder, .arena = arena, .err = err, .nparams = nparams };
     kdb_row_exprs *rows = KDB_ARENA_NEW(arena, kdb_row_exprs);
     b.bound = KDB_ARENA_NEW(arena, kdb_bound);
-    b.bound->extras = KDB_ARENA_ARRAY(arena, kdb_extra, KDB_EXTRA_LITERAL);
+    kdbi_begin_lifting(&b);
     b.param_used = KDB_ARENA_ARRAY(arena, bool, nparams + 1);
     KDB_TRY(bind_rows(&b, query, target, rows));
     rows->extras = b.bound->extras;
     rows->nextras = b.bound->nextras;
+    rows->lifted = b.bound->lifted;
     *out = rows;
     return KDB_OK;
 }

@@ -369,15 +369,20 @@ static bool is_null_const(const PgQuery__Node *node)
 }
 
 /* LIMIT ALL is a NULL. No column is visible. */
-static kdb_status emit_limit_part(kdbi_binding *b, const kdbi_context *context, kdb_sv words, const PgQuery__Node *node,
-                                  kdb_buf *out)
+static kdb_status emit_limit_part(kdbi_binding *b, const kdbi_context *context, bool outermost, kdb_sv words,
+                                  const PgQuery__Node *node, kdb_buf *out)
 {
     if (node == NULL || is_null_const(node)) {
         return KDB_OK;
     }
     kdbi_scope nothing = { .outer = context->outer };
     const kdbi_expr e = kdbi_expr_in(b, context, &nothing);
+    kdb_extra lifted;
     kdb_buf_append_sv(out, words);
+    if (outermost && kdbi_lift_count(b, node, &lifted)) {
+        kdbi_emit_lifted(b, &lifted, out);
+        return KDB_OK;
+    }
     return kdbi_emit_expr(&e, node, out);
 }
 
@@ -387,8 +392,9 @@ static kdb_status emit_limit(kdbi_binding *b, const kdbi_context *context, const
     if (select->limit_option == PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_WITH_TIES) {
         return KDBI_REFUSE(b, kdbi_node_location(select->limit_count), "WITH TIES is not supported");
     }
-    KDB_TRY(emit_limit_part(b, context, KDB_SV(" LIMIT "), select->limit_count, out));
-    return emit_limit_part(b, context, KDB_SV(" OFFSET "), select->limit_offset, out);
+    const bool outermost = select == b->query->select && b->view_depth == 0;
+    KDB_TRY(emit_limit_part(b, context, outermost, KDB_SV(" LIMIT "), select->limit_count, out));
+    return emit_limit_part(b, context, outermost, KDB_SV(" OFFSET "), select->limit_offset, out);
 }
 
 /* ---- queries ---- */

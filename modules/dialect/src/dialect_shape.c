@@ -3,12 +3,14 @@
  * where PostgreSQL's scanner might join or split tokens that stand together, there is no shape at all. */
 #include "dialect_int.h"
 
-enum { SHAPE_TEXT_MAX = 64 << 10, SHAPE_LITERALS_MAX = 4096, INT64_DIGITS = 19 };
+enum { SHAPE_TEXT_MAX = 64 << 10, SHAPE_LITERALS_MAX = 4096, INT64_DIGITS = 19, DECIMAL_DIGITS = 38 };
 /* Within the key. A token ends with TOKEN_END; one that begins with it is a literal's mark, whose second byte is its type. APART
  * stands before a token that titles would show apart from the one before. Neither byte can begin a token. */
 enum { TOKEN_END = '\0', APART = '\1' };
-enum { MARK_INT = 'i', MARK_BIGINT = 'b', MARK_TEXT = 's' };
+enum { MARK_INT = 'i', MARK_BIGINT = 'b', MARK_DECIMAL = 'd', MARK_DOUBLE = 'e', MARK_TEXT = 's' };
 enum { NO_LIST = -1 };
+/* Longer IN lists are filled up to the next power of two. */
+enum { LIST_AS_IT_IS_MAX = 8 };
 
 static bool is_shaped(const kdbi_token *first)
 {
@@ -127,30 +129,121 @@ static kdb_value read_string(const kdbi_token *token, kdb_arena *arena)
     return kdb_value_text(doubled ? kdbi_token_string(token, arena) : inner);
 }
 
-static kdb_value integer_value(uint64_t integer)
+/* `12.5`, as one would write it: digits on both sides, no zero before others. Such a text and its value are one. */
+static bool read_decimal(kdb_sv text, kdb_value *out)
 {
-    return integer <= INT32_MAX ? kdb_value_int((int32_t)integer) : kdb_value_bigint((int64_t)integer);
+    const char *point = memchr(text.ptr, '.', text.len);
+    const bool padded = text.ptr[0] == '0' && point != text.ptr + 1;
+    if (point == NULL || padded || point == text.ptr || point + 1 == text.ptr + text.len ||
+        text.len > DECIMAL_DIGITS + 1 || !kdbi_number_value(text, false, out) || out->type.kind != KDB_TYPE_DECIMAL) {
+        return false;
+    }
+    out->type.precision = (uint8_t)(text.len - 1); /* every digit counts, as the engine has it */
+    return true;
 }
 
-/* False when the token is no literal to take out. */
-static bool take_literal(kdbi_shaper *shaper, const kdbi_token *token)
+/* `1e5` */
+static bool read_double(kdb_sv text, kdb_value *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("0123456789.eE+-", text.ptr[i]) == NULL) {
+            return false;
+        }
+    }
+    return (memchr(text.ptr, 'e', text.len) != NULL || memchr(text.ptr, 'E', text.len) != NULL) &&
+           kdbi_number_value(text, false, out) && out->type.kind == KDB_TYPE_DOUBLE;
+}
+
+/* Where the text makes titles, only what has no other text. False for numbers that stay where they are. */
+static bool read_number(kdb_sv text, bool as_written, kdb_value *out)
 {
     uint64_t integer = 0;
-    if (token->kind == KDBI_TOKEN_NUMBER && read_integer(token->text, shaper->list != NO_LIST, &integer)) {
-        kdb_shape_literal *literal = add_literal(shaper);
-        literal->value = integer_value(integer);
-        place(literal, shaper, token);
-        add_mark(shaper, literal->value.type.kind == KDB_TYPE_INT ? MARK_INT : MARK_BIGINT);
+    if (read_integer(text, as_written, &integer)) {
+        *out = integer <= INT32_MAX ? kdb_value_int((int32_t)integer) : kdb_value_bigint((int64_t)integer);
         return true;
     }
+    return read_decimal(text, out) || (!as_written && read_double(text, out));
+}
+
+static char mark_of(kdb_type_kind kind)
+{
+    switch (kind) {
+    case KDB_TYPE_INT:
+        return MARK_INT;
+    case KDB_TYPE_BIGINT:
+        return MARK_BIGINT;
+    case KDB_TYPE_DECIMAL:
+        return MARK_DECIMAL;
+    case KDB_TYPE_DOUBLE:
+        return MARK_DOUBLE;
+    default:
+        return MARK_TEXT;
+    }
+}
+
+/* The literal's mark; 0 when the token is none to take out. */
+static char take_literal(kdbi_shaper *shaper, const kdbi_token *token)
+{
+    kdb_value value;
     if (token->kind == KDBI_TOKEN_STRING) {
-        kdb_shape_literal *literal = add_literal(shaper);
-        literal->value = read_string(token, shaper->arena);
-        place(literal, shaper, token);
-        add_mark(shaper, MARK_TEXT);
+        value = read_string(token, shaper->arena);
+    } else if (token->kind != KDBI_TOKEN_NUMBER || !read_number(token->text, shaper->list != NO_LIST, &value)) {
+        return 0;
+    }
+    kdb_shape_literal *literal = add_literal(shaper);
+    literal->value = value;
+    place(literal, shaper, token);
+    add_mark(shaper, mark_of(value.type.kind));
+    return mark_of(value.type.kind);
+}
+
+/* ---- IN lists ---- */
+
+/* Its last literal again and again, so that lists of nearly one length have one key. */
+static bool fill_run(kdbi_shaper *shaper, const kdbi_token *end)
+{
+    size_t length = LIST_AS_IT_IS_MAX;
+    const kdb_value last = shaper->shape.literals[shaper->shape.nliterals - 1].value;
+    while (length < shaper->run.count) {
+        length *= 2;
+    }
+    if (shaper->run.count <= LIST_AS_IT_IS_MAX) {
         return true;
     }
-    return false;
+    for (size_t i = shaper->run.count; i < length; i++) {
+        if (shaper->shape.nliterals == SHAPE_LITERALS_MAX) {
+            return false;
+        }
+        const int32_t position = (int32_t)(end->offset - shaper->start);
+        *add_literal(shaper) = (kdb_shape_literal){ .value = last, .position = position, .is_filling = true };
+        shaper->keys[shaper->used++] = ',';
+        shaper->keys[shaper->used++] = TOKEN_END;
+        add_mark(shaper, shaper->run.mark);
+    }
+    return true;
+}
+
+/* `mark` is the token's, 0: it is no literal. False when there are too many. */
+static bool follow_run(kdbi_shaper *shaper, const kdbi_token *token, char mark)
+{
+    kdbi_literal_run *run = &shaper->run;
+    if (kdbi_token_is(token, '(') && kdbi_token_is_word(&shaper->prev, "IN") && shaper->list == NO_LIST) {
+        *run = (kdbi_literal_run){ .open = true };
+        return true;
+    }
+    if (!run->open) {
+        return true;
+    }
+    if (mark != 0 && !run->filled && (run->count == 0 || run->mark == mark)) {
+        run->mark = mark;
+        run->filled = true;
+        run->count++;
+        return true;
+    }
+    const bool ends = run->filled && kdbi_token_is(token, ')');
+    run->open = run->filled && kdbi_token_is(token, ',');
+    run->filled = false;
+    return !ends || fill_run(shaper, token);
 }
 
 /* ---- the key ---- */
@@ -205,8 +298,16 @@ static bool add_token(kdbi_shaper *shaper, const kdbi_token *token)
     if (shaper->list != NO_LIST && is_apart(shaper, token)) {
         shaper->keys[shaper->used++] = APART;
     }
-    if (!take_literal(shaper, token)) {
+    const bool closes = kdbi_token_is(token, ')');
+    if (closes && !follow_run(shaper, token, 0)) { /* what is filled in stands before it */
+        return false;
+    }
+    const char mark = take_literal(shaper, token);
+    if (mark == 0) {
         add_text(shaper, token);
+    }
+    if (!closes) {
+        (void)follow_run(shaper, token, mark);
     }
     follow_lists(shaper, token);
     shaper->prev = *token;
@@ -224,7 +325,7 @@ void kdbi_shaper_init(kdbi_shaper *shaper, kdb_sv text, kdb_arena *arena)
 {
     *shaper = (kdbi_shaper){ .arena = arena };
     if (may_hold_shapes(text)) {
-        shaper->keys = kdb_arena_alloc_raw(arena, 2 * text.len);
+        shaper->keys = kdb_arena_alloc_raw(arena, 4 * text.len); /* twice the text, a long list twice again */
     }
 }
 
@@ -236,6 +337,7 @@ void kdbi_shaper_begin(kdbi_shaper *shaper, const kdbi_token *first)
     shaper->shape = (kdb_shape){ .nliterals = 0 };
     shaper->cap = 0;
     shaper->prev = (kdbi_token){ .kind = KDBI_TOKEN_END, .offset = first->offset };
+    shaper->run = (kdbi_literal_run){ .open = false };
     shaper->depth = 0;
     shaper->list = NO_LIST;
 }
@@ -290,15 +392,12 @@ static bool repeat_literal(kdbi_lexer *lexer, const kdb_shape_literal *like, kdb
 {
     const size_t at = lexer->pos;
     const kdbi_token token = kdbi_lex_next(lexer);
-    uint64_t integer = 0;
     if (token.offset != at) {
         return false;
     }
     if (token.kind == KDBI_TOKEN_STRING) {
         *out = read_string(&token, arena);
-    } else if (token.kind == KDBI_TOKEN_NUMBER && read_integer(token.text, true, &integer)) {
-        *out = integer_value(integer);
-    } else {
+    } else if (token.kind != KDBI_TOKEN_NUMBER || !read_number(token.text, true, out)) {
         return false;
     }
     return out->type.kind == like->value.type.kind;
@@ -328,7 +427,10 @@ static bool repeat_statement(kdbi_lexer *lexer, const kdb_sql_piece *like, kdb_a
             out->literals = KDB_ARENA_ARRAY(arena, kdb_shape_literal, count);
         }
         const size_t at = lexer->pos;
-        if (!repeat_literal(lexer, literal, arena, &out->literals[i].value)) {
+        out->literals[i].is_filling = literal->is_filling;
+        if (literal->is_filling) {
+            out->literals[i].value = out->literals[i - 1].value;
+        } else if (!repeat_literal(lexer, literal, arena, &out->literals[i].value)) {
             return false;
         }
         out->literals[i].position = (int32_t)(at - start);

@@ -53,7 +53,8 @@ static kdb_node *target_node(const kdbi_expr *e, const PgQuery__Node *val)
         kdb_node *null = kdbi_node_literal(e, kdb_value_null(kdb_type_of(KDB_TYPE_NULL)), kdbi_node_location(val));
         return kdbi_node_cast(e, null, kdb_type_of(KDB_TYPE_TEXT));
     }
-    return kdbi_tree(e, val);
+    kdb_extra lifted;
+    return kdbi_lift_alone(e->b, val, &lifted) ? kdbi_tree_lifted(e, &lifted) : kdbi_tree(e, val);
 }
 
 static bool add_target(const kdbi_expr *e, const PgQuery__ResTarget *target, single_list *list)
@@ -62,7 +63,10 @@ static bool add_target(const kdbi_expr *e, const PgQuery__ResTarget *target, sin
     if (val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && kdbi_is_star(val->column_ref)) {
         return add_star(e, list, val->column_ref->location);
     }
+    const bool frozen = !kdbi_target_lifts(e, target); /* as where the text was written */
+    e->b->frozen += frozen;
     kdb_node *node = target_node(e, val);
+    e->b->frozen -= frozen;
     if (node == NULL || list->count == e->scope->results.count) {
         return false;
     }
@@ -194,6 +198,11 @@ static bool build_order(const kdbi_expr *e, const PgQuery__SelectStmt *select, k
 /* NULL limits nothing. Anything but a count or a parameter is the engine's to judge. */
 static bool build_limit(const kdbi_expr *e, const PgQuery__Node *node, kdb_node **out)
 {
+    kdb_extra lifted;
+    if (node != NULL && kdbi_lift_count(e->b, node, &lifted)) {
+        *out = kdbi_tree_lifted(e, &lifted)->args[0];
+        return true;
+    }
     kdb_node *built = node == NULL ? NULL : kdbi_tree(e, node);
     if (node == NULL || (node->node_case == PG_QUERY__NODE__NODE_A_CONST && node->a_const->isnull)) {
         return true;
@@ -249,9 +258,11 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
     const kdbi_expr outside = kdbi_expr_in(&quiet, context, &nothing);
     kdb_single *single = KDB_ARENA_NEW(b->arena, kdb_single);
     const bool filtered = build_where(&e, select, single);
+    const bool listed = filtered && build_targets(&e, select, single);
     quiet.frozen++; /* as where the text was written */
-    const bool whole = filtered && build_targets(&e, select, single) && build_order(&e, select, single) &&
-                       build_limit(&outside, select->limit_count, &single->limit) &&
+    const bool ordered = listed && build_order(&e, select, single);
+    quiet.frozen--;
+    const bool whole = ordered && build_limit(&outside, select->limit_count, &single->limit) &&
                        build_limit(&outside, select->limit_offset, &single->offset);
     b->bound->single = whole ? single : NULL;
 }

@@ -157,11 +157,23 @@ kdb_status kdbi_emit_inner(const kdbi_expr *e, const PgQuery__Node *node, kdb_bu
     return KDB_OK;
 }
 
+/* In the answer's own list, where nothing is grouped by what the list says, and no text of it names a column. */
+bool kdbi_target_lifts(const kdbi_expr *e, const PgQuery__ResTarget *target)
+{
+    const PgQuery__SelectStmt *select = e->scope->select;
+    const bool plain = is_answer(e) && select->larg == NULL && select->n_group_clause == 0 &&
+                       select->having_clause == NULL && select->n_distinct_clause == 0;
+    return plain && (target->name[0] != '\0' || !is_titled(e) || e->b->query->insert_source);
+}
+
 static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *target)
 {
     kdbi_binding *b = list->e->b;
+    kdb_extra lifted;
     begin_target(list);
-    if (is_shown_null(list->e, target->val)) {
+    if (is_answer(list->e) && kdbi_lift_alone(b, target->val, &lifted)) {
+        kdbi_emit_lifted(b, &lifted, list->out);
+    } else if (is_shown_null(list->e, target->val)) {
         kdb_buf_append_lit(list->out, "CAST(NULL AS VARCHAR)");
     } else if (is_shown_nothing(list->e, target->val)) {
         kdb_buf_append_lit(list->out, "CAST(");
@@ -173,7 +185,8 @@ static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *
         KDB_TRY(kdbi_emit_inner(list->e, target->val, list->out));
     }
     kdb_sv name = kdb_sv_cstr(target->name);
-    if (name.len == 0 && is_titled(list->e)) {
+    const bool stored = b->query->insert_source && is_answer(list->e);
+    if (name.len == 0 && is_titled(list->e) && !stored) {
         name = kdbi_title(b->query->text, target->location, target->val, b->arena);
     }
     if (name.len != 0) {
@@ -212,13 +225,16 @@ kdb_status kdbi_emit_target_list(const kdbi_expr *e, const PgQuery__SelectStmt *
         return KDBI_REFUSE(e->b, -1, "SELECT has more than %d columns", KDBI_COLUMNS_MAX);
     }
     e->scope->target_sizes = KDB_ARENA_ARRAY(e->b->arena, size_t, select->n_target_list);
-    e->b->frozen++;
     for (size_t i = 0; i < select->n_target_list; i++) {
         const size_t before = kdbi_expanded(e->b, out);
-        KDB_TRY(emit_target(&list, select->target_list[i]));
+        const PgQuery__Node *node = select->target_list[i];
+        const bool frozen =
+            node->node_case != PG_QUERY__NODE__NODE_RES_TARGET || !kdbi_target_lifts(e, node->res_target);
+        e->b->frozen += frozen;
+        KDB_TRY(emit_target(&list, node));
+        e->b->frozen -= frozen;
         e->scope->target_sizes[i] = kdbi_expanded(e->b, out) - before;
     }
-    e->b->frozen--;
     if (results.count == 0) {
         return KDBI_REFUSE(e->b, -1, "SELECT needs at least one column");
     }

@@ -288,6 +288,10 @@ static kdb_node *tree_cast(const kdbi_expr *e, const PgQuery__Node *node)
     const PgQuery__TypeCast *cast = node->type_cast;
     kdb_value value;
     kdb_type type;
+    kdb_extra lifted;
+    if (kdbi_lift_cast(e->b, cast, &lifted)) {
+        return kdbi_tree_lifted(e, &lifted);
+    }
     if (kdbi_typed_literal(e, node, &value) || is_fixed_literal(e, node, &value)) {
         return kdbi_node_literal(e, value, cast->location);
     }

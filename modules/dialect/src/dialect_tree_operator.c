@@ -252,7 +252,12 @@ static kdb_node *tree_in(const kdbi_expr *e, const PgQuery__AExpr *expr)
         return NULL;
     }
     const PgQuery__List *list = expr->rexpr->list;
-    kdb_node *node = kdbi_node_new(e, KDB_NODE_IN, kdbi_node_location(expr->lexpr), list->n_items + 1);
+    kdb_extra filling;
+    size_t nfilling = 0;
+    while (kdbi_lift_filling(e->b, e->scope, list, nfilling, expr->lexpr, &filling)) {
+        nfilling++;
+    }
+    kdb_node *node = kdbi_node_new(e, KDB_NODE_IN, kdbi_node_location(expr->lexpr), list->n_items + nfilling + 1);
     node->args[0] = kdbi_tree(e, expr->lexpr);
     bool whole = node->args[0] != NULL;
     for (size_t i = 0; i < list->n_items && whole; i++) {
@@ -261,6 +266,9 @@ static kdb_node *tree_in(const kdbi_expr *e, const PgQuery__AExpr *expr)
     }
     if (!whole) {
         return NULL;
+    }
+    for (size_t i = 0; kdbi_lift_filling(e->b, e->scope, list, i, expr->lexpr, &filling); i++) {
+        node->args[list->n_items + 1 + i] = kdbi_tree_lifted(e, &filling);
     }
     return name[0] == '<' ? kdbi_node_unary(e, KDB_NODE_NOT, node) : node;
 }

@@ -442,7 +442,7 @@ static void changes_select_keys_versions_and_values(void **state)
         { "INSERT INTO users (name) (SELECT name, user, user FROM users WHERE f(user, user) = user)",
           "INVALID_SQL@67 Function f() is not supported" },
         { "INSERT INTO users (id, user) (SELECT id, user, 1 FROM users)",
-          "SELECT \"users\".\"id\", CAST($1 AS VARCHAR) AS \"user\", 1 AS \"1\" FROM kdb_scan(0) AS \"users\"" },
+          "SELECT \"users\".\"id\", CAST($1 AS VARCHAR), 1 FROM kdb_scan(0) AS \"users\"" },
         { "INSERT INTO users (id) SELECT id FROM orders",
           "SELECT \"orders\".\"id\" FROM kdb_scan(0) AS \"orders\" ORDER BY \"orders\".\"_seq\"" },
         { "UPDATE users SET age = age + 1, name = $1 WHERE id = $2",

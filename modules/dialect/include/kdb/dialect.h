@@ -9,14 +9,16 @@
 
 /* ---- shapes: statements that differ in their literals only ---- */
 
-/* A literal that may be lifted out of the text: an integer, or a plain 'string'. */
+/* A literal that may be lifted out of the text: a number, or a plain 'string'. */
 typedef struct kdb_shape_literal {
-    kdb_value value;  /* INT or BIGINT without its sign, as the engine types it; TEXT, unquoted */
+    kdb_value value;  /* INT, BIGINT, DECIMAL or DOUBLE without its sign, as the engine types it; TEXT, unquoted */
     int32_t position; /* of its first byte in the statement text */
     uint32_t length;  /* in bytes, there */
+    bool is_filling;  /* it is not in the text: an IN list's last literal again, at the list's end */
 } kdb_shape_literal;
 /* One statement's text with its literals taken out. `key` is equal for texts that differ in the values (not the types)
- * of their literals, in white space, comments and the case of words only. In select lists, whose text names columns, all
+ * of their literals, in the length of IN lists (up to the next power of two), in white space, comments and the case of words
+ * only. In select lists, whose text names columns, all
  * but the literals' values and the length of blanks counts. Bytes, not text. */
 typedef struct kdb_shape {
     kdb_sv key;
@@ -26,6 +28,8 @@ typedef struct kdb_shape {
 /* False when the text is not worth it: not a SELECT, WITH, INSERT, UPDATE or DELETE, too long, or of too many literals. One
  * pass over the tokens; never fails on text that does not parse. */
 bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out);
+/* A literal of a shape with the minus before it, if there is one. Borrows from the literal. */
+kdb_value kdb_shape_signed(const kdb_value *literal, bool negative);
 
 /* ---- splitting (sql.md 1) ---- */
 
@@ -516,6 +520,7 @@ int32_t kdb_dialect_find_name(kdb_sv text, kdb_sv name);
 typedef struct kdb_binder {
     void *self;
     const char *scan_function; /* engine function that reads slot n: scan_function(n) */
+    bool engine_only;          /* only the text will be run: literals stay in it where the engine plans by them */
     /* Resolves and authorises a table reference that no CTE shadows. Fails with the error the user sees. */
     kdb_status (*table)(void *self, const kdb_table_name *name, bool dml_target, kdb_bind_table *out, kdb_err *err);
 } kdb_binder;
@@ -530,9 +535,10 @@ typedef enum kdb_extra_kind {
 typedef struct kdb_extra {
     kdb_extra_kind kind;
     uint32_t literal; /* LITERAL: index into kdb_shape.literals: the parameter is what kdb_extra_literal makes of it */
-    kdb_type type;    /* what its text is read as; NULL: it is taken as it is */
+    kdb_type type;    /* what it is read as; NULL: it is taken as it is */
     bool negative;    /* its sign is turned */
     bool pattern;     /* a pattern for LIKE */
+    bool exact;       /* it is of `type` as it is written */
 } kdb_extra;
 /* The parameter's value for a literal that stands in a text of the same shape. False when this one cannot stand there, a
  * date that is none: the text must be bound by itself, which says so. Borrows from the literal. */
@@ -585,6 +591,7 @@ typedef struct kdb_bound {
     kdb_extra *extras; /* parameter nparams + 1 + i is extras[i] */
     size_t nextras;
     bool *lifted;              /* by shape literal: became an extra wherever it stands; NULL without a shape */
+    bool for_trees;            /* some are worth it to who runs `single` only: the engine plans better without */
     kdb_single *single;        /* NULL: only the engine can run it */
     kdb_grouped *grouped;      /* NULL: it is none */
     kdb_bound_column *columns; /* NULL: lineage not known */
@@ -618,6 +625,7 @@ typedef struct kdb_row_exprs {
     uint32_t excluded;
     kdb_extra *extras; /* parameter nparams + 1 + i is extras[i] */
     size_t nextras;
+    bool *lifted; /* as in kdb_bound */
 } kdb_row_exprs;
 
 /* Resolves every name, function and operator of `query` as _bind does; only `target`'s columns can be named. May be called
