@@ -38,6 +38,18 @@ static kdb_value lifted_value(const kdbi_cells *cells, const kdb_cell *cell)
     return kdb_shape_signed(&shape->literals[cell->index].value, cell->negative);
 }
 
+kdb_status kdbi_cell_failed(const kdb_cell *cell, kdb_status status, kdb_err *err)
+{
+    if (err != NULL && cell->kind == KDB_CELL_PARAM) {
+        KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+        const kdb_sv text = kdb_sv_dup(arena, kdb_sv_cstr(err->text));
+        (void)kdb_err_fill(err, err->source_file, err->source_line, status, "%.*s (parameter $%u)", KDB_SV_ARG(text),
+                           cell->index);
+    }
+    kdb_err_at(err, cell->position);
+    return status;
+}
+
 kdb_value kdbi_cell_value(const kdbi_cells *cells, const kdb_cell *cell, const kdb_column *column)
 {
     switch (cell->kind) {

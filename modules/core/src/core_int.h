@@ -261,6 +261,10 @@ typedef struct kdbi_plan_text {
 /* The cached or a new plan. *owned says that the caller frees it (transient). */
 KDB_NODISCARD kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_plan **out, bool *owned,
                                        kdb_err *err);
+/* The place in the text that runs of what stands at `position` in the plan's own text, which may have other literals. */
+int32_t kdbi_plan_position(const kdbi_plan *plan, const kdb_shaped_text *running, int32_t position);
+/* The same for the place of a statement's error, once. */
+void kdbi_plan_place_error(const kdbi_plan *plan, kdb_exec *exec, kdb_err *err);
 /* True when every literal of `shape` that the plan took as it was is the same in its own text. */
 bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape);
 void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL is fine */
@@ -585,6 +589,7 @@ struct kdb_exec {
     kdbi_returning *returning; /* of the statement that runs, once it is committed; owned */
     bool sending;              /* rows of it went out */
     bool stale;                /* it failed because DDL overtook it: it begins again */
+    bool placed;               /* the place of its error is one in its own text, not its plan's */
     kdbi_txn *txn;             /* set and cleared with core->lock held: system.transactions looks */
     uint64_t number;           /* of the request among those that began a transaction; 0: it has not */
     /* What a worker does with the execution when it takes it from the queue. */
@@ -836,6 +841,8 @@ KDB_NODISCARD kdb_status kdbi_map_set(const kdb_table *table, const kdb_table_na
                                       kdb_arena *arena, const uint32_t **out, kdb_err *err);
 /* Adds the column to a coercion failure, in the reference's words. */
 void kdbi_coercion_error(kdb_err *err, const kdb_column *column);
+/* Adds the cell that a failure is about: its place, and its number if it is a parameter. Returns `status`. */
+kdb_status kdbi_cell_failed(const kdb_cell *cell, kdb_status status, kdb_err *err);
 /* A value for SET's `column`: coerced, and NULL only where it may be; `row` counts from 1 for messages. */
 KDB_NODISCARD kdb_status kdbi_set_value(const kdb_column *column, const kdb_value *value, size_t row, kdb_arena *arena,
                                         kdb_value *out, kdb_err *err);

@@ -271,6 +271,7 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
         return KDB_FAIL(err, KDB_CANCELLED, "The request was cancelled");
     }
     exec->sending = false;
+    exec->placed = false;
     exec->started_us = kdb_monotonic_us();
     exec->deadline_us = exec->started_us + exec->core->timeout_us;
     exec->now_us = kdb_now_us();
@@ -287,7 +288,10 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
     if (*pending) {
         return KDB_OK;
     }
-    exec->stale = exec->stale || (status != KDB_OK && !exec->sending && is_overtaken(exec, plan, status));
+    if (status != KDB_OK) {
+        exec->stale = exec->stale || (!exec->sending && is_overtaken(exec, plan, status));
+        kdbi_plan_place_error(plan, exec, err);
+    }
     return status;
 }
 

@@ -7,7 +7,7 @@
 typedef struct set_cell {
     bool computed; /* by the program, from the rows; else by the cell */
     kdbi_row_program program;
-    kdb_cell cell; /* borrows nothing from the plan */
+    kdb_cell cell; /* borrows nothing from the plan; its place is one in the text that runs */
 } set_cell;
 
 struct kdbi_upsert {
@@ -83,28 +83,30 @@ static kdb_status check_conflict(const kdb_table *table, const kdb_conflict *con
 static kdb_cell keep_cell(const kdb_cell *cell, const kdbi_cells *cells, const kdb_column *column)
 {
     kdb_cell kept = *cell;
-    if (cell->kind == KDB_CELL_LITERAL || cell->kind == KDB_CELL_PARAM || cell->kind == KDB_CELL_LIFTED) {
+    if (cell->kind == KDB_CELL_LITERAL || cell->kind == KDB_CELL_LIFTED) {
         const kdb_value value = kdbi_cell_value(cells, cell, column);
-        kept = (kdb_cell){ .kind = KDB_CELL_LITERAL, .literal = kdb_value_dup(&value, cells->arena) };
+        kept.kind = KDB_CELL_LITERAL;
+        kept.literal = kdb_value_dup(&value, cells->arena);
     }
     return kept;
 }
 
 static kdb_status make_cells(kdbi_upsert *upsert, kdb_exec *exec, const kdbi_row_binding *binding,
-                             const kdb_conflict *conflict, const kdb_row_exprs *rows, kdb_err *err)
+                             const kdb_conflict *conflict, const kdbi_plan *plan, kdb_err *err)
 {
     const kdbi_cells cells = { .exec = exec, .arena = binding->arena };
+    const kdb_shaped_text running = { kdbi_exec_text(exec), exec->shape };
     upsert->cells = KDB_ARENA_ARRAY(binding->arena, set_cell, upsert->ncolumns);
     for (size_t i = 0; i < upsert->ncolumns; i++) {
         const kdb_cell *cell = &conflict->cells[i];
         set_cell *out = &upsert->cells[i];
         out->computed = cell->kind == KDB_CELL_EXPR;
         if (out->computed) {
-            KDB_TRY(
-                kdbi_row_program_new(binding, &rows->set[cell->index], "ON CONFLICT DO UPDATE", &out->program, err));
-        } else {
-            out->cell = keep_cell(cell, &cells, &binding->table->schema->columns[upsert->columns[i]]);
+            KDB_TRY(kdbi_row_program_new(binding, &plan->rows->set[cell->index], "ON CONFLICT DO UPDATE", &out->program,
+                                         err));
         }
+        out->cell = keep_cell(cell, &cells, &binding->table->schema->columns[upsert->columns[i]]);
+        out->cell.position = kdbi_plan_position(plan, &running, cell->position);
     }
     return KDB_OK;
 }
@@ -132,7 +134,7 @@ static kdb_status make_update(kdbi_upsert *upsert, kdb_exec *exec, const kdbi_pl
     upsert->excluded = binding.excluded;
     upsert->ncolumns = conflict->ncolumns;
     KDB_TRY(kdbi_map_set(plan->target, conflict->columns, conflict->ncolumns, binding.arena, &upsert->columns, err));
-    KDB_TRY(make_cells(upsert, exec, &binding, conflict, plan->rows, err));
+    KDB_TRY(make_cells(upsert, exec, &binding, conflict, plan, err));
     return make_where(upsert, &binding, plan->rows->where, err);
 }
 
@@ -222,7 +224,11 @@ static kdb_status evaluate_set(meeting *m, kdb_err *err)
         } else {
             value = kdbi_cell_value(&cells, &cell->cell, column);
         }
-        KDB_TRY(kdbi_set_value(column, &value, number, m->scratch, &set[i], err));
+        const kdb_status status = kdbi_set_value(column, &value, number, m->scratch, &set[i], err);
+        if (status != KDB_OK) {
+            m->exec->placed = true;
+            return kdbi_cell_failed(&cell->cell, status, err);
+        }
     }
     m->row->set = set;
     return KDB_OK;

@@ -604,6 +604,26 @@ static bool is_transient(const kdb_stmt *stmt, const kdb_shape *shape)
     return shape == NULL;
 }
 
+/* ---- places ---- */
+
+int32_t kdbi_plan_position(const kdbi_plan *plan, const kdb_shaped_text *running, int32_t position)
+{
+    const kdb_shaped_text own = { plan->stmt->text, plan->shape };
+    if (position < 0 || own.shape == NULL || running->shape == NULL || kdb_sv_eq(own.text, running->text)) {
+        return position;
+    }
+    return kdb_shape_position(&own, position, running);
+}
+
+void kdbi_plan_place_error(const kdbi_plan *plan, kdb_exec *exec, kdb_err *err)
+{
+    if (err != NULL && !exec->placed) {
+        const kdb_shaped_text running = { kdbi_exec_text(exec), exec->shape };
+        err->position = kdbi_plan_position(plan, &running, err->position);
+        exec->placed = true;
+    }
+}
+
 static kdb_status plan_new(const kdbi_plan_text *text, kdbi_plan **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);

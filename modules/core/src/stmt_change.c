@@ -75,7 +75,10 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
         const kdb_column *column = &s->write->table->schema->columns[s->columns[i]];
         const kdb_value value = kdbi_cell_value(&cells, &s->change->cells[i], column);
         kdb_value coerced;
-        KDB_TRY(kdbi_set_value(column, &value, s->write->nrows + 1, arena, &coerced, err));
+        const kdb_status status = kdbi_set_value(column, &value, s->write->nrows + 1, arena, &coerced, err);
+        if (status != KDB_OK) {
+            return kdbi_cell_failed(&s->change->cells[i], status, err);
+        }
         set[i] = kdb_value_dup(&coerced, arena);
         KDB_TRY(kdbi_write_charge(s->write, kdb_value_bytes(&set[i]), err));
     }
@@ -228,6 +231,7 @@ static kdb_status evaluate_again(setter *s, again_list *again, kdb_err *err)
     s->change = &plan->stmt->as.change;
     const kdb_status status = evaluate(s, plan, &only, err);
     if (status != KDB_OK) { /* of another table that it reads */
+        kdbi_plan_place_error(plan, s->exec, err);
         s->exec->stale = !kdbi_plan_is_current(s->exec->core, plan);
         return status;
     }

@@ -205,7 +205,8 @@ kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &inner, &owned, err));
     const kdb_status status = explain(exec, stmt, inner, err);
     if (status != KDB_OK && err->position >= 0) {
-        err->position += stmt->position;
+        const kdb_shaped_text running = { stmt->text, exec->shape };
+        err->position = kdbi_plan_position(inner, &running, err->position) + stmt->position;
     }
     if (owned) {
         kdbi_plan_free(inner);

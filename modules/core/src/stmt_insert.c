@@ -10,6 +10,8 @@ typedef struct maker {
     kdbi_write *write;
     const int32_t *source; /* by table column: the position in the statement's columns, -1 when omitted */
     kdb_value *values;     /* by table column: the row being made */
+    const kdb_cell *row;   /* what it is made of; NULL: columns of a query, */
+    const kdb_bound *from; /* which is this; NULL: of nothing */
     bool generated_key;    /* the one key column is filled by a function that never repeats */
     kdbi_cells cells;
 } maker;
@@ -83,12 +85,38 @@ static kdb_status map_columns(maker *m, size_t width, kdb_err *err)
 
 /* ---- values ---- */
 
+/* A failure over the value of a column, with the place of what the statement says for it. */
+static kdb_status value_failed(const maker *m, size_t index, kdb_status status, kdb_err *err)
+{
+    const int32_t source = m->source[index];
+    if (source < 0) {
+        kdb_err_at(err, m->insert->table.position);
+    } else if (m->row != NULL) {
+        return kdbi_cell_failed(&m->row[source], status, err);
+    } else if (m->from != NULL && m->from->columns != NULL && (size_t)source < m->from->ncolumns) {
+        kdb_err_at(err, m->from->columns[source].position);
+    }
+    return status;
+}
+
 static kdb_status store_value(maker *m, size_t index, const kdb_value *value, kdb_err *err)
 {
     const kdb_column *column = &m->table->schema->columns[index];
     const kdb_status status = kdb_value_coerce(value, column->type, m->write->arena, &m->values[index], err);
-    if (status != KDB_OK) {
-        kdbi_coercion_error(err, column);
+    if (status == KDB_OK) {
+        return KDB_OK;
+    }
+    kdbi_coercion_error(err, column);
+    return value_failed(m, index, status, err);
+}
+
+static kdb_status check_not_null(const maker *m, kdb_err *err)
+{
+    const kdb_status status = kdbi_check_not_null(m->table, m->values, m->write->nrows + 1, err);
+    for (size_t i = 0; status != KDB_OK && i < m->table->schema->ncolumns; i++) {
+        if (m->table->schema->columns[i].not_null && m->values[i].is_null) {
+            return value_failed(m, i, status, err);
+        }
     }
     return status;
 }
@@ -165,7 +193,7 @@ static kdb_status key_of_row(maker *m, kdb_sv *out, kdb_err *err)
 static kdb_status finish_row(maker *m, kdb_err *err)
 {
     KDB_TRY(kdbi_policy_check(m->write, m->write->may_insert, m->values, "", err));
-    KDB_TRY(kdbi_check_not_null(m->table, m->values, m->write->nrows + 1, err));
+    KDB_TRY(check_not_null(m, err));
     kdb_sv key = { NULL, 0 }, row = { NULL, 0 };
     const bool keyed = kdbi_is_keyed(m->table);
     if (keyed) {
@@ -193,6 +221,7 @@ static kdb_status fill_omitted(maker *m, kdb_err *err)
 
 static kdb_status make_values_row(maker *m, const kdb_cell *cells, kdb_err *err)
 {
+    m->row = cells;
     KDB_TRY(fill_omitted(m, err));
     for (size_t i = 0; i < m->table->schema->ncolumns; i++) {
         if (m->source[i] >= 0) {
@@ -284,6 +313,7 @@ static kdb_status make_selected(maker *m, kdbi_plan *plan, kdb_err *err)
     KDB_TRY(kdbi_run_start(&run, m->exec, plan, NULL, err));
     /* Now that the columns are known for sure. */
     KDB_TRY(map_columns(m, run.result->ncolumns, err));
+    m->from = plan->query.bound;
     start_rows(m);
     for (;;) {
         const kdb_chunk *chunk = NULL;

@@ -51,6 +51,11 @@ static const char *const writes[] = {
     "AND t.s <> @ RETURNING id, i + # AS n, s || @ AS x, @ AS y, # AS z",
     "INSERT INTO app.t (id, i) SELECT id + 1000 + #, # FROM app.t WHERE id IN (%) AND s > @ LIMIT #",
     "UPDATE app.t SET i = i - #, p = |, s = @ WHERE id IN (%) OR p < | RETURNING id, p + | AS p, i",
+    "UPDATE app.t SET s = @, i = # WHERE id IN (%) AND s IN (&)",
+    "UPDATE app.t SET p = #, i = 7 - # WHERE id IN (%) AND p < |",
+    "INSERT INTO app.t (id, s, i) VALUES (1#, @, #), (2#, @, #), (3#, @, 1#00000000)",
+    "INSERT INTO app.t (id, s, i) SELECT id + 1000, @, # + 2000000000 FROM app.t WHERE id IN (%) AND i > #",
+    "INSERT INTO app.t (id, s) VALUES (#, @) ON CONFLICT (id) DO UPDATE SET s = @, i = #00000000, p = #",
     "DELETE FROM app.t WHERE id IN (%) OR s = @ RETURNING id, i * # AS n, s = @ AS same, i + #",
 };
 
@@ -155,7 +160,7 @@ static const char *told(const answer *a)
     return a->text;
 }
 
-static void compare(fixture *f, const char *statement, bool write, size_t *succeeded)
+static void compare(fixture *f, const char *statement, bool write, size_t *succeeded, size_t *placed)
 {
     char *alone = with_comment(statement);
     answer own = ask(f, alone, write);
@@ -171,6 +176,11 @@ static void compare(fixture *f, const char *statement, bool write, size_t *succe
         fail_msg("%s\n  alone  %s\n..%.200s\n  shared %s\n..%.200s", statement, own.columns, a + same, shared.columns,
                  b + same);
     }
+    if (own.line != shared.line || own.column != (shared.column == 0 ? 0 : shared.column + COMMENT)) {
+        fail_msg("%s\n  %s\n  place %u:%u alone, %u:%u shared", statement, shared.text, own.line,
+                 own.column == 0 ? 0 : own.column - COMMENT, shared.line, shared.column);
+    }
+    *placed += shared.column != 0;
     *succeeded += own.status == KDB_OK;
     answer_done(&own);
     answer_done(&shared);
@@ -205,6 +215,7 @@ static void compare_all(const char *const *settings)
 {
     fixture f;
     size_t succeeded = 0;
+    size_t placed = 0;
     fixture_open(&f, settings, NULL, 0);
     fill_table(&f);
     for (size_t i = 0; i < ROUNDS; i++) {
@@ -214,10 +225,11 @@ static void compare_all(const char *const *settings)
         kdb_buf_init(&sql, 0);
         fill(&sql, pattern);
         kdb_buf_append_byte(&sql, '\0');
-        compare(&f, (const char *)sql.ptr, write, &succeeded);
+        compare(&f, (const char *)sql.ptr, write, &succeeded, &placed);
         kdb_buf_done(&sql);
     }
     assert_true(succeeded > ROUNDS * 2 / 3);
+    assert_true(placed > 10);
     fixture_close(&f);
 }
 

@@ -114,7 +114,11 @@ static void bound_columns(kdbi_binding *b, const kdbi_columns *results)
     bound->columns = KDB_ARENA_ARRAY(b->arena, kdb_bound_column, results->count);
     for (size_t i = 0; i < results->count; i++) {
         const kdbi_column *result = &results->items[i];
-        bound->columns[i] = (kdb_bound_column){ result->slot, result->column, result->constant, shown_as(result) };
+        bound->columns[i] = (kdb_bound_column){ .slot = result->slot,
+                                                .column = result->column,
+                                                .position = result->place - 1,
+                                                .constant = result->constant,
+                                                .cast = shown_as(result) };
     }
 }
 

@@ -156,8 +156,18 @@ static bool lift_cell(const cell_builder *builder, const PgQuery__Node *node, kd
     return true;
 }
 
+/* As kdbi_node_location, which looks a field up by its name, for what cells mostly are. */
+static int32_t cell_position(const PgQuery__Node *node)
+{
+    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST) {
+        return node->a_const->location;
+    }
+    return node->node_case == PG_QUERY__NODE__NODE_PARAM_REF ? node->param_ref->location : kdbi_node_location(node);
+}
+
 static void build_cell(cell_builder *builder, PgQuery__Node *node, kdb_cell *cell)
 {
+    cell->position = cell_position(node);
     if (node->node_case == PG_QUERY__NODE__NODE_PARAM_REF && node->param_ref->number > 0) {
         cell->kind = KDB_CELL_PARAM;
         cell->index = (uint32_t)node->param_ref->number;

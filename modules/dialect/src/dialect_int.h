@@ -312,6 +312,7 @@ typedef struct kdbi_column {
     kdb_sv engine; /* as the engine knows it */
     int32_t slot;  /* where its values come from, -1: computed */
     uint32_t column;
+    int32_t place; /* 1 + where it is written in the statement; 0: not known */
     bool constant; /* see kdb_bound_column */
     kdb_type type; /* of what is computed, where it is known */
 } kdbi_column;

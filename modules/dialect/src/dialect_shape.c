@@ -459,3 +459,47 @@ bool kdbi_shape_repeat(kdbi_lexer *lexer, const kdb_sql_piece *like, kdb_arena *
     *lexer = ahead;
     return true;
 }
+
+/* ---- places ---- */
+
+/* The literals that begin at `position` or before. */
+static size_t literals_until(const kdb_shape *shape, int32_t position)
+{
+    size_t low = 0;
+    size_t high = shape->nliterals;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (shape->literals[middle].position <= position) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* From a literal that both texts have, token by token. A list that is filled up ends with its last literal in one text
+ * where it may end with its bracket in the other. */
+int32_t kdb_shape_position(const kdb_shaped_text *from, int32_t position, const kdb_shaped_text *to)
+{
+    const size_t count = literals_until(from->shape, position);
+    kdbi_lexer left = { .text = from->text };
+    kdbi_lexer right = { .text = to->text };
+    KDB_ASSERT(from->shape->nliterals == to->shape->nliterals);
+    if (count != 0) {
+        const kdb_shape_literal *a = &from->shape->literals[count - 1];
+        const kdb_shape_literal *b = &to->shape->literals[count - 1];
+        if (b->is_filling && !a->is_filling) {
+            return b->position;
+        }
+        left.pos = (size_t)a->position;
+        right.pos = (size_t)b->position + (a->is_filling && !b->is_filling ? b->length : 0);
+    }
+    for (;;) {
+        const kdbi_token a = kdbi_lex_next(&left);
+        const kdbi_token b = kdbi_lex_next(&right);
+        if (a.kind == KDBI_TOKEN_END || b.kind == KDBI_TOKEN_END || left.pos > (size_t)position) {
+            return (int32_t)b.offset;
+        }
+    }
+}

@@ -112,6 +112,7 @@ static kdb_status emit_column_target(target_list *list, const PgQuery__ResTarget
     KDB_TRY(kdbi_resolve(list->e->b, list->e->scope, target->val->column_ref, &found));
     KDB_TRY(kdbi_note_alias(list->e->b, &found, target->location));
     add_found_target(list, &found, target->name[0] == '\0' ? found.name : kdb_sv_cstr(target->name));
+    list->results->items[list->results->count - 1].place = target->location + 1;
     return KDB_OK;
 }
 
@@ -195,6 +196,7 @@ static kdb_status emit_expr_target(target_list *list, const PgQuery__ResTarget *
     kdbi_column *result = kdbi_columns_add(list->results, b->arena);
     result->name = name;
     result->engine = name;
+    result->place = kdbi_node_location(target->val) + 1;
     result->constant = kdbi_is_constant(target->val);
     return kdbi_static_type(list->e, target->val, &result->type);
 }

@@ -31,6 +31,14 @@ bool kdb_dialect_shape(kdb_sv text, kdb_arena *arena, kdb_shape *out);
 /* A literal of a shape with the minus before it, if there is one. Borrows from the literal. */
 kdb_value kdb_shape_signed(const kdb_value *literal, bool negative);
 
+/* A statement's text and its shape. */
+typedef struct kdb_shaped_text {
+    kdb_sv text;
+    const kdb_shape *shape;
+} kdb_shaped_text;
+/* Where the token at `position` of one text stands in another of the same key. */
+int32_t kdb_shape_position(const kdb_shaped_text *from, int32_t position, const kdb_shaped_text *to);
+
 /* ---- splitting (sql.md 1) ---- */
 
 typedef struct kdb_sql_piece {
@@ -188,8 +196,9 @@ typedef enum kdb_cell_kind {
 typedef struct kdb_cell {
     kdb_cell_kind kind;
     kdb_default_kind function;
-    uint32_t index; /* PARAM: from 1; EXPR: from 0 */
-    bool negative;  /* LIFTED: the value's sign is turned */
+    uint32_t index;   /* PARAM: from 1; EXPR: from 0 */
+    int32_t position; /* in the statement text, -1: not known */
+    bool negative;    /* LIFTED: the value's sign is turned */
     kdb_value literal;
 } kdb_cell;
 
@@ -572,6 +581,7 @@ typedef struct kdb_bound_table {
 typedef struct kdb_bound_column {
     int32_t slot; /* -1: computed */
     uint32_t column;
+    int32_t position; /* of the list's item in the statement text, -1: not known */
     bool constant; /* computed from literals alone, without an outermost cast: integers are BigInt, decimals Double */
     kdb_type_kind
         cast; /* computed, and known to be JSON, FILE or DATETIME, which the engine does not tell from TEXT and
