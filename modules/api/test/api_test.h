@@ -104,8 +104,9 @@ void client_read_head_answer(client *c, answer *out); /* to HEAD: no body follow
 /* Waits until so many bytes have been read; false at the end of the connection. And takes them off. */
 bool client_have(client *c, size_t len);
 void client_consume(client *c, size_t len);
-/* True when the server has closed the connection (waits for it). */
-bool client_sees_end(client *c, int64_t within_us);
+/* Waits until the server has closed the connection; false: it does not. */
+bool client_sees_end(client *c);
+bool client_at_end(client *c); /* without waiting */
 void answer_done(answer *a);
 /* Value of a header of the answer, or NULL; valid until the next call. */
 const char *answer_header(const answer *a, const char *name);

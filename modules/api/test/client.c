@@ -6,7 +6,7 @@
 
 #include "api_test.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 60000 };
 
 void client_open(client *c, uint16_t port)
 {
@@ -184,17 +184,28 @@ void client_read(client *c, answer *out)
     client_consume(c, got);
 }
 
-bool client_sees_end(client *c, int64_t within_us)
+/* Reads and forgets. True at the end of the connection, false when nothing comes for so long. */
+static bool read_to_end(const client *c, int64_t within_us)
 {
     const int64_t deadline = kdb_monotonic_us() + within_us;
-    while (kdb_monotonic_us() < deadline) {
+    do {
         struct pollfd ready = { .fd = c->fd, .events = POLLIN };
         char bytes[65536];
-        if (poll(&ready, 1, 50) == 1 && recv(c->fd, bytes, sizeof bytes, 0) <= 0) {
+        if (poll(&ready, 1, (int)(within_us / 1000)) == 1 && recv(c->fd, bytes, sizeof bytes, 0) <= 0) {
             return true;
         }
-    }
+    } while (kdb_monotonic_us() < deadline);
     return false;
+}
+
+bool client_sees_end(client *c)
+{
+    return read_to_end(c, PATIENCE_MS * INT64_C(1000));
+}
+
+bool client_at_end(client *c)
+{
+    return read_to_end(c, 0);
 }
 
 void answer_done(answer *a)

@@ -8,7 +8,7 @@
 #define LATER "later "
 #define RACE "race "
 
-enum { THREADS = 3, QUEUE = 1024, PATIENCE_US = 10 * 1000000 };
+enum { THREADS = 3, QUEUE = 1024, PATIENCE_US = 60 * 1000000 };
 
 typedef struct runner {
     kdb_core *core;

@@ -5,7 +5,7 @@
 
 #include "api_test.h"
 
-enum { PATIENCE_US = 20 * 1000000 };
+enum { PATIENCE_US = 60 * 1000000 };
 
 static fixture f;
 

@@ -71,7 +71,7 @@ static void expect_413(client *c)
     assert_int_equal(a.status, 413);
     assert_false(a.cut);
     answer_done(&a);
-    assert_true(client_sees_end(c, 5000000));
+    assert_true(client_sees_end(c));
 }
 
 /* The client sends all of it before it looks for the answer, which must not be lost to a reset. */
@@ -93,10 +93,10 @@ static void wait_for_connections(fixture *f, uint64_t count)
 {
     kdb_api_stats stats;
     const int64_t until = kdb_monotonic_us() + 60 * (int64_t)1000000;
-    do {
+    for (kdb_api_stats_get(f->api, &stats); stats.connections != count; kdb_api_stats_get(f->api, &stats)) {
         assert_true(kdb_monotonic_us() < until);
-        kdb_api_stats_get(f->api, &stats);
-    } while (stats.connections != count);
+        (void)usleep(1000);
+    }
 }
 
 /* One that does not close after its last answer is a connection like any other while what it sends is thrown away: for so many
@@ -170,8 +170,8 @@ static void a_slow_request_is_given_up(void **state)
     client_open(&idle, f.port);
     client_send_text(&slow, "POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nX-Drip: ");
     read_in_parts(&slow, "x", 100, 5);
-    assert_true(client_sees_end(&slow, 6000000));
-    assert_false(client_sees_end(&idle, 10000));
+    assert_true(client_sees_end(&slow));
+    assert_false(client_at_end(&idle));
     client_close(&slow);
     client_close(&idle);
     fixture_close(&f);
@@ -189,7 +189,7 @@ static void idle_connections_end(void **state)
     client_send_text(&c, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
     client_read(&c, &a);
     assert_int_equal(a.status, 200);
-    assert_true(client_sees_end(&c, 6000000));
+    assert_true(client_sees_end(&c));
     answer_done(&a);
     client_close(&c);
     fixture_close(&f);
@@ -255,18 +255,17 @@ static void queries_of_one_user_are_limited(void **state)
     static const char *const settings[] = { "rate_limit.max_queries_per_sec=3", NULL };
     fixture f;
     answer a;
-    int refused = 0;
+    int served = 0;
     fixture_open(&f, settings);
-    for (int i = 0; i < 8; i++) {
-        post_sql(&f, f.user, "message", &a);
-        refused += a.status == 429;
-        if (a.status == 429) {
-            assert_contains(a.body, "\"code\":\"RATE_LIMIT_EXCEEDED\"");
-            assert_non_null(answer_header(&a, "retry-after"));
-        }
+    for (post_sql(&f, f.user, "message", &a); a.status == 200 && served < 1000; served++) {
         answer_done(&a);
+        post_sql(&f, f.user, "message", &a);
     }
-    assert_in_range(refused, 1, 5);
+    assert_true(served >= 3);
+    assert_int_equal(a.status, 429);
+    assert_contains(a.body, "\"code\":\"RATE_LIMIT_EXCEEDED\"");
+    assert_non_null(answer_header(&a, "retry-after"));
+    answer_done(&a);
     post_sql(&f, f.admin, "message", &a);
     assert_int_equal(a.status, 200);
     answer_done(&a);
@@ -320,13 +319,13 @@ static void draining_ends_idle_connections_and_finishes_answers(void **state)
     client_send_sql(&busy, f.user, "wait");
     assert_true(core_reaches(f.core, waits, 1));
     kdb_thread_start(&d.thread, "drainer", KDB_THREAD_ANY, drain, &d);
-    assert_true(client_sees_end(&idle, 5000000));
+    assert_true(client_sees_end(&idle));
     fake_core_release(f.core);
     client_read(&busy, &a);
     assert_int_equal(a.status, 200);
     assert_string_equal(answer_header(&a, "connection"), "close");
     answer_done(&a);
-    assert_true(client_sees_end(&busy, 5000000));
+    assert_true(client_sees_end(&busy));
     kdb_thread_join(&d.thread);
     assert_true(d.took_us < 10 * 1000000);
     client_close(&idle);
@@ -345,7 +344,7 @@ static void draining_gives_up_after_its_time(void **state)
     assert_true(core_reaches(f.core, waits, 1));
     const int64_t begun = kdb_monotonic_us();
     kdb_api_drain(f.api, 200000);
-    assert_in_range(kdb_monotonic_us() - begun, 200000, 2000000);
+    assert_in_range(kdb_monotonic_us() - begun, 200000, 20 * 1000000);
     client_close(&busy);
     fixture_close(&f);
 }

@@ -155,7 +155,7 @@ static void what_live_ends_ends_the_stream(void **state)
     fake_live_end_all(f.live, "KILLED");
     assert_true(reads(&c, "event: error\ndata: {\"type\":\"error\",\"subscription_id\":\"live\",\"code\":\"KILLED\""));
     assert_true(reads(&c, "\r\n0\r\n\r\n"));
-    assert_true(client_sees_end(&c, 5000000));
+    assert_true(client_sees_end(&c));
     client_close(&c);
 }
 
@@ -193,7 +193,7 @@ static void draining_ends_streams(void **state)
     kdb_api_drain(own.api, 5000000);
     assert_int_equal(fake_live_count(own.live).subs, 0);
     assert_true(reads(&c, "\"code\":\"SHUTTING_DOWN\""));
-    assert_true(client_sees_end(&c, 5000000));
+    assert_true(client_sees_end(&c));
     client_close(&c);
     fixture_close(&own);
 }

@@ -3,8 +3,6 @@
 
 #include "ws_client.h"
 
-enum { END_US = 10 * 1000000 };
-
 void ws_open(client *c, const fixture *f, const char *path, const char *headers)
 {
     char text[4096];
@@ -148,7 +146,7 @@ void ws_expect_close(client *c, unsigned code, const char *reason)
     }
     ws_send_frame(c, 0x88, fr.bytes, 2);
     frame_done(&fr);
-    assert_true(client_sees_end(c, END_US));
+    assert_true(client_sees_end(c));
 }
 
 bool ws_reads_until(client *c, const char *part)
