@@ -34,6 +34,17 @@ struct kdb_row_walk {
     const kdbi_reader_plan *plan;
 };
 
+/* The seq index orders by the user's part, then by `_seq`. */
+static kdb_sv seq_key(kdb_sv user_part, uint64_t seq, kdb_arena *arena)
+{
+    char *key = kdb_arena_alloc_raw(arena, user_part.len + sizeof(seq));
+    if (user_part.len != 0) {
+        memcpy(key, user_part.ptr, user_part.len);
+    }
+    kdb_put_be64(key + user_part.len, seq);
+    return kdb_sv_of(key, user_part.len + sizeof(seq));
+}
+
 static void choose_partition(kdb_row_walk *walk)
 {
     const kdb_walk_spec *spec = &walk->spec;
@@ -42,6 +53,9 @@ static void choose_partition(kdb_row_walk *walk)
         kdb_sv end;
         kdb_row_user_range(spec->table, spec->user, walk->arena, &walk->user_part, &end);
         walk->spec.keys = (kdb_key_set){ .from = walk->user_part, .to = end };
+        if (spec->seq_above != 0) {
+            walk->spec.keys.from = seq_key(walk->user_part, spec->seq_above + 1, walk->arena);
+        }
     } else if (!spec->keys.points && spec->table->type == KDB_TABLE_STREAM) {
         walk->spec.keys.from = kdbi_raise_to_ttl(spec->keys.from, spec->keys.to, walk->oldest_ms, walk->arena);
     }

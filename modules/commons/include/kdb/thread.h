@@ -12,7 +12,8 @@ typedef enum kdb_thread_role {
     KDB_THREAD_NET,
     KDB_THREAD_WORKER,
     KDB_THREAD_COMMITTER,
-    KDB_THREAD_HASHER
+    KDB_THREAD_HASHER,
+    KDB_THREAD_LIVE
 } kdb_thread_role;
 
 typedef struct kdb_thread {
@@ -38,6 +39,9 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_AUTH,          /* auth: users in memory, token cache */
     KDB_LOCK_AUDIT,         /* audit: records that wait, the end of the chain */
     KDB_LOCK_REGISTRY,      /* registry: names to tables */
+    KDB_LOCK_LIVE,          /* live: subscriptions, loads that wait */
+    KDB_LOCK_LIVE_LOOP,     /* live: parcels under way to a loop */
+    KDB_LOCK_LIVE_INBOX,    /* live: notes for a live thread */
     KDB_LOCK_SEQUENCER,     /* core: sequence numbers in flight */
     KDB_LOCK_HOT_ROWS,      /* core: partitions kept decoded */
     KDB_LOCK_HIGH_MARKS,    /* core: the greatest keys of partitions */

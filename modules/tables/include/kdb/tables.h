@@ -229,6 +229,7 @@ typedef struct kdb_walk_spec {
     kdb_key_set keys;
     bool by_seq; /* in `_seq` order by the index instead: every row of `user`, `keys` is not looked at. Not STREAM */
     kdb_user_id user; /* by_seq */
+    uint64_t seq_above; /* by_seq, without an overlay: only rows of a greater `_seq` */
     bool descending;
     bool sees_deleted;
     kdb_hot_rows *hot; /* all rows of whose keys may be read, instead of the store; NULL: none. Not by_seq, overlay or
