@@ -247,6 +247,18 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_TXN_BUFFER] = { "transactions", "max_buffer_bytes", NULL, INTEGER("104857600", 65536, MOST_BYTES),
                              "Bytes that one transaction may write, rows that it replaces or rolls back included." },
 
+    [KDB_OPT_RETENTION_DELETED_HOURS] = { "retention", "default_deleted_retention_hours", NULL,
+                                          INTEGER("168", 0, MOST_COUNT / 1000),
+                                          "Hours for which deletions are kept for clients that resume, of tables that do not say." },
+
+    [KDB_OPT_LIVE_THREADS] = { "live", "threads", NULL, INTEGER("0", 0, 64),
+                               "Threads that match changes to live queries; 0 is a quarter of the cores, at least 1." },
+    [KDB_OPT_LIVE_BACKLOG] = { "live", "max_backlog_bytes", NULL, INTEGER("268435456", 1048576, MOST_BYTES),
+                               "Bytes of changes that may wait for such a thread before its subscribers are told to "
+                               "subscribe again." },
+    [KDB_OPT_LIVE_HELD] = { "live", "max_held_bytes", NULL, INTEGER("67108864", 65536, MOST_BYTES),
+                            "Bytes of changes held back while a subscription's first rows are sent, before it is told to "
+                            "subscribe again." },
     [KDB_OPT_NODE_ID] = { "cluster", "node_id", "KALAMDB_NODE_ID", INTEGER("0", 0, 1023),
                           "Number of this server in the ids that it makes; servers whose data will meet need "
                           "different ones." },

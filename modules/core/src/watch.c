@@ -305,6 +305,37 @@ static kdb_sv key_of(const kdb_exec *exec, const kdb_watch *watch, kdb_arena *ar
                            : watch->text;
 }
 
+/* ---- where its rows can be ---- */
+
+static kdb_pred copy_pred(const kdb_pred *from, kdb_arena *arena)
+{
+    kdb_pred pred = *from;
+    pred.operands = KDB_ARENA_ARRAY(arena, kdb_pred_operand, from->noperands);
+    for (size_t i = 0; i < from->noperands; i++) {
+        pred.operands[i].param = from->operands[i].param;
+        pred.operands[i].literal = kdb_value_dup(&from->operands[i].literal, arena);
+    }
+    return pred;
+}
+
+static void keep_preds(const builder *b)
+{
+    kdb_watch *watch = b->watch;
+    const kdb_bound_table *from = &b->plan->query.bound->tables[0];
+    const size_t nfilter = watch->filter == NULL ? 0 : watch->filter->npreds;
+    kdb_pred *preds = KDB_ARENA_ARRAY(watch->arena, kdb_pred, nfilter + from->npreds + 1);
+    for (size_t i = 0; i < nfilter; i++) {
+        preds[i] = watch->filter->preds[i];
+    }
+    for (size_t i = 0; i < from->npreds; i++) {
+        preds[nfilter + i] = copy_pred(&from->preds[i], watch->arena);
+    }
+    watch->preds = preds;
+    watch->npreds = nfilter + from->npreds;
+    watch->params = b->params;
+    watch->nparams = b->nparams;
+}
+
 static kdb_status build(const kdb_exec *exec, const kdbi_plan *plan, kdb_sv text, kdb_watch **out, kdb_err *err)
 {
     kdb_arena *arena = kdb_arena_new(0);
@@ -320,6 +351,7 @@ static kdb_status build(const kdb_exec *exec, const kdbi_plan *plan, kdb_sv text
     KDB_TRY(compile_where(&b, err));
     KDB_TRY(compile_order(&b, err));
     KDB_TRY(bind_policies(&b, err));
+    keep_preds(&b);
     show_columns(&b);
     describe(&b);
     watch->key = key_of(exec, watch, arena);

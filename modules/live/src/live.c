@@ -114,8 +114,7 @@ static kdb_sv copy(char **at, kdb_sv text)
 
 static kdb_live_sub *sub_new(kdb_live *live, kdb_live_client *client, const kdb_live_spec *spec)
 {
-    kdb_live_sub *sub =
-        kdb_alloc(sizeof(*sub) + spec->id.len + spec->sql.len + spec->caller.user.text.len);
+    kdb_live_sub *sub = kdb_alloc(sizeof(*sub) + spec->id.len + spec->sql.len + spec->caller.user.text.len);
     char *at = (char *)(sub + 1);
     atomic_init(&sub->refs, 1);
     sub->live = live;
@@ -337,9 +336,8 @@ kdb_status kdb_live_kill(kdb_live *live, kdb_sv id, const kdb_principal *by, kdb
     } else {
         kdbi_outbox out;
         kdbi_outbox_init(&out, live);
-        kdbi_outbox_send(&out, sub,
-                         kdb_live_error_new(live, sub->id, KDB_SV("KILLED"), KDB_SV("The live query was killed")),
-                         true);
+        kdbi_outbox_send(
+            &out, sub, kdb_live_error_new(live, sub->id, KDB_SV("KILLED"), KDB_SV("The live query was killed")), true);
         kdbi_outbox_flush(&out, false);
         kdbi_outbox_done(&out);
     }

@@ -193,8 +193,8 @@ typedef struct kdbi_rebind {
     kdbi_query *query; /* kept until the note is back */
     kdb_sv sql, user;  /* behind the struct */
     kdb_role role;
-    uint32_t version;  /* of the table, at least; the live thread raises it */
-    kdb_watch *watch;  /* result; NULL: */
+    uint32_t version; /* of the table, at least; the live thread raises it */
+    kdb_watch *watch; /* result; NULL: */
     kdb_err err;
 } kdbi_rebind;
 void kdbi_rebind_start(kdbi_rebind *rebind);
@@ -212,7 +212,7 @@ typedef struct kdbi_target {
 /* One query of those rows, whoever asks it. */
 struct kdbi_query {
     kdbi_target *target;
-    kdb_sv key; /* of shard->queries */
+    kdb_sv key;              /* of shard->queries */
     kdbi_query *next, *prev; /* of the target */
     kdb_watch *watch;
     kdb_sv user; /* of whom it is bound again as; in the same block */
@@ -243,11 +243,11 @@ struct kdbi_shard {
     kdb_live *live;
     kdb_thread thread;
     kdbi_inbox inbox;
-    atomic_size_t backlog; /* bytes of events in the inbox */
+    atomic_size_t backlog;  /* bytes of events in the inbox */
     atomic_bool overflowed; /* some were dropped: nobody's rows are complete any more */
     /* The live thread. */
-    kdb_map *targets; /* table id and user: kdbi_target */
-    kdb_map *queries; /* target's key, table's version and watch's key: kdbi_query */
+    kdb_map *targets;   /* table id and user: kdbi_target */
+    kdb_map *queries;   /* target's key, table's version and watch's key: kdbi_query */
     kdb_map *audiences; /* address of the query, and the subscription's name: kdbi_audience */
     kdbi_outbox out;
     kdb_arena *scratch;

@@ -11,12 +11,12 @@
 enum {
     BATCH_ROWS = 1000,
     BATCH_ROWS_MAX = 10000,
-    BATCH_BYTES = 256 << 10,   /* end a batch early */
-    GATHERED_BYTES = 1 << 20,  /* rows read in key order and sorted; of more rows the index is walked, which is slower */
-    LAST_BYTES = 16 << 20,     /* of `last_rows`, which are one batch */
-    GONE_BYTES = 8 << 20,      /* of deletions since a cursor */
-    LOOK_EVERY_ROWS = 512,     /* whether somebody still wants them */
-    STEPS = 64                 /* of loads that one turn on a worker goes on with */
+    BATCH_BYTES = 256 << 10,  /* end a batch early */
+    GATHERED_BYTES = 1 << 20, /* rows read in key order and sorted; of more rows the index is walked, which is slower */
+    LAST_BYTES = 16 << 20,    /* of `last_rows`, which are one batch */
+    GONE_BYTES = 8 << 20,     /* of deletions since a cursor */
+    LOOK_EVERY_ROWS = 512,    /* whether somebody still wants them */
+    STEPS = 64                /* of loads that one turn on a worker goes on with */
 };
 
 /* Rows written out, to be sent in another order than they were read in. */
@@ -95,7 +95,7 @@ static kdbi_load *load_new(kdb_live_sub *sub)
     load->arena = arena;
     load->row = kdb_arena_new(0);
     load->scratch = kdb_arena_new(0);
-    load->batch_rows = sub->batch_rows == 0              ? BATCH_ROWS
+    load->batch_rows = sub->batch_rows == 0               ? BATCH_ROWS
                        : sub->batch_rows > BATCH_ROWS_MAX ? BATCH_ROWS_MAX
                                                           : sub->batch_rows;
     return load;
@@ -494,7 +494,8 @@ static void put_control(kdb_buf *json, uint32_t number, bool more, uint64_t last
 {
     kdb_buf_append_lit(json, "\"batch_control\":{\"batch_num\":");
     kdb_buf_append_u64(json, number);
-    kdb_buf_append_sv(json, more ? KDB_SV(",\"has_more\":true,\"status\":") : KDB_SV(",\"has_more\":false,\"status\":"));
+    kdb_buf_append_sv(json,
+                      more ? KDB_SV(",\"has_more\":true,\"status\":") : KDB_SV(",\"has_more\":false,\"status\":"));
     kdb_buf_append_sv(json, !more         ? KDB_SV("\"ready\"")
                             : number == 0 ? KDB_SV("\"loading\"")
                                           : KDB_SV("\"loading_batch\""));
@@ -530,7 +531,8 @@ static void send_gone(kdbi_load *load, kdbi_outbox *out)
         kdbi_live_json_begin(&load->json);
         kdb_buf_append_sv(&load->json, written_text(&load->gone, i));
         kdbi_outbox_send(out, load->sub,
-                         kdbi_live_msg_new(load->sub->live, KDB_LIVE_CHANGE, load->gone.rows[i].seq, &load->json), false);
+                         kdbi_live_msg_new(load->sub->live, KDB_LIVE_CHANGE, load->gone.rows[i].seq, &load->json),
+                         false);
     }
 }
 

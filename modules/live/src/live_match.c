@@ -41,10 +41,10 @@ static kdb_status look(kdbi_shard *shard, const kdb_watch *watch, change *c, kdb
 }
 
 /* Writes shard->body. */
-static kdb_status describe(kdbi_shard *shard, const kdb_watch *watch, const change *c, outcome outcome, kdb_err *err)
+static kdb_status describe(kdbi_shard *shard, const kdb_watch *watch, const change *c, outcome what, kdb_err *err)
 {
     shard->body.len = 0;
-    switch (outcome) {
+    switch (what) {
     case INSERTED:
         return kdbi_json_insert(&shard->body, watch, &c->now, err);
     case UPDATED:
@@ -116,12 +116,11 @@ static outcome for_one(const kdb_live_sub *sub, const change *c)
     return is && was_skipped(&sub->fence, c->at->seq) ? INSERTED : NOTHING;
 }
 
-static kdb_status match_one(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watch *watch, const change *c,
-                            kdb_err *err)
+static kdb_status match_one(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watch *watch, const change *c, kdb_err *err)
 {
-    const outcome outcome = for_one(sub, c);
-    if (outcome != NOTHING) {
-        KDB_TRY(describe(shard, watch, c, outcome, err));
+    const outcome what = for_one(sub, c);
+    if (what != NOTHING) {
+        KDB_TRY(describe(shard, watch, c, what, err));
         tell_one(shard, sub, c->at->seq);
     }
     return KDB_OK;
@@ -136,8 +135,9 @@ static void hold(kdbi_shard *shard, kdb_live_sub *sub, kdbi_event *event)
 {
     if (sub->held_bytes + event->bytes > shard->live->max_held) {
         atomic_fetch_add_explicit(&shard->live->resyncs, 1, memory_order_relaxed);
-        kdbi_shard_end_sub(shard, sub, "RESYNC",
-                           KDB_SV("More has changed than could be kept while the first rows were sent: subscribe again"));
+        kdbi_shard_end_sub(
+            shard, sub, "RESYNC",
+            KDB_SV("More has changed than could be kept while the first rows were sent: subscribe again"));
         return;
     }
     if (sub->nheld == sub->held_cap) {

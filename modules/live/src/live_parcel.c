@@ -3,7 +3,15 @@
  * so that a subscriber who joins a part gets what goes to it from then on, and nothing from before. */
 #include "live_int.h"
 
-typedef enum entry_kind { ENTRY_SEND, ENTRY_LAST, ENTRY_FAN_OUT, ENTRY_END, ENTRY_JOIN, ENTRY_DROP_PART, ENTRY_WAIT } entry_kind;
+typedef enum entry_kind {
+    ENTRY_SEND,
+    ENTRY_LAST,
+    ENTRY_FAN_OUT,
+    ENTRY_END,
+    ENTRY_JOIN,
+    ENTRY_DROP_PART,
+    ENTRY_WAIT
+} entry_kind;
 
 typedef struct entry {
     entry_kind kind;
@@ -21,8 +29,8 @@ struct kdb_live_parcel {
 };
 
 enum {
-    ENTRIES_MAX = 256,            /* then the loop may begin */
-    LOOP_BYTES_MAX = 64 << 20     /* under way to a loop before the live threads wait for it */
+    ENTRIES_MAX = 256,        /* then the loop may begin */
+    LOOP_BYTES_MAX = 64 << 20 /* under way to a loop before the live threads wait for it */
 };
 
 /* ---- filling ---- */

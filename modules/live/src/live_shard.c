@@ -257,8 +257,8 @@ void kdbi_shard_end_query(kdbi_shard *shard, kdbi_query *query, const char *code
         kdbi_shard_end_sub(shard, sub, code, text);
     }
     for (kdbi_audience *audience = query->first; audience != NULL; audience = audience->next) {
-        KDB_CLEANUP(kdb_live_msg_unrefp) kdb_live_msg *msg =
-            kdb_live_error_new(shard->live, audience->id, kdb_sv_cstr(code), text);
+        KDB_CLEANUP(kdb_live_msg_unrefp)
+        kdb_live_msg *msg = kdb_live_error_new(shard->live, audience->id, kdb_sv_cstr(code), text);
         for (size_t i = 0; i < shard->live->edge.nloops; i++) {
             if (audience->parts[i] != NULL) {
                 kdbi_outbox_end(&shard->out, i, audience->parts[i], msg);
@@ -329,8 +329,9 @@ static void hold(kdbi_shard *shard, kdbi_query *query, kdbi_event *event)
 {
     if (query->held_bytes + event->bytes > shard->live->max_held) {
         atomic_fetch_add_explicit(&shard->live->resyncs, 1, memory_order_relaxed);
-        kdbi_shard_end_query(shard, query, "RESYNC",
-                             KDB_SV("More has changed than could be kept while the table was altered: subscribe again"));
+        kdbi_shard_end_query(
+            shard, query, "RESYNC",
+            KDB_SV("More has changed than could be kept while the table was altered: subscribe again"));
         return;
     }
     if (query->nheld == query->held_cap) {

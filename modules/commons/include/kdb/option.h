@@ -99,6 +99,10 @@ typedef enum kdb_option_id {
     KDB_OPT_TXN_BUFFER,               /* bytes one transaction may stage */
     KDB_OPT_EXEC_NATIVE,
     KDB_OPT_EXEC_HOT_ROWS, /* bytes */
+    KDB_OPT_RETENTION_DELETED_HOURS,
+    KDB_OPT_LIVE_THREADS, /* 0: a quarter of the cores, at least 1 */
+    KDB_OPT_LIVE_BACKLOG, /* bytes per thread */
+    KDB_OPT_LIVE_HELD,    /* bytes per subscription */
     KDB_OPT_NODE_ID,       /* cluster.node_id, 0-1023 */
     KDB_OPT_COUNT
 } kdb_option_id;

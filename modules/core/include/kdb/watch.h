@@ -41,8 +41,12 @@ typedef struct kdb_watch {
     kdb_row_test where;           /* expr NULL: none */
     const kdb_row_filter *filter; /* row policies; NULL: none */
     void *policies;               /* core's: what filter borrows from */
-    bool sees_deleted;            /* WHERE asks for `_deleted`: tombstones are rows like others */
-    const kdb_watch_sort *sort;   /* TOP */
+    const kdb_pred *preds;        /* what every row of it meets, for kdb_table_key_set, with the next two */
+    size_t npreds;
+    const kdb_value *params;
+    size_t nparams;
+    bool sees_deleted;          /* WHERE asks for `_deleted`: tombstones are rows like others */
+    const kdb_watch_sort *sort; /* TOP */
     size_t nsort;
     uint64_t limit, offset;
 } kdb_watch;
