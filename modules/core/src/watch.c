@@ -67,9 +67,6 @@ static kdb_status check(const kdbi_plan *plan, kdb_err *err)
     if (plan->stmt->kind != KDB_STMT_QUERY) {
         return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "A live query is a SELECT");
     }
-    if (plan->stmt->nparams != 0) {
-        return refuse(-1, "have no parameters", err);
-    }
     if (plan->nslots == 0) {
         return refuse(-1, "read a table", err);
     }
@@ -388,7 +385,8 @@ static kdb_status watch_request(kdb_exec *exec, kdb_watch **out, kdb_err *err)
     kdbi_plan *plan = NULL;
     bool owned = false;
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &plan, &owned, err));
-    kdb_status status = kdbi_exec_check_stmt(exec, plan->stmt, err);
+    kdb_status status = plan->stmt->nparams == 0 ? kdbi_exec_check_stmt(exec, plan->stmt, err)
+                                                 : refuse(-1, "have no parameters", err);
     if (status == KDB_OK) {
         status = kdbi_exec_bind(exec, plan, err);
     }

@@ -3,7 +3,8 @@
  * nothing that is committed can fall between the two; what falls into both the live thread sorts out (kdbi_fence).
  *
  * Rows are sent in `_seq` order. A client's cursor is the greatest `_seq` it has seen, and all changes below it must have been
- * sent: so rows of a `_seq` above one that is still to be committed are left out, and come with the changes. */
+ * sent: so rows of a `_seq` above one that is still to be committed are left out, and come with the changes; and after a
+ * cursor, rows and what is to be told of rows that have gone alternate as their `_seq` says. */
 #include "live_int.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ enum {
     BATCH_BYTES = 256 << 10,  /* end a batch early */
     GATHERED_BYTES = 1 << 20, /* rows read in key order and sorted; of more rows the index is walked, which is slower */
     LAST_BYTES = 16 << 20,    /* of `last_rows`, which are one batch */
-    GONE_BYTES = 8 << 20,     /* of deletions since a cursor */
+    CUTS = 64,                /* batches that end early for a row that has gone, before the client is waited for */
     LOOK_EVERY_ROWS = 512,    /* whether somebody still wants them */
     STEPS = 64                /* of loads that one turn on a worker goes on with */
 };
@@ -42,7 +43,8 @@ struct kdbi_load {
     kdb_row_walk *walk;
     bool has_written; /* the rows are in `written`, else they come from the walk */
     written written;
-    written gone; /* FROM: messages of rows that are no longer the query's */
+    kdb_buf gone; /* FROM: what the client is to be told of a row that is no longer the query's, after the batch */
+    uint64_t gone_seq;
     kdb_buf json;
     uint32_t batch;
     size_t batch_rows;
@@ -110,7 +112,7 @@ void kdbi_load_free(kdbi_load *load)
     kdb_snapshot_free(load->snapshot);
     kdb_watch_unref(load->watch);
     written_done(&load->written);
-    written_done(&load->gone);
+    kdb_buf_done(&load->gone);
     kdb_buf_done(&load->json);
     kdb_arena_free(load->scratch);
     kdb_arena_free(load->row);
@@ -407,15 +409,12 @@ static kdb_status note_gone(kdbi_load *load, bool *hidden, kdb_err *err)
     for (uint32_t i = 0; i < watch->table->schema->ncolumns + 2; i++) {
         row.values[i] = kdb_row_walk_value(load->walk, i);
     }
-    const size_t at = load->gone.text.len;
-    kdbi_json_prefix(&load->gone.text, load->sub->id);
-    KDB_TRY(row.values[watch->table->schema->ncolumns + 1].as.b
-                ? kdbi_json_delete(&load->gone.text, watch, &row, seq_of(load), err)
-                : kdbi_json_gone(&load->gone.text, watch, &row, err));
-    written_add(&load->gone, seq_of(load), at);
-    return load->gone.text.len > GONE_BYTES
-               ? KDB_FAIL(err, KDB_CONFLICT, "Too many rows were deleted since: subscribe again without the cursor")
-               : KDB_OK;
+    kdbi_live_json_begin(&load->gone);
+    kdbi_json_prefix(&load->gone, load->sub->id);
+    load->gone_seq = seq_of(load);
+    return row.values[watch->table->schema->ncolumns + 1].as.b
+               ? kdbi_json_delete(&load->gone, watch, &row, load->gone_seq, err)
+               : kdbi_json_gone(&load->gone, watch, &row, err);
 }
 
 static bool is_deleted(const kdbi_load *load)
@@ -482,6 +481,9 @@ static kdb_status fill_from_walk(kdbi_load *load, batch *b, kdb_err *err)
             return KDB_OK;
         }
         KDB_TRY(choose(load, &is, err));
+        if (load->gone.len != 0) {
+            return KDB_OK;
+        }
         if (is) {
             begin_row(b, seq_of(load));
             KDB_TRY(write_row(load, b->json, err));
@@ -527,16 +529,14 @@ static void send_ack(const kdbi_load *load, kdbi_outbox *out, const batch *b)
 
 static void send_gone(kdbi_load *load, kdbi_outbox *out)
 {
-    for (size_t i = 0; i < load->gone.count; i++) {
-        kdbi_live_json_begin(&load->json);
-        kdb_buf_append_sv(&load->json, written_text(&load->gone, i));
-        kdbi_outbox_send(out, load->sub,
-                         kdbi_live_msg_new(load->sub->live, KDB_LIVE_CHANGE, load->gone.rows[i].seq, &load->json),
-                         false);
+    if (load->gone.len != 0) {
+        kdb_live *live = load->sub->live;
+        kdbi_outbox_send(out, load->sub, kdbi_live_msg_new(live, KDB_LIVE_CHANGE, load->gone_seq, &load->gone), false);
+        load->gone.len = 0;
     }
 }
 
-static kdb_status send_batch(kdbi_load *load, kdbi_outbox *out, kdb_err *err)
+static kdb_status send_batch(kdbi_load *load, kdbi_outbox *out, bool *cut, kdb_err *err)
 {
     kdb_live_sub *sub = load->sub;
     batch b = { .json = &load->json };
@@ -555,12 +555,13 @@ static kdb_status send_batch(kdbi_load *load, kdbi_outbox *out, kdb_err *err)
     if (load->batch == 0) {
         send_ack(load, out, &b);
     }
-    kdbi_outbox_send(out, sub, kdbi_live_msg_new(sub->live, KDB_LIVE_BATCH, b.last, &load->json), false);
-    load->batch++;
-    load->through = !b.more;
-    if (load->through) {
-        send_gone(load, out);
+    if (b.rows != 0 || !b.more || load->batch == 0) { /* else there is only a row that has gone to be told of */
+        kdbi_outbox_send(out, sub, kdbi_live_msg_new(sub->live, KDB_LIVE_BATCH, b.last, &load->json), false);
+        load->batch++;
     }
+    load->through = !b.more;
+    *cut = load->gone.len != 0;
+    send_gone(load, out);
     return KDB_OK;
 }
 
@@ -602,7 +603,11 @@ static kdb_status advance(kdbi_load *load, kdb_core_turn *turn, kdbi_outbox *out
         load->through = true;
         return KDB_OK;
     }
-    return send_batch(load, out, err);
+    bool cut = true;
+    for (size_t i = 0; cut && i < CUTS; i++) {
+        KDB_TRY(send_batch(load, out, &cut, err));
+    }
+    return KDB_OK;
 }
 
 static void finish(kdbi_load *load)
