@@ -134,6 +134,7 @@ static void close_engine(kdb_server *server)
 static kdb_status open_services(kdb_server *server, KDB_UNUSED kdb_err *err)
 {
     const kdb_system_reporter reporter = { .self = server,
+                                           .live = kdbi_server_report_live,
                                            .stats = kdbi_server_report_stats,
                                            .transactions = kdbi_server_report_transactions,
                                            .version = kdb_sv_cstr(kdb_server_version) };
@@ -147,8 +148,15 @@ static void close_services(kdb_server *server)
     kdb_system_free(server->system);
 }
 
+kdb_status kdbi_server_live_kill(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err)
+{
+    return kdb_live_kill(((kdb_server *)self)->live, live_id, by, err);
+}
+
 static kdb_status open_executor(kdb_server *server, kdb_err *err)
 {
+    server->live = kdb_live_new(server->options);
+    const kdb_change_sink sink = kdb_live_sink(server->live);
     const kdb_core_options core = {
         .store = server->store,
         .engine = server->engine,
@@ -157,14 +165,19 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .system = server->system,
         .audit = server->audit,
         .options = server->options,
-        .live = { .self = server, .url = kdbi_server_live_url },
+        .live = { .self = server, .url = kdbi_server_live_url, .kill = kdbi_server_live_kill },
+        .sinks = &sink,
+        .nsinks = 1,
     };
-    return kdb_core_open(&core, &server->core, err);
+    KDB_TRY(kdb_core_open(&core, &server->core, err));
+    kdb_live_run(server->live, server->core, server->store);
+    return KDB_OK;
 }
 
 static void close_executor(kdb_server *server)
 {
     kdb_core_close(server->core);
+    kdb_live_free(server->live);
 }
 
 static kdb_status open_jobs(kdb_server *server, kdb_err *err)
@@ -200,6 +213,7 @@ static kdb_status open_http(kdb_server *server, kdb_err *err)
         .core = server->core,
         .auth = server->auth,
         .audit = server->audit,
+        .live = server->live,
         .options = server->options,
         .version = kdb_server_version,
         .build_date = kdb_server_build_date,
@@ -283,6 +297,9 @@ static void let_requests_end(kdb_server *server)
     }
     if (server->core != NULL) {
         kdb_core_drain(server->core, 0);
+    }
+    if (server->live != NULL) { /* nobody has a subscription any more, and the loops still take what is under way */
+        kdb_live_stop(server->live);
     }
     if (server->api != NULL) {
         kdb_api_drain(server->api, grace / 8);

@@ -4,6 +4,7 @@
 
 #include "kdb/filestore.h"
 #include "kdb/jobs.h"
+#include "kdb/live.h"
 #include "kdb/server.h"
 
 /* The parts in the order of their start. */
@@ -17,6 +18,7 @@ struct kdb_server {
     kdb_auth *auth;
     kdb_engine *engine;
     kdb_system *system;
+    kdb_live *live;
     kdb_core *core;
     kdb_jobs *jobs;
     kdb_api *api;
@@ -26,8 +28,9 @@ struct kdb_server {
 /* keys.c: opens the server's key file, and makes it when there is none. */
 KDB_NODISCARD kdb_status kdbi_keys_open(const kdb_options *options, const kdb_datadir *datadir, kdb_seal **out,
                                         kdb_err *err);
-/* Figures of core and api for system.stats. */
+/* Figures of core, live and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
+void kdbi_server_report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);
 void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
 /* The issuers whose tokens are taken, in `arena`, and what goes with them. KDB_INVALID when an option is missing. */
 KDB_NODISCARD kdb_status kdbi_server_read_issuers(const kdb_options *options, kdb_arena *arena, kdb_auth_options *out,
@@ -38,6 +41,7 @@ void kdbi_server_put_url(const kdb_server *server, const char *scheme, kdb_buf *
 KDB_NODISCARD kdb_status kdbi_server_check_origin(const kdb_options *options, kdb_err *err);
 /* For kdb_live_control. */
 kdb_sv kdbi_server_live_url(void *self, kdb_arena *arena);
+kdb_status kdbi_server_live_kill(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err);
 /* True when only this machine can reach server.host. */
 bool kdbi_host_is_local(kdb_sv host);
 

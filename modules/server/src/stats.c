@@ -5,6 +5,7 @@
 typedef struct stats {
     kdb_core_stats core;
     kdb_api_stats api;
+    kdb_live_stats live;
 } stats;
 
 typedef struct figure {
@@ -22,6 +23,14 @@ static const figure figures[] = {
     { "sql_overloaded", offsetof(stats, core.overloaded) },
     { "sql_running", offsetof(stats, core.running) },
     { "sql_queued", offsetof(stats, core.queued) },
+    { "active_subscriptions", offsetof(stats, live.subscriptions) },
+    { "active_subscriptions_peak", offsetof(stats, live.subscriptions_peak) },
+    { "live_queries_distinct", offsetof(stats, live.queries) },
+    { "live_changes", offsetof(stats, live.changes) },
+    { "live_messages", offsetof(stats, live.messages) },
+    { "live_deliveries", offsetof(stats, live.deliveries) },
+    { "live_backlog_bytes", offsetof(stats, live.backlog_bytes) },
+    { "live_resyncs", offsetof(stats, live.resyncs) },
     { "plan_cache_size", offsetof(stats, core.plans_cached) },
 };
 
@@ -31,6 +40,7 @@ void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, 
     stats now;
     kdb_core_stats_get(server->core, &now.core);
     kdb_api_stats_get(server->api, &now.api);
+    kdb_live_stats_get(server->live, &now.live);
     kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, KDB_ARRAY_LEN(figures) + 1);
     for (size_t i = 0; i < KDB_ARRAY_LEN(figures); i++) {
         const uint64_t value = *(const uint64_t *)(const void *)((const char *)&now + figures[i].offset);
@@ -40,6 +50,12 @@ void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, 
     rows[KDB_ARRAY_LEN(figures)] = (kdb_stat_row){ KDB_SV("server_version"), kdb_sv_cstr(kdb_server_version) };
     *out = rows;
     *count = KDB_ARRAY_LEN(figures) + 1;
+}
+
+void kdbi_server_report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count)
+{
+    const kdb_server *server = self;
+    kdb_live_list(server->live, arena, out, count);
 }
 
 void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count)
