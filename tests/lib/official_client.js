@@ -11,7 +11,7 @@ const fail = (text, message) => assert.fail(`${message} in ${text.slice(0, 500)}
 
 // JSON whose integers beyond 2^53 stay exact, as BigInt.
 function parse(text) {
-    const exact = text.replace(/("(?:[^"\\]|\\.)*")|(?<=[:[,]\s*)(-?\d{16,})(?=[,\]}\s])/g, (whole, string, digits) => (string !== undefined ? string : `"\u0002${digits}"`));
+    const exact = text.replace(/("(?:[^"\\]|\\.)*")|(?<=[:[,]\s*)(-?\d{16,})(?=[,\]}\s])/g, (whole, string, digits) => (string !== undefined ? string : `"\\u0002${digits}"`));
     return JSON.parse(exact, (key, value) => (typeof value === 'string' && value.startsWith('\u0002') ? BigInt(value.slice(1)) : value));
 }
 

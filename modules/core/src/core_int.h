@@ -193,7 +193,6 @@ typedef struct kdbi_slot {
     const kdb_system_table_def *def;
     kdbi_policies *policies; /* a reference; NULL until somebody runs the plan whom they bind */
     bool target;             /* the table a DML statement writes */
-    bool qualified;          /* the statement names its namespace */
     int32_t position;        /* of its name in the statement */
 } kdbi_slot;
 
@@ -224,8 +223,9 @@ struct kdbi_plan {
     kdb_shape *shape; /* of the text it was made from; NULL: the key is the text */
     kdb_stmt *stmt;
     bool internal; /* our own text: system tables open to every role */
-    bool
-        engine_only; /* it was found that the native executor cannot run it: literals stay where the engine plans by them */
+    bool live;     /* a live query's: tables are named with their namespace */
+    /* It was found that the native executor cannot run it: literals stay where the engine plans by them. */
+    bool engine_only;
     bool transient; /* owned by its execution, never cached, without engine objects */
 
     kdb_arena *bind_arena; /* everything below; NULL: not bound */
@@ -256,6 +256,7 @@ typedef struct kdbi_plan_text {
     kdb_sv text;
     const kdb_shape *shape; /* of the text, or NULL */
     bool internal;          /* our own text */
+    bool live;              /* a live query's */
 } kdbi_plan_text;
 
 /* The cached or a new plan. *owned says that the caller frees it (transient). */

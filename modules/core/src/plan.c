@@ -137,7 +137,6 @@ static kdb_status resolve_user(resolver *r, kdb_sv ns, const kdb_table_name *nam
     KDB_TRY(placed(kdb_registry_find_table(r->worker->core->registry, ns, name->name, &slot->table, err),
                    name->position, err));
     slot->target = target;
-    slot->qualified = name->ns.len != 0;
     slot->position = name->position;
     KDB_TRY(check_slot(r->plan, slot, r->principal->role, err));
     *out = bind_table_of(slot->table, r->plan->bind_arena);
@@ -235,6 +234,11 @@ static kdb_status resolve(void *self, const kdb_table_name *name, bool dml_targe
 {
     resolver *r = self;
     const kdb_sv ns = name->ns.len != 0 ? name->ns : r->plan->ns;
+    if (r->plan->live && name->ns.len == 0) {
+        return KDB_FAIL_AT(err, name->position, KDB_STMT_INVALID_SQL,
+                           "Live queries name their table with its namespace, as in %.*s.%.*s", KDB_SV_ARG(ns),
+                           KDB_SV_ARG(name->name));
+    }
     if (!kdb_registry_is_protected(ns)) {
         return resolve_own(r, ns, name, dml_target, out, err);
     }
@@ -514,7 +518,8 @@ kdb_status kdbi_plan_judge(kdbi_worker *worker, kdbi_plan *plan, const kdb_exec 
 
 static char key_kind(const kdbi_plan_text *text)
 {
-    return (char)((text->internal ? 1 : 0) | (text->shape != NULL ? 2 : 0)); /* names hold no such byte */
+    /* names hold no such byte */
+    return (char)((text->internal ? 1 : 0) | (text->shape != NULL ? 2 : 0) | (text->live ? 4 : 0));
 }
 
 static kdb_sv key_body(const kdbi_plan_text *text)
@@ -631,6 +636,7 @@ static kdb_status plan_new(const kdbi_plan_text *text, kdbi_plan **out, kdb_err 
     plan->key = plan_key(arena, text);
     plan->ns = kdb_sv_of(plan->key.ptr, text->ns.len);
     plan->internal = text->internal;
+    plan->live = text->live;
     plan->shape = text->shape == NULL ? NULL : keep_shape(text->shape, plan->key, arena);
     KDB_TRY(kdb_dialect_parse(kdb_sv_dup(arena, text->text), plan->shape, arena, &plan->stmt, err));
     plan->transient = is_transient(plan->stmt, plan->shape);

@@ -25,11 +25,6 @@ static kdb_status check_table(const kdbi_plan *plan, kdb_err *err)
     if (slot->table == NULL) {
         return refuse(slot->position, "cannot read system tables", err);
     }
-    if (!slot->qualified) {
-        return KDB_FAIL_AT(err, slot->position, KDB_STMT_INVALID_SQL,
-                           "Live queries name their table with its namespace: %.*s.%.*s", KDB_SV_ARG(slot->table->ns),
-                           KDB_SV_ARG(slot->table->name));
-    }
     return KDB_OK;
 }
 
@@ -381,12 +376,13 @@ static kdb_status watch_request(kdb_exec *exec, kdb_watch **out, kdb_err *err)
     if (exec->npieces != 1 || exec->pieces[0].as_user.len != 0) {
         return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "A live query is one SELECT");
     }
-    const kdbi_plan_text text = kdbi_exec_plan_text(exec);
+    kdbi_plan_text text = kdbi_exec_plan_text(exec);
+    text.live = true;
     kdbi_plan *plan = NULL;
     bool owned = false;
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &plan, &owned, err));
-    kdb_status status = plan->stmt->nparams == 0 ? kdbi_exec_check_stmt(exec, plan->stmt, err)
-                                                 : refuse(-1, "have no parameters", err);
+    kdb_status status =
+        plan->stmt->nparams == 0 ? kdbi_exec_check_stmt(exec, plan->stmt, err) : refuse(-1, "have no parameters", err);
     if (status == KDB_OK) {
         status = kdbi_exec_bind(exec, plan, err);
     }

@@ -219,7 +219,7 @@ static const struct {
 } refused[] = {
     { "SELECT", "INVALID_SQL", "" },
     { "SELECT * FROM nowhere.t", "NOT_FOUND", "nowhere" },
-    { "SELECT * FROM notes", "", "" },
+    { "SELECT * FROM notes", "INVALID_SQL", "namespace" },
     { "SELECT 1", "INVALID_SQL", "read a table" },
     { "DELETE FROM app.notes WHERE id = 1", "INVALID_SQL", "is a SELECT" },
     { "SELECT * FROM app.notes a, app.notes b", "INVALID_SQL", "one table" },
