@@ -125,7 +125,6 @@ static void on_read(h2o_socket_t *sock, const char *err)
             broadcast();
         }
     }
-    flush_touched();
 }
 
 /* ---- the handshake ---- */
@@ -237,6 +236,8 @@ int main(int argc, char **argv)
     (void)printf("{\"port\":%u}\n", listen_anywhere());
     (void)fflush(stdout);
     h2o_socket_read_start(h2o_evloop_socket_create(ctx.loop, 0, H2O_SOCKET_FLAG_DONT_READ), on_stdin);
-    while (h2o_evloop_run(ctx.loop, INT32_MAX) == 0) {}
+    while (h2o_evloop_run(ctx.loop, INT32_MAX) == 0) {
+        flush_touched(); /* once for all frames that came together */
+    }
     return 0;
 }

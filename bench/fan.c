@@ -27,10 +27,10 @@ typedef enum stage { WAIT_101, WAIT_AUTH, WAIT_BATCH, LISTENS, PUBLISHES } stage
 typedef struct peer {
     int fd;
     stage stage;
-    uint64_t got;  /* changes */
-    char *rest;    /* the beginning of what is not complete; NULL: nothing */
+    uint64_t got; /* changes */
+    char *rest;   /* the beginning of what is not complete; NULL: nothing */
     size_t nrest;
-    size_t skip;   /* bytes of a frame that are still to come and do not matter */
+    size_t skip; /* bytes of a frame that are still to come and do not matter */
 } peer;
 
 static struct {
@@ -207,9 +207,9 @@ static void subscribe(peer *p)
         b.ready++;
         return;
     }
-    const int n = snprintf(text, sizeof text,
-                           "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"sub\",\"sql\":\"%s\",\"options\":{}}}",
-                           b.sql);
+    const int n =
+        snprintf(text, sizeof text,
+                 "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"sub\",\"sql\":\"%s\",\"options\":{}}}", b.sql);
     send_frame(p, 0x81, text, (size_t)n);
     p->stage = WAIT_BATCH;
 }

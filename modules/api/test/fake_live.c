@@ -32,6 +32,7 @@ struct kdb_live {
     kdb_live_sub *subs; /* guarded by lock, as all below */
     fake_live_counts counts;
     uint64_t cursor;
+    bool batched; /* some subscription has had more than one batch */
 };
 
 /* ---- messages ---- */
@@ -216,6 +217,9 @@ static void run_script(kdb_live_sub *sub, const kdb_live_spec *spec)
     if (says(text, "batches", &number)) {
         sub->batches = number;
         number = 1;
+        kdb_mutex_lock(&sub->live->lock);
+        sub->live->batched = true;
+        kdb_mutex_unlock(&sub->live->lock);
     } else if (!says(text, "rows", &number)) {
         number = 0;
     }
@@ -296,7 +300,7 @@ void kdb_live_drained(kdb_live_client *whose)
     kdb_live *live = KDB_CONTAINER_OF(whose, kdbi_feed, client)->hub->loop->api->live;
     kdb_mutex_lock(&live->lock);
     live->counts.drained++;
-    for (kdb_live_sub *sub = live->subs; sub != NULL; sub = sub->next) {
+    for (kdb_live_sub *sub = live->batched ? live->subs : NULL; sub != NULL; sub = sub->next) {
         if (sub->client == whose) {
             send_next(sub);
         }
