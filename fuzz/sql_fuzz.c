@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kdb_sql_piece *pieces = NULL;
     size_t npieces = 0;
     kdb_err err = { .position = -1 };
-    if (kdb_dialect_split(sql, arena, &pieces, &npieces, &err) != KDB_OK) {
+    if (kdb_dialect_split(sql, NULL, arena, &pieces, &npieces, &err) != KDB_OK) {
         return 0;
     }
     for (size_t i = 0; i < npieces; i++) {

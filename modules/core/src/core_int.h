@@ -268,6 +268,9 @@ int32_t kdbi_plan_position(const kdbi_plan *plan, const kdb_shaped_text *running
 void kdbi_plan_place_error(const kdbi_plan *plan, kdb_exec *exec, kdb_err *err);
 /* True when every literal of `shape` that the plan took as it was is the same in its own text. */
 bool kdbi_plan_serves(const kdbi_plan *plan, const kdb_shape *shape);
+/* The text of the plan that the worker used last, whose shape is put in *shape: the next request is often like it. Without a
+ * shape when there is none. Borrowed until the next plan is looked up. */
+kdb_sql_piece kdbi_plan_last_text(const kdbi_worker *worker, kdb_shape *shape);
 void kdbi_plan_free(kdbi_plan *plan); /* on its worker, unless transient; NULL is fine */
 /* Makes the plan's binding valid for the present catalog and checks the rights of `principal` on every table. */
 KDB_NODISCARD kdb_status kdbi_plan_bind(kdbi_worker *worker, kdbi_plan *plan, const kdb_principal *principal,

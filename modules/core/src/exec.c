@@ -368,7 +368,9 @@ kdb_status kdbi_exec_prepare(kdb_exec *exec, kdb_err *err)
 {
     const kdb_request *request = exec->request;
     exec->ns = kdbi_exec_first_ns(exec);
-    KDB_TRY(kdb_dialect_split(request->sql, exec->arena, &exec->pieces, &exec->npieces, err));
+    kdb_shape shape;
+    const kdb_sql_piece like = kdbi_plan_last_text(exec->worker, &shape);
+    KDB_TRY(kdb_dialect_split(request->sql, &like, exec->arena, &exec->pieces, &exec->npieces, err));
     if (exec->npieces > 1 && request->nparams > 0) {
         return KDB_FAIL(err, KDB_PARAMS_WITH_BATCH, "Parameters not supported with multi-statement batches");
     }

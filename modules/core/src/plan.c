@@ -683,6 +683,18 @@ kdb_status kdbi_plan_get(kdbi_worker *worker, const kdbi_plan_text *text, kdbi_p
     return KDB_OK;
 }
 
+kdb_sql_piece kdbi_plan_last_text(const kdbi_worker *worker, kdb_shape *shape)
+{
+    const kdbi_plan *last = kdbi_plan_cache_newest(worker->plans);
+    if (last == NULL || last->shape == NULL) {
+        return (kdb_sql_piece){ .shape = NULL };
+    }
+    const size_t before = last->ns.len + 1; /* of the shape's key in the plan's */
+    *shape = *last->shape;
+    shape->key = kdb_sv_of(last->key.ptr + before, last->key.len - before);
+    return (kdb_sql_piece){ .text = last->stmt->text, .shape = shape };
+}
+
 void kdbi_plan_free(kdbi_plan *plan)
 {
     if (plan == NULL) {

@@ -65,11 +65,11 @@ typedef struct kdbi_literal_run {
 /* One statement that is being shaped. */
 typedef struct kdbi_shaper {
     kdb_arena *arena;
-    char *keys; /* room for the keys of all statements of the text */
-    size_t used;
-    bool on;         /* the statement that is read may still have a shape */
-    size_t start;    /* of the statement in the text */
-    size_t key;      /* where its key begins in `keys` */
+    bool may_hold; /* the text may hold statements with shapes */
+    bool on;       /* the statement that is read may still have one */
+    size_t start;  /* of the statement in the text */
+    char *key;     /* so far, as the next two */
+    size_t used, room;
     kdb_shape shape; /* so far */
     size_t cap;      /* of shape.literals */
     kdbi_token prev;

@@ -3,7 +3,13 @@
  * where PostgreSQL's scanner might join or split tokens that stand together, there is no shape at all. */
 #include "dialect_int.h"
 
-enum { SHAPE_TEXT_MAX = 64 << 10, SHAPE_LITERALS_MAX = 4096, INT64_DIGITS = 19, DECIMAL_DIGITS = 38 };
+enum {
+    SHAPE_TEXT_MAX = 64 << 10,
+    SHAPE_LITERALS_MAX = 4096,
+    INT64_DIGITS = 19,
+    DECIMAL_DIGITS = 38,
+    FIRST_KEY_BYTES = 256
+};
 /* Within the key. A token ends with TOKEN_END; one that begins with it is a literal's mark, whose second byte is its type. APART
  * stands before a token that titles would show apart from the one before. Neither byte can begin a token. */
 enum { TOKEN_END = '\0', APART = '\1' };
@@ -109,10 +115,24 @@ static bool read_integer(kdb_sv text, bool as_written, uint64_t *out)
     return *out <= INT64_MAX;
 }
 
+/* Room for `most` more bytes of the key. */
+static void make_room(kdbi_shaper *shaper, size_t most)
+{
+    if (shaper->room - shaper->used >= most) {
+        return;
+    }
+    const char *key = shaper->key;
+    shaper->room = 2 * (shaper->used + most) + FIRST_KEY_BYTES;
+    shaper->key = kdb_arena_alloc_raw(shaper->arena, shaper->room);
+    if (shaper->used != 0) {
+        memcpy(shaper->key, key, shaper->used);
+    }
+}
+
 static void add_mark(kdbi_shaper *shaper, char mark)
 {
-    shaper->keys[shaper->used++] = TOKEN_END;
-    shaper->keys[shaper->used++] = mark;
+    shaper->key[shaper->used++] = TOKEN_END;
+    shaper->key[shaper->used++] = mark;
 }
 
 static void place(kdb_shape_literal *literal, const kdbi_shaper *shaper, const kdbi_token *token)
@@ -216,8 +236,9 @@ static bool fill_run(kdbi_shaper *shaper, const kdbi_token *end)
         }
         const int32_t position = (int32_t)(end->offset - shaper->start);
         *add_literal(shaper) = (kdb_shape_literal){ .value = last, .position = position, .is_filling = true };
-        shaper->keys[shaper->used++] = ',';
-        shaper->keys[shaper->used++] = TOKEN_END;
+        make_room(shaper, 4);
+        shaper->key[shaper->used++] = ',';
+        shaper->key[shaper->used++] = TOKEN_END;
         add_mark(shaper, shaper->run.mark);
     }
     return true;
@@ -250,7 +271,7 @@ static bool follow_run(kdbi_shaper *shaper, const kdbi_token *token, char mark)
 
 static void add_text(kdbi_shaper *shaper, const kdbi_token *token)
 {
-    char *out = shaper->keys + shaper->used;
+    char *out = shaper->key + shaper->used;
     const char *text = token->text.ptr;
     if (token->kind == KDBI_TOKEN_WORD && shaper->list == NO_LIST) {
         for (size_t i = 0; i < token->text.len; i++) {
@@ -296,12 +317,14 @@ static bool add_token(kdbi_shaper *shaper, const kdbi_token *token)
         return false;
     }
     if (shaper->list != NO_LIST && is_apart(shaper, token)) {
-        shaper->keys[shaper->used++] = APART;
+        make_room(shaper, 1);
+        shaper->key[shaper->used++] = APART;
     }
     const bool closes = kdbi_token_is(token, ')');
     if (closes && !follow_run(shaper, token, 0)) { /* what is filled in stands before it */
         return false;
     }
+    make_room(shaper, token->text.len + 2);
     const char mark = take_literal(shaper, token);
     if (mark == 0) {
         add_text(shaper, token);
@@ -323,23 +346,17 @@ static bool may_hold_shapes(kdb_sv text)
 
 void kdbi_shaper_init(kdbi_shaper *shaper, kdb_sv text, kdb_arena *arena)
 {
-    *shaper = (kdbi_shaper){ .arena = arena };
-    if (may_hold_shapes(text)) {
-        shaper->keys = kdb_arena_alloc_raw(arena, 4 * text.len); /* twice the text, a long list twice again */
-    }
+    *shaper = (kdbi_shaper){ .arena = arena, .may_hold = may_hold_shapes(text) };
 }
 
 void kdbi_shaper_begin(kdbi_shaper *shaper, const kdbi_token *first)
 {
-    shaper->on = shaper->keys != NULL && is_shaped(first);
-    shaper->start = first->offset;
-    shaper->key = shaper->used;
-    shaper->shape = (kdb_shape){ .nliterals = 0 };
-    shaper->cap = 0;
-    shaper->prev = (kdbi_token){ .kind = KDBI_TOKEN_END, .offset = first->offset };
-    shaper->run = (kdbi_literal_run){ .open = false };
-    shaper->depth = 0;
-    shaper->list = NO_LIST;
+    *shaper = (kdbi_shaper){ .arena = shaper->arena,
+                             .may_hold = shaper->may_hold,
+                             .on = shaper->may_hold && is_shaped(first),
+                             .start = first->offset,
+                             .prev = { .kind = KDBI_TOKEN_END, .offset = first->offset },
+                             .list = NO_LIST };
 }
 
 void kdbi_shaper_add(kdbi_shaper *shaper, const kdbi_token *token)
@@ -350,10 +367,9 @@ void kdbi_shaper_add(kdbi_shaper *shaper, const kdbi_token *token)
 bool kdbi_shaper_end(kdbi_shaper *shaper, kdb_shape *out)
 {
     if (!shaper->on) {
-        shaper->used = shaper->key;
         return false;
     }
-    shaper->shape.key = kdb_sv_of(shaper->keys + shaper->key, shaper->used - shaper->key);
+    shaper->shape.key = kdb_sv_of(shaper->key, shaper->used);
     *out = shaper->shape;
     return true;
 }

@@ -6,6 +6,7 @@ typedef struct splitter {
     kdbi_lexer lexer;
     kdbi_shaper shaper;
     kdb_arena *arena;
+    kdb_sql_piece like; /* the last statement with a shape; without one: there was none */
     kdb_sql_piece *pieces;
     size_t count;
     size_t cap;
@@ -22,6 +23,7 @@ static void add_piece(splitter *s, const kdb_sql_piece *piece)
         s->pieces = grown;
     }
     s->pieces[s->count++] = *piece;
+    s->like = piece->shape != NULL ? *piece : s->like;
 }
 
 static kdb_status unterminated(const kdbi_token *token, kdb_err *err)
@@ -30,12 +32,11 @@ static kdb_status unterminated(const kdbi_token *token, kdb_err *err)
                        token->kind == KDBI_TOKEN_OPEN_STRING ? "quoted string" : "block comment");
 }
 
-/* A batch is mostly one statement after the other of one shape. */
+/* A batch is mostly one statement after the other of one shape, as are requests. */
 static bool repeat_last(splitter *s)
 {
     kdb_sql_piece piece;
-    const kdb_sql_piece *last = s->count == 0 ? NULL : &s->pieces[s->count - 1];
-    if (last == NULL || last->shape == NULL || !kdbi_shape_repeat(&s->lexer, last, s->arena, &piece)) {
+    if (s->like.shape == NULL || !kdbi_shape_repeat(&s->lexer, &s->like, s->arena, &piece)) {
         return false;
     }
     add_piece(s, &piece);
@@ -107,10 +108,24 @@ static kdb_status unwrap(splitter *s, kdb_sql_piece *piece, bool last, kdb_err *
     return KDB_OK;
 }
 
-kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count, kdb_err *err)
+/* Its key is copied: what is like it may live longer than it does. */
+static void begin_like(splitter *s, const kdb_sql_piece *like)
+{
+    kdb_shape *shape = KDB_ARENA_NEW(s->arena, kdb_shape);
+    *shape = *like->shape;
+    shape->key = kdb_sv_dup(s->arena, shape->key);
+    s->like = *like;
+    s->like.shape = shape;
+}
+
+kdb_status kdb_dialect_split(kdb_sv sql, const kdb_sql_piece *like, kdb_arena *arena, kdb_sql_piece **out,
+                             size_t *out_count, kdb_err *err)
 {
     splitter s = { .lexer = { .text = sql }, .arena = arena };
     kdbi_shaper_init(&s.shaper, sql, arena);
+    if (like != NULL && like->shape != NULL && s.shaper.may_hold) {
+        begin_like(&s, like);
+    }
     KDB_TRY(read_pieces(&s, err));
     if (s.count == 0) {
         return KDB_FAIL(err, KDB_EMPTY_SQL, "No SQL statements provided");

@@ -7,7 +7,7 @@ static const char *pieces_of(const char *sql)
     kdb_sql_piece *pieces = NULL;
     size_t npieces = 0;
     kdb_err err = { .position = -1 };
-    if (kdb_dialect_split(kdb_sv_cstr(sql), test_arena(), &pieces, &npieces, &err) != KDB_OK) {
+    if (kdb_dialect_split(kdb_sv_cstr(sql), NULL, test_arena(), &pieces, &npieces, &err) != KDB_OK) {
         return kdb_sv_dup_cstr(test_arena(),
                                kdb_sv_printf(test_arena(), "%s %s", kdb_status_defs[err.status].name, err.text));
     }
@@ -173,7 +173,7 @@ static bool is_one(const statement *made)
     size_t count = 0;
     kdb_buf_init(&sql, 0);
     put_statement(&sql, made);
-    const kdb_status status = kdb_dialect_split(kdb_buf_sv(&sql), test_arena(), &pieces, &count, NULL);
+    const kdb_status status = kdb_dialect_split(kdb_buf_sv(&sql), NULL, test_arena(), &pieces, &count, NULL);
     kdb_buf_done(&sql);
     return status == KDB_OK && count == 1;
 }
@@ -223,10 +223,22 @@ static size_t split(const kdb_buf *sql, kdb_sql_piece **pieces)
 {
     size_t count = 0;
     kdb_err err = { .position = -1 };
-    if (kdb_dialect_split(kdb_buf_sv(sql), test_arena(), pieces, &count, &err) != KDB_OK) {
+    if (kdb_dialect_split(kdb_buf_sv(sql), NULL, test_arena(), pieces, &count, &err) != KDB_OK) {
         fail_msg("%.*s: %s", KDB_SV_ARG(kdb_buf_sv(sql)), err.text);
     }
     return count;
+}
+
+/* A request of its own, after another that was maybe like it. */
+static void check_alone(const kdb_sql_piece *piece, const kdb_sql_piece *like)
+{
+    kdb_sql_piece *pieces = NULL;
+    size_t count = 0, shaped = 0;
+    assert_int_equal(kdb_dialect_split(piece->text, like, test_arena(), &pieces, &count, NULL), KDB_OK);
+    assert_int_equal(count, 1);
+    assert_true(kdb_sv_eq(pieces[0].text, piece->text));
+    check_shape(&pieces[0], &shaped);
+    assert_true(pieces[0].shape == NULL || like->shape == NULL || pieces[0].shape->key.ptr != like->shape->key.ptr);
 }
 
 /* What follows a statement like it is read as the same statement is when it stands by itself. */
@@ -241,6 +253,7 @@ static void check_batch(const kdb_buf *together, const kdb_buf *apart, size_t *s
         }
         assert_ptr_equal(pieces[i].text.ptr, together->ptr + pieces[i].offset);
         check_shape(&pieces[i], shaped);
+        check_alone(&pieces[i], &pieces[i == 0 ? count - 1 : i - 1]);
     }
 }
 

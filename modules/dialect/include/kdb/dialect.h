@@ -48,10 +48,11 @@ typedef struct kdb_sql_piece {
     kdb_sv as_user;         /* EXECUTE AS USER 'x' ( text ): the target; empty: none. Callers check who may, and what */
 } kdb_sql_piece;
 
-/* KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left, KDB_INVALID for an EXECUTE AS
- * USER that does not wrap exactly one statement. */
-KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, kdb_arena *arena, kdb_sql_piece **out, size_t *out_count,
-                                           kdb_err *err);
+/* `like` is a statement that the next ones may be like but for their literals, with its shape; NULL: none is known. It saves work
+ * and changes nothing. KDB_BATCH_PARSE for an unterminated string or comment, KDB_EMPTY_SQL when nothing is left, KDB_INVALID
+ * for an EXECUTE AS USER that does not wrap exactly one statement. */
+KDB_NODISCARD kdb_status kdb_dialect_split(kdb_sv sql, const kdb_sql_piece *like, kdb_arena *arena, kdb_sql_piece **out,
+                                           size_t *out_count, kdb_err *err);
 /* Turns a byte offset into a line and a column (characters), both from 1. */
 void kdb_dialect_line_column(kdb_sv sql, size_t offset, uint32_t *line, uint32_t *column);
 
