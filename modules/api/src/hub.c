@@ -2,7 +2,7 @@
  * come together: all of them are unpacked, and then each client that got something is written to once. */
 #include "hub_int.h"
 
-enum { LINGER_MS = 5000, KEEPALIVE_MS = 15000 };
+enum { LINGER_MS = 5000, PARTING_MS = 1000, KEEPALIVE_MS = 15000 };
 
 typedef struct parcel_note {
     h2o_multithread_message_t message;
@@ -66,6 +66,7 @@ kdbi_hub *kdbi_hub_new(kdbi_loop *loop)
     h2o_timeout_init(loop->ctx.loop, &hub->auth, (uint64_t)(set->ws_auth_us / 1000));
     h2o_timeout_init(loop->ctx.loop, &hub->heartbeat, (uint64_t)(set->ws_heartbeat_us / 1000));
     h2o_timeout_init(loop->ctx.loop, &hub->linger, LINGER_MS);
+    h2o_timeout_init(loop->ctx.loop, &hub->parting, PARTING_MS);
     h2o_timeout_init(loop->ctx.loop, &hub->keepalive, KEEPALIVE_MS);
     h2o_multithread_register_receiver(loop->ctx.queue, &hub->parcels, on_parcels);
     h2o_multithread_register_receiver(loop->ctx.queue, &hub->verdicts, kdbi_ws_on_verdicts);
@@ -96,6 +97,7 @@ void kdbi_hub_free(kdbi_hub *hub)
     h2o_timeout_dispose(loop, &hub->auth);
     h2o_timeout_dispose(loop, &hub->heartbeat);
     h2o_timeout_dispose(loop, &hub->linger);
+    h2o_timeout_dispose(loop, &hub->parting);
     h2o_timeout_dispose(loop, &hub->keepalive);
     while (hub->nreaders > 0) {
         kdbi_ws_reader_free(hub->readers[--hub->nreaders]);

@@ -23,7 +23,7 @@ struct kdbi_hub {
     h2o_multithread_receiver_t verdicts; /* tokens that were looked into elsewhere */
     h2o_linklist_t sockets, streams;     /* kdbi_feed.link */
     h2o_linklist_t touched;              /* kdbi_feed.touched: have something to send */
-    h2o_timeout_t auth, heartbeat, linger, keepalive;
+    h2o_timeout_t auth, heartbeat, linger, parting, keepalive;
     kdbi_share *last; /* what was delivered last: most go to many */
     kdb_gzip *gzip;   /* NULL: not needed yet */
     kdbi_ws_reader *readers[16];

@@ -154,7 +154,7 @@ static void ws_close(kdbi_ws *ws, uint16_t code, kdb_sv reason)
     }
     kdbi_feed_remove_subs(&ws->feed);
     move(ws, WS_CLOSING);
-    set_timer(ws, &ws->feed.hub->linger);
+    set_timer(ws, ws->feed.hub->loop->draining ? &ws->feed.hub->parting : &ws->feed.hub->linger);
     kdbi_feed_flush(&ws->feed);
 }
 
