@@ -22,6 +22,16 @@ static kdb_sv health_body(const char *version, const char *build_date)
     return kdb_buf_sv(&body); /* freed at close */
 }
 
+static size_t loop_count(const kdb_options *options)
+{
+    const int64_t asked = kdb_opt_i64(options, KDB_OPT_SERVER_NET_THREADS);
+    if (asked > 0) {
+        return (size_t)asked;
+    }
+    const long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+    return half > 1 ? (size_t)half : 1;
+}
+
 static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *set, kdb_err *err)
 {
     const kdb_options *opt = options->options;
@@ -51,20 +61,11 @@ static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *s
     set->ws_messages_per_sec = kdb_opt_i64(opt, KDB_OPT_RATE_MESSAGES_PER_SEC);
     set->ws_message_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_SECURITY_MAX_WS_MESSAGE);
     set->queue_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_WS_QUEUE_BYTES);
+    set->queue_total = (size_t)kdb_opt_i64(opt, KDB_OPT_WS_QUEUE_TOTAL) / loop_count(opt);
     set->strict_origin = kdb_opt_bool(opt, KDB_OPT_SECURITY_STRICT_ORIGIN);
     set->cookie_secure = kdb_opt_bool(opt, KDB_OPT_AUTH_COOKIE_SECURE);
     set->remote_setup = kdb_opt_bool(opt, KDB_OPT_AUTH_ALLOW_REMOTE_SETUP);
     return KDB_OK;
-}
-
-static size_t loop_count(const kdb_options *options)
-{
-    const int64_t asked = kdb_opt_i64(options, KDB_OPT_SERVER_NET_THREADS);
-    if (asked > 0) {
-        return (size_t)asked;
-    }
-    const long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
-    return half > 1 ? (size_t)half : 1;
 }
 
 /* H2O keeps large request bodies in a mapped file under /tmp; ours are bounded and stay in memory. */

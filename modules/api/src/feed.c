@@ -8,7 +8,7 @@
 
 #include "hub_int.h"
 
-enum { RING_MIN = 4, SUBS_MIN = 1, BURST_FRAMES = 512, BURST_BYTES = 256 * 1024 };
+enum { RING_MIN = 4, SUBS_MIN = 1, BURST_FRAMES = 512, BURST_BYTES = 256 * 1024, FAIR_BYTES = 64 * 1024 };
 
 /* ---- shares ---- */
 
@@ -17,7 +17,9 @@ kdbi_share *kdbi_share_of(kdbi_hub *hub, kdb_live_msg *msg)
     if (hub->last == NULL || hub->last->msg != msg) {
         kdbi_share *share = KDB_NEW(kdbi_share);
         share->refs = 1; /* the hub's */
+        share->hub = hub;
         share->msg = kdb_live_msg_ref(msg);
+        hub->held += msg->json.len;
         kdbi_share_unref(hub->last);
         hub->last = share;
     }
@@ -37,6 +39,9 @@ kdbi_share *kdbi_share_bytes(kdb_sv bytes)
 void kdbi_share_unref(kdbi_share *share)
 {
     if (share != NULL && --share->refs == 0) {
+        if (share->hub != NULL) {
+            share->hub->held -= share->msg->json.len;
+        }
         kdb_live_msg_unref(share->msg);
         kdb_free(share);
     }
@@ -114,15 +119,21 @@ static void touch(kdbi_feed *feed)
     }
 }
 
+/* Not counting what is to come: a large message alone may pass. When all together hold too much, those go who hold most of it. */
+static bool is_full(const kdbi_feed *feed)
+{
+    const kdbi_settings *set = &feed->hub->loop->api->set;
+    return feed->waiting > set->queue_bytes || (feed->hub->held > set->queue_total && feed->waiting > FAIR_BYTES);
+}
+
 void kdbi_feed_push(kdbi_feed *feed, kdbi_share *share, uint32_t tag)
 {
-    const size_t limit = feed->hub->loop->api->set.queue_bytes;
     const kdb_sv bytes = bytes_for(feed, share);
     if (feed->closed || feed->over || bytes.len > UINT32_MAX) {
         kdbi_share_unref(share);
         return;
     }
-    if (feed->waiting > limit) { /* not counting this one: a large message alone may pass */
+    if (is_full(feed)) {
         kdbi_share_unref(share);
         feed->over = true;
         touch(feed);

@@ -13,6 +13,7 @@ typedef struct kdbi_feed kdbi_feed;
 /* What one or many of them are to be sent. Counted, by this loop alone. */
 typedef struct kdbi_share {
     size_t refs;
+    kdbi_hub *hub;     /* in whose `held` it counts; NULL: none */
     kdb_live_msg *msg; /* NULL: the bytes are its own */
     kdb_sv bytes;
 } kdbi_share;
@@ -24,6 +25,7 @@ struct kdbi_hub {
     h2o_linklist_t sockets, streams;     /* kdbi_feed.link */
     h2o_linklist_t touched;              /* kdbi_feed.touched: have something to send */
     h2o_timeout_t auth, heartbeat, linger, parting, keepalive;
+    size_t held;      /* bytes of messages that wait for anybody, each counted once */
     kdbi_share *last; /* what was delivered last: most go to many */
     kdb_gzip *gzip;   /* NULL: not needed yet */
     kdbi_ws_reader *readers[16];

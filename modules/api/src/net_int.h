@@ -39,7 +39,8 @@ typedef struct kdbi_settings {
     int64_t ws_heartbeat_us;     /* between two looks at it */
     int64_t ws_messages_per_sec; /* 0: no limit */
     size_t ws_message_bytes;
-    size_t queue_bytes; /* that may wait for one live client */
+    size_t queue_bytes; /* that may wait for one live client, */
+    size_t queue_total; /* and for all of a loop */
     bool strict_origin;
     bool cookie_secure;
     bool remote_setup;

@@ -5,6 +5,7 @@
  * An idle one holds no buffer: frames are read with a reader that it has only while one is incomplete. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "hub_int.h"
 
@@ -178,6 +179,8 @@ static void on_written(h2o_socket_t *sock, const char *err)
     kdbi_feed_written(&ws->feed);
     if (ws->close_sent && ws->close_asked) {
         ws_end(ws);
+    } else if (ws->close_sent && ws->deaf) { /* the client's answer will not be understood: its end will */
+        (void)shutdown(h2o_socket_get_fd(sock), SHUT_WR);
     }
 }
 

@@ -576,6 +576,37 @@ static void a_client_that_does_not_read_is_cut_and_others_are_not(void **state)
     fixture_close(&own);
 }
 
+/* Each alone may hold as much as it likes here. */
+static void all_together_hold_no_more_than_they_may(void **state)
+{
+    (void)state;
+    static const char *const settings[] = { "websocket.max_queue_bytes=1000000000",
+                                            "websocket.max_queue_total_bytes=2097152", "server.net_threads=1", NULL };
+    enum { CLIENTS = 4 };
+    fixture own;
+    client c[CLIENTS];
+    int rounds = 0;
+    fixture_open(&own, settings);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        const char id[] = { (char)('a' + i), '\0' };
+        ws_open(&c[i], &own, "/v1/ws?compress=false", NULL);
+        ws_sign_in(&c[i], own.user);
+        ws_subscribe(&c[i], id, "quiet", "null");
+        ws_expect(&c[i], "subscription_ack");
+    }
+    while (fake_live_count(own.live).subs > 0) {
+        const struct timespec nap = { .tv_nsec = 200000 };
+        (void)fake_live_publish(own.live, 50000);
+        (void)nanosleep(&nap, NULL);
+        assert_true(rounds++ < 20000);
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        assert_true(ws_reads_until(&c[i], "SLOW_CLIENT"));
+        client_close(&c[i]);
+    }
+    fixture_close(&own);
+}
+
 /* ---- shutting down ---- */
 
 static void draining_says_goodbye(void **state)
@@ -673,6 +704,7 @@ int main(void)
         cmocka_unit_test(messages_are_limited),
         cmocka_unit_test(silence_ends_a_socket_and_a_pong_keeps_it),
         cmocka_unit_test(a_client_that_does_not_read_is_cut_and_others_are_not),
+        cmocka_unit_test(all_together_hold_no_more_than_they_may),
         cmocka_unit_test(draining_says_goodbye),
         cmocka_unit_test(sockets_are_counted),
         cmocka_unit_test(comings_and_goings),

@@ -147,6 +147,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                INTEGER("5", 1, 3600),
                                "Seconds between two looks at a WebSocket: is its client there (a silent one is pinged), "
                                "is its token still good." },
+    [KDB_OPT_WS_QUEUE_TOTAL] = { "websocket", "max_queue_total_bytes", NULL, INTEGER("268435456", MIB(1), MOST_BYTES),
+                                 "Bytes that wait for all clients together; beyond it those who read slowly are cut off "
+                                 "sooner." },
     [KDB_OPT_WS_QUEUE_BYTES] = { "websocket", "max_queue_bytes", NULL, INTEGER("4194304", 16384, MOST_BYTES),
                                  "Bytes that wait for a client that reads slowly, before it is cut off." },
 

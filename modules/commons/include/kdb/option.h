@@ -57,6 +57,7 @@ typedef enum kdb_option_id {
     KDB_OPT_WS_AUTH_TIMEOUT,        /* seconds, as the next two */
     KDB_OPT_WS_CLIENT_TIMEOUT,
     KDB_OPT_WS_HEARTBEAT,
+    KDB_OPT_WS_QUEUE_TOTAL,          /* of all connections */
     KDB_OPT_WS_QUEUE_BYTES,          /* per connection */
     KDB_OPT_SECURITY_MAX_WS_MESSAGE, /* bytes */
     KDB_OPT_SECURITY_STRICT_ORIGIN,
@@ -103,7 +104,7 @@ typedef enum kdb_option_id {
     KDB_OPT_LIVE_THREADS, /* 0: a quarter of the cores, at least 1 */
     KDB_OPT_LIVE_BACKLOG, /* bytes per thread */
     KDB_OPT_LIVE_HELD,    /* bytes per subscription */
-    KDB_OPT_NODE_ID,       /* cluster.node_id, 0-1023 */
+    KDB_OPT_NODE_ID,      /* cluster.node_id, 0-1023 */
     KDB_OPT_COUNT
 } kdb_option_id;
 
