@@ -386,7 +386,7 @@ const kdbi_step *kdbi_compile_compare(kdbi_compiler *c, const kdb_node *node)
     step->detail = distinct ? node->kind == KDB_NODE_DISTINCT : accepted_by(node->kind);
     if (distinct) {
         step->run = run_distinct;
-    } else if (o.moves || !o.strict) {
+    } else if (step->can_fail) { /* a NULL on the other side, that the engine sees first, settles it */
         step->run = run_compare_forgiving;
         step->forgives = true;
     } else {

@@ -135,7 +135,7 @@ static const kdbi_step *argument(kdbi_compiler *c, const kdbi_step *arg, kdb_typ
 {
     if (arg->is_param) { /* text is text to each of a function's forms */
         const bool text = arg->type.kind == KDB_TYPE_TEXT && wanted.kind == KDB_TYPE_TEXT;
-        return text ? kdbi_param_as(c, arg, wanted) : NULL;
+        return text ? kdbi_param_open(c, arg) : NULL;
     }
     if (kdbi_is_null_literal(arg)) {
         return NULL;

@@ -627,12 +627,9 @@ static kdb_status run_float(const kdbi_step *step, kdbi_run *run, kdb_value *out
     bool found;
     bool known;
     kdb_sv value;
-    double real = 0;
     KDB_TRY(find_value(step, run, &value, &found, &known));
-    const number_kind kind = found && is_number(value) ? kind_of_number(value, &real) : NUMBER_RAW;
-    const bool word = found && is_real_word(value);
-    out->is_null = kind == NUMBER_RAW && !word;
-    out->as.f64 = kind == NUMBER_REAL ? real : out->is_null ? 0 : strtod(kdb_sv_dup_cstr(run->scratch, value), NULL);
+    out->is_null = !found || !(is_number(value) || is_real_word(value));
+    out->as.f64 = out->is_null ? 0 : strtod(kdb_sv_dup_cstr(run->scratch, value), NULL);
     return KDB_OK;
 }
 

@@ -412,7 +412,7 @@ static const kdbi_step *joined_as(kdbi_compiler *c, const kdb_node *node, kdbi_s
     const kdbi_step **args = kdbi_compile_args(c, node);
     for (size_t i = 0; args != NULL && i < node->nargs; i++) {
         if (args[i]->is_param && args[i]->type.kind == KDB_TYPE_TEXT) {
-            args[i] = kdbi_param_as(c, args[i], text);
+            args[i] = kdbi_param_open(c, args[i]);
         }
         if (args[i] == NULL || args[i]->is_param || args[i]->type.kind == KDB_TYPE_BYTES ||
             args[i]->type.kind == KDB_TYPE_EMBEDDING || kdbi_is_null_literal(args[i])) {
