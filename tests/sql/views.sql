@@ -131,3 +131,22 @@ DROP VIEW other.v;
 DROP NAMESPACE other;
 DROP NAMESPACE app CASCADE;
 SELECT * FROM app.starred;
+
+-- a view, or subquery, that gives rows of one table is run like the table
+CREATE NAMESPACE app;
+CREATE SHARED TABLE app.plain (id INT PRIMARY KEY, n INT, s TEXT);
+INSERT INTO app.plain VALUES (1, 10, 'a'), (2, 20, 'b'), (3, 30, 'c'), (4, NULL, 'd');
+CREATE VIEW app.some AS SELECT id AS nr, n, s FROM app.plain WHERE n > 5;
+CREATE VIEW app.fewer AS SELECT s, nr AS key FROM app.some WHERE nr <> 2;
+CREATE VIEW app.made AS SELECT id, n + 1 AS m FROM app.plain;
+SELECT * FROM app.some WHERE s >= 'b' ORDER BY nr;
+SELECT key, upper(s) AS u FROM app.fewer WHERE key IN (1, 2, 4) ORDER BY key DESC LIMIT 5;
+SELECT count(*) FROM app.fewer;
+SELECT id FROM app.made WHERE id = 2;
+SELECT m FROM app.made WHERE m > 11 ORDER BY m;
+SELECT x.nr FROM (SELECT nr, s FROM app.some WHERE s <> 'a') AS x WHERE x.nr < 3 ORDER BY 1;
+EXPLAIN SELECT * FROM app.some WHERE nr = 2;
+EXPLAIN SELECT key FROM app.fewer WHERE key BETWEEN 1 AND 3 ORDER BY key;
+EXPLAIN SELECT m FROM app.made WHERE id = 3;
+CREATE OR REPLACE VIEW app.some AS SELECT id AS nr, n, s FROM app.plain WHERE n > 15;
+SELECT * FROM app.some WHERE s >= 'a' ORDER BY nr;

@@ -321,6 +321,8 @@ typedef struct kdbi_columns {
     kdbi_column *items;
     size_t count;
     size_t cap;
+    bool is_rows;    /* of a query that gives rows of the statement's one table, one by one: */
+    kdb_node *where; /* those that this is true of; NULL: all */
 } kdbi_columns;
 
 /* One item of a FROM clause. */
@@ -645,7 +647,10 @@ kdb_node *kdbi_tree_call(const kdbi_expr *e, const PgQuery__FuncCall *call);
 kdb_node *kdbi_tree_value_function(const kdbi_expr *e, const PgQuery__SQLValueFunction *function);
 kdb_node *kdbi_tree_json(const kdbi_expr *e, kdb_sv name, PgQuery__Node *const *args, size_t nargs, int32_t position);
 
-/* dialect_single.c: sets bound->single when the statement, whose text has been written, is one. */
+/* dialect_single.c: what an inner query's columns say of its rows. */
+void kdbi_rows_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                         const PgQuery__SelectStmt *select);
+/* Sets bound->single when the statement, whose text has been written, is one. */
 void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select);
 void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,

@@ -468,6 +468,8 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
     if (select == b->query->select && b->view_depth == 0) {
         kdbi_single_of_select(b, &inner, &scope, select);
         kdbi_grouped_of_select(b, &inner, &scope, select);
+    } else {
+        kdbi_rows_of_select(b, &inner, &scope, select);
     }
     *results = scope.results;
     return KDB_OK;

@@ -166,9 +166,10 @@ static bool build_sort_key(const kdbi_expr *e, const kdb_single *single, const P
 static bool build_table_order(const kdbi_expr *e, kdb_single *single)
 {
     const kdbi_relation *only = e->scope->nrelations == 1 ? e->scope->relations[0] : NULL;
-    const kdbi_column *seq = only != NULL && only->table->has_seq && only->table->order_by_seq && !single->count
-                                 ? kdbi_seq_column(only)
-                                 : NULL;
+    const kdbi_column *seq =
+        only != NULL && only->table != NULL && only->table->has_seq && only->table->order_by_seq && !single->count
+            ? kdbi_seq_column(only)
+            : NULL;
     if (seq == NULL) {
         return true;
     }
@@ -216,13 +217,25 @@ static bool build_limit(const kdbi_expr *e, const PgQuery__Node *node, kdb_node 
 
 /* ---- statements ---- */
 
-static bool build_where(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_single *single)
+/* The rows of a view or subquery are those that its WHERE lets through: they have to pass both. */
+static bool build_where(const kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_node **out)
 {
+    const kdbi_scope *scope = e->scope;
+    *out = scope->nrelations == 1 ? scope->relations[0]->columns.where : NULL;
     if (select->where_clause == NULL) {
         return true;
     }
-    single->where = kdbi_tree(e, select->where_clause);
-    return single->where != NULL;
+    kdb_node *own = kdbi_tree(e, select->where_clause);
+    *out = *out == NULL ? own : kdbi_node_binary(e, KDB_NODE_AND, *out, own);
+    return own != NULL;
+}
+
+/* One table, or what gives rows of one. */
+static bool reads_rows(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__SelectStmt *select)
+{
+    const bool rows = scope->nrelations == 1 && scope->relations[0]->columns.is_rows && b->bound->ntables == 1 &&
+                      select->with_clause == NULL && select->n_from_clause == 1;
+    return rows || kdbi_reads_one_table(b, scope, select);
 }
 
 bool kdbi_reads_one_table(const kdbi_binding *b, const kdbi_scope *scope, const PgQuery__SelectStmt *select)
@@ -246,10 +259,22 @@ kdbi_binding kdbi_silent(const kdbi_binding *b)
     return copy;
 }
 
+void kdbi_rows_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
+                         const PgQuery__SelectStmt *select)
+{
+    if (!is_plain(scope, select) || scope->has_aggregate || scope->nrelations != 1 || !reads_rows(b, scope, select) ||
+        select->n_sort_clause != 0 || select->limit_count != NULL || select->limit_offset != NULL) {
+        return;
+    }
+    kdbi_binding quiet = kdbi_silent(b);
+    const kdbi_expr e = kdbi_expr_in(&quiet, context, scope);
+    scope->results.is_rows = build_where(&e, select, &scope->results.where);
+}
+
 void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                            const PgQuery__SelectStmt *select)
 {
-    if (!is_plain(scope, select) || !kdbi_reads_one_table(b, scope, select)) {
+    if (!is_plain(scope, select) || !reads_rows(b, scope, select)) {
         return;
     }
     kdbi_binding quiet = kdbi_silent(b);
@@ -257,7 +282,7 @@ void kdbi_single_of_select(kdbi_binding *b, const kdbi_context *context, kdbi_sc
     kdbi_scope nothing = { 0 };
     const kdbi_expr outside = kdbi_expr_in(&quiet, context, &nothing);
     kdb_single *single = KDB_ARENA_NEW(b->arena, kdb_single);
-    const bool filtered = build_where(&e, select, single);
+    const bool filtered = build_where(&e, select, &single->where);
     const bool listed = filtered && build_targets(&e, select, single);
     quiet.frozen++; /* as where the text was written */
     const bool ordered = listed && build_order(&e, select, single);
@@ -287,7 +312,7 @@ void kdbi_single_of_change(kdbi_binding *b, const kdbi_context *context, kdbi_sc
     single->targets = list.nodes;
     single->names = list.names;
     single->ntargets = list.count;
-    if (build_where(&e, select, single)) {
+    if (build_where(&e, select, &single->where)) {
         b->bound->single = single;
     }
 }

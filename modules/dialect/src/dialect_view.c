@@ -113,6 +113,8 @@ static kdb_status emit_view_query(kdbi_binding *b, const kdb_bind_view *view, in
     KDB_TRY(kdbi_emit_query(b, &nothing, view->query->select, &body, &query));
     KDB_TRY(kdbi_columns_unique(b, &query, position, &renamed));
     KDB_TRY(pick_columns(b, view, &query, position, columns));
+    columns->is_rows = query.is_rows;
+    columns->where = query.where;
     kdb_buf_append_lit(out, "(SELECT ");
     for (size_t i = 0; i < columns->count; i++) {
         kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));

@@ -23,6 +23,8 @@ static void lists_and_clauses(void **state)
         { "SELECT id + 1 AS n, name FROM users ORDER BY n, 2 DESC, upper(name)",
           "[n: (+ id 1:INT)][name: name] order (+ id 1:INT) order name desc nulls-first order (upper name)" },
         { "SELECT age AS id FROM users ORDER BY id", "[id: age] order age" },
+        { "SELECT s.n FROM (SELECT id, age AS n FROM users WHERE age > 1) s WHERE s.id = 2 ORDER BY n",
+          "[n: age] where (and (> age 1:INT) (= id 2:INT)) order age" },
         { "SELECT _deleted FROM events WHERE NOT _deleted", "[_deleted: false] where (not false)" },
     };
     CHECK_CASES(cases, single);
@@ -171,7 +173,9 @@ static void what_is_more_than_rows_of_a_table_has_no_tree(void **state)
     static const text_case cases[] = {
         { "SELECT u.id FROM users u JOIN orders o ON o.user_id = u.id", "none" },
         { "SELECT u.id FROM users u, orders o", "none" },
-        { "SELECT id FROM (SELECT id FROM users) s", "none" },
+        { "SELECT id FROM (SELECT id FROM users LIMIT 1) s", "none" },
+        { "SELECT id FROM (SELECT DISTINCT id FROM users) s", "none" },
+        { "SELECT n FROM (SELECT age + 1 AS n FROM users) s", "none" },
         { "WITH a AS (SELECT 1 AS x) SELECT id FROM users", "none" },
         { "WITH users AS (SELECT 1 AS x) SELECT x FROM users", "none" },
         { "SELECT g FROM generate_series(1, 3) g", "none" },
