@@ -341,7 +341,7 @@ static kdb_status compare_failed(const kdbi_step *step, kdb_status failed, size_
             return KDB_OK;
         }
     }
-    if (kdbi_is_wide(step->args, step->nargs) &&
+    if (may_move(step->args, step->nargs) && kdbi_is_wide(step->args, step->nargs) &&
         kdbi_order_wide(step->args[a], step->args[b], run, order, out_null) == KDB_OK) {
         return KDB_OK;
     }

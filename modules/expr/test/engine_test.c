@@ -117,6 +117,11 @@ static bool same(const kdb_value *a, const kdb_value *b)
     return kdb_value_same(a, b);
 }
 
+static bool is_forgivable(kdb_status status)
+{
+    return status == KDB_ARITHMETIC || status == KDB_LIMIT;
+}
+
 /* What the engine said of one row, against ours. */
 static void compare_row(trial *t, size_t row, kdb_status status, const kdb_value *engine, const kdb_err *engine_err)
 {
@@ -125,7 +130,7 @@ static void compare_row(trial *t, size_t row, kdb_status status, const kdb_value
     const kdb_expr_row face = rows_at(t->rows, row);
     const kdb_status our_status = kdb_expr_eval(t->expr, t->consts, &face, t->arena, &ours, &err);
     t->tally->evaluations++;
-    if (our_status == KDB_OK && status == KDB_ARITHMETIC && kdb_expr_forgives(t->expr)) {
+    if (our_status == KDB_OK && is_forgivable(status) && kdb_expr_forgives(t->expr)) {
         t->tally->forgiven++;
         return;
     }
@@ -244,7 +249,7 @@ static void compare_filter_row(trial *t, size_t row)
     const kdb_status ours = kdb_expr_matches(t->expr, t->consts, &face, t->arena, &match, &err);
     t->tally->evaluations++;
     t->tally->errors += ours != KDB_OK;
-    if (ours == KDB_OK && status == KDB_ARITHMETIC && kdb_expr_forgives(t->expr)) {
+    if (ours == KDB_OK && is_forgivable(status) && kdb_expr_forgives(t->expr)) {
         t->tally->forgiven++;
         return;
     }
