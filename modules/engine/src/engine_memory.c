@@ -7,14 +7,13 @@
  * It also gives memory back to the system, which both allocators would keep: nothing of this costs a statement time. */
 #include <dlfcn.h>
 #include <execinfo.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "engine_int.h"
+#include "kdb/process.h"
 
 #define MIB ((size_t)1 << 20)
 /* Pieces for small allocations are this large at most, larger ones are for one allocation. */
@@ -184,20 +183,6 @@ static void purge(void)
 
 /* ---- the process ---- */
 
-/* Bytes in memory; 0 when the kernel does not say. */
-static size_t resident(void)
-{
-    char text[128];
-    const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    const ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    text[len < 0 ? 0 : len] = '\0';
-    const char *second = strchr(text, ' '); /* of the numbers: the pages resident */
-    return second == NULL ? 0 : (size_t)strtoull(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void give_back(void)
 {
     purge();
@@ -237,7 +222,7 @@ static void give_back_in_turn(kdb_engine *engine, size_t has, bool at_once)
         return;
     }
     give_back();
-    seen->left = seen->most = resident();
+    seen->left = seen->most = kdb_process_resident();
     const int64_t wait_us = seen->wait_us == 0 ? LOOK_US : 2 * seen->wait_us;
     seen->wait_us = seen->left <= enough ? 0 : wait_us < WAIT_MAX_US ? wait_us : WAIT_MAX_US;
     seen->next_us = now_us + seen->wait_us;
@@ -256,7 +241,7 @@ static bool has_refused(kdbi_memory_watch *seen)
 static bool look(kdb_engine *engine, int quiet)
 {
     kdbi_memory_watch *seen = &engine->memory;
-    const size_t has = resident();
+    const size_t has = kdb_process_resident();
     const bool too_large = has > seen->base + 2 * engine->memory_limit + PROCESS_SLACK;
     bool lasting = false;
     const bool any = look_at_runs(engine, too_large, &lasting);
@@ -271,7 +256,7 @@ static bool look(kdb_engine *engine, int quiet)
         purge();
     }
     if (!lasting) {
-        seen->base = resident();
+        seen->base = kdb_process_resident();
         seen->least = seen->base < seen->least ? seen->base : seen->least;
     }
     return any;
@@ -322,7 +307,7 @@ void kdbi_memory_start(kdb_engine *engine, int64_t limit)
 {
     (void)pthread_once(&bound.once, bound_arenas);
     engine->memory_limit = (size_t)limit;
-    const size_t has = resident();
+    const size_t has = kdb_process_resident();
     engine->memory = (kdbi_memory_watch){
         .base = has, .least = has, .left = has, .most = has, .refused = atomic_load(&bound.refused)
     };

@@ -1,6 +1,7 @@
 /* system_cluster.c - system.cluster and system.cluster_groups: one node, which leads all there is. */
 #include <sys/utsname.h>
 
+#include "kdb/process.h"
 #include "system_int.h"
 
 /* The data groups of a single node: nothing is split. */
@@ -30,8 +31,8 @@ static kdb_sv human_time(int64_t seconds, kdb_arena *arena)
 static kdb_value *put_host(kdb_system_scan *scan, kdb_value *cells)
 {
     struct utsname host;
-    kdbi_process process;
-    kdbi_process_read(&process);
+    kdb_process process;
+    kdb_process_read(&process);
     const bool named = uname(&host) == 0;
     const int64_t uptime = (kdb_monotonic_us() - scan->system->started_us) / 1000000;
     kdb_arena *arena = scan->row_arena;

@@ -133,13 +133,4 @@ typedef struct kdbi_job_counts {
 KDB_NODISCARD kdb_status kdbi_jobs_count(kdb_store *store, const kdb_snapshot *snapshot, kdbi_job_counts *out,
                                          kdb_err *err);
 
-/* ---- the process ---- */
-
-typedef struct kdbi_process {
-    uint64_t rss_bytes, virtual_bytes; /* 0 when the kernel does not say */
-    uint64_t threads;
-    uint64_t total_memory, used_memory; /* of the machine */
-} kdbi_process;
-void kdbi_process_read(kdbi_process *out);
-
 #endif

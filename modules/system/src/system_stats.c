@@ -2,6 +2,7 @@
  * then those that the layers above report. Names are the reference's where it has the figure. */
 #include <unistd.h>
 
+#include "kdb/process.h"
 #include "system_int.h"
 
 enum { MIB = 1024 * 1024 };
@@ -62,8 +63,8 @@ static const stat_def stats[] = {
 
 static void add_process(const kdb_system *system, figures *out)
 {
-    kdbi_process process;
-    kdbi_process_read(&process);
+    kdb_process process;
+    kdb_process_read(&process);
     out->uptime_seconds = (uint64_t)(kdb_monotonic_us() - system->started_us) / 1000000;
     out->rss_bytes = process.rss_bytes;
     out->rss_mb = process.rss_bytes / MIB;

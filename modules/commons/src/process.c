@@ -1,10 +1,11 @@
-/* process_stats.c - what the kernel says of this process and the machine. /proc is a window into the kernel, not a file
+/* process.c - what the kernel says of this process and the machine. /proc is a window into the kernel, not a file
  * of ours, so reading it does not go through filestore. */
 #include <fcntl.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "system_int.h"
+#include "commons_int.h"
+#include "kdb/process.h"
 
 enum { PROC_TEXT_MAX = 512 };
 
@@ -38,7 +39,7 @@ static uint64_t number_at(kdb_sv text, size_t index)
 }
 
 /* statm: pages in all, pages in memory, .. */
-static void read_memory(kdbi_process *out)
+static void read_memory(kdb_process *out)
 {
     char buffer[PROC_TEXT_MAX];
     const kdb_sv text = read_proc("/proc/self/statm", buffer);
@@ -49,7 +50,7 @@ static void read_memory(kdbi_process *out)
 
 /* stat: the threads are the 20th field. The second, a name in parentheses, may hold blanks and parentheses: count from
  * the last one, which the third field follows after a blank. */
-static void read_threads(kdbi_process *out)
+static void read_threads(kdb_process *out)
 {
     char buffer[PROC_TEXT_MAX];
     const kdb_sv text = read_proc("/proc/self/stat", buffer);
@@ -60,7 +61,7 @@ static void read_threads(kdbi_process *out)
     }
 }
 
-static void read_machine(kdbi_process *out)
+static void read_machine(kdb_process *out)
 {
     struct sysinfo info;
     if (sysinfo(&info) == 0) {
@@ -69,9 +70,16 @@ static void read_machine(kdbi_process *out)
     }
 }
 
-void kdbi_process_read(kdbi_process *out)
+size_t kdb_process_resident(void)
 {
-    *out = (kdbi_process){ .threads = 0 };
+    kdb_process process = { .threads = 0 };
+    read_memory(&process);
+    return (size_t)process.rss_bytes;
+}
+
+void kdb_process_read(kdb_process *out)
+{
+    *out = (kdb_process){ .threads = 0 };
     read_memory(out);
     read_threads(out);
     read_machine(out);
