@@ -33,6 +33,7 @@ struct kdbi_ws {
     int64_t writing_us; /* since when something is being written */
     ws_state state;
     bool plain;       /* no gzip */
+    bool pinged;      /* and nothing has come since */
     bool close_sent;  /* the close frame has been written */
     bool close_asked; /* the client has sent one */
     bool deaf;        /* what comes is thrown away */
@@ -595,6 +596,7 @@ static void on_read(h2o_socket_t *sock, const char *err)
         return;
     }
     ws->seen_us = kdb_monotonic_us();
+    ws->pinged = false;
     atomic_store_explicit(&ws->feed.client.seen_us, kdb_now_us(), memory_order_relaxed);
     read_input(ws);
     after_input(ws);
@@ -649,14 +651,15 @@ static void end_access(kdbi_ws *ws, const kdb_err *err)
     ws_close(ws, KDBI_WS_POLICY, kdb_sv_cstr(err->text));
 }
 
-/* Looks after a client: is it there, may it still, does it read. */
+/* Looks after a client: is it there, may it still, does it read. It has been asked before it is given up. A pong comes a moment
+ * after a beat, so the next beat finds it a moment less than an interval old: half of one is silence enough to ask again. */
 static void beat(kdbi_ws *ws)
 {
     static const char ping[] = { (char)0x89, 0 };
     const kdbi_settings *set = &api_of(ws)->set;
     const int64_t now_us = kdb_monotonic_us();
     kdb_err err;
-    if (now_us - ws->seen_us >= set->ws_silence_us) {
+    if (ws->pinged && now_us - ws->seen_us >= set->ws_silence_us) {
         ws_close(ws, KDBI_WS_NORMAL, KDB_SV("Heartbeat timeout"));
         return;
     }
@@ -668,8 +671,9 @@ static void beat(kdbi_ws *ws)
         end_access(ws, &err);
         return;
     }
-    if (ws->feed.count == 0 && now_us - ws->seen_us >= set->ws_heartbeat_us) {
+    if (ws->feed.count == 0 && now_us - ws->seen_us >= set->ws_heartbeat_us / 2) {
         kdbi_feed_push_bytes(&ws->feed, kdb_sv_of(ping, sizeof ping));
+        ws->pinged = true;
     }
     set_timer(ws, &ws->feed.hub->heartbeat);
 }
