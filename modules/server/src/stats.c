@@ -23,6 +23,8 @@ static const figure figures[] = {
     { "sql_overloaded", offsetof(stats, core.overloaded) },
     { "sql_running", offsetof(stats, core.running) },
     { "sql_queued", offsetof(stats, core.queued) },
+    { "websocket_sessions", offsetof(stats, api.websocket_sessions) },
+    { "websocket_sessions_peak", offsetof(stats, api.websocket_sessions_peak) },
     { "active_subscriptions", offsetof(stats, live.subscriptions) },
     { "active_subscriptions_peak", offsetof(stats, live.subscriptions_peak) },
     { "live_queries_distinct", offsetof(stats, live.queries) },
