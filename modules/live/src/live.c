@@ -327,7 +327,7 @@ kdb_status kdb_live_kill(kdb_live *live, kdb_sv id, const kdb_principal *by, kdb
 {
     kdb_live_sub *sub = find(live, id);
     if (sub == NULL) {
-        return KDB_FAIL(err, KDB_NOT_FOUND, "Live query not found: %.*s", KDB_SV_ARG(id));
+        return KDB_FAIL(err, KDB_NOT_FOUND, "Live query '%.*s' not found", KDB_SV_ARG(id));
     }
     kdb_status status = KDB_OK;
     if (!kdb_role_is_admin(by->role) && !kdb_sv_eq(by->user.text, sub->user)) {
