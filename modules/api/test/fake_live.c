@@ -207,7 +207,9 @@ static void run_script(kdb_live_sub *sub, const kdb_live_spec *spec)
 {
     size_t number = 0;
     char sql[256];
-    (void)snprintf(sql, sizeof sql, "%.*s", KDB_SV_ARG(spec->sql));
+    const size_t len = spec->sql.len < sizeof sql ? spec->sql.len : sizeof sql - 1;
+    memcpy(sql, spec->sql.ptr, len);
+    sql[len] = '\0';
     const kdb_sv text = kdb_sv_cstr(sql);
     if (says(text, "fail", &number)) {
         refuse(sub, kdb_sv_cstr(sql + 5));

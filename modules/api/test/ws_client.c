@@ -87,11 +87,11 @@ static void unpack(frame *fr)
     assert_int_equal(inflateEnd(&in), Z_OK);
 }
 
-void ws_read(client *c, frame *out)
+/* False at the end of the connection. */
+static bool read_frame(client *c, frame *out)
 {
-    *out = (frame){ .first = 0 };
     if (!client_have(c, 2)) {
-        return;
+        return false;
     }
     size_t header = 2;
     uint64_t len = (uint8_t)c->in.ptr[1];
@@ -105,7 +105,7 @@ void ws_read(client *c, frame *out)
         len = kdb_get_be64(c->in.ptr + 2);
     }
     if (!client_have(c, header + len)) {
-        return;
+        return false;
     }
     out->first = (uint8_t)c->in.ptr[0];
     out->bytes = kdb_sv_heap_cstr(kdb_sv_of(c->in.ptr + header, len));
@@ -113,6 +113,14 @@ void ws_read(client *c, frame *out)
     client_consume(c, header + len);
     if (out->first == 0x82) {
         unpack(out);
+    }
+    return true;
+}
+
+void ws_read(client *c, frame *out)
+{
+    if (!read_frame(c, out)) {
+        *out = (frame){ .bytes = kdb_sv_heap_cstr(KDB_SV("")) };
     }
 }
 
@@ -126,7 +134,7 @@ void ws_expect(client *c, const char *part)
     frame fr;
     ws_read(c, &fr);
     if (fr.first != 0x81 && fr.first != 0x82) {
-        fail_msg("a frame %02x \"%s\" came, and no text with \"%s\"", fr.first, fr.bytes == NULL ? "" : fr.bytes, part);
+        fail_msg("a frame %02x \"%s\" came, and no text with \"%s\"", fr.first, fr.bytes, part);
     }
     assert_contains(fr.bytes, part);
     frame_done(&fr);
@@ -137,7 +145,7 @@ void ws_expect_close(client *c, unsigned code, const char *reason)
     frame fr;
     ws_read(c, &fr);
     if (fr.first != 0x88) {
-        fail_msg("a frame %02x \"%s\" came, and no close", fr.first, fr.bytes == NULL ? "" : fr.bytes);
+        fail_msg("a frame %02x \"%s\" came, and no close", fr.first, fr.bytes);
     }
     assert_true(fr.len >= 2);
     assert_int_equal((uint8_t)fr.bytes[0] << 8 | (uint8_t)fr.bytes[1], code);
