@@ -15,11 +15,12 @@ static kdb_status refuse(int32_t position, const char *why, kdb_err *err)
 static kdb_status check_table(const kdbi_plan *plan, kdb_err *err)
 {
     const kdbi_slot *slot = &plan->slots[0];
-    if (plan->nslots != 1 || plan->query.bound->single == NULL || plan->query.bound->tables[0].in_view) {
+    const kdb_bound *bound = plan->query.bound;
+    if (plan->nslots != 1 || (bound->single == NULL && bound->grouped == NULL) || bound->tables[0].in_view) {
         return refuse(
             -1,
-            "read one table: no joins, subqueries, views, WITH, DISTINCT, GROUP BY, HAVING, window functions or "
-            "set operations",
+            "read one table, its rows or plain aggregates of them: no joins, subqueries, views, WITH, DISTINCT, "
+            "HAVING, window functions, set operations or expressions over aggregates",
             err);
     }
     if (slot->table == NULL) {
@@ -54,7 +55,13 @@ static kdb_status check_targets(const kdb_single *single, kdb_err *err)
             return refuse(single->targets[i]->position, "select columns, not expressions over them", err);
         }
     }
-    return single->count ? refuse(-1, "select columns", err) : KDB_OK;
+    return KDB_OK;
+}
+
+/* A COUNT(*) alone is both to dialect: here it is an aggregate. */
+static bool is_grouped(const kdbi_plan *plan)
+{
+    return plan->query.bound->single == NULL || plan->query.bound->single->count;
 }
 
 static kdb_status check(const kdbi_plan *plan, kdb_err *err)
@@ -66,6 +73,9 @@ static kdb_status check(const kdbi_plan *plan, kdb_err *err)
         return refuse(-1, "read a table", err);
     }
     KDB_TRY(check_table(plan, err));
+    if (is_grouped(plan)) {
+        return KDB_OK;
+    }
     KDB_TRY(check_order(plan->query.bound->single, err));
     return check_targets(plan->query.bound->single, err);
 }
@@ -118,14 +128,14 @@ static kdb_status compile(const builder *b, const kdb_node *node, const char *cl
 
 static kdb_status compile_where(const builder *b, kdb_err *err)
 {
-    if (b->single->where == NULL) {
+    const kdb_node *where = is_grouped(b->plan) ? b->plan->query.bound->grouped->where : b->single->where;
+    if (where == NULL) {
         return KDB_OK;
     }
-    KDB_TRY(compile(b, b->single->where, "WHERE", &b->watch->where, err));
+    KDB_TRY(compile(b, where, "WHERE", &b->watch->where, err));
     return kdb_expr_type(b->watch->where.expr).kind == KDB_TYPE_BOOLEAN
                ? KDB_OK
-               : KDB_FAIL_AT(err, b->single->where->position, KDB_STMT_INVALID_SQL,
-                             "argument of WHERE must be of type boolean");
+               : KDB_FAIL_AT(err, where->position, KDB_STMT_INVALID_SQL, "argument of WHERE must be of type boolean");
 }
 
 static kdb_status read_count(const builder *b, const kdb_node *node, uint64_t *out, kdb_err *err)
@@ -160,7 +170,85 @@ static kdb_status compile_order(const builder *b, kdb_err *err)
     watch->sort = sort;
     watch->nsort = single->norder;
     KDB_TRY(read_count(b, single->limit, &watch->limit, err));
-    return read_count(b, single->offset, &watch->offset, err);
+    KDB_TRY(read_count(b, single->offset, &watch->offset, err));
+    return watch->limit > KDB_WATCH_TOP_MAX || watch->offset > KDB_WATCH_TOP_MAX - watch->limit
+               ? refuse(single->limit->position, "keep no more than 1000 rows of an order, with those of OFFSET", err)
+               : KDB_OK;
+}
+
+/* ---- groups ---- */
+
+static kdb_type type_of(const builder *b, const kdb_row_test *value)
+{
+    const int32_t field = kdb_expr_column(value->expr);
+    kdb_result_column column = { .type = kdb_expr_type(value->expr) };
+    if (field >= 0) {
+        kdbi_result_of_field(b->watch->table, (uint32_t)field, &column);
+    }
+    return column.type;
+}
+
+/* The engine's types, as the wire shows them. */
+static bool type_aggregate(const builder *b, kdb_watch_aggregate *aggregate)
+{
+    const kdb_type arg = aggregate->value.expr == NULL ? kdb_type_of(KDB_TYPE_NULL) : type_of(b, &aggregate->value);
+    const kdb_layout layout = kdb_type_layout(arg);
+    const bool whole = arg.kind == KDB_TYPE_BOOLEAN || arg.kind == KDB_TYPE_SMALLINT || arg.kind == KDB_TYPE_INT ||
+                       arg.kind == KDB_TYPE_BIGINT;
+    const bool floating = arg.kind == KDB_TYPE_FLOAT || arg.kind == KDB_TYPE_DOUBLE;
+    switch (aggregate->kind) {
+    case KDB_AGGREGATE_COUNT_ROWS:
+    case KDB_AGGREGATE_COUNT:
+        aggregate->type = kdb_type_of(KDB_TYPE_BIGINT);
+        return true;
+    case KDB_AGGREGATE_SUM:
+        aggregate->type = kdb_type_of(whole ? KDB_TYPE_BIGINT : KDB_TYPE_DOUBLE);
+        if (arg.kind == KDB_TYPE_DECIMAL) {
+            aggregate->type = arg;
+            aggregate->type.precision = 38;
+        }
+        return whole || floating || arg.kind == KDB_TYPE_DECIMAL;
+    case KDB_AGGREGATE_AVG:
+        aggregate->type = kdb_type_of(KDB_TYPE_DOUBLE);
+        return (whole && arg.kind != KDB_TYPE_BOOLEAN) || floating || arg.kind == KDB_TYPE_DECIMAL;
+    case KDB_AGGREGATE_MIN:
+    case KDB_AGGREGATE_MAX:
+        aggregate->type = arg;
+        return layout != KDB_LAYOUT_NONE && layout != KDB_LAYOUT_F32S;
+    }
+    return false;
+}
+
+static kdb_status compile_aggregate(const builder *b, const kdb_aggregate *from, kdb_watch_aggregate *out, kdb_err *err)
+{
+    out->kind = from->kind;
+    if (from->arg != NULL) {
+        KDB_TRY(compile(b, from->arg, "aggregates", &out->value, err));
+    }
+    if (from->filter != NULL) {
+        KDB_TRY(compile(b, from->filter, "FILTER", &out->filter, err));
+    }
+    return type_aggregate(b, out) ? KDB_OK : refuse(from->position, "have no such aggregate of this type", err);
+}
+
+static kdb_status compile_groups(const builder *b, kdb_err *err)
+{
+    kdb_watch *watch = b->watch;
+    const kdb_grouped *grouped = b->plan->query.bound->grouped;
+    kdb_row_test *keys = KDB_ARENA_ARRAY(watch->arena, kdb_row_test, grouped->nkeys + 1);
+    kdb_watch_aggregate *aggregates = KDB_ARENA_ARRAY(watch->arena, kdb_watch_aggregate, grouped->naggregates + 1);
+    for (size_t i = 0; i < grouped->nkeys; i++) {
+        KDB_TRY(compile(b, grouped->keys[i], "GROUP BY", &keys[i], err));
+    }
+    for (size_t i = 0; i < grouped->naggregates; i++) {
+        KDB_TRY(compile_aggregate(b, &grouped->aggregates[i], &aggregates[i], err));
+    }
+    watch->kind = KDB_WATCH_GROUPS;
+    watch->group_keys = keys;
+    watch->ngroup_keys = grouped->nkeys;
+    watch->aggregates = aggregates;
+    watch->naggregates = grouped->naggregates;
+    return KDB_OK;
 }
 
 /* ---- what is shown ---- */
@@ -175,18 +263,23 @@ static bool is_key(const kdb_table *table, uint32_t field)
     return false;
 }
 
-static kdb_watch_column column_of(const builder *b, uint32_t field, kdb_sv name)
+static kdb_sv label_of(const builder *b, kdb_sv name)
 {
     kdb_buf label;
     kdb_buf_init(&label, 0);
     kdb_json_put_string(&label, name);
     kdb_buf_append_byte(&label, ':');
-    const kdb_watch_column column = { .label = kdb_sv_dup(b->watch->arena, kdb_buf_sv(&label)),
-                                      .field = field,
-                                      .key = is_key(b->watch->table, field),
-                                      .hidden = kdb_sv_has_prefix(b->fields[field].name, KDB_SV("_")) };
+    const kdb_sv kept = kdb_sv_dup(b->watch->arena, kdb_buf_sv(&label));
     kdb_buf_done(&label);
-    return column;
+    return kept;
+}
+
+static kdb_watch_column column_of(const builder *b, uint32_t field, kdb_sv name)
+{
+    return (kdb_watch_column){ .label = label_of(b, name),
+                               .field = field,
+                               .key = is_key(b->watch->table, field),
+                               .hidden = kdb_sv_has_prefix(b->fields[field].name, KDB_SV("_")) };
 }
 
 static bool is_selected(const builder *b, uint32_t field)
@@ -228,19 +321,31 @@ static void show_columns(const builder *b)
     watch->keys = keys;
 }
 
-static void put_schema_column(const builder *b, size_t index, kdb_buf *json)
+static kdb_result_column result_column(const builder *b, size_t index)
 {
-    const uint32_t field = b->single->targets[index]->column;
     kdb_result_column column = { .name = name_of(b, index) };
-    kdbi_result_of_field(b->watch->table, field, &column);
-    kdb_buf_append_lit(json, "{\"name\":");
-    kdb_json_put_string(json, column.name);
+    kdbi_result_of_field(b->watch->table, b->single->targets[index]->column, &column);
+    return column;
+}
+
+static kdb_result_column result_item(const builder *b, size_t index)
+{
+    const kdb_grouped_item *item = &b->plan->query.bound->grouped->items[index];
+    return (kdb_result_column){ .name = item->name,
+                                .type = item->is_aggregate ? b->watch->aggregates[item->index].type
+                                                           : type_of(b, &b->watch->group_keys[item->index]) };
+}
+
+static void put_schema_column(const kdb_result_column *column, size_t index, kdb_buf *json)
+{
+    kdb_buf_append_sv(json, index == 0 ? KDB_SV("{\"name\":") : KDB_SV(",{\"name\":"));
+    kdb_json_put_string(json, column->name);
     kdb_buf_append_lit(json, ",\"data_type\":");
-    kdb_json_put_type(json, column.type);
+    kdb_json_put_type(json, column->type);
     kdb_buf_printf(json, ",\"index\":%zu", index);
-    if (column.key) {
+    if (column->key) {
         kdb_buf_append_lit(json, ",\"flags\":[\"pk\",\"nn\",\"uq\"]");
-    } else if (column.not_null) {
+    } else if (column->not_null) {
         kdb_buf_append_lit(json, ",\"flags\":[\"nn\"]");
     }
     kdb_buf_append_byte(json, '}');
@@ -248,18 +353,31 @@ static void put_schema_column(const builder *b, size_t index, kdb_buf *json)
 
 static void describe(const builder *b)
 {
+    const bool grouped = is_grouped(b->plan);
+    const size_t count = grouped ? b->plan->query.bound->grouped->nitems : b->single->ntargets;
     kdb_buf json;
     kdb_buf_init(&json, 0);
     kdb_buf_append_byte(&json, '[');
-    for (size_t i = 0; i < b->single->ntargets; i++) {
-        if (i != 0) {
-            kdb_buf_append_byte(&json, ',');
-        }
-        put_schema_column(b, i, &json);
+    for (size_t i = 0; i < count; i++) {
+        const kdb_result_column column = grouped ? result_item(b, i) : result_column(b, i);
+        put_schema_column(&column, i, &json);
     }
     kdb_buf_append_byte(&json, ']');
     b->watch->schema = kdb_sv_dup(b->watch->arena, kdb_buf_sv(&json));
     kdb_buf_done(&json);
+}
+
+static void show_items(const builder *b)
+{
+    kdb_watch *watch = b->watch;
+    const kdb_grouped *grouped = b->plan->query.bound->grouped;
+    kdb_watch_item *items = KDB_ARENA_ARRAY(watch->arena, kdb_watch_item, grouped->nitems);
+    for (size_t i = 0; i < grouped->nitems; i++) {
+        items[i] = (kdb_watch_item){ label_of(b, grouped->items[i].name), grouped->items[i].is_aggregate,
+                                     grouped->items[i].index };
+    }
+    watch->items = items;
+    watch->nitems = grouped->nitems;
 }
 
 /* ---- who sees it ---- */
@@ -341,10 +459,14 @@ static kdb_status build(const kdb_exec *exec, const kdbi_plan *plan, kdb_sv text
     b.fields = kdb_table_fields(watch->table, arena, &b.nfields);
     KDB_TRY(bind_params(&b, err));
     KDB_TRY(compile_where(&b, err));
-    KDB_TRY(compile_order(&b, err));
+    KDB_TRY(is_grouped(plan) ? compile_groups(&b, err) : compile_order(&b, err));
     KDB_TRY(bind_policies(&b, err));
     keep_preds(&b);
-    show_columns(&b);
+    if (is_grouped(plan)) {
+        show_items(&b);
+    } else {
+        show_columns(&b);
+    }
     describe(&b);
     watch->key = key_of(exec, watch, arena);
     *out = KDB_TAKE(watch);

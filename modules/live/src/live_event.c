@@ -5,7 +5,7 @@ static size_t bytes_of(const kdb_row_change *changes, size_t count)
 {
     size_t bytes = sizeof(kdbi_event) + count * sizeof(kdbi_event_row) + changes[0].user.text.len;
     for (size_t i = 0; i < count; i++) { /* rows of EMBEDDINGs lie at addresses divisible by 4 */
-        bytes += (changes[i].new_row.len + 7) / 8 * 8 + (changes[i].old_row.len + 7) / 8 * 8;
+        bytes += (changes[i].new_row.len + 7) / 8 * 8 + (changes[i].old_row.len + 7) / 8 * 8 + changes[i].key.len;
     }
     return bytes;
 }
@@ -36,6 +36,9 @@ kdbi_event *kdbi_event_new(const kdb_row_change *changes, size_t count)
         event->rows[i].seq = changes[i].seq;
         event->rows[i].new_row = copy(&at, changes[i].new_row, 8);
         event->rows[i].old_row = copy(&at, changes[i].old_row, 8);
+    }
+    for (size_t i = 0; i < count; i++) {
+        event->rows[i].key = copy(&at, changes[i].key, 1);
     }
     event->user.text = copy(&at, changes[0].user.text, 1);
     return event;

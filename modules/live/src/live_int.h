@@ -11,6 +11,8 @@ typedef struct kdbi_shard kdbi_shard;
 typedef struct kdbi_query kdbi_query;
 typedef struct kdbi_audience kdbi_audience;
 typedef struct kdbi_load kdbi_load;
+typedef struct kdbi_live_view kdbi_live_view;
+typedef struct kdbi_row kdbi_row;
 
 /* ---- live_inbox.c: what a live thread has to look at, in order; any thread puts, the live thread takes ---- */
 
@@ -20,6 +22,7 @@ typedef enum kdbi_note_kind {
     KDBI_NOTE_LOADED,   /* and has sent the rows that it begins with */
     KDBI_NOTE_LEAVE,    /* and has ended */
     KDBI_NOTE_TABLE,    /* a table has changed or gone: kdbi_table_note */
+    KDBI_NOTE_BUILT,    /* what a view is made of has been read: kdbi_build */
     KDBI_NOTE_REBOUND   /* a query is bound to the table's new version, or cannot be: kdbi_rebind */
 } kdbi_note_kind;
 typedef struct kdbi_note {
@@ -46,6 +49,7 @@ void kdbi_inbox_close(kdbi_inbox *inbox);
 typedef struct kdbi_event_row {
     kdb_change_op op;
     uint64_t seq;
+    kdb_sv key;
     kdb_sv new_row, old_row; /* as in kdb_row_change */
 } kdbi_event_row;
 /* The live thread counts who holds it. */
@@ -182,6 +186,8 @@ static inline bool kdbi_sub_is_wanted(const kdb_live_sub *sub)
 /* ---- live_load.c: the rows that a subscription begins with; on core's workers ---- */
 
 void kdbi_load_free(kdbi_load *load); /* NULL is fine */
+/* Sends the acknowledgement and one batch, of rows that are elements of a JSON array. */
+void kdbi_load_send_whole(kdb_live_sub *sub, kdb_sv rows, kdbi_outbox *out);
 /* Puts the subscription in line for its next step: binding, or a batch. */
 void kdbi_load_queue(kdb_live_sub *sub);
 /* Binds a query again after DDL; a KDBI_NOTE_REBOUND comes of it. */
@@ -198,6 +204,23 @@ typedef struct kdbi_rebind {
     kdb_err err;
 } kdbi_rebind;
 void kdbi_rebind_start(kdbi_rebind *rebind);
+
+/* ---- live_build.c: the rows that a view is made of; on core's workers ---- */
+
+/* Reads a query's rows into a new view; a KDBI_NOTE_BUILT comes of it. */
+typedef struct kdbi_build {
+    kdbi_note note;
+    kdb_core_task task;
+    kdb_live *live;
+    kdbi_shard *shard;
+    kdbi_query *query;    /* kept until the note is back */
+    kdb_watch *watch;     /* a reference */
+    kdb_user_id user;     /* whose rows; behind the struct */
+    kdbi_live_view *view; /* result; NULL: */
+    kdb_err err;
+} kdbi_build;
+void kdbi_build_start(kdbi_shard *shard, kdbi_query *query);
+void kdbi_build_free(kdbi_build *build);
 
 /* ---- live_shard.c: a live thread and what it watches ---- */
 
@@ -221,6 +244,8 @@ struct kdbi_query {
     kdb_live_sub *first_apart;
     kdbi_audience *first;
     kdbi_rebind *rebinding; /* not NULL: changes are held back */
+    kdbi_build *building;   /* the same */
+    kdbi_live_view *view;   /* what its result is kept as; NULL: it needs none, or none is there yet */
     kdbi_event **held;
     size_t nheld, held_cap, held_bytes;
 };
@@ -261,22 +286,71 @@ void kdbi_shard_end_query(kdbi_shard *shard, kdbi_query *query, const char *code
 /* The subscriber, who was apart, is told what its audience is told from now on. */
 void kdbi_shard_join(kdbi_shard *shard, kdb_live_sub *sub);
 
+/* ---- live_view.c: results that are more than the rows that meet a condition, kept while rows come and go ---- */
+
+typedef void kdbi_live_view_emit(void *self, const kdb_buf *body);
+
+kdbi_live_view *kdbi_live_view_new(kdb_watch *watch, uint64_t version);
+void kdbi_live_view_free(kdbi_live_view *view); /* NULL is fine */
+uint64_t kdbi_live_view_version(const kdbi_live_view *view);
+/* A row of the query has come, or gone. */
+KDB_NODISCARD kdb_status kdbi_live_view_add(kdbi_live_view *view, kdb_sv key, kdbi_row *row, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_live_view_remove(kdbi_live_view *view, kdb_sv key, kdbi_row *row, kdb_err *err);
+/* Rows that it has not kept count now: it must be read again. */
+bool kdbi_live_view_is_short(const kdbi_live_view *view);
+/* Takes over what has been told of `old`, so that what differs is told next. */
+void kdbi_live_view_succeed(kdbi_live_view *view, kdbi_live_view *old);
+/* Calls `emit` with what has changed in the result since the last time, as change bodies; `seq` is what has made it so. */
+KDB_NODISCARD kdb_status kdbi_live_view_tell(kdbi_live_view *view, uint64_t seq, kdb_buf *body,
+                                             kdbi_live_view_emit *emit, void *self, kdb_err *err);
+/* The rows that have been told, as the elements of a JSON array. */
+KDB_NODISCARD kdb_status kdbi_live_view_put_rows(const kdbi_live_view *view, kdb_buf *json, kdb_err *err);
+/* One kind of them each. */
+typedef struct kdbi_live_top kdbi_live_top;
+typedef struct kdbi_live_groups kdbi_live_groups;
+kdbi_live_top *kdbi_live_top_new(const kdb_watch *watch);
+void kdbi_live_top_free(kdbi_live_top *top);
+KDB_NODISCARD kdb_status kdbi_live_top_add(kdbi_live_top *top, kdb_sv key, kdbi_row *row, kdb_arena *scratch,
+                                           kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_live_top_remove(kdbi_live_top *top, kdb_sv key, kdbi_row *row, kdb_arena *scratch,
+                                              kdb_err *err);
+bool kdbi_live_top_is_short(const kdbi_live_top *top);
+void kdbi_live_top_succeed(kdbi_live_top *top, kdbi_live_top *old);
+KDB_NODISCARD kdb_status kdbi_live_top_tell(kdbi_live_top *top, uint64_t seq, kdb_buf *body, kdbi_live_view_emit *emit,
+                                            void *self, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_live_top_put_rows(const kdbi_live_top *top, kdb_buf *json, kdb_err *err);
+kdbi_live_groups *kdbi_live_groups_new(const kdb_watch *watch);
+void kdbi_live_groups_free(kdbi_live_groups *groups);
+KDB_NODISCARD kdb_status kdbi_live_groups_change(kdbi_live_groups *groups, kdbi_row *row, bool comes,
+                                                 kdb_arena *scratch, kdb_err *err);
+bool kdbi_live_groups_are_short(const kdbi_live_groups *groups);
+void kdbi_live_groups_succeed(kdbi_live_groups *groups, kdbi_live_groups *old);
+KDB_NODISCARD kdb_status kdbi_live_groups_tell(kdbi_live_groups *groups, kdb_buf *body, kdbi_live_view_emit *emit,
+                                               void *self, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_live_groups_put_rows(const kdbi_live_groups *groups, kdb_buf *json, kdb_err *err);
+/* Values with all their bytes, in one block of the heap. */
+kdb_value *kdbi_values_keep(const kdb_value *values, size_t count);
+
 /* ---- live_match.c: what a committed write means to a query ---- */
 
 /* Sends what the event means to those who are told at once, and holds it back for the others. */
 void kdbi_match_event(kdbi_shard *shard, kdbi_query *query, kdbi_event *event);
+/* The same where the result is kept as a view. */
+void kdbi_match_view(kdbi_shard *shard, kdbi_query *query, const kdbi_event *event);
+/* Tells what has changed in the view; `seq` as for kdbi_live_view_tell. */
+void kdbi_match_tell(kdbi_shard *shard, kdbi_query *query, uint64_t seq);
 /* What was held back for a subscriber whose rows have been sent. */
 void kdbi_match_held(kdbi_shard *shard, kdb_live_sub *sub);
 
 /* ---- live_json.c: rows as messages ---- */
 
 /* A row as programs and messages see it. */
-typedef struct kdbi_row {
+struct kdbi_row {
     kdb_value *values; /* by kdb_table_fields */
     bool there;        /* a row, or a tombstone */
     bool deleted;
     uint64_t seq;
-} kdbi_row;
+};
 /* Room for the values of the table's rows. */
 void kdbi_row_init(kdbi_row *row, const kdb_table *table, kdb_arena *arena);
 KDB_NODISCARD kdb_status kdbi_row_read(kdbi_row *row, const kdb_table *table, kdb_sv bytes, kdb_arena *arena,

@@ -510,9 +510,16 @@ static void put_control(kdb_buf *json, uint32_t number, bool more, uint64_t last
     kdb_buf_append_lit(json, ",\"snapshot_end_seq\":null}");
 }
 
-static void send_ack(const kdbi_load *load, kdbi_outbox *out, const batch *b)
+static void begin_batch(const kdb_live_sub *sub, kdb_buf *json)
 {
-    kdb_live_sub *sub = load->sub;
+    kdbi_live_json_begin(json);
+    kdb_buf_append_lit(json, "{\"type\":\"initial_data_batch\",\"subscription_id\":");
+    kdb_json_put_string(json, sub->id);
+    kdb_buf_append_lit(json, ",\"rows\":[");
+}
+
+static void send_ack(kdb_live_sub *sub, const kdb_watch *watch, kdbi_outbox *out, const batch *b)
+{
     kdb_buf json;
     kdb_buf_init(&json, 0);
     kdbi_live_json_begin(&json);
@@ -521,9 +528,25 @@ static void send_ack(const kdbi_load *load, kdbi_outbox *out, const batch *b)
     kdb_buf_append_lit(&json, ",\"total_rows\":0,");
     put_control(&json, 0, b->more, b->last);
     kdb_buf_append_lit(&json, ",\"schema\":");
-    kdb_buf_append_sv(&json, load->watch->schema);
+    kdb_buf_append_sv(&json, watch->schema);
     kdb_buf_append_byte(&json, '}');
     kdbi_outbox_send(out, sub, kdbi_live_msg_new(sub->live, KDB_LIVE_ACK, 0, &json), false);
+    kdb_buf_done(&json);
+}
+
+void kdbi_load_send_whole(kdb_live_sub *sub, kdb_sv rows, kdbi_outbox *out)
+{
+    kdb_buf json;
+    kdb_buf_init(&json, 0);
+    send_ack(sub, sub->watch, out, &(batch){ 0 });
+    if (sub->start != KDB_LIVE_NONE) {
+        begin_batch(sub, &json);
+        kdb_buf_append_sv(&json, rows);
+        kdb_buf_append_lit(&json, "],");
+        put_control(&json, 0, false, 0);
+        kdb_buf_append_byte(&json, '}');
+        kdbi_outbox_send(out, sub, kdbi_live_msg_new(sub->live, KDB_LIVE_BATCH, 0, &json), false);
+    }
     kdb_buf_done(&json);
 }
 
@@ -540,10 +563,7 @@ static kdb_status send_batch(kdbi_load *load, kdbi_outbox *out, bool *cut, kdb_e
 {
     kdb_live_sub *sub = load->sub;
     batch b = { .json = &load->json };
-    kdbi_live_json_begin(&load->json);
-    kdb_buf_append_lit(&load->json, "{\"type\":\"initial_data_batch\",\"subscription_id\":");
-    kdb_json_put_string(&load->json, sub->id);
-    kdb_buf_append_lit(&load->json, ",\"rows\":[");
+    begin_batch(sub, &load->json);
     if (load->has_written) {
         fill_from_written(load, &b);
     } else {
@@ -553,7 +573,7 @@ static kdb_status send_batch(kdbi_load *load, kdbi_outbox *out, bool *cut, kdb_e
     put_control(&load->json, load->batch, b.more, b.last);
     kdb_buf_append_byte(&load->json, '}');
     if (load->batch == 0) {
-        send_ack(load, out, &b);
+        send_ack(sub, load->watch, out, &b);
     }
     if (b.rows != 0 || !b.more || load->batch == 0) { /* else there is only a row that has gone to be told of */
         kdbi_outbox_send(out, sub, kdbi_live_msg_new(sub->live, KDB_LIVE_BATCH, b.last, &load->json), false);
@@ -589,6 +609,9 @@ static kdb_status begin(kdbi_load *load, kdb_core_turn *turn, kdb_err *err)
         return KDB_FAIL(err, KDB_CANCELLED, "The client has left");
     }
     KDB_TRY(check_table(load, err));
+    if (load->watch->kind != KDB_WATCH_ROWS) {
+        return KDB_OK;
+    }
     take_snapshot(load);
     return open_rows(load, err);
 }
@@ -598,8 +621,12 @@ static kdb_status advance(kdbi_load *load, kdb_core_turn *turn, kdbi_outbox *out
     if (load->watch == NULL) {
         KDB_TRY(begin(load, turn, err));
     }
+    if (load->watch->kind != KDB_WATCH_ROWS) { /* its live thread sees to the rest */
+        load->through = true;
+        return KDB_OK;
+    }
     if (load->sub->start == KDB_LIVE_NONE) {
-        send_ack(load, out, &(batch){ 0 });
+        send_ack(load->sub, load->watch, out, &(batch){ 0 });
         load->through = true;
         return KDB_OK;
     }
@@ -637,8 +664,9 @@ static bool step(kdb_live_sub *sub, kdb_core_turn *turn, kdbi_outbox *out)
     if (status != KDB_OK && status != KDB_CANCELLED) {
         fail(load, out, kdbi_live_code(status), with_position(load, &err));
     }
+    const bool rows = load->watch != NULL && load->watch->kind == KDB_WATCH_ROWS;
     finish(load);
-    return status == KDB_OK;
+    return status == KDB_OK && rows;
 }
 
 /* ---- turns: a worker goes on with the loads that are in line ---- */

@@ -234,3 +234,64 @@ void kdbi_match_held(kdbi_shard *shard, kdb_live_sub *sub)
     }
     kdbi_sub_drop_held(sub);
 }
+
+/* ---- views ---- */
+
+typedef struct telling {
+    kdbi_shard *shard;
+    kdbi_query *query;
+} telling;
+
+/* `body` is shard->body. */
+static void emit(void *self, KDB_UNUSED const kdb_buf *body)
+{
+    const telling *t = self;
+    for (kdbi_audience *audience = t->query->first; audience != NULL; audience = audience->next) {
+        tell_audience(t->shard, audience, 0); /* no cursor: a view is not resumed */
+    }
+}
+
+void kdbi_match_tell(kdbi_shard *shard, kdbi_query *query, uint64_t seq)
+{
+    kdb_err err = { .position = -1 };
+    telling t = { shard, query };
+    const kdb_status status = kdbi_live_view_tell(query->view, seq, &shard->body, emit, &t, &err);
+    if (status != KDB_OK) {
+        fail_query(shard, query, status, &err);
+    }
+}
+
+static kdb_status change_view(kdbi_shard *shard, kdbi_query *query, const kdbi_event *event, size_t index, kdb_err *err)
+{
+    change c = { .event = event, .at = &event->rows[index] };
+    kdb_arena_reset(shard->scratch);
+    KDB_TRY(look(shard, query->watch, &c, err));
+    if (c.outcome == UPDATED || c.outcome == DELETED) {
+        KDB_TRY(kdbi_live_view_remove(query->view, c.at->key, &c.old, err));
+    }
+    if (c.outcome == UPDATED || c.outcome == INSERTED) {
+        KDB_TRY(kdbi_live_view_add(query->view, c.at->key, &c.now, err));
+    }
+    return KDB_OK;
+}
+
+/* What one commit does is told at once: nobody sees half of it. */
+void kdbi_match_view(kdbi_shard *shard, kdbi_query *query, const kdbi_event *event)
+{
+    kdb_err err = { .position = -1 };
+    if (event->version <= kdbi_live_view_version(query->view)) {
+        return;
+    }
+    for (size_t i = 0; i < event->nrows; i++) {
+        const kdb_status status = change_view(shard, query, event, i, &err);
+        if (status != KDB_OK) {
+            fail_query(shard, query, status, &err);
+            return;
+        }
+    }
+    if (kdbi_live_view_is_short(query->view)) {
+        kdbi_build_start(shard, query);
+    } else if (event->nrows != 0) {
+        kdbi_match_tell(shard, query, event->rows[event->nrows - 1].seq);
+    }
+}

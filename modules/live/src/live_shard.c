@@ -229,6 +229,7 @@ static void query_free(kdbi_shard *shard, kdbi_query *query)
         query->next->prev = query->prev;
     }
     drop_held(query);
+    kdbi_live_view_free(query->view);
     kdb_watch_unref(query->watch);
     kdb_free(query);
     atomic_fetch_sub_explicit(&shard->live->nqueries, 1, memory_order_relaxed);
@@ -241,7 +242,7 @@ static void query_free(kdbi_shard *shard, kdbi_query *query)
 /* Nobody asks it any more; what binds it again looks at it when it is through. */
 static void drop_if_unused(kdbi_shard *shard, kdbi_query *query)
 {
-    if (query->first == NULL && query->first_apart == NULL && query->rebinding == NULL) {
+    if (query->first == NULL && query->first_apart == NULL && query->rebinding == NULL && query->building == NULL) {
         query_free(shard, query);
     }
 }
@@ -285,6 +286,22 @@ static void leave(kdbi_shard *shard, kdb_live_sub *sub)
     drop_if_unused(shard, query);
 }
 
+/* Sends the view's rows as they have been told to the others. */
+static void welcome(kdbi_shard *shard, kdb_live_sub *sub)
+{
+    kdb_err err = { .position = -1 };
+    shard->body.len = 0;
+    const kdb_status status =
+        sub->start == KDB_LIVE_NONE ? KDB_OK : kdbi_live_view_put_rows(sub->query->view, &shard->body, &err);
+    if (status != KDB_OK) {
+        kdbi_shard_end_sub(shard, sub, kdbi_live_code(status), kdb_sv_cstr(err.text));
+        return;
+    }
+    kdbi_load_send_whole(sub, kdb_buf_sv(&shard->body), &shard->out);
+    kdbi_shard_join(shard, sub);
+    atomic_store(&sub->active, true);
+}
+
 static void on_register(kdbi_shard *shard, kdb_live_sub *sub)
 {
     if (sub->left) { /* overtaken by the end of it */
@@ -294,6 +311,14 @@ static void on_register(kdbi_shard *shard, kdb_live_sub *sub)
     sub->query = find_query(shard, sub);
     sub->state = KDBI_SUB_LOADING;
     put_apart(sub->query, sub);
+    if (sub->watch->kind == KDB_WATCH_ROWS) {
+        return;
+    }
+    if (sub->query->building == NULL && sub->query->view == NULL) {
+        kdbi_build_start(shard, sub->query);
+    } else if (sub->query->building == NULL) {
+        welcome(shard, sub);
+    }
 }
 
 static void on_loaded(kdbi_shard *shard, kdb_live_sub *sub)
@@ -362,6 +387,16 @@ static void rebind(kdbi_shard *shard, kdbi_query *query, uint32_t version)
     kdbi_rebind_start(rebind);
 }
 
+/* A view holds rows as the old version has them. */
+static void bind_again(kdbi_shard *shard, kdbi_query *query, uint32_t version)
+{
+    if (query->watch->kind == KDB_WATCH_ROWS) {
+        rebind(shard, query, version);
+    } else {
+        kdbi_shard_end_query(shard, query, "RESYNC", KDB_SV("The table was altered: subscribe again"));
+    }
+}
+
 /* It was bound while the table was being altered. */
 static bool is_newer(const kdbi_event *event, const kdbi_query *query)
 {
@@ -379,11 +414,13 @@ static void on_event(kdbi_shard *shard, kdbi_event *event)
             continue;
         }
         if (query->rebinding == NULL && is_newer(event, query)) {
-            rebind(shard, query, event->table->schema->version);
+            bind_again(shard, query, event->table->schema->version);
         }
-        if (query->rebinding != NULL) {
+        if (query->rebinding != NULL || query->building != NULL) {
             hold(shard, query, event);
-        } else {
+        } else if (query->view != NULL) {
+            kdbi_match_view(shard, query, event);
+        } else if (!query->ended) {
             kdbi_match_event(shard, query, event);
         }
     }
@@ -422,7 +459,7 @@ static void on_table_of(kdbi_shard *shard, kdbi_query *query, const kdbi_table_n
     } else if (query->rebinding != NULL) {
         query->rebinding->version = note->version; /* on_rebound looks at it */
     } else {
-        rebind(shard, query, note->version);
+        bind_again(shard, query, note->version);
     }
 }
 
@@ -493,6 +530,60 @@ static void on_rebound(kdbi_shard *shard, kdbi_rebind *rebind)
     drop_if_unused(shard, query);
 }
 
+/* ---- views ---- */
+
+static void match_held(kdbi_shard *shard, kdbi_query *query)
+{
+    kdbi_event **held = query->held;
+    const size_t nheld = query->nheld;
+    query->held = NULL;
+    query->nheld = 0;
+    query->held_cap = 0;
+    query->held_bytes = 0;
+    for (size_t i = 0; i < nheld; i++) {
+        if (query->building != NULL) { /* it has to be read again already */
+            hold(shard, query, held[i]);
+        } else if (!query->ended) {
+            kdbi_match_view(shard, query, held[i]);
+        }
+        kdbi_event_unref(held[i]);
+    }
+    kdb_free(held);
+}
+
+static void welcome_all(kdbi_shard *shard, kdbi_query *query)
+{
+    for (kdb_live_sub *sub = query->first_apart, *next; sub != NULL; sub = next) {
+        next = sub->next_apart;
+        if (sub->state == KDBI_SUB_LOADING && !sub->ended) {
+            welcome(shard, sub);
+        }
+    }
+}
+
+static void on_built(kdbi_shard *shard, kdbi_build *build)
+{
+    kdbi_query *query = build->query;
+    query->building = NULL;
+    if (!query->ended && build->view == NULL) {
+        kdbi_shard_end_query(shard, query, kdbi_live_code(build->err.status), kdb_sv_cstr(build->err.text));
+    } else if (!query->ended) {
+        kdbi_live_view *old = query->view;
+        query->view = KDB_TAKE(build->view);
+        if (old != NULL) {
+            kdbi_live_view_succeed(query->view, old);
+            kdbi_live_view_free(old);
+        }
+        kdbi_match_tell(shard, query, kdb_snowflake_next());
+        match_held(shard, query);
+        if (query->building == NULL && !query->ended) {
+            welcome_all(shard, query);
+        }
+    }
+    kdbi_build_free(build);
+    drop_if_unused(shard, query);
+}
+
 /* ---- the thread ---- */
 
 static void look_at(kdbi_shard *shard, kdbi_note *note)
@@ -512,6 +603,9 @@ static void look_at(kdbi_shard *shard, kdbi_note *note)
         return;
     case KDBI_NOTE_TABLE:
         on_table(shard, KDB_CONTAINER_OF(note, kdbi_table_note, note));
+        return;
+    case KDBI_NOTE_BUILT:
+        on_built(shard, KDB_CONTAINER_OF(note, kdbi_build, note));
         return;
     case KDBI_NOTE_REBOUND:
         on_rebound(shard, KDB_CONTAINER_OF(note, kdbi_rebind, note));

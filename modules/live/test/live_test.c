@@ -223,6 +223,9 @@ static const struct {
     { "SELECT 1", "INVALID_SQL", "read a table" },
     { "DELETE FROM app.notes WHERE id = 1", "INVALID_SQL", "is a SELECT" },
     { "SELECT * FROM app.notes a, app.notes b", "INVALID_SQL", "one table" },
+    { "SELECT count(*) + 1 FROM app.notes", "INVALID_SQL", "aggregates" },
+    { "SELECT avg(body) FROM app.notes", "INVALID_SQL", "" },
+    { "SELECT * FROM app.notes ORDER BY n LIMIT 5000", "INVALID_SQL", "1000" },
     { "SELECT DISTINCT id FROM app.notes", "INVALID_SQL", "one table" },
     { "WITH x AS (SELECT 1) SELECT * FROM app.notes", "INVALID_SQL", "one table" },
     { "SELECT * FROM app.notes ORDER BY id", "INVALID_SQL", "ORDER BY" },
@@ -306,6 +309,67 @@ static void policies_hold_for_changes_too(KDB_UNUSED void **state)
     unsubscribe(bob);
 }
 
+static void the_first_rows_of_an_order_are_kept(KDB_UNUSED void **state)
+{
+    run_ok(&f, "hal", "INSERT INTO app.notes (id, n) VALUES (1, 10), (2, 20), (3, 30), (4, NULL)");
+    subscriber *s = subscribe(&f, "hal", "SELECT id, n FROM app.notes ORDER BY n DESC NULLS LAST LIMIT 2", all);
+    expect_plain(
+        s, 1,
+        "{\"type\":\"initial_data_batch\",\"subscription_id\":\"s\",\"rows\":[{\"id\":3,\"n\":30,\"_seq\":\"#\"},"
+        "{\"id\":2,\"n\":20,\"_seq\":\"#\"}],\"batch_control\":{\"batch_num\":0,\"has_more\":false,\"status\":\"ready\","
+        "\"last_seq_id\":null,\"snapshot_end_seq\":null}}");
+    run_ok(&f, "hal", "UPDATE app.notes SET n = 25 WHERE id = 1");
+    expect_plain(s, 2,
+                 "{\"type\":\"change\",\"subscription_id\":\"s\",\"change_type\":\"delete\",\"old_values\":["
+                 "{\"id\":2,\"n\":20,\"_seq\":\"#\"}]}");
+    expect_plain(s, 3,
+                 "{\"type\":\"change\",\"subscription_id\":\"s\",\"change_type\":\"insert\",\"rows\":["
+                 "{\"id\":1,\"n\":25,\"_seq\":\"#\"}]}");
+    run_ok(&f, "hal", "DELETE FROM app.notes WHERE id = 3");
+    assert_non_null(strstr(text_at(s, 4), "\"delete\""));
+    expect_plain(s, 5,
+                 "{\"type\":\"change\",\"subscription_id\":\"s\",\"change_type\":\"insert\",\"rows\":["
+                 "{\"id\":2,\"n\":20,\"_seq\":\"#\"}]}");
+    unsubscribe(s);
+}
+
+static void aggregates_are_kept(KDB_UNUSED void **state)
+{
+    run_ok(&f, "ivy", "INSERT INTO app.notes (id, body, n) VALUES (1, 'a', 10), (2, 'b', 20), (3, 'a', 30)");
+    subscriber *total = subscribe(&f, "ivy", "SELECT count(*), sum(n) AS total FROM app.notes", all);
+    subscriber *groups = subscribe(
+        &f, "ivy", "SELECT body, count(*) AS c, avg(n), min(n), max(n) FROM app.notes WHERE n > 5 GROUP BY body", all);
+    expect_plain(
+        total, 1,
+        "{\"type\":\"initial_data_batch\",\"subscription_id\":\"s\",\"rows\":[{\"count(*)\":\"3\",\"total\":\"60\"}],"
+        "\"batch_control\":{\"batch_num\":0,\"has_more\":false,\"status\":\"ready\",\"last_seq_id\":null,"
+        "\"snapshot_end_seq\":null}}");
+    assert_non_null(
+        strstr(text_at(groups, 1), "{\"body\":\"a\",\"c\":\"2\",\"avg(n)\":20.0,\"min(n)\":10,\"max(n)\":30}"));
+    run_ok(&f, "ivy", "UPDATE app.notes SET body = 'c' WHERE id = 2");
+    run_ok(&f, "ivy", "DELETE FROM app.notes WHERE id = 3");
+    expect_plain(total, 2,
+                 "{\"type\":\"change\",\"subscription_id\":\"s\",\"change_type\":\"update\",\"rows\":["
+                 "{\"count(*)\":\"2\",\"total\":\"30\"}],\"old_values\":[{\"count(*)\":\"3\",\"total\":\"60\"}]}");
+    const char *moved = text_at(groups, 2);
+    const bool first_gone = strstr(moved, "\"delete\"") != NULL;
+    assert_non_null(strstr(text_at(groups, first_gone ? 3 : 2), "\"insert\",\"rows\":[{\"body\":\"c\",\"c\":\"1\""));
+    expect_plain(groups, 4,
+                 "{\"type\":\"change\",\"subscription_id\":\"s\",\"change_type\":\"update\",\"rows\":["
+                 "{\"body\":\"a\",\"c\":\"1\",\"avg(n)\":10.0,\"min(n)\":10,\"max(n)\":10}],\"old_values\":["
+                 "{\"body\":\"a\",\"c\":\"2\",\"avg(n)\":20.0,\"max(n)\":30}]}");
+    run_ok(&f, "ivy", "DELETE FROM app.notes WHERE id > 0");
+    expect_plain(total, 3,
+                 "{\"type\":\"change\",\"subscription_id\":\"s\",\"change_type\":\"update\",\"rows\":["
+                 "{\"count(*)\":\"0\",\"total\":null}],\"old_values\":[{\"count(*)\":\"2\",\"total\":\"30\"}]}");
+    unsubscribe(total);
+    unsubscribe(groups);
+    subscriber *resumed = subscribe(&f, "ivy", "SELECT count(*) FROM app.notes",
+                                    (kdb_live_spec){ .start = KDB_LIVE_FROM, .from = kdb_snowflake_next() });
+    assert_non_null(strstr(text_at(resumed, 0), "RESYNC"));
+    unsubscribe(resumed);
+}
+
 static void the_number_of_a_users_subscriptions_is_limited(KDB_UNUSED void **state)
 {
     subscriber *s[11];
@@ -349,6 +413,8 @@ int main(void)
         cmocka_unit_test(dropping_a_table_ends_its_subscriptions),
         cmocka_unit_test(altering_a_table_goes_on_where_it_can),
         cmocka_unit_test(policies_hold_for_changes_too),
+        cmocka_unit_test(the_first_rows_of_an_order_are_kept),
+        cmocka_unit_test(aggregates_are_kept),
         cmocka_unit_test(the_number_of_a_users_subscriptions_is_limited),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

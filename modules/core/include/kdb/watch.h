@@ -6,8 +6,9 @@
 #include "kdb/tables.h"
 
 typedef enum kdb_watch_kind {
-    KDB_WATCH_ROWS, /* the rows that meet a condition */
-    KDB_WATCH_TOP   /* the first of them, in an order */
+    KDB_WATCH_ROWS,  /* the rows that meet a condition */
+    KDB_WATCH_TOP,   /* the first of them, in an order */
+    KDB_WATCH_GROUPS /* aggregates of them, by group */
 } kdb_watch_kind;
 
 /* A column of the result: one of the table's, under a name. */
@@ -22,6 +23,20 @@ typedef struct kdb_watch_sort {
     kdb_row_test value;
     bool descending, nulls_first;
 } kdb_watch_sort;
+
+typedef struct kdb_watch_aggregate {
+    kdb_aggregate_kind kind;
+    kdb_row_test value;  /* expr NULL: of COUNT(*) */
+    kdb_row_test filter; /* expr NULL: all rows count */
+    kdb_type type;       /* of the result */
+} kdb_watch_aggregate;
+/* A column of a grouped result. */
+typedef struct kdb_watch_item {
+    kdb_sv label;
+    bool is_aggregate;
+    size_t index; /* into aggregates or group_keys */
+} kdb_watch_item;
+enum { KDB_WATCH_TOP_MAX = 1000 }; /* of LIMIT and OFFSET together */
 
 /* One SELECT as one user sees it. Counted and immutable: any thread. */
 typedef struct kdb_watch {
@@ -49,6 +64,12 @@ typedef struct kdb_watch {
     const kdb_watch_sort *sort; /* TOP */
     size_t nsort;
     uint64_t limit, offset;
+    const kdb_row_test *group_keys; /* GROUPS: always there; none: all rows are one group */
+    size_t ngroup_keys;
+    const kdb_watch_aggregate *aggregates;
+    size_t naggregates;
+    const kdb_watch_item *items;
+    size_t nitems;
 } kdb_watch;
 
 /* Compiles the text for who asks, with the rights of now. KDB_STMT_INVALID_SQL for what is no live query, and whatever a
