@@ -99,8 +99,36 @@ void kdbi_feed_done(kdbi_feed *feed)
 
 /* ---- the queue ---- */
 
+/* Under load a queue fills and empties many times a second; at rest a client should hold nothing. */
+static bool take_spare(kdbi_feed *feed)
+{
+    kdbi_hub *hub = feed->hub;
+    if (feed->cap != 0 || hub->nspare == 0) {
+        return false;
+    }
+    feed->ring = hub->spare[--hub->nspare];
+    feed->cap = KDBI_SPARE_CAP;
+    feed->head = 0;
+    return true;
+}
+
+static void give_ring(kdbi_feed *feed)
+{
+    kdbi_hub *hub = feed->hub;
+    if (feed->cap == KDBI_SPARE_CAP && hub->nspare < KDBI_SPARE_RINGS) {
+        hub->spare[hub->nspare++] = feed->ring;
+    } else {
+        kdb_free(feed->ring);
+    }
+    feed->ring = NULL;
+    feed->cap = feed->head = 0;
+}
+
 static void grow(kdbi_feed *feed)
 {
+    if (take_spare(feed)) {
+        return;
+    }
     const uint32_t cap = feed->cap == 0 ? RING_MIN : feed->cap * 2;
     kdbi_queued *ring = kdb_alloc_array(cap, sizeof(*ring));
     for (uint32_t i = 0; i < feed->count; i++) {
@@ -236,9 +264,7 @@ void kdbi_feed_written(kdbi_feed *feed)
         kdbi_feed_flush(feed);
         return;
     }
-    kdb_free(feed->ring);
-    feed->ring = NULL;
-    feed->cap = feed->head = 0;
+    give_ring(feed);
     feed->def->drained(feed);
 }
 

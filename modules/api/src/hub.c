@@ -102,6 +102,9 @@ void kdbi_hub_free(kdbi_hub *hub)
     while (hub->nreaders > 0) {
         kdbi_ws_reader_free(hub->readers[--hub->nreaders]);
     }
+    while (hub->nspare > 0) {
+        kdb_free(hub->spare[--hub->nspare]);
+    }
     kdb_gzip_free(hub->gzip);
     kdb_arena_free(hub->arena);
     kdb_free(hub);

@@ -18,6 +18,8 @@ typedef struct kdbi_share {
     kdb_sv bytes;
 } kdbi_share;
 
+enum { KDBI_SPARE_RINGS = 1024, KDBI_SPARE_CAP = 128 /* messages: a power of two */ };
+
 struct kdbi_hub {
     kdbi_loop *loop;
     h2o_multithread_receiver_t parcels;
@@ -30,6 +32,8 @@ struct kdbi_hub {
     kdb_gzip *gzip;   /* NULL: not needed yet */
     kdbi_ws_reader *readers[16];
     size_t nreaders;
+    struct kdbi_queued *spare[KDBI_SPARE_RINGS]; /* rings to use again */
+    size_t nspare;
     kdb_arena *arena;                           /* for one message; reset after it */
     size_t verifying;                           /* tokens elsewhere */
     atomic_uint_fast64_t frames_out, bytes_out; /* this loop writes, any thread reads */
