@@ -47,8 +47,8 @@ static const char *const queries[] = {
 
 static const char *const writes[] = {
     "INSERT INTO app.t (id, i, s, p, f) VALUES (10#, #, @, |, -|), (- 9#, i1(#), @, - |, 1e#)",
-    "INSERT INTO app.t (id, s) VALUES (#, @) ON CONFLICT (id) DO UPDATE SET i = t.i + #, s = @, p = t.p - | WHERE t.i > # "
-    "AND t.s <> @ RETURNING id, i + # AS n, s || @ AS x, @ AS y, # AS z",
+    ("INSERT INTO app.t (id, s) VALUES (#, @) ON CONFLICT (id) DO UPDATE SET i = t.i + #, s = @, p = t.p - | WHERE t.i > # "
+     "AND t.s <> @ RETURNING id, i + # AS n, s || @ AS x, @ AS y, # AS z"),
     "INSERT INTO app.t (id, i) SELECT id + 1000 + #, # FROM app.t WHERE id IN (%) AND s > @ LIMIT #",
     "UPDATE app.t SET i = i - #, p = |, s = @ WHERE id IN (%) OR p < | RETURNING id, p + | AS p, i",
     "UPDATE app.t SET s = @, i = # WHERE id IN (%) AND s IN (&)",
@@ -288,8 +288,8 @@ static void many_texts_make_one_plan(void **state)
         "SELECT id FROM app.t WHERE id IN (%)",
         "SELECT id FROM app.t WHERE id IN (#, #, #, #, #, #, #, #, #, #, #, #, #, #, #, #, #, #, #, #)",
         "SELECT id, i + # AS n, 'a#' AS tag, # AS k FROM app.t WHERE lower(s) = 'b#'",
-        "INSERT INTO app.t (id, s, p) VALUES (100#, 'a#', #.25) ON CONFLICT (id) DO UPDATE SET i = t.i + #, s = 'c#' "
-        "WHERE t.i > # RETURNING id, i + # AS n, 'd#' AS tag",
+        ("INSERT INTO app.t (id, s, p) VALUES (100#, 'a#', #.25) ON CONFLICT (id) DO UPDATE SET i = t.i + #, s = 'c#' "
+         "WHERE t.i > # RETURNING id, i + # AS n, 'd#' AS tag"),
         "INSERT INTO app.t (id, f) VALUES (200#, 1.5), (300#, -#.5), (400#, 1e1)",
         "UPDATE app.t SET p = #.25, i = i + # WHERE id = # RETURNING i * # AS n",
         "DELETE FROM app.t WHERE id IN (%) AND i > #",

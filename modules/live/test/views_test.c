@@ -44,8 +44,8 @@ static const char *const statements[] = {
     "UPDATE app.t SET g = %2$u, d = %3$u / 3.0 WHERE id >= %1$u AND id < %1$u + 9",
     "DELETE FROM app.t WHERE v > %3$u AND v < 1000",
     "DELETE FROM app.t WHERE id > %1$u AND id < %1$u + 6",
-    "INSERT INTO app.t (id, g, v, d) SELECT i, i %% 6, i %% 100, i / 9.0 FROM generate_series(%1$u, %1$u + 60) AS s(i) "
-    "ON CONFLICT (id) DO NOTHING",
+    ("INSERT INTO app.t (id, g, v, d) SELECT i, i %% 6, i %% 100, i / 9.0 FROM generate_series(%1$u, %1$u + 60) AS s(i) "
+     "ON CONFLICT (id) DO NOTHING"),
     "BEGIN; DELETE FROM app.t WHERE id = %1$u; INSERT INTO app.t (id, g, v) VALUES (%1$u, %2$u, %3$u); COMMIT",
 };
 
