@@ -3,6 +3,8 @@
  *   fan --port P --sockets N --window W --seconds S [--warmup S] --tokens FILE --sql SELECT --body TEMPLATE
  *   fan --port P --sockets N --window W --seconds S --bare 1       against bare_ws
  *   fan ... --idle 1                                               only opens them, and waits for the end of stdin
+ *   fan ... --each M          M subscriptions on each socket; {{n}} in the SELECT is a number of the subscription
+ *   fan ... --own 1           rows are written by one socket's user after the other's, and reach that socket only
  *
  * Each of W publishers sends a row (POST /v1/api/sql with the body, in which {{seq}} is a number that never repeats; bare: a frame)
  * when its last one has reached all N sockets. Prints one line of JSON: set-up time, deliveries per second, and times from
@@ -30,7 +32,10 @@ typedef struct peer {
     uint64_t got; /* changes */
     char *rest;   /* the beginning of what is not complete; NULL: nothing */
     size_t nrest;
-    size_t skip; /* bytes of a frame that are still to come and do not matter */
+    size_t waits; /* subscriptions that have not got their rows */
+    bool awaits;  /* --own: a row is under way to it, */
+    size_t slot;  /* which is this */
+    size_t skip;  /* bytes of a frame that are still to come and do not matter */
 } peer;
 
 static struct {
@@ -41,7 +46,9 @@ static struct {
     size_t ntokens;
     const char *sql, *body;
     peer *sockets, *publishers;
-    size_t nsockets, window, ready;
+    size_t nsockets, window, ready, each;
+    bool own;
+    size_t next_own;
     uint64_t seq;
     uint64_t published; /* rows; row i is the i-th change of every socket */
     uint64_t sent_ns[RING];
@@ -130,7 +137,7 @@ static size_t fill(char *out, const char *template)
                             (unsigned long long)b.seq++, place + 7);
 }
 
-static void post_row(const peer *p)
+static void post_row(const peer *p, const char *token)
 {
     char body[LINE_MAX_BYTES];
     char text[2 * LINE_MAX_BYTES];
@@ -138,20 +145,34 @@ static void post_row(const peer *p)
     const int n = snprintf(text, sizeof text,
                            "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
                            "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                           token_of(0), len, body);
+                           token, len, body);
     send_all(p, text, (size_t)n);
+}
+
+/* Users take turns in an order that is none of theirs. */
+static size_t next_owner(void)
+{
+    do {
+        b.next_own = (b.next_own + 7919) % b.nsockets;
+    } while (b.sockets[b.next_own].awaits);
+    return b.next_own;
 }
 
 static void publish_one(size_t publisher)
 {
     const size_t slot = b.published % RING;
     b.sent_ns[slot] = bench_now_ns();
-    b.missing[slot] = b.nsockets;
+    b.missing[slot] = b.own ? 1 : b.nsockets;
     b.published++;
     if (b.bare) {
         send_frame(&b.publishers[publisher], 0x82, "p", 1);
+    } else if (b.own) {
+        const size_t owner = next_owner();
+        b.sockets[owner].awaits = true;
+        b.sockets[owner].slot = slot;
+        post_row(&b.publishers[publisher], token_of(owner));
     } else {
-        post_row(&b.publishers[publisher]);
+        post_row(&b.publishers[publisher], token_of(0));
     }
 }
 
@@ -182,7 +203,8 @@ static void on_answer(peer *p)
 
 static void on_change(peer *p)
 {
-    const size_t slot = p->got % RING;
+    const size_t slot = b.own ? p->slot : p->got % RING;
+    p->awaits = false;
     p->got++;
     b.deliveries++;
     if (--b.missing[slot] > 0) {
@@ -198,6 +220,8 @@ static void on_change(peer *p)
     }
 }
 
+#define SUBSCRIBE "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"sub%zu\",\"sql\":\""
+
 static void subscribe(peer *p)
 {
     char text[LINE_MAX_BYTES];
@@ -207,10 +231,15 @@ static void subscribe(peer *p)
         b.ready++;
         return;
     }
-    const int n =
-        snprintf(text, sizeof text,
-                 "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"sub\",\"sql\":\"%s\",\"options\":{}}}", b.sql);
-    send_frame(p, 0x81, text, (size_t)n);
+    const char *place = strstr(b.sql, "{{n}}");
+    for (size_t i = 0; i < b.each; i++) {
+        const unsigned long long number = (unsigned long long)((size_t)(p - b.sockets) * b.each + i);
+        const int n = place == NULL ? snprintf(text, sizeof text, SUBSCRIBE "%s\",\"options\":{}}}", i, b.sql)
+                                    : snprintf(text, sizeof text, SUBSCRIBE "%.*s%llu%s\",\"options\":{}}}", i,
+                                               (int)(place - b.sql), b.sql, number, place + 5);
+        send_frame(p, 0x81, text, (size_t)n);
+    }
+    p->waits = b.each;
     p->stage = WAIT_BATCH;
 }
 
@@ -240,7 +269,7 @@ static void on_message(peer *p, const char *text, size_t len)
         if (memmem(text, len, "\"error\"", 7) != NULL) {
             bench_fail("not subscribed: %.*s", (int)len, text);
         }
-        if (memmem(text, len, "initial_data_batch", 18) != NULL) {
+        if (memmem(text, len, "initial_data_batch", 18) != NULL && --p->waits == 0) {
             p->stage = LISTENS;
             b.ready++;
         }
@@ -464,6 +493,11 @@ int main(int argc, char **argv)
     b.sql = bench_arg(argc, argv, "sql", "");
     b.body = bench_arg(argc, argv, "body", "");
     b.seq = bench_arg_u64(argc, argv, "first", 0);
+    b.each = bench_arg_u64(argc, argv, "each", 1);
+    b.own = bench_arg_u64(argc, argv, "own", 0) != 0;
+    if (b.own && b.window > b.nsockets / 2) {
+        bench_fail("--own wants twice as many sockets as rows under way");
+    }
     if (b.window == 0 || b.window > RING / 2) {
         bench_fail("--window is from 1 to %d", RING / 2);
     }
