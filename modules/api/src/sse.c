@@ -84,6 +84,7 @@ static const code_status code_statuses[] = {
     { "UNAUTHORIZED", KDB_PERMISSION_DENIED },
     { "INVALID_SQL", KDB_INVALID_SQL },
     { "UNSUPPORTED", KDB_INVALID_SQL },
+    { "RESYNC", KDB_CONFLICT },
     { "SUBSCRIPTION_LIMIT_EXCEEDED", KDB_RATE_LIMITED },
 };
 

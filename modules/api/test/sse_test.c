@@ -122,6 +122,7 @@ static const refusal refusals[] = {
     { "sql=fail+NOT_FOUND", true, 404, "\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"as the script says\"}}" },
     { "sql=fail+UNAUTHORIZED", true, 403, "\"code\":\"UNAUTHORIZED\"" },
     { "sql=fail+INVALID_SQL", true, 400, "\"code\":\"INVALID_SQL\"" },
+    { "sql=fail+RESYNC", true, 400, "\"code\":\"RESYNC\"" },
     { "sql=fail+OTHER", true, 500, "\"code\":\"OTHER\"" },
 };
 

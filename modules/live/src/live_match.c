@@ -106,21 +106,43 @@ static bool was_skipped(const kdbi_fence *fence, uint64_t seq)
     return from < fence->nskipped && fence->skipped[from] == seq;
 }
 
-/* What was committed before the snapshot is in the rows, but for rows that were left out of them: those come now, as new. */
-static outcome for_one(const kdb_live_sub *sub, const change *c)
+/* As note_gone() in live_load.c, of a row that the load left out. */
+static kdb_status describe_gone(kdbi_shard *shard, const kdb_watch *watch, change *c, kdb_err *err)
 {
-    if (c->event->version > sub->fence.version) {
-        return c->outcome;
+    const kdb_expr_row columns = kdbi_row_expr(&c->now);
+    bool admitted = true;
+    if (watch->filter != NULL) {
+        KDB_TRY(kdb_row_filter_admits(watch->filter, &columns, shard->scratch, &admitted, err));
     }
-    const bool is = c->outcome == INSERTED || c->outcome == UPDATED;
-    return is && was_skipped(&sub->fence, c->at->seq) ? INSERTED : NOTHING;
+    if (!admitted) {
+        return KDB_FAIL(err, KDB_CONFLICT,
+                        "Rows that you may not see have changed since: subscribe again without the cursor");
+    }
+    shard->body.len = 0;
+    return c->now.deleted ? kdbi_json_delete(&shard->body, watch, &c->now, c->at->seq, err)
+                          : kdbi_json_gone(&shard->body, watch, &c->now, err);
 }
 
-static kdb_status match_one(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watch *watch, const change *c, kdb_err *err)
+/* What was committed before the snapshot is in the rows, but for rows that were left out of them. Those come now, as new; after
+ * a cursor also those that are not the query's: whatever they were when the client saw them last, they have gone. */
+static kdb_status match_known(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watch *watch, change *c, kdb_err *err)
 {
-    const outcome what = for_one(sub, c);
-    if (what != NOTHING) {
-        KDB_TRY(describe(shard, watch, c, what, err));
+    const bool is = c->outcome == INSERTED || c->outcome == UPDATED;
+    if ((!is && sub->start != KDB_LIVE_FROM) || !was_skipped(&sub->fence, c->at->seq)) {
+        return KDB_OK;
+    }
+    KDB_TRY(is ? describe(shard, watch, c, INSERTED, err) : describe_gone(shard, watch, c, err));
+    tell_one(shard, sub, c->at->seq);
+    return KDB_OK;
+}
+
+static kdb_status match_one(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watch *watch, change *c, kdb_err *err)
+{
+    if (c->event->version <= sub->fence.version) {
+        return match_known(shard, sub, watch, c, err);
+    }
+    if (c->outcome != NOTHING) {
+        KDB_TRY(describe(shard, watch, c, c->outcome, err));
         tell_one(shard, sub, c->at->seq);
     }
     return KDB_OK;
@@ -157,7 +179,7 @@ static void fail_query(kdbi_shard *shard, kdbi_query *query, kdb_status status, 
     kdbi_shard_end_query(shard, query, kdbi_live_code(status), kdb_sv_cstr(err->text));
 }
 
-static void tell_apart(kdbi_shard *shard, kdbi_query *query, const change *c)
+static void tell_apart(kdbi_shard *shard, kdbi_query *query, change *c)
 {
     kdb_err err = { .position = -1 };
     for (kdb_live_sub *sub = query->first_apart, *next; sub != NULL; sub = next) {
