@@ -64,7 +64,10 @@ class WebSocket {
         const key = crypto.randomBytes(16).toString('base64');
         const all = { host: 'localhost', connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': key, 'sec-websocket-extensions': 'permessage-deflate', ...headers };
         const lines = Object.entries(all).filter(([, value]) => value !== null).map(([name, value]) => `${name}: ${value}\r\n`);
-        const answer = new Promise((resolve) => { this.onHead = resolve; });
+        const answer = new Promise((resolve, reject) => {
+            this.onHead = resolve;
+            this.socket.once('close', () => reject(new Error('the connection ended before the handshake')));
+        });
         this.socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
         const head = await within(WAIT_MS, 'handshake', answer);
         const status = Number(head.split(' ')[1]);
