@@ -39,6 +39,8 @@ static event *event_new(const kdb_live_msg *msg)
     kdb_buf_printf(&text, "event: %s\n", names[msg->kind]);
     if (msg->cursor != 0) {
         kdb_buf_printf(&text, "id: %" PRIu64 "\n", msg->cursor);
+    } else if (msg->starts_over) { /* an EventSource that comes again by itself must not say where it was */
+        kdb_buf_append_lit(&text, "id:\n");
     }
     kdb_buf_append_lit(&text, "data: ");
     kdb_buf_append_sv(&text, msg->json); /* JSON of ours has no line breaks */

@@ -160,6 +160,19 @@ static void what_live_ends_ends_the_stream(void **state)
     client_close(&c);
 }
 
+static void what_is_to_start_over_has_no_place_to_go_on_from(void **state)
+{
+    (void)state;
+    client c;
+    begin(&c, &f, "sql=rows+1", NULL);
+    assert_true(reads(&c, "event: batch\nid: 100\n"));
+    fake_live_end_all(f.live, "RESYNC");
+    assert_true(
+        reads(&c, "event: error\nid:\ndata: {\"type\":\"error\",\"subscription_id\":\"live\",\"code\":\"RESYNC\""));
+    assert_true(client_sees_end(&c));
+    client_close(&c);
+}
+
 static void a_client_that_does_not_read_is_cut(void **state)
 {
     (void)state;
@@ -222,6 +235,7 @@ int main(void)
         cmocka_unit_test(the_cookie_will_do),
         cmocka_unit_test(errors_before_the_stream_are_ordinary_answers),
         cmocka_unit_test(what_live_ends_ends_the_stream),
+        cmocka_unit_test(what_is_to_start_over_has_no_place_to_go_on_from),
         cmocka_unit_test(a_client_that_does_not_read_is_cut),
         cmocka_unit_test(draining_ends_streams),
         cmocka_unit_test(clients_that_leave),

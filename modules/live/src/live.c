@@ -30,6 +30,16 @@ static bool watches(void *self, uint32_t table_id, kdb_user_id user)
     return atomic_load_explicit(&live->interests[hash % KDBI_INTERESTS], memory_order_relaxed) != 0;
 }
 
+/* The thread may have nothing else to wake up for: one write can be too large. */
+static void overflow(kdbi_shard *shard)
+{
+    if (!atomic_exchange(&shard->overflowed, true)) {
+        kdbi_note *note = KDB_NEW(kdbi_note);
+        note->kind = KDBI_NOTE_OVERFLOW;
+        kdbi_inbox_put(&shard->inbox, note);
+    }
+}
+
 static void on_changes(void *self, const kdb_row_change *changes, size_t count)
 {
     kdb_live *live = self;
@@ -40,7 +50,7 @@ static void on_changes(void *self, const kdb_row_change *changes, size_t count)
     kdbi_event *event = kdbi_event_new(changes, count);
     if (atomic_fetch_add(&shard->backlog, event->bytes) + event->bytes > live->max_backlog) {
         atomic_fetch_sub(&shard->backlog, event->bytes);
-        atomic_store(&shard->overflowed, true); /* the thread is awake: there is a backlog */
+        overflow(shard);
         kdbi_event_unref(event);
         return;
     }

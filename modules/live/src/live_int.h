@@ -22,6 +22,7 @@ typedef enum kdbi_note_kind {
     KDBI_NOTE_LOADED,   /* and has sent the rows that it begins with */
     KDBI_NOTE_LEAVE,    /* and has ended */
     KDBI_NOTE_TABLE,    /* a table has changed or gone: kdbi_table_note */
+    KDBI_NOTE_OVERFLOW, /* shard->overflowed */
     KDBI_NOTE_BUILT,    /* what a view is made of has been read: kdbi_build */
     KDBI_NOTE_REBOUND   /* a query is bound to the table's new version, or cannot be: kdbi_rebind */
 } kdbi_note_kind;
@@ -269,7 +270,7 @@ struct kdbi_shard {
     kdb_thread thread;
     kdbi_inbox inbox;
     atomic_size_t backlog;  /* bytes of events in the inbox */
-    atomic_bool overflowed; /* some were dropped: nobody's rows are complete any more */
+    atomic_bool overflowed; /* some were dropped: nobody's rows are complete any more. A note is on its way */
     /* The live thread. */
     kdb_map *targets;   /* table id and user: kdbi_target */
     kdb_map *queries;   /* target's key, table's version and watch's key: kdbi_query */

@@ -50,6 +50,7 @@ kdb_live_msg *kdb_live_error_new(kdb_live *live, kdb_sv subscription_id, kdb_sv 
     kdb_json_put_string(&json, message);
     kdb_buf_append_byte(&json, '}');
     kdb_live_msg *msg = kdbi_live_msg_new(live, KDB_LIVE_ERROR, 0, &json);
+    msg->starts_over = kdb_sv_eq(code, KDB_SV("RESYNC"));
     kdb_buf_done(&json);
     return msg;
 }

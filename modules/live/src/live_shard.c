@@ -445,6 +445,18 @@ static void end_all(kdbi_shard *shard)
     }
 }
 
+/* Once more for those who have registered behind the note, before the last of what was dropped. */
+static void on_overflow(kdbi_shard *shard, kdbi_note *note)
+{
+    const bool again = atomic_exchange(&shard->overflowed, false);
+    end_all(shard);
+    if (again) {
+        kdbi_inbox_put(&shard->inbox, note);
+    } else {
+        kdb_free(note);
+    }
+}
+
 /* ---- DDL ---- */
 
 static void on_table_of(kdbi_shard *shard, kdbi_query *query, const kdbi_table_note *note)
@@ -604,6 +616,9 @@ static void look_at(kdbi_shard *shard, kdbi_note *note)
     case KDBI_NOTE_TABLE:
         on_table(shard, KDB_CONTAINER_OF(note, kdbi_table_note, note));
         return;
+    case KDBI_NOTE_OVERFLOW:
+        on_overflow(shard, note);
+        return;
     case KDBI_NOTE_BUILT:
         on_built(shard, KDB_CONTAINER_OF(note, kdbi_build, note));
         return;
@@ -621,9 +636,6 @@ static void run(void *arg)
             kdbi_note *next = note->next;
             look_at(shard, note);
             note = next;
-        }
-        if (atomic_exchange(&shard->overflowed, false)) {
-            end_all(shard);
         }
         kdbi_outbox_flush(&shard->out, true);
     }

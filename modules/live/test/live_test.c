@@ -403,6 +403,30 @@ static void aggregates_are_kept(KDB_UNUSED void **state)
     unsubscribe(resumed);
 }
 
+static void a_write_that_is_too_large_is_not_lost_silently(KDB_UNUSED void **state)
+{
+    static const char *const settings[] = { "live.max_backlog_bytes=1048576", NULL };
+    enum { BODY = 1200000 };
+    fixture own;
+    fixture_open(&own, settings);
+    run_ok(&own, "root", "CREATE NAMESPACE app");
+    run_ok(&own, "root", "CREATE USER TABLE app.notes (id INT PRIMARY KEY, body TEXT)");
+    subscriber *s = subscribe(&own, "ann", "SELECT id FROM app.notes", all);
+    (void)text_at(s, 1);
+    char *sql = kdb_alloc(BODY + 128);
+    const int head = sprintf(sql, "INSERT INTO app.notes (id, body) VALUES (1, '");
+    memset(sql + head, 'x', BODY);
+    (void)sprintf(sql + head + BODY, "')");
+    run_ok(&own, "ann", sql);
+    kdb_free(sql);
+    assert_non_null(strstr(text_at(s, 2), "RESYNC"));
+    unsubscribe(s);
+    s = subscribe(&own, "ann", "SELECT id FROM app.notes", all);
+    assert_non_null(strstr(text_at(s, 1), "\"rows\":[{\"id\":1,"));
+    unsubscribe(s);
+    fixture_close(&own);
+}
+
 static void the_number_of_a_users_subscriptions_is_limited(KDB_UNUSED void **state)
 {
     subscriber *s[11];
@@ -449,6 +473,7 @@ int main(void)
         cmocka_unit_test(policies_hold_for_changes_too),
         cmocka_unit_test(the_first_rows_of_an_order_are_kept),
         cmocka_unit_test(aggregates_are_kept),
+        cmocka_unit_test(a_write_that_is_too_large_is_not_lost_silently),
         cmocka_unit_test(the_number_of_a_users_subscriptions_is_limited),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -30,6 +30,7 @@ typedef struct kdb_live_msg {
     atomic_uint refs;
     kdb_live_kind kind;
     uint64_t cursor;        /* the greatest `_seq` that it tells of, to resume after; 0: none */
+    bool starts_over;       /* ERROR, RESYNC: what its client has seen is no place to go on from */
     kdb_sv json;            /* before it lie KDB_LIVE_HEADROOM writable bytes */
     kdb_sv frame;           /* the edge's `dress` may set it */
     _Atomic(void *) packed; /* the edge's: another encoding, made when first needed; kdb_free'd with the message */
