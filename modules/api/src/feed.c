@@ -8,7 +8,15 @@
 
 #include "hub_int.h"
 
-enum { RING_MIN = 4, SUBS_MIN = 1, BURST_FRAMES = 512, BURST_BYTES = 256 * 1024, FAIR_BYTES = 64 * 1024 };
+enum {
+    RING_MIN = 4,
+    SUBS_MIN = 1,
+    BURST_FRAMES = 512,
+    BURST_JOINED = 4,
+    BURST_SHARED = 8,
+    BURST_BYTES = 256 * 1024,
+    FAIR_BYTES = 64 * 1024
+};
 
 /* ---- shares ---- */
 
@@ -45,6 +53,33 @@ void kdbi_share_unref(kdbi_share *share)
         kdb_live_msg_unref(share->msg);
         kdb_free(share);
     }
+}
+
+/* ---- bursts: messages that many clients are sent one behind the other, copied together once for all of them ---- */
+
+struct kdbi_burst {
+    unsigned refs;
+    size_t n, len;
+    kdbi_share **shares; /* references: no other message can lie where one of these does */
+    h2o_iovec_t *bufs;   /* where the bytes were: what a client is about to be sent is compared with these */
+    char *bytes;
+};
+
+static void burst_unref(struct kdbi_burst *burst)
+{
+    if (burst == NULL || --burst->refs != 0) {
+        return;
+    }
+    for (size_t i = 0; i < burst->n; i++) {
+        kdbi_share_unref(burst->shares[i]);
+    }
+    kdb_free(burst);
+}
+
+void kdbi_hub_end_round(kdbi_hub *hub)
+{
+    burst_unref(hub->burst);
+    hub->burst = NULL;
 }
 
 static kdb_sv bytes_for(kdbi_feed *feed, const kdbi_share *share)
@@ -88,6 +123,8 @@ void kdbi_feed_done(kdbi_feed *feed)
 {
     kdbi_feed_remove_subs(feed);
     drop_from(feed, 0);
+    burst_unref(feed->burst);
+    feed->burst = NULL;
     kdb_free(feed->ring);
     kdb_free(feed->subs);
     kdb_auth_pass_free(feed->pass);
@@ -215,6 +252,47 @@ static size_t take_burst(kdbi_feed *feed, h2o_iovec_t *bufs)
     return n;
 }
 
+static struct kdbi_burst *burst_new(const kdbi_feed *feed, const h2o_iovec_t *bufs, size_t n)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        len += bufs[i].len;
+    }
+    struct kdbi_burst *burst = kdb_alloc(sizeof(*burst) + n * (sizeof(kdbi_share *) + sizeof(*bufs)) + len);
+    burst->refs = 1; /* the hub's */
+    burst->n = n;
+    burst->len = len;
+    burst->bufs = (h2o_iovec_t *)(burst + 1);
+    burst->shares = (kdbi_share **)(burst->bufs + n);
+    burst->bytes = (char *)(burst->shares + n);
+    char *at = burst->bytes;
+    for (size_t i = 0; i < n; i++) {
+        burst->bufs[i] = bufs[i];
+        burst->shares[i] = queued_at(feed, (uint32_t)i)->share;
+        burst->shares[i]->refs++;
+        memcpy(at, bufs[i].base, bufs[i].len);
+        at += bufs[i].len;
+    }
+    return burst;
+}
+
+/* The kernel takes one piece in less time than many: worth a copy when many clients share it. */
+static size_t join_burst(kdbi_feed *feed, h2o_iovec_t *bufs, size_t n)
+{
+    kdbi_hub *hub = feed->hub;
+    if (n < BURST_JOINED || queued_at(feed, 0)->share->refs < BURST_SHARED) {
+        return n;
+    }
+    if (hub->burst == NULL || hub->burst->n != n || memcmp(hub->burst->bufs, bufs, n * sizeof(*bufs)) != 0) {
+        burst_unref(hub->burst);
+        hub->burst = burst_new(feed, bufs, n);
+    }
+    hub->burst->refs++;
+    feed->burst = hub->burst;
+    bufs[0] = h2o_iovec_init(hub->burst->bytes, hub->burst->len);
+    return 1;
+}
+
 void kdbi_feed_flush(kdbi_feed *feed)
 {
     if (h2o_linklist_is_linked(&feed->touched)) {
@@ -228,7 +306,7 @@ void kdbi_feed_flush(kdbi_feed *feed)
     if (feed->in_flight == 0 && feed->count > 0) {
         h2o_iovec_t bufs[BURST_FRAMES];
         const size_t n = take_burst(feed, bufs);
-        feed->def->write(feed, bufs, n);
+        feed->def->write(feed, bufs, join_burst(feed, bufs, n));
     }
 }
 
@@ -257,6 +335,8 @@ void kdbi_feed_written(kdbi_feed *feed)
         note_sent(feed, queued);
         kdbi_share_unref(queued->share);
     }
+    burst_unref(feed->burst);
+    feed->burst = NULL;
     feed->head += feed->in_flight;
     feed->count -= feed->in_flight;
     feed->in_flight = 0;

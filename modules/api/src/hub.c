@@ -14,6 +14,7 @@ static void flush_touched(kdbi_hub *hub)
     while (!h2o_linklist_is_empty(&hub->touched)) {
         kdbi_feed_flush(KDB_CONTAINER_OF(hub->touched.next, kdbi_feed, touched));
     }
+    kdbi_hub_end_round(hub);
 }
 
 static void on_parcels(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
@@ -102,6 +103,7 @@ void kdbi_hub_free(kdbi_hub *hub)
     while (hub->nreaders > 0) {
         kdbi_ws_reader_free(hub->readers[--hub->nreaders]);
     }
+    kdbi_hub_end_round(hub);
     while (hub->nspare > 0) {
         kdb_free(hub->spare[--hub->nspare]);
     }

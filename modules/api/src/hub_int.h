@@ -34,8 +34,9 @@ struct kdbi_hub {
     size_t nreaders;
     struct kdbi_queued *spare[KDBI_SPARE_RINGS]; /* rings to use again */
     size_t nspare;
-    kdb_arena *arena;                           /* for one message; reset after it */
-    size_t verifying;                           /* tokens elsewhere */
+    struct kdbi_burst *burst; /* a reference: what was written last in this round, which most write; NULL: none */
+    kdb_arena *arena;         /* for one message; reset after it */
+    size_t verifying;         /* tokens elsewhere */
     atomic_uint_fast64_t frames_out, bytes_out; /* this loop writes, any thread reads */
 };
 
@@ -50,6 +51,9 @@ void kdbi_hub_attach(kdb_api *api);
 kdb_gzip *kdbi_hub_gzip(kdbi_hub *hub);
 
 /* ---- feed.c: one client's queue and subscriptions ---- */
+
+/* Clients have been flushed: what they were sent together is forgotten. */
+void kdbi_hub_end_round(kdbi_hub *hub);
 
 typedef struct kdbi_feed_def {
     /* The message as this client gets it. */
@@ -83,8 +87,9 @@ struct kdbi_feed {
     kdbi_addr addr;
     kdbi_queued *ring; /* NULL while nothing is queued */
     uint32_t cap, head, count;
-    uint32_t in_flight; /* of count: being written */
-    size_t waiting;     /* bytes, of the others */
+    uint32_t in_flight;       /* of count: being written */
+    struct kdbi_burst *burst; /* a reference: what is being written, when it is; NULL: the messages themselves are */
+    size_t waiting;           /* bytes, of the others */
     kdbi_feed_sub *subs;
     uint32_t nsubs, cap_subs, last_tag;
     bool over;   /* too much waits */
