@@ -16,7 +16,8 @@ static kdb_status check_table(const kdbi_plan *plan, kdb_err *err)
 {
     const kdbi_slot *slot = &plan->slots[0];
     const kdb_bound *bound = plan->query.bound;
-    if (plan->nslots != 1 || (bound->single == NULL && bound->grouped == NULL) || bound->tables[0].in_view) {
+    if (plan->nslots != 1 || (bound->single == NULL && bound->grouped == NULL) || bound->tables[0].in_view ||
+        bound->tables[0].in_subquery) {
         return refuse(
             -1,
             "read one table, its rows or plain aggregates of them: no joins, subqueries, views, WITH, DISTINCT, "
@@ -66,9 +67,6 @@ static bool is_grouped(const kdbi_plan *plan)
 
 static kdb_status check(const kdbi_plan *plan, kdb_err *err)
 {
-    if (plan->stmt->kind != KDB_STMT_QUERY) {
-        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "A live query is a SELECT");
-    }
     if (plan->nslots == 0) {
         return refuse(-1, "read a table", err);
     }
@@ -492,6 +490,16 @@ static kdb_status find_or_build(const kdb_exec *exec, kdbi_plan *plan, kdb_watch
     return KDB_OK;
 }
 
+/* Before it is bound: what else a statement may name is no table. */
+static kdb_status check_stmt(const kdb_exec *exec, const kdbi_plan *plan, kdb_err *err)
+{
+    if (plan->stmt->kind != KDB_STMT_QUERY) {
+        return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "A live query is a SELECT");
+    }
+    return plan->stmt->nparams == 0 ? kdbi_exec_check_stmt(exec, plan->stmt, err)
+                                    : refuse(-1, "have no parameters", err);
+}
+
 static kdb_status watch_request(kdb_exec *exec, kdb_watch **out, kdb_err *err)
 {
     KDB_TRY(kdbi_exec_prepare(exec, err));
@@ -503,8 +511,7 @@ static kdb_status watch_request(kdb_exec *exec, kdb_watch **out, kdb_err *err)
     kdbi_plan *plan = NULL;
     bool owned = false;
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &plan, &owned, err));
-    kdb_status status =
-        plan->stmt->nparams == 0 ? kdbi_exec_check_stmt(exec, plan->stmt, err) : refuse(-1, "have no parameters", err);
+    kdb_status status = check_stmt(exec, plan, err);
     if (status == KDB_OK) {
         status = kdbi_exec_bind(exec, plan, err);
     }

@@ -277,6 +277,9 @@ static kdb_status emit_subselect(kdbi_binding *b, const kdbi_context *context, k
     const size_t tables = b->bound->ntables;
     const size_t views = b->nviews;
     KDB_TRY(kdbi_emit_query(b, &inner, sub->subquery->select_stmt, out, &relation->columns));
+    for (size_t i = tables; i < b->bound->ntables; i++) {
+        b->bound->tables[i].in_subquery = true;
+    }
     relation->is_plain =
         is_plain_select(sub->subquery->select_stmt) && b->bound->ntables == tables + 1 && b->nviews == views;
     kdb_buf_append_byte(out, ')');

@@ -572,6 +572,7 @@ typedef struct kdb_pred {
 typedef struct kdb_bound_table {
     void *handle;
     bool in_view;      /* named by a view that the query reads, not by the query itself */
+    bool in_subquery;  /* named in a subquery of a FROM */
     bool *used;        /* by column: the query names it, or a `*` does */
     bool sees_deleted; /* the WHERE at this level mentions `_deleted`: tombstones are visible */
     kdb_pred *preds;
