@@ -240,8 +240,7 @@ static void a_bad_line_is_named(void **state)
                        "line 2: option security.cors.allowed_origins: a list");
     check_file_refused("[security.cors]\nallowed_origins = [\"a\" \"b\"]\n", "a list is written");
     check_file_refused("[security.cors]\nallowed_origins = [\n\"a\"]\n", "line 2: option");
-    check_file_refused("[weather]\nrain_secs = 10\n",
-                       "line 2: unknown option 'weather.rain_secs'");
+    check_file_refused("[weather]\nrain_secs = 10\n", "line 2: unknown option 'weather.rain_secs'");
     check_file_refused("port = 1\n", "line 1: unknown option 'port'");
     assert_status(kdb_options_load_file(options, "no-such-file.toml", &err), KDB_INVALID);
     assert_string_equal(err.text, "cannot read no-such-file.toml: No such file or directory");

@@ -107,9 +107,10 @@ static void a_live_query_is_its_owners_or_an_admins_to_kill(void **state)
     expect_failure(&f, "alice", "KILL LIVE QUERY 'alice-7-sub'", KDB_NOT_FOUND, "Live query 'alice-7-sub' not found");
     expect(&f, "alice", kill, killed);
     expect(&f, "root", kill, killed);
-    expect(&f, "root",
-           "SELECT actor_user_id, target FROM system.audit_log WHERE action = 'KILL_LIVE_QUERY' ORDER BY timestamp, audit_id",
-           "actor_user_id|target\nalice|" FIXTURE_LIVE_ID "\nroot|" FIXTURE_LIVE_ID "\n");
+    expect(
+        &f, "root",
+        "SELECT actor_user_id, target FROM system.audit_log WHERE action = 'KILL_LIVE_QUERY' ORDER BY timestamp, audit_id",
+        "actor_user_id|target\nalice|" FIXTURE_LIVE_ID "\nroot|" FIXTURE_LIVE_ID "\n");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -228,7 +228,7 @@ typedef struct kdb_walk_spec {
     const kdb_overlay *overlay; /* its rows replace and hide the snapshot's; by_seq they are the latest. NULL: none */
     kdb_key_set keys;
     bool by_seq; /* in `_seq` order by the index instead: every row of `user`, `keys` is not looked at. Not STREAM */
-    kdb_user_id user; /* by_seq */
+    kdb_user_id user;   /* by_seq */
     uint64_t seq_above; /* by_seq, without an overlay: only rows of a greater `_seq` */
     bool descending;
     bool sees_deleted;
