@@ -254,6 +254,8 @@ static const struct {
     { "SELECT * FROM nowhere.t", "NOT_FOUND", "nowhere" },
     { "SELECT * FROM notes", "INVALID_SQL", "namespace" },
     { "SELECT 1", "INVALID_SQL", "read a table" },
+    { "SELECT * FROM (SELECT * FROM app.notes) q", "INVALID_SQL", "no joins, subqueries" },
+    { "BEGIN", "INVALID_SQL", "A live query is a SELECT" },
     { "DELETE FROM app.notes WHERE id = 1", "INVALID_SQL", "is a SELECT" },
     { "SELECT * FROM app.notes a, app.notes b", "INVALID_SQL", "one table" },
     { "SELECT count(*) + 1 FROM app.notes", "INVALID_SQL", "aggregates" },
