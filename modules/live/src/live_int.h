@@ -206,6 +206,14 @@ typedef struct kdbi_rebind {
 } kdbi_rebind;
 void kdbi_rebind_start(kdbi_rebind *rebind);
 
+/* A row as programs and messages see it. */
+struct kdbi_row {
+    kdb_value *values; /* by kdb_table_fields */
+    bool there;        /* a row, or a tombstone */
+    bool deleted;
+    uint64_t seq;
+};
+
 /* ---- live_build.c: the rows that a view is made of; on core's workers ---- */
 
 /* Reads a query's rows into a new view; a KDBI_NOTE_BUILT comes of it. */
@@ -265,6 +273,14 @@ struct kdbi_audience {
 };
 void kdbi_audience_unref(kdbi_audience *audience); /* NULL is fine */
 
+/* A row of an event, decoded as a version of the table has it. */
+typedef struct kdbi_decoded {
+    kdb_arena *arena;
+    const kdbi_event_row *row; /* NULL: nothing; of an event that is held, and so is the table */
+    const kdb_table *table;
+    kdbi_row old, now;
+} kdbi_decoded;
+
 struct kdbi_shard {
     kdb_live *live;
     kdb_thread thread;
@@ -277,6 +293,7 @@ struct kdbi_shard {
     kdb_map *audiences; /* address of the query, and the subscription's name: kdbi_audience */
     kdbi_outbox out;
     kdb_arena *scratch;
+    kdbi_decoded decoded;
     kdb_buf body, json;
 };
 void kdbi_shard_start(kdbi_shard *shard, kdb_live *live);
@@ -345,13 +362,6 @@ void kdbi_match_held(kdbi_shard *shard, kdb_live_sub *sub);
 
 /* ---- live_json.c: rows as messages ---- */
 
-/* A row as programs and messages see it. */
-struct kdbi_row {
-    kdb_value *values; /* by kdb_table_fields */
-    bool there;        /* a row, or a tombstone */
-    bool deleted;
-    uint64_t seq;
-};
 /* Room for the values of the table's rows. */
 void kdbi_row_init(kdbi_row *row, const kdb_table *table, kdb_arena *arena);
 KDB_NODISCARD kdb_status kdbi_row_read(kdbi_row *row, const kdb_table *table, kdb_sv bytes, kdb_arena *arena,

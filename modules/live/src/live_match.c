@@ -27,13 +27,29 @@ static kdb_status is_of(const kdb_watch *watch, kdbi_row *row, kdb_arena *scratc
     return is_seen(watch, row) ? kdb_watch_matches(watch, &columns, scratch, out, err) : KDB_OK;
 }
 
+/* Queries of one target come one after the other: what one has decoded serves the next. */
+static kdb_status decode(kdbi_shard *shard, const kdb_table *table, change *c, kdb_err *err)
+{
+    kdbi_decoded *last = &shard->decoded;
+    if (last->row != c->at || last->table != table) {
+        last->row = NULL;
+        kdb_arena_reset(last->arena);
+        kdbi_row_init(&last->old, table, last->arena);
+        kdbi_row_init(&last->now, table, last->arena);
+        KDB_TRY(kdbi_row_read(&last->old, table, c->at->old_row, last->arena, err));
+        KDB_TRY(kdbi_row_read(&last->now, table, c->at->new_row, last->arena, err));
+        last->row = c->at;
+        last->table = table;
+    }
+    c->old = last->old;
+    c->now = last->now;
+    return KDB_OK;
+}
+
 static kdb_status look(kdbi_shard *shard, const kdb_watch *watch, change *c, kdb_err *err)
 {
     bool was = false, is = false;
-    kdbi_row_init(&c->old, watch->table, shard->scratch);
-    kdbi_row_init(&c->now, watch->table, shard->scratch);
-    KDB_TRY(kdbi_row_read(&c->old, watch->table, c->at->old_row, shard->scratch, err));
-    KDB_TRY(kdbi_row_read(&c->now, watch->table, c->at->new_row, shard->scratch, err));
+    KDB_TRY(decode(shard, watch->table, c, err));
     KDB_TRY(is_of(watch, &c->old, shard->scratch, &was, err));
     KDB_TRY(is_of(watch, &c->now, shard->scratch, &is, err));
     c->outcome = was ? (is ? UPDATED : DELETED) : is ? INSERTED : NOTHING;

@@ -600,6 +600,7 @@ static void on_built(kdbi_shard *shard, kdbi_build *build)
 
 static void look_at(kdbi_shard *shard, kdbi_note *note)
 {
+    shard->decoded.row = NULL; /* its event may be gone, and another lie in its place */
     switch (note->kind) {
     case KDBI_NOTE_EVENT:
         on_event(shard, KDB_CONTAINER_OF(note, kdbi_event, note));
@@ -648,6 +649,7 @@ void kdbi_shard_start(kdbi_shard *shard, kdb_live *live)
     shard->queries = kdb_map_new();
     shard->audiences = kdb_map_new();
     shard->scratch = kdb_arena_new(0);
+    shard->decoded.arena = kdb_arena_new(0);
     kdb_buf_init(&shard->body, 0);
     kdb_buf_init(&shard->json, 0);
     kdbi_inbox_init(&shard->inbox);
@@ -664,6 +666,7 @@ void kdbi_shard_stop(kdbi_shard *shard)
     kdb_map_free(shard->queries);
     kdb_map_free(shard->audiences);
     kdb_arena_free(shard->scratch);
+    kdb_arena_free(shard->decoded.arena);
     kdb_buf_done(&shard->body);
     kdb_buf_done(&shard->json);
     kdbi_outbox_done(&shard->out);
