@@ -295,32 +295,21 @@ static bool find_key(kdb_sv object, kdb_sv key, kdb_sv *out)
     }
 }
 
-static int64_t count_elements(kdb_sv array)
+/* Elements of an array, or members of an object. */
+static int64_t count_items(kdb_sv container)
 {
-    reader in = { .text = array, .at = 1 };
+    const bool keyed = container.ptr[0] == '{';
+    reader in = { .text = container, .at = 1 };
     int64_t n = 0;
     for (;; n++) {
         skip_space(&in);
-        if (peek(&in) == ']') {
+        if (peek(&in) == (keyed ? '}' : ']')) {
             return n;
         }
-        (void)take_value(&in);
-        skip_space(&in);
-        (void)take(&in, ',');
-    }
-}
-
-static int64_t count_members(kdb_sv object)
-{
-    reader in = { .text = object, .at = 1 };
-    int64_t n = 0;
-    for (;; n++) {
-        skip_space(&in);
-        if (peek(&in) == '}') {
-            return n;
+        if (keyed) {
+            (void)take_key(&in);
+            skip_space(&in);
         }
-        (void)take_key(&in);
-        skip_space(&in);
         (void)take_value(&in);
         skip_space(&in);
         (void)take(&in, ',');
@@ -332,7 +321,7 @@ static bool find_element(kdb_sv array, int64_t index, kdb_sv *out)
 {
     reader in = { .text = array, .at = 1 };
     if (index < 0) {
-        index += count_elements(array);
+        index += count_items(array);
     }
     for (; index >= 0; index--) {
         skip_space(&in);
@@ -642,7 +631,7 @@ static kdb_status run_length(const kdbi_step *step, kdbi_run *run, kdb_value *ou
     KDB_TRY(find_value(step, run, &value, &found, &known));
     out->is_null = !found || (value.ptr[0] != '[' && value.ptr[0] != '{');
     if (!out->is_null) {
-        out->as.i64 = value.ptr[0] == '[' ? count_elements(value) : count_members(value);
+        out->as.i64 = count_items(value);
     }
     return KDB_OK;
 }

@@ -108,7 +108,7 @@ void kdbi_sub_unref(kdb_live_sub *sub)
     kdbi_audience_unref(atomic_load(&sub->shown));
     kdb_watch_unref(sub->watch);
     kdb_free(sub->fence.skipped);
-    kdb_free(sub->held);
+    kdb_free(sub->held.events);
     kdb_free(sub);
 }
 

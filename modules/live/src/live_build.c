@@ -4,50 +4,19 @@
 
 enum { LOOK_EVERY_ROWS = 512 };
 
-static kdb_value column_of(void *walk, uint32_t column)
-{
-    return kdb_row_walk_value(walk, column);
-}
-
-static kdb_status open_walk(const kdbi_build *build, const kdb_snapshot *snapshot, kdb_arena *arena, kdb_arena *scratch,
-                            kdb_row_walk **out, kdb_err *err)
-{
-    const kdb_watch *watch = build->watch;
-    kdb_walk_spec spec = { .store = build->live->store,
-                           .table = watch->table,
-                           .decoder = kdb_row_decoder_new(watch->table, arena),
-                           .scratch = scratch,
-                           .snapshot = snapshot,
-                           .user = build->user,
-                           .sees_deleted = watch->sees_deleted,
-                           .now_ms = kdb_now_us() / 1000 };
-    kdb_table_key_set(watch->table, build->user, watch->preds, watch->npreds, watch->params, watch->nparams, arena,
-                      &spec.keys);
-    spec.whole = !spec.keys.points;
-    return kdb_row_walk_new(&spec, arena, out, err);
-}
-
 static kdb_status add_row(kdbi_build *build, kdb_row_walk *walk, kdb_arena *scratch, kdb_err *err)
 {
     const kdb_watch *watch = build->watch;
-    const uint32_t seq = (uint32_t)watch->table->schema->ncolumns;
-    const bool stream = watch->table->type == KDB_TABLE_STREAM;
-    const kdb_expr_row columns = { .self = walk, .column = column_of };
+    const uint32_t fields = (uint32_t)watch->table->schema->ncolumns + (watch->table->type == KDB_TABLE_STREAM ? 1 : 2);
+    const kdb_expr_row columns = kdbi_walk_columns(walk);
     kdbi_row row;
     bool is = false;
     KDB_TRY(kdb_watch_matches(watch, &columns, scratch, &is, err));
     if (!is) {
         return KDB_OK;
     }
-    kdbi_row_init(&row, watch->table, scratch);
-    for (uint32_t i = 0; i <= seq; i++) {
-        row.values[i] = kdb_row_walk_value(walk, i);
-    }
-    row.values[seq + 1] = stream ? kdb_value_bool(false) : kdb_row_walk_value(walk, seq + 1);
-    row.there = true;
-    row.seq = (uint64_t)row.values[seq].as.i64;
-    row.deleted = row.values[seq + 1].as.b;
-    const kdb_value key = kdb_row_walk_value(walk, stream ? seq + 1 : seq + 2);
+    kdbi_walk_row(&row, walk, watch->table, scratch);
+    const kdb_value key = kdb_row_walk_value(walk, fields); /* `_key` */
     return kdbi_live_view_add(build->view, key.as.bytes, &row, err);
 }
 
@@ -60,7 +29,8 @@ static kdb_status read_rows(kdbi_build *build, kdb_err *err)
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new_at(build->live->store, &version);
     KDB_CLEANUP(kdb_row_walk_donep) kdb_row_walk *walk = NULL;
     build->view = kdbi_live_view_new(build->watch, version);
-    KDB_TRY(open_walk(build, snapshot, arena, scratch, &walk, err));
+    const kdb_walk_spec spec = kdbi_walk_spec(build->live, build->watch, build->user, snapshot, arena, scratch);
+    KDB_TRY(kdb_row_walk_new(&spec, arena, &walk, err));
     for (size_t n = 1;; n++) {
         bool more = false;
         if (n % LOOK_EVERY_ROWS == 0 && atomic_load_explicit(&build->live->stopping, memory_order_relaxed)) {

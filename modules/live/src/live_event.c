@@ -51,3 +51,27 @@ void kdbi_event_unref(kdbi_event *event)
         kdb_free(event);
     }
 }
+
+bool kdbi_held_add(kdbi_held *held, kdbi_event *event, size_t limit)
+{
+    if (held->bytes + event->bytes > limit) {
+        return false;
+    }
+    if (held->count == held->cap) {
+        held->cap = held->cap == 0 ? 8 : held->cap * 2;
+        held->events = kdb_realloc(held->events, held->cap * sizeof(kdbi_event *));
+    }
+    event->refs++;
+    held->events[held->count++] = event;
+    held->bytes += event->bytes;
+    return true;
+}
+
+void kdbi_held_drop(kdbi_held *held)
+{
+    for (size_t i = 0; i < held->count; i++) {
+        kdbi_event_unref(held->events[i]);
+    }
+    kdb_free(held->events);
+    *held = (kdbi_held){ 0 };
+}

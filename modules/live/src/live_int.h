@@ -66,6 +66,14 @@ typedef struct kdbi_event {
 } kdbi_event;
 kdbi_event *kdbi_event_new(const kdb_row_change *changes, size_t count);
 void kdbi_event_unref(kdbi_event *event); /* NULL is fine */
+/* Events held back, oldest first, each with a reference. Live thread. */
+typedef struct kdbi_held {
+    kdbi_event **events;
+    size_t count, cap, bytes;
+} kdbi_held;
+/* False, with nothing added, beyond `limit` bytes. */
+bool kdbi_held_add(kdbi_held *held, kdbi_event *event, size_t limit);
+void kdbi_held_drop(kdbi_held *held);
 
 /* What became of a table. */
 typedef struct kdbi_table_note {
@@ -166,8 +174,7 @@ struct kdb_live_sub {
     kdbi_query *query;
     kdbi_audience *audience;
     kdb_live_sub *next_apart, *prev_apart; /* of the query: loading and apart */
-    kdbi_event **held;
-    size_t nheld, held_cap, held_bytes;
+    kdbi_held held;
     kdbi_fence fence;
     /* What system.live shows: the live thread writes. */
     _Atomic(kdbi_audience *) shown;
@@ -177,12 +184,28 @@ struct kdb_live_sub {
 };
 kdb_live_sub *kdbi_sub_ref(kdb_live_sub *sub);
 void kdbi_sub_unref(kdb_live_sub *sub);
-void kdbi_sub_drop_held(kdb_live_sub *sub); /* live thread */
 /* Whether its client still wants it: any thread. */
 static inline bool kdbi_sub_is_wanted(const kdb_live_sub *sub)
 {
     return atomic_load_explicit(&sub->phase, memory_order_relaxed) != KDBI_SUB_GONE;
 }
+
+/* A row as programs and messages see it. */
+struct kdbi_row {
+    kdb_value *values; /* by kdb_table_fields */
+    bool there;        /* a row, or a tombstone */
+    bool deleted;
+    uint64_t seq;
+};
+
+/* ---- live_walk.c: a query's rows as they are stored ---- */
+
+/* All of them at the snapshot, in key order; the rest is the caller's to change. What it makes lies in `arena`. */
+kdb_walk_spec kdbi_walk_spec(const kdb_live *live, const kdb_watch *watch, kdb_user_id rows_of,
+                             const kdb_snapshot *snapshot, kdb_arena *arena, kdb_arena *scratch);
+/* The row that the walk is at, for programs; and with all its values, which borrow from the walk. */
+kdb_expr_row kdbi_walk_columns(kdb_row_walk *walk);
+void kdbi_walk_row(kdbi_row *out, kdb_row_walk *walk, const kdb_table *table, kdb_arena *arena);
 
 /* ---- live_load.c: the rows that a subscription begins with; on core's workers ---- */
 
@@ -205,14 +228,6 @@ typedef struct kdbi_rebind {
     kdb_err err;
 } kdbi_rebind;
 void kdbi_rebind_start(kdbi_rebind *rebind);
-
-/* A row as programs and messages see it. */
-struct kdbi_row {
-    kdb_value *values; /* by kdb_table_fields */
-    bool there;        /* a row, or a tombstone */
-    bool deleted;
-    uint64_t seq;
-};
 
 /* ---- live_build.c: the rows that a view is made of; on core's workers ---- */
 
@@ -255,8 +270,7 @@ struct kdbi_query {
     kdbi_rebind *rebinding; /* not NULL: changes are held back */
     kdbi_build *building;   /* the same */
     kdbi_live_view *view;   /* what its result is kept as; NULL: it needs none, or none is there yet */
-    kdbi_event **held;
-    size_t nheld, held_cap, held_bytes;
+    kdbi_held held;
 };
 
 /* Its subscribers under one name of theirs: they get the same bytes. */
@@ -376,8 +390,10 @@ KDB_NODISCARD kdb_status kdbi_json_update(kdb_buf *json, const kdb_watch *watch,
 /* `seq` is the deletion's. */
 KDB_NODISCARD kdb_status kdbi_json_delete(kdb_buf *json, const kdb_watch *watch, const kdbi_row *old, uint64_t seq,
                                           kdb_err *err);
-/* A row that is not the query's any more, of which only the key may be told. */
-KDB_NODISCARD kdb_status kdbi_json_gone(kdb_buf *json, const kdb_watch *watch, const kdbi_row *row, kdb_err *err);
+/* What a client with a cursor is told of a row that is not the query's: whatever it was when it was seen last, it has gone. Policies
+ * hide rows from some; whether they did so then is not known, so of those nothing may be told: KDB_CONFLICT. */
+KDB_NODISCARD kdb_status kdbi_json_gone(kdb_buf *json, const kdb_watch *watch, kdbi_row *row, kdb_arena *scratch,
+                                        kdb_err *err);
 /* {"type":"change","subscription_id":"..", */
 void kdbi_json_prefix(kdb_buf *json, kdb_sv subscription_id);
 

@@ -181,7 +181,8 @@ kdb_status kdbi_json_delete(kdb_buf *json, const kdb_watch *watch, const kdbi_ro
     return KDB_OK;
 }
 
-kdb_status kdbi_json_gone(kdb_buf *json, const kdb_watch *watch, const kdbi_row *row, kdb_err *err)
+/* Only its key may be told: its values are none that the query has shown. */
+static kdb_status put_left(kdb_buf *json, const kdb_watch *watch, const kdbi_row *row, kdb_err *err)
 {
     kdb_buf_append_lit(json, "\"change_type\":\"delete\",\"old_values\":[");
     object obj = object_begin(json);
@@ -195,4 +196,18 @@ kdb_status kdbi_json_gone(kdb_buf *json, const kdb_watch *watch, const kdbi_row 
     object_end(&obj);
     kdb_buf_append_lit(json, "]}");
     return KDB_OK;
+}
+
+kdb_status kdbi_json_gone(kdb_buf *json, const kdb_watch *watch, kdbi_row *row, kdb_arena *scratch, kdb_err *err)
+{
+    const kdb_expr_row columns = kdbi_row_expr(row);
+    bool admitted = true;
+    if (watch->filter != NULL) {
+        KDB_TRY(kdb_row_filter_admits(watch->filter, &columns, scratch, &admitted, err));
+    }
+    if (!admitted) {
+        return KDB_FAIL(err, KDB_CONFLICT,
+                        "Rows that you may not see have changed since: subscribe again without the cursor");
+    }
+    return row->deleted ? kdbi_json_delete(json, watch, row, row->seq, err) : put_left(json, watch, row, err);
 }

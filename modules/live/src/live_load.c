@@ -212,16 +212,6 @@ static void take_snapshot(kdbi_load *load)
 
 /* ---- rows ---- */
 
-static kdb_value column_of(void *walk, uint32_t column)
-{
-    return kdb_row_walk_value(walk, column);
-}
-
-static kdb_expr_row row_of(const kdbi_load *load)
-{
-    return (kdb_expr_row){ .self = load->walk, .column = column_of };
-}
-
 static uint64_t seq_of(const kdbi_load *load)
 {
     return (uint64_t)kdb_row_walk_value(load->walk, (uint32_t)load->watch->table->schema->ncolumns).as.i64;
@@ -267,30 +257,36 @@ static kdb_status move(kdbi_load *load, bool *more, kdb_err *err)
 
 static kdb_status matches(kdbi_load *load, bool *out, kdb_err *err)
 {
-    const kdb_expr_row row = row_of(load);
+    const kdb_expr_row row = kdbi_walk_columns(load->walk);
     kdb_arena_reset(load->row);
     return kdb_watch_matches(load->watch, &row, load->row, out, err);
 }
 
 static kdb_status write_row(kdbi_load *load, kdb_buf *json, kdb_err *err)
 {
-    const kdb_expr_row row = row_of(load);
+    const kdb_expr_row row = kdbi_walk_columns(load->walk);
     return kdbi_json_row(json, load->watch, &row, err);
+}
+
+/* Adds the row to `written` if it is the query's. */
+static kdb_status write_out(kdbi_load *load, kdb_err *err)
+{
+    const size_t at = load->written.text.len;
+    bool is = false;
+    KDB_TRY(matches(load, &is, err));
+    if (is) {
+        KDB_TRY(write_row(load, &load->written.text, err));
+        written_add(&load->written, seq_of(load), at);
+    }
+    return KDB_OK;
 }
 
 /* ---- walks ---- */
 
 static kdb_walk_spec walk_spec(const kdbi_load *load)
 {
-    const kdb_table *table = load->watch->table;
-    return (kdb_walk_spec){ .store = load->sub->live->store,
-                            .table = table,
-                            .decoder = kdb_row_decoder_new(table, load->arena),
-                            .scratch = load->scratch,
-                            .snapshot = load->snapshot,
-                            .user = kdbi_live_rows_of(table, (kdb_user_id){ load->sub->user }),
-                            .sees_deleted = load->watch->sees_deleted,
-                            .now_ms = kdb_now_us() / 1000 };
+    const kdb_user_id user = kdbi_live_rows_of(load->watch->table, (kdb_user_id){ load->sub->user });
+    return kdbi_walk_spec(load->sub->live, load->watch, user, load->snapshot, load->arena, load->scratch);
 }
 
 static kdb_status open_walk(kdbi_load *load, kdb_walk_spec *spec, kdb_err *err)
@@ -298,13 +294,6 @@ static kdb_status open_walk(kdbi_load *load, kdb_walk_spec *spec, kdb_err *err)
     kdb_row_walk_done(load->walk);
     load->walk = NULL;
     return kdb_row_walk_new(spec, load->arena, &load->walk, err);
-}
-
-static void set_keys(const kdbi_load *load, kdb_walk_spec *spec)
-{
-    const kdb_watch *watch = load->watch;
-    kdb_table_key_set(watch->table, spec->user, watch->preds, watch->npreds, watch->params, watch->nparams, load->arena,
-                      &spec->keys);
 }
 
 /* A STREAM's keys are in `_seq` order. */
@@ -319,6 +308,8 @@ static void set_stream_keys(const kdbi_load *load, kdb_walk_spec *spec, uint64_t
 static kdb_status open_in_order(kdbi_load *load, uint64_t above, bool descending, kdb_err *err)
 {
     kdb_walk_spec spec = walk_spec(load);
+    spec.keys = (kdb_key_set){ 0 };
+    spec.whole = false;
     spec.descending = descending;
     if (load->watch->table->type == KDB_TABLE_STREAM) {
         set_stream_keys(load, &spec, above);
@@ -335,23 +326,15 @@ static kdb_status open_in_order(kdbi_load *load, uint64_t above, bool descending
 static kdb_status gather(kdbi_load *load, kdb_err *err)
 {
     kdb_walk_spec spec = walk_spec(load);
-    set_keys(load, &spec);
-    spec.whole = !spec.keys.points;
     KDB_TRY(open_walk(load, &spec, err));
     for (bool more = false; load->written.text.len <= GATHERED_BYTES;) {
-        bool is = false;
         KDB_TRY(move(load, &more, err));
         if (!more) {
             written_sort(&load->written);
             load->has_written = true;
             return KDB_OK;
         }
-        KDB_TRY(matches(load, &is, err));
-        if (is) {
-            const size_t at = load->written.text.len;
-            KDB_TRY(write_row(load, &load->written.text, err));
-            written_add(&load->written, seq_of(load), at);
-        }
+        KDB_TRY(write_out(load, err));
     }
     written_done(&load->written);
     load->written = (written){ 0 };
@@ -365,17 +348,12 @@ static kdb_status gather_last(kdbi_load *load, kdb_err *err)
 {
     KDB_TRY(open_in_order(load, 0, true, err));
     while (load->written.count < load->sub->last_rows) {
-        bool more = false, is = false;
+        bool more = false;
         KDB_TRY(move(load, &more, err));
         if (!more) {
             break;
         }
-        KDB_TRY(matches(load, &is, err));
-        if (is) {
-            const size_t at = load->written.text.len;
-            KDB_TRY(write_row(load, &load->written.text, err));
-            written_add(&load->written, seq_of(load), at);
-        }
+        KDB_TRY(write_out(load, err));
         if (load->written.text.len > LAST_BYTES) {
             return KDB_FAIL(err, KDB_LIMIT, "The last %u rows are more than %d MiB", load->sub->last_rows,
                             LAST_BYTES >> 20);
@@ -389,32 +367,15 @@ static kdb_status gather_last(kdbi_load *load, kdb_err *err)
 
 /* ---- what has changed since a cursor ---- */
 
-/* Whatever such a row was when the client saw it last, it is not the query's any more. Policies hide rows from some: whether
- * they did so then is not known, so they must not be told of. */
-static kdb_status note_gone(kdbi_load *load, bool *hidden, kdb_err *err)
+static kdb_status note_gone(kdbi_load *load, kdb_err *err)
 {
-    const kdb_watch *watch = load->watch;
     kdbi_row row;
-    kdb_expr_row columns = row_of(load);
-    bool admitted = true;
     kdb_arena_reset(load->row);
-    if (watch->filter != NULL) {
-        KDB_TRY(kdb_row_filter_admits(watch->filter, &columns, load->row, &admitted, err));
-    }
-    *hidden = !admitted;
-    if (!admitted) {
-        return KDB_OK;
-    }
-    kdbi_row_init(&row, watch->table, load->row);
-    for (uint32_t i = 0; i < watch->table->schema->ncolumns + 2; i++) {
-        row.values[i] = kdb_row_walk_value(load->walk, i);
-    }
+    kdbi_walk_row(&row, load->walk, load->watch->table, load->row);
     kdbi_live_json_begin(&load->gone);
     kdbi_json_prefix(&load->gone, load->sub->id);
-    load->gone_seq = seq_of(load);
-    return row.values[watch->table->schema->ncolumns + 1].as.b
-               ? kdbi_json_delete(&load->gone, watch, &row, load->gone_seq, err)
-               : kdbi_json_gone(&load->gone, watch, &row, err);
+    load->gone_seq = row.seq;
+    return kdbi_json_gone(&load->gone, load->watch, &row, load->row, err);
 }
 
 static bool is_deleted(const kdbi_load *load)
@@ -426,7 +387,6 @@ static bool is_deleted(const kdbi_load *load)
 /* Whether the row is to be sent; else, after a cursor, the client is told that it has gone. */
 static kdb_status choose(kdbi_load *load, bool *out, kdb_err *err)
 {
-    bool hidden = false;
     *out = false;
     if (!is_deleted(load) || load->watch->sees_deleted) {
         KDB_TRY(matches(load, out, err));
@@ -434,10 +394,7 @@ static kdb_status choose(kdbi_load *load, bool *out, kdb_err *err)
     if (*out || load->sub->start != KDB_LIVE_FROM || load->watch->table->type == KDB_TABLE_STREAM) {
         return KDB_OK;
     }
-    KDB_TRY(note_gone(load, &hidden, err));
-    return hidden ? KDB_FAIL(err, KDB_CONFLICT,
-                             "Rows that you may not see have changed since: subscribe again without the cursor")
-                  : KDB_OK;
+    return note_gone(load, err);
 }
 
 /* ---- batches ---- */

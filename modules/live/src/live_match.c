@@ -57,10 +57,10 @@ static kdb_status look(kdbi_shard *shard, const kdb_watch *watch, change *c, kdb
 }
 
 /* Writes shard->body. */
-static kdb_status describe(kdbi_shard *shard, const kdb_watch *watch, const change *c, outcome what, kdb_err *err)
+static kdb_status describe(kdbi_shard *shard, const kdb_watch *watch, const change *c, kdb_err *err)
 {
     shard->body.len = 0;
-    switch (what) {
+    switch (c->outcome) {
     case INSERTED:
         return kdbi_json_insert(&shard->body, watch, &c->now, err);
     case UPDATED:
@@ -122,23 +122,6 @@ static bool was_skipped(const kdbi_fence *fence, uint64_t seq)
     return from < fence->nskipped && fence->skipped[from] == seq;
 }
 
-/* As note_gone() in live_load.c, of a row that the load left out. */
-static kdb_status describe_gone(kdbi_shard *shard, const kdb_watch *watch, change *c, kdb_err *err)
-{
-    const kdb_expr_row columns = kdbi_row_expr(&c->now);
-    bool admitted = true;
-    if (watch->filter != NULL) {
-        KDB_TRY(kdb_row_filter_admits(watch->filter, &columns, shard->scratch, &admitted, err));
-    }
-    if (!admitted) {
-        return KDB_FAIL(err, KDB_CONFLICT,
-                        "Rows that you may not see have changed since: subscribe again without the cursor");
-    }
-    shard->body.len = 0;
-    return c->now.deleted ? kdbi_json_delete(&shard->body, watch, &c->now, c->at->seq, err)
-                          : kdbi_json_gone(&shard->body, watch, &c->now, err);
-}
-
 /* What was committed before the snapshot is in the rows, but for rows that were left out of them. Those come now, as new; after
  * a cursor also those that are not the query's: whatever they were when the client saw them last, they have gone. */
 static kdb_status match_known(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watch *watch, change *c, kdb_err *err)
@@ -147,7 +130,9 @@ static kdb_status match_known(kdbi_shard *shard, kdb_live_sub *sub, const kdb_wa
     if ((!is && sub->start != KDB_LIVE_FROM) || !was_skipped(&sub->fence, c->at->seq)) {
         return KDB_OK;
     }
-    KDB_TRY(is ? describe(shard, watch, c, INSERTED, err) : describe_gone(shard, watch, c, err));
+    shard->body.len = 0;
+    KDB_TRY(is ? kdbi_json_insert(&shard->body, watch, &c->now, err)
+               : kdbi_json_gone(&shard->body, watch, &c->now, shard->scratch, err));
     tell_one(shard, sub, c->at->seq);
     return KDB_OK;
 }
@@ -158,7 +143,7 @@ static kdb_status match_one(kdbi_shard *shard, kdb_live_sub *sub, const kdb_watc
         return match_known(shard, sub, watch, c, err);
     }
     if (c->outcome != NOTHING) {
-        KDB_TRY(describe(shard, watch, c, c->outcome, err));
+        KDB_TRY(describe(shard, watch, c, err));
         tell_one(shard, sub, c->at->seq);
     }
     return KDB_OK;
@@ -171,20 +156,12 @@ static void fail_sub(kdbi_shard *shard, kdb_live_sub *sub, kdb_status status, co
 
 static void hold(kdbi_shard *shard, kdb_live_sub *sub, kdbi_event *event)
 {
-    if (sub->held_bytes + event->bytes > shard->live->max_held) {
+    if (!kdbi_held_add(&sub->held, event, shard->live->max_held)) {
         atomic_fetch_add_explicit(&shard->live->resyncs, 1, memory_order_relaxed);
         kdbi_shard_end_sub(
             shard, sub, "RESYNC",
             KDB_SV("More has changed than could be kept while the first rows were sent: subscribe again"));
-        return;
     }
-    if (sub->nheld == sub->held_cap) {
-        sub->held_cap = sub->held_cap == 0 ? 8 : sub->held_cap * 2;
-        sub->held = kdb_realloc(sub->held, sub->held_cap * sizeof(kdbi_event *));
-    }
-    event->refs++;
-    sub->held[sub->nheld++] = event;
-    sub->held_bytes += event->bytes;
 }
 
 /* ---- queries ---- */
@@ -221,7 +198,7 @@ static kdb_status match_row(kdbi_shard *shard, kdbi_query *query, change *c, kdb
     if (c->outcome == NOTHING || query->first == NULL) {
         return KDB_OK;
     }
-    KDB_TRY(describe(shard, query->watch, c, c->outcome, err));
+    KDB_TRY(describe(shard, query->watch, c, err));
     for (kdbi_audience *audience = query->first; audience != NULL; audience = audience->next) {
         tell_audience(shard, audience, c->at->seq);
     }
@@ -264,13 +241,13 @@ static kdb_status match_held_event(kdbi_shard *shard, kdb_live_sub *sub, const k
 void kdbi_match_held(kdbi_shard *shard, kdb_live_sub *sub)
 {
     kdb_err err = { .position = -1 };
-    for (size_t i = 0; i < sub->nheld && !sub->ended; i++) {
-        const kdb_status status = match_held_event(shard, sub, sub->held[i], &err);
+    for (size_t i = 0; i < sub->held.count && !sub->ended; i++) {
+        const kdb_status status = match_held_event(shard, sub, sub->held.events[i], &err);
         if (status != KDB_OK) {
             fail_sub(shard, sub, status, &err);
         }
     }
-    kdbi_sub_drop_held(sub);
+    kdbi_held_drop(&sub->held);
 }
 
 /* ---- views ---- */

@@ -4,18 +4,6 @@
 
 /* ---- subscriptions ---- */
 
-void kdbi_sub_drop_held(kdb_live_sub *sub)
-{
-    for (size_t i = 0; i < sub->nheld; i++) {
-        kdbi_event_unref(sub->held[i]);
-    }
-    kdb_free(sub->held);
-    sub->held = NULL;
-    sub->nheld = 0;
-    sub->held_cap = 0;
-    sub->held_bytes = 0;
-}
-
 void kdbi_shard_end_sub(kdbi_shard *shard, kdb_live_sub *sub, const char *code, kdb_sv text)
 {
     if (sub->ended) {
@@ -206,18 +194,6 @@ static kdbi_query *find_query(kdbi_shard *shard, const kdb_live_sub *sub)
     return query != NULL ? query : query_new(shard, target, key, sub);
 }
 
-static void drop_held(kdbi_query *query)
-{
-    for (size_t i = 0; i < query->nheld; i++) {
-        kdbi_event_unref(query->held[i]);
-    }
-    kdb_free(query->held);
-    query->held = NULL;
-    query->nheld = 0;
-    query->held_cap = 0;
-    query->held_bytes = 0;
-}
-
 static void query_free(kdbi_shard *shard, kdbi_query *query)
 {
     kdbi_target *target = query->target;
@@ -228,7 +204,7 @@ static void query_free(kdbi_shard *shard, kdbi_query *query)
     if (query->next != NULL) {
         query->next->prev = query->prev;
     }
-    drop_held(query);
+    kdbi_held_drop(&query->held);
     kdbi_live_view_free(query->view);
     kdb_watch_unref(query->watch);
     kdb_free(query);
@@ -277,7 +253,7 @@ static void leave(kdbi_shard *shard, kdb_live_sub *sub)
     sub->state = KDBI_SUB_LEFT;
     sub->query = NULL;
     sub->audience = NULL;
-    kdbi_sub_drop_held(sub);
+    kdbi_held_drop(&sub->held);
     if (audience == NULL) {
         take_apart(query, sub);
     } else if (--audience->nsubs == 0) {
@@ -352,20 +328,12 @@ static void on_leave(kdbi_shard *shard, kdb_live_sub *sub)
 /* A row of a version that the query does not know waits for it to be bound again. */
 static void hold(kdbi_shard *shard, kdbi_query *query, kdbi_event *event)
 {
-    if (query->held_bytes + event->bytes > shard->live->max_held) {
+    if (!kdbi_held_add(&query->held, event, shard->live->max_held)) {
         atomic_fetch_add_explicit(&shard->live->resyncs, 1, memory_order_relaxed);
         kdbi_shard_end_query(
             shard, query, "RESYNC",
             KDB_SV("More has changed than could be kept while the table was altered: subscribe again"));
-        return;
     }
-    if (query->nheld == query->held_cap) {
-        query->held_cap = query->held_cap == 0 ? 8 : query->held_cap * 2;
-        query->held = kdb_realloc(query->held, query->held_cap * sizeof(kdbi_event *));
-    }
-    event->refs++;
-    query->held[query->nheld++] = event;
-    query->held_bytes += event->bytes;
 }
 
 static void rebind(kdbi_shard *shard, kdbi_query *query, uint32_t version)
@@ -403,26 +371,44 @@ static bool is_newer(const kdbi_event *event, const kdbi_query *query)
     return event->table->schema->version > query->watch->table->schema->version;
 }
 
+/* An event of the query's target, by what the query is at. */
+static void meet(kdbi_shard *shard, kdbi_query *query, kdbi_event *event)
+{
+    if (query->ended) {
+        return;
+    }
+    if (query->rebinding != NULL || query->building != NULL) {
+        hold(shard, query, event);
+    } else if (query->view != NULL) {
+        kdbi_match_view(shard, query, event);
+    } else {
+        kdbi_match_event(shard, query, event);
+    }
+}
+
+/* Some may have to be held again. */
+static void meet_held(kdbi_shard *shard, kdbi_query *query)
+{
+    kdbi_held held = query->held;
+    query->held = (kdbi_held){ 0 };
+    for (size_t i = 0; i < held.count; i++) {
+        meet(shard, query, held.events[i]);
+    }
+    kdbi_held_drop(&held);
+}
+
 static void on_event(kdbi_shard *shard, kdbi_event *event)
 {
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    const kdbi_target *target = kdb_map_lookup(shard->targets, target_key(event->table->id, event->user, arena));
+    kdb_arena_reset(shard->scratch);
+    const kdbi_target *target =
+        kdb_map_lookup(shard->targets, target_key(event->table->id, event->user, shard->scratch));
     atomic_fetch_sub(&shard->backlog, event->bytes);
     for (kdbi_query *query = target == NULL ? NULL : target->first, *next; query != NULL; query = next) {
         next = query->next;
-        if (query->ended) {
-            continue;
-        }
-        if (query->rebinding == NULL && is_newer(event, query)) {
+        if (!query->ended && query->rebinding == NULL && is_newer(event, query)) {
             bind_again(shard, query, event->table->schema->version);
         }
-        if (query->rebinding != NULL || query->building != NULL) {
-            hold(shard, query, event);
-        } else if (query->view != NULL) {
-            kdbi_match_view(shard, query, event);
-        } else if (!query->ended) {
-            kdbi_match_event(shard, query, event);
-        }
+        meet(shard, query, event);
     }
     if (target != NULL) {
         atomic_fetch_add_explicit(&shard->live->changes, event->nrows, memory_order_relaxed);
@@ -505,17 +491,7 @@ static void go_on_with(kdbi_shard *shard, kdbi_query *query, kdb_watch *watch /*
             kdbi_match_held(shard, sub);
         }
     }
-    kdbi_event **held = query->held;
-    const size_t nheld = query->nheld;
-    query->held = NULL;
-    query->nheld = 0;
-    query->held_cap = 0;
-    query->held_bytes = 0;
-    for (size_t i = 0; i < nheld; i++) {
-        kdbi_match_event(shard, query, held[i]);
-        kdbi_event_unref(held[i]);
-    }
-    kdb_free(held);
+    meet_held(shard, query);
 }
 
 static void on_rebound(kdbi_shard *shard, kdbi_rebind *rebind)
@@ -544,25 +520,6 @@ static void on_rebound(kdbi_shard *shard, kdbi_rebind *rebind)
 
 /* ---- views ---- */
 
-static void match_held(kdbi_shard *shard, kdbi_query *query)
-{
-    kdbi_event **held = query->held;
-    const size_t nheld = query->nheld;
-    query->held = NULL;
-    query->nheld = 0;
-    query->held_cap = 0;
-    query->held_bytes = 0;
-    for (size_t i = 0; i < nheld; i++) {
-        if (query->building != NULL) { /* it has to be read again already */
-            hold(shard, query, held[i]);
-        } else if (!query->ended) {
-            kdbi_match_view(shard, query, held[i]);
-        }
-        kdbi_event_unref(held[i]);
-    }
-    kdb_free(held);
-}
-
 static void welcome_all(kdbi_shard *shard, kdbi_query *query)
 {
     for (kdb_live_sub *sub = query->first_apart, *next; sub != NULL; sub = next) {
@@ -587,7 +544,7 @@ static void on_built(kdbi_shard *shard, kdbi_build *build)
             kdbi_live_view_free(old);
         }
         kdbi_match_tell(shard, query, kdb_snowflake_next());
-        match_held(shard, query);
+        meet_held(shard, query);
         if (query->building == NULL && !query->ended) {
             welcome_all(shard, query);
         }
