@@ -8,10 +8,11 @@
 
 /* The families of partitions. The number is the first byte of every stored key and never reused. */
 typedef enum kdb_family {
-    KDB_FAMILY_META = 1,   /* system tables and schemas */
-    KDB_FAMILY_HOT = 2,    /* rows of USER and SHARED tables */
-    KDB_FAMILY_SEQ = 3,    /* table | user | _seq -> rest of the row's key */
-    KDB_FAMILY_STREAM = 4, /* rows of STREAM tables */
+    KDB_FAMILY_META = 1,     /* system tables and schemas */
+    KDB_FAMILY_HOT = 2,      /* rows of USER and SHARED tables */
+    KDB_FAMILY_SEQ = 3,      /* table | user | _seq -> rest of the row's key */
+    KDB_FAMILY_STREAM = 4,   /* rows of STREAM tables */
+    KDB_FAMILY_MANIFEST = 5, /* segments of the cold tier: cold_manifest.c */
     KDB_FAMILY_END
 } kdb_family;
 

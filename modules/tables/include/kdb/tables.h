@@ -134,6 +134,9 @@ const kdb_overlay_row *kdb_overlay_next(const kdb_overlay_row *row);
 /* The rows of a range as one instant saw them, in memory, in key order, without tombstones. Counted, any thread. */
 typedef struct kdb_hot_rows kdb_hot_rows;
 
+/* The cold tier (cold.h). */
+typedef struct kdb_cold kdb_cold;
+
 /* ---- filters: which of a table's rows are there at all for who runs the statement ---- */
 
 /* Where the columns of a table's rows lie, for every schema version; made once for many reads. Immutable: any thread. */
@@ -180,6 +183,12 @@ typedef struct kdb_scan_spec {
     size_t nprojection;
     size_t max_readers; /* 1: rows come in key order */
     kdb_hot_rows *hot;  /* as of a walk; NULL: none */
+    kdb_cold *cold;   /* where the partition's other rows are; NULL: there are none. With it, `snapshot` is not NULL */
+    kdb_user_id user; /* whose partition; empty for SHARED */
+    const kdb_pred *preds; /* what rows that matter meet, for what is read of files; columns index kdb_table_fields */
+    size_t npreds;
+    const kdb_value *params; /* of those */
+    size_t nparams;
 } kdb_scan_spec;
 KDB_NODISCARD kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err);
 void kdb_table_scan_free(kdb_table_scan *scan); /* after its readers; NULL is fine */
@@ -228,7 +237,7 @@ typedef struct kdb_walk_spec {
     const kdb_overlay *overlay; /* its rows replace and hide the snapshot's; by_seq they are the latest. NULL: none */
     kdb_key_set keys;
     bool by_seq; /* in `_seq` order by the index instead: every row of `user`, `keys` is not looked at. Not STREAM */
-    kdb_user_id user;   /* by_seq */
+    kdb_user_id user;   /* by_seq, or with `cold`; empty for SHARED */
     uint64_t seq_above; /* by_seq, without an overlay: only rows of a greater `_seq` */
     bool descending;
     bool sees_deleted;
@@ -237,6 +246,7 @@ typedef struct kdb_walk_spec {
     bool whole;        /* all rows are likely to be wanted: read ahead, leave the block cache alone */
     bool memory_only;  /* KDB_WOULD_BLOCK where the disk would have to be read */
     int64_t now_ms;    /* STREAM: rows older than the TTL are not seen */
+    kdb_cold *cold;    /* where the partition's other rows are; NULL: there are none, or `hot` has them */
 } kdb_walk_spec;
 /* In `arena`, but for what _done gives back. */
 KDB_NODISCARD kdb_status kdb_row_walk_new(const kdb_walk_spec *spec, kdb_arena *arena, kdb_row_walk **out,

@@ -1,0 +1,82 @@
+/* cold.h - the cold tier: segments of a partition (one user's rows of a table, or a SHARED table's) that lie in Parquet files, and the
+ * manifest that says which. Every row is in exactly one place: hot, or in one segment where its row number is not dead.
+ * Any thread unless said. */
+#ifndef KDB_COLD_H
+#define KDB_COLD_H
+
+#include "kdb/engine.h"
+#include "kdb/objects.h"
+#include "kdb/tables.h"
+
+typedef struct kdb_cold_options {
+    kdb_store *store;           /* outlive it, all */
+    kdb_engine *reader;         /* of one thread: what it runs, it runs on the thread that asks */
+    kdb_object_stores *objects; /* where the files are */
+} kdb_cold_options;
+/* Loads which tables have segments. */
+KDB_NODISCARD kdb_status kdb_cold_open(const kdb_cold_options *options, kdb_cold **out, kdb_err *err);
+void kdb_cold_close(kdb_cold *cold); /* after all manifests and readers; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_cold, kdb_cold_close)
+
+/* ---- manifests ---- */
+
+/* One file of a partition. */
+typedef struct kdb_segment {
+    uint32_t id;             /* within the partition, rising, never used again */
+    kdb_sv storage_id;       /* where the file is, */
+    kdb_sv path;             /* and its name there */
+    uint64_t rows;           /* in the file */
+    uint64_t bytes;          /* of the file */
+    uint32_t schema_version; /* of the table, when it was written: what its columns are called and mean */
+    kdb_sv min_key, max_key; /* row keys, both in it */
+    uint64_t min_seq, max_seq;
+    int64_t created_ms;
+    kdb_sv bloom;         /* of its keys (kdbi_bloom); empty: none */
+    const uint32_t *dead; /* row numbers, ascending: rows that were updated or deleted since */
+    size_t ndead;
+} kdb_segment;
+
+/* All segments of a partition at one moment. Counted, immutable. While somebody holds it, its files stay. */
+typedef struct kdb_manifest {
+    atomic_uint refs;
+    uint32_t table_id;
+    kdb_user_id user; /* empty for SHARED */
+    uint64_t generation;
+    kdb_segment *segments; /* by id */
+    size_t nsegments;
+    kdb_arena *arena; /* everything above lies here */
+    kdb_cold *cold;
+    struct kdb_manifest *newer, *older; /* the cache's */
+} kdb_manifest;
+
+/* The partition's as of `snapshot` (NULL: the latest). *out NULL: all its rows are hot. `memory_only`: KDB_WOULD_BLOCK where the
+ * disk would have to be read. */
+KDB_NODISCARD kdb_status kdb_manifest_get(kdb_cold *cold, const kdb_snapshot *snapshot, const kdb_table *table,
+                                          kdb_user_id user, bool memory_only, kdb_manifest **out, kdb_err *err);
+kdb_manifest *kdb_manifest_ref(kdb_manifest *manifest);
+void kdb_manifest_unref(kdb_manifest *manifest); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_manifest, kdb_manifest_unref)
+/* False: the table surely has no segments, in any snapshot taken before this call. Costs a load. */
+bool kdb_cold_has(const kdb_cold *cold, uint32_t table_id);
+
+/* ---- rows by key ---- */
+
+/* Where a cold row is. */
+typedef struct kdb_cold_place {
+    uint32_t segment; /* id; 0: the row is not cold */
+    uint32_t row;
+} kdb_cold_place;
+/* Looks keys up in the manifest's segments: min/max and bloom filters first, then the files. places[i] says where keys[i] is alive; if
+ * `rows` is not NULL, rows[i] is then the row encoded for the table's latest schema with its `_seq`, in `arena`; else {NULL, 0}.
+ * `memory_only`: KDB_WOULD_BLOCK when a file would have to be read. */
+KDB_NODISCARD kdb_status kdb_cold_find(kdb_cold *cold, const kdb_table *table, const kdb_manifest *manifest,
+                                       const kdb_sv *keys, size_t count, bool memory_only, kdb_arena *arena,
+                                       kdb_cold_place *places, kdb_sv *rows, kdb_err *err);
+
+/* ---- changes, staged in a batch ---- */
+
+/* The row at `place`, whose key is `key`, is dead with this batch; `generation` is a number never used before (a `_seq` of the batch). */
+void kdb_cold_stage_dead(const kdb_table *table, kdb_user_id user, kdb_cold_place place, kdb_sv key,
+                         uint64_t generation, kdb_batch *batch);
+
+#endif
