@@ -178,6 +178,32 @@ size_t kdb_store_splits(kdb_store *store, kdb_partition part, kdb_sv from, kdb_s
     return count;
 }
 
+uint64_t kdb_store_oldest_snapshot(kdb_store *store)
+{
+    return store->backend->oldest_snapshot(store);
+}
+
+/* Bounds reach over partitions: the end of the family is the beginning of the next. */
+kdb_status kdb_store_next_partition(kdb_store *store, kdb_family family, uint32_t from, uint32_t *out, bool *out_found,
+                                    kdb_err *err)
+{
+    const kdb_sv all = { NULL, 0 };
+    const size_t size = store->backend->iter_size;
+    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = kdb_alloc(size + kdbi_bounds_size(all, all));
+    char *memory = (char *)iter + size;
+    iter->store = store;
+    iter->bounds = kdbi_bounds_put(memory, (kdb_partition){ family, from }, all, all);
+    (void)kdbi_prefix_put(memory + KDBI_PREFIX_LEN, kdbi_partition_after((kdb_partition){ family, UINT32_MAX }));
+    atomic_fetch_add_explicit(&store->readers, 1, memory_order_relaxed);
+    store->backend->iter_open(iter, NULL);
+    iter->open = true;
+    *out_found = iter->valid;
+    if (iter->valid) {
+        *out = kdb_get_be32(iter->key.ptr + 1);
+    }
+    return kdb_iter_status(iter, err);
+}
+
 void kdb_store_stats_get(kdb_store *store, kdb_store_stats *out)
 {
     *out = (kdb_store_stats){

@@ -74,6 +74,8 @@ typedef struct kdbi_backend {
     uint64_t (*version)(kdb_store *store);
     kdb_snapshot *(*snapshot_new)(kdb_store *store);
     void (*snapshot_free)(kdb_snapshot *snapshot);
+    /* The version of the oldest one; UINT64_MAX: there is none. */
+    uint64_t (*oldest_snapshot)(kdb_store *store);
     kdb_status (*get)(kdb_store *store, kdbi_reach reach, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,
                       kdb_sv *out, kdb_err *err);
     /* Sets found[i], and values[i] unless `values` is NULL. */

@@ -18,6 +18,8 @@ typedef struct node {
     struct node *next[]; /* one per level of its height */
 } node;
 
+typedef struct memory_snapshot memory_snapshot;
+
 typedef struct memory_store {
     kdb_store base;
     kdb_mutex lock; /* rank KDB_LOCK_STORE; guards all below, nodes and versions too */
@@ -25,12 +27,14 @@ typedef struct memory_store {
     node *head;   /* before all keys, of full height */
     uint64_t seq; /* of the last write */
     uint64_t random;
+    memory_snapshot *snapshots; /* newest first */
 } memory_store;
 
-typedef struct memory_snapshot {
+struct memory_snapshot {
     kdb_snapshot base;
     uint64_t seq;
-} memory_snapshot;
+    memory_snapshot *next, *prev;
+};
 
 typedef struct memory_iter {
     kdb_iter base;
@@ -180,14 +184,42 @@ static uint64_t store_version(kdb_store *store)
 
 static kdb_snapshot *snapshot_new(kdb_store *store)
 {
+    memory_store *memory = memory_of(store);
     memory_snapshot *snapshot = KDB_NEW(memory_snapshot);
-    snapshot->seq = last_seq(memory_of(store));
+    kdb_mutex_lock(&memory->lock);
+    snapshot->seq = memory->seq;
+    snapshot->next = memory->snapshots;
+    if (snapshot->next != NULL) {
+        snapshot->next->prev = snapshot;
+    }
+    memory->snapshots = snapshot;
+    kdb_mutex_unlock(&memory->lock);
     return &snapshot->base;
 }
 
 static void snapshot_free(kdb_snapshot *base)
 {
-    kdb_free(KDB_CONTAINER_OF(base, memory_snapshot, base));
+    memory_snapshot *snapshot = KDB_CONTAINER_OF(base, memory_snapshot, base);
+    memory_store *memory = memory_of(base->store);
+    kdb_mutex_lock(&memory->lock);
+    *(snapshot->prev == NULL ? &memory->snapshots : &snapshot->prev->next) = snapshot->next;
+    if (snapshot->next != NULL) {
+        snapshot->next->prev = snapshot->prev;
+    }
+    kdb_mutex_unlock(&memory->lock);
+    kdb_free(snapshot);
+}
+
+static uint64_t oldest_snapshot(kdb_store *store)
+{
+    memory_store *memory = memory_of(store);
+    uint64_t oldest = UINT64_MAX;
+    kdb_mutex_lock(&memory->lock);
+    for (const memory_snapshot *at = memory->snapshots; at != NULL; at = at->next) {
+        oldest = at->seq < oldest ? at->seq : oldest;
+    }
+    kdb_mutex_unlock(&memory->lock);
+    return oldest;
 }
 
 static const version *lookup(memory_store *memory, uint64_t seq, kdb_sv key)
@@ -342,6 +374,7 @@ static const kdbi_backend memory_backend = {
     .version = store_version,
     .snapshot_new = snapshot_new,
     .snapshot_free = snapshot_free,
+    .oldest_snapshot = oldest_snapshot,
     .get = get,
     .multi_get = multi_get,
     .iter_open = iter_open,

@@ -65,6 +65,14 @@ static void snapshot_free(kdb_snapshot *base)
     kdb_free(snapshot);
 }
 
+/* RocksDB says 0 when there is none. */
+static uint64_t oldest_snapshot(kdb_store *store)
+{
+    uint64_t oldest = 0;
+    (void)rocksdb_property_int(kdbi_rocks_of(store)->db, "rocksdb.oldest-snapshot-sequence", &oldest);
+    return oldest == 0 ? UINT64_MAX : oldest;
+}
+
 /* Copies the value into `arena` and lets go of RocksDB's block. A present value has a pointer even when empty. */
 static kdb_sv take_value(rocksdb_pinnableslice_t *slice, kdb_arena *arena)
 {
@@ -317,6 +325,7 @@ const kdbi_backend kdbi_rocks_backend = {
     .version = version,
     .snapshot_new = snapshot_new,
     .snapshot_free = snapshot_free,
+    .oldest_snapshot = oldest_snapshot,
     .get = get,
     .multi_get = multi_get,
     .iter_open = kdbi_rocks_iter_open,

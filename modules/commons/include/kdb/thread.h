@@ -49,6 +49,7 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_ENGINE_MEMORY, /* engine: its connections, looked at by its memory thread */
     KDB_LOCK_ENGINE,
     KDB_LOCK_SCAN,   /* tables: the split of one scan into parts; the columns of rows kept in memory */
+    KDB_LOCK_COLD,   /* tables: manifests in memory */
     KDB_LOCK_STORE,  /* store: batches waiting for the committer */
     KDB_LOCK_QUEUE,  /* commons: inside kdb_queue */
     KDB_LOCK_MEMORY, /* commons: blocks of arenas that are kept */

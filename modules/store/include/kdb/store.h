@@ -70,6 +70,8 @@ kdb_snapshot *kdb_snapshot_new(kdb_store *store);
 /* The same, and which it is: it holds the commits whose `version` is not greater, and no others. */
 kdb_snapshot *kdb_snapshot_new_at(kdb_store *store, uint64_t *version);
 void kdb_snapshot_free(kdb_snapshot *snapshot); /* NULL is fine */
+/* The version of the oldest snapshot that there is; UINT64_MAX when there is none. */
+uint64_t kdb_store_oldest_snapshot(kdb_store *store);
 KDB_DEFINE_CLEANUP(kdb_snapshot, kdb_snapshot_free)
 
 /* `key` is the logical key, without the prefix. `snapshot` NULL reads the latest committed state. Copies the value into
@@ -114,6 +116,10 @@ KDB_NODISCARD kdb_status kdb_iter_status(const kdb_iter *iter, kdb_err *err);
  * for a range of so few rows (KDB_CHUNK_ROWS) that it is not worth splitting. */
 size_t kdb_store_splits(kdb_store *store, kdb_partition part, kdb_sv from, kdb_sv to, size_t max, kdb_arena *arena,
                         kdb_sv *splits);
+
+/* Finds the first partition of the family, from prefix `from` on, that has a key. */
+KDB_NODISCARD kdb_status kdb_store_next_partition(kdb_store *store, kdb_family family, uint32_t from, uint32_t *out,
+                                                  bool *out_found, kdb_err *err);
 
 /* ---- writing ---- */
 

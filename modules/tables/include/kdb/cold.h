@@ -31,22 +31,25 @@ typedef struct kdb_segment {
     kdb_sv min_key, max_key; /* row keys, both in it */
     uint64_t min_seq, max_seq;
     int64_t created_ms;
-    kdb_sv bloom;         /* of its keys (kdbi_bloom); empty: none */
-    const uint32_t *dead; /* row numbers, ascending: rows that were updated or deleted since */
+    uint32_t bloom_blocks; /* of the filter of its keys; 0: there is none */
+    const uint32_t *dead;  /* row numbers, ascending: rows that were updated or deleted since */
     size_t ndead;
 } kdb_segment;
 
 /* All segments of a partition at one moment. Counted, immutable. While somebody holds it, its files stay. */
 typedef struct kdb_manifest {
-    atomic_uint refs;
+    unsigned refs; /* guarded by the cold tier's lock, as the last five */
     uint32_t table_id;
     kdb_user_id user; /* empty for SHARED */
+    kdb_sv prefix;    /* of the partition's row keys: the user's part, empty for SHARED */
     uint64_t generation;
     kdb_segment *segments; /* by id */
     size_t nsegments;
     kdb_arena *arena; /* everything above lies here */
     kdb_cold *cold;
-    struct kdb_manifest *newer, *older; /* the cache's */
+    struct kdb_manifest *newer, *older; /* the cache's, by use */
+    struct kdb_manifest *next, *prev;   /* all that there are */
+    bool cached;
 } kdb_manifest;
 
 /* The partition's as of `snapshot` (NULL: the latest). *out NULL: all its rows are hot. `memory_only`: KDB_WOULD_BLOCK where the
@@ -56,8 +59,12 @@ KDB_NODISCARD kdb_status kdb_manifest_get(kdb_cold *cold, const kdb_snapshot *sn
 kdb_manifest *kdb_manifest_ref(kdb_manifest *manifest);
 void kdb_manifest_unref(kdb_manifest *manifest); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_manifest, kdb_manifest_unref)
-/* False: the table surely has no segments, in any snapshot taken before this call. Costs a load. */
-bool kdb_cold_has(const kdb_cold *cold, uint32_t table_id);
+/* The segment of that id; NULL when there is none. */
+const kdb_segment *kdb_manifest_segment(const kdb_manifest *manifest, uint32_t id);
+/* False: the table surely has no segments, in any snapshot taken before this call. Nearly always a load. */
+bool kdb_cold_has(kdb_cold *cold, uint32_t table_id);
+/* The table is about to have segments: before the commit that adds the first. */
+void kdb_cold_note(kdb_cold *cold, uint32_t table_id);
 
 /* ---- rows by key ---- */
 
@@ -78,5 +85,18 @@ KDB_NODISCARD kdb_status kdb_cold_find(kdb_cold *cold, const kdb_table *table, c
 /* The row at `place`, whose key is `key`, is dead with this batch; `generation` is a number never used before (a `_seq` of the batch). */
 void kdb_cold_stage_dead(const kdb_table *table, kdb_user_id user, kdb_cold_place place, kdb_sv key,
                          uint64_t generation, kdb_batch *batch);
+
+/* ---- files that no manifest names ---- */
+
+/* Names a file in the store: from this commit on a start removes it. Before it is written, and in the batch that removes its segment. */
+void kdb_cold_stage_unwanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch);
+/* Takes the name back: in the batch that adds its segment. */
+void kdb_cold_stage_wanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch);
+/* After such a commit, and for what was written in vain: the file is removed by a sweep once nobody can read it. */
+void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
+/* Removes what can be removed by now; returns how many files that were. Waits for the storages. */
+size_t kdb_cold_sweep(kdb_cold *cold);
+/* At a start, once storages are open: removes what a crash has left. */
+KDB_NODISCARD kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err);
 
 #endif

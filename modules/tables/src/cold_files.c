@@ -1,0 +1,147 @@
+/* cold_files.c - files that no manifest names: those being written, until the commit that adds their segment, and those whose segment
+ * has gone, until nobody can read it any more. Each is named in the store while it is in that state, so that a start after a crash
+ * removes exactly what is left over, and nothing else that lies in the same bucket.
+ *
+ *   partition KDBI_COLD_FILES: storage id | 00 | path -> nothing */
+#include "cold_int.h"
+
+/* A file to be removed. */
+typedef struct kdbi_doomed {
+    struct kdbi_doomed *next;
+    kdb_sv storage_id, path;
+    uint32_t table_id;
+    kdb_user_id user;
+    uint32_t segment;
+    uint64_t version; /* snapshots that are not older do not know its segment */
+    kdb_arena *arena; /* all of this */
+} kdbi_doomed;
+
+static kdb_sv file_key(kdb_sv storage_id, kdb_sv path, kdb_arena *arena)
+{
+    char *bytes = kdb_arena_alloc_raw(arena, storage_id.len + 1 + path.len);
+    memcpy(bytes, storage_id.ptr, storage_id.len);
+    bytes[storage_id.len] = '\0';
+    memcpy(bytes + storage_id.len + 1, path.ptr, path.len);
+    return kdb_sv_of(bytes, storage_id.len + 1 + path.len);
+}
+
+void kdb_cold_stage_unwanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_batch_put(batch, kdbi_cold_partition(KDBI_COLD_FILES), file_key(storage_id, path, arena), (kdb_sv){ NULL, 0 });
+}
+
+void kdb_cold_stage_wanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_batch_delete(batch, kdbi_cold_partition(KDBI_COLD_FILES), file_key(storage_id, path, arena));
+}
+
+void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
+{
+    kdb_arena *arena = kdb_arena_new(0);
+    kdbi_doomed *doomed = KDB_ARENA_NEW(arena, kdbi_doomed);
+    *doomed = (kdbi_doomed){ .storage_id = kdb_sv_dup(arena, segment->storage_id),
+                             .path = kdb_sv_dup(arena, segment->path),
+                             .table_id = table_id,
+                             .user = { kdb_sv_dup(arena, user.text) },
+                             .segment = segment->id,
+                             .arena = arena };
+    kdb_snapshot_free(kdb_snapshot_new_at(cold->store, &doomed->version));
+    kdb_mutex_lock(&cold->lock);
+    doomed->next = cold->doomed;
+    cold->doomed = doomed;
+    kdb_mutex_unlock(&cold->lock);
+}
+
+/* ---- removal ---- */
+
+static kdbi_doomed *take_all(kdb_cold *cold)
+{
+    kdb_mutex_lock(&cold->lock);
+    kdbi_doomed *list = cold->doomed;
+    cold->doomed = NULL;
+    kdb_mutex_unlock(&cold->lock);
+    return list;
+}
+
+static void give_back(kdb_cold *cold, kdbi_doomed *doomed)
+{
+    kdb_mutex_lock(&cold->lock);
+    doomed->next = cold->doomed;
+    cold->doomed = doomed;
+    kdb_mutex_unlock(&cold->lock);
+}
+
+static kdb_status remove_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
+    KDB_TRY(kdb_object_stores_find(cold->objects, storage_id, &objects, err));
+    kdb_objects_abandon(objects, path);
+    return kdb_objects_remove(objects, &path, 1, err);
+}
+
+/* The file first: what is named and is not there does no harm. */
+static kdb_status remove_doomed(kdb_cold *cold, const kdbi_doomed *doomed, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_TRY(remove_file(cold, doomed->storage_id, doomed->path, err));
+    kdb_cold_stage_wanted(doomed->storage_id, doomed->path, batch);
+    return kdb_store_commit(cold->store, batch, err);
+}
+
+size_t kdb_cold_sweep(kdb_cold *cold)
+{
+    const uint64_t oldest = kdb_store_oldest_snapshot(cold->store);
+    size_t removed = 0;
+    for (kdbi_doomed *at = take_all(cold), *next = NULL; at != NULL; at = next) {
+        next = at->next;
+        kdb_err err = { .position = -1 };
+        if (oldest < at->version || kdbi_cold_is_held(cold, at->table_id, at->user, at->segment)) {
+            give_back(cold, at);
+        } else if (remove_doomed(cold, at, &err) != KDB_OK) {
+            kdb_log_warn("a file of the cold tier is not removed yet path=\"%.*s\" err=\"%s\"", KDB_SV_ARG(at->path),
+                         err.text);
+            give_back(cold, at);
+        } else {
+            kdb_arena_free(at->arena);
+            removed++;
+        }
+    }
+    return removed;
+}
+
+/* At a start: nobody reads yet. A storage that cannot be reached keeps its names for the next start. */
+kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err)
+{
+    const kdb_iter_range all = { .scan = true };
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(cold->store, NULL, kdbi_cold_partition(KDBI_COLD_FILES), all);
+    for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
+        const kdb_sv key = kdb_iter_key(iter);
+        const char *end = memchr(key.ptr, '\0', key.len);
+        if (end == NULL) {
+            return KDB_FAIL(err, KDB_CORRUPT, "the name of a file of the cold tier is damaged");
+        }
+        const kdb_sv storage_id = kdb_sv_of(key.ptr, (size_t)(end - key.ptr));
+        const kdb_sv path = kdb_sv_of(end + 1, key.len - storage_id.len - 1);
+        kdb_err why;
+        if (remove_file(cold, storage_id, path, &why) == KDB_OK) {
+            kdb_batch_delete(batch, kdbi_cold_partition(KDBI_COLD_FILES), key);
+        } else {
+            kdb_log_warn("a file of the cold tier is left over storage=%.*s path=\"%.*s\" err=\"%s\"",
+                         KDB_SV_ARG(storage_id), KDB_SV_ARG(path), why.text);
+        }
+    }
+    KDB_TRY(kdb_iter_status(iter, err));
+    return kdb_batch_count(batch) == 0 ? KDB_OK : kdb_store_commit(cold->store, batch, err);
+}
+
+void kdbi_cold_files_done(kdb_cold *cold)
+{
+    for (kdbi_doomed *at = cold->doomed, *next = NULL; at != NULL; at = next) {
+        next = at->next;
+        kdb_arena_free(at->arena); /* its name is stored */
+    }
+}

@@ -1,0 +1,82 @@
+/* cold_int.h - what the files of the cold tier share. */
+#ifndef KDB_COLD_INT_H
+#define KDB_COLD_INT_H
+
+#include "kdb/cold.h"
+#include "tables_int.h"
+
+typedef struct kdbi_cold_readers kdbi_cold_readers; /* cold_readers.c: connections to the reader engine */
+
+typedef struct kdbi_doomed kdbi_doomed; /* cold_files.c */
+
+struct kdb_cold {
+    kdb_store *store; /* fixed, as the next three */
+    kdb_engine *engine;
+    kdb_object_stores *objects;
+    kdbi_cold_readers *readers;
+    kdb_mutex lock;                /* rank KDB_LOCK_COLD */
+    kdb_map *tables;               /* guarded by lock, as all below: ids (4 bytes) of tables with segments */
+    atomic_size_t ntables;         /* its count, for those who look without the lock */
+    kdb_map *by_partition;         /* the manifest last read of each partition */
+    kdb_manifest *newest, *oldest; /* of those, by use */
+    size_t cached_bytes;
+    kdb_manifest *first_live; /* every manifest that there is, cached or held */
+    kdbi_doomed *doomed;      /* files that wait for their last reader */
+};
+
+/* ---- cold_keys.c: the keys of family manifest. A partition's begin with the user's part of its row keys ---- */
+
+typedef enum kdbi_cold_tag {
+    KDBI_COLD_BLOOM = 'B',      /* segment, block */
+    KDBI_COLD_DEAD = 'D',       /* segment, row */
+    KDBI_COLD_GENERATION = 'G', /* nothing more */
+    KDBI_COLD_SEGMENT = 'S'     /* segment */
+} kdbi_cold_tag;
+
+/* No table has this id: the partition of files that no manifest names (cold_files.c). */
+enum { KDBI_COLD_FILES = 0 };
+kdb_partition kdbi_cold_partition(uint32_t table_id);
+/* What the partition's keys begin with: empty for SHARED. In `arena`. */
+kdb_sv kdbi_cold_prefix(const kdb_table *table, kdb_user_id user, kdb_arena *arena);
+/* prefix, tag, and the first `nparts` of two numbers. */
+kdb_sv kdbi_cold_key(kdb_sv prefix, kdbi_cold_tag tag, size_t nparts, uint32_t first, uint32_t second,
+                     kdb_arena *arena);
+/* The least key above all that begin as kdbi_cold_key's. */
+kdb_sv kdbi_cold_key_end(kdb_sv prefix, kdbi_cold_tag tag, size_t nparts, uint32_t first, kdb_arena *arena);
+/* The two numbers at the end of a DEAD key. */
+kdb_cold_place kdbi_cold_key_place(kdb_sv key);
+
+/* ---- cold_bloom.c: which keys are in a segment, in blocks that are read one at a time ---- */
+
+typedef struct kdbi_bloom_writer kdbi_bloom_writer;
+kdbi_bloom_writer *kdbi_bloom_new(void);
+void kdbi_bloom_free(kdbi_bloom_writer *bloom); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdbi_bloom_writer, kdbi_bloom_free)
+void kdbi_bloom_add(kdbi_bloom_writer *bloom, kdb_sv key);
+/* Puts the filter's blocks in the batch; returns how many they are. */
+uint32_t kdbi_bloom_stage(const kdbi_bloom_writer *bloom, uint32_t table_id, kdb_sv prefix, uint32_t segment,
+                          kdb_arena *arena, kdb_batch *batch);
+/* Whether the key may be in the segment. */
+KDB_NODISCARD kdb_status kdbi_bloom_may_hold(kdb_cold *cold, const kdb_snapshot *snapshot, const kdb_manifest *manifest,
+                                             const kdb_segment *segment, kdb_sv key, bool memory_only, bool *out,
+                                             kdb_err *err);
+
+/* ---- cold_segment.c: a segment's record ---- */
+
+void kdbi_segment_write(const kdb_segment *segment, kdb_buf *out);
+/* Borrows the record's bytes. */
+KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_err *err);
+
+/* Whether somebody holds a manifest that names the segment. */
+bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);
+void kdbi_cold_files_done(kdb_cold *cold);
+
+/* ---- cold_stage.c ---- */
+
+/* Puts the segment's record, and a generation never used before. */
+void kdbi_cold_stage_segment(uint32_t table_id, kdb_sv prefix, const kdb_segment *segment, uint64_t generation,
+                             kdb_arena *arena, kdb_batch *batch);
+/* Removes the segment's record, filter and dead rows. A generation goes with what comes in its place. */
+void kdbi_cold_stage_removal(uint32_t table_id, kdb_sv prefix, uint32_t segment, kdb_arena *arena, kdb_batch *batch);
+
+#endif

@@ -1,0 +1,43 @@
+/* cold_segment.c - a segment's record (record.h): u8 format 1 | storage id | path | u64 rows | u64 bytes | u32 schema version |
+ * least key | greatest key | u64 least `_seq` | u64 greatest `_seq` | u64 made at (ms) | u32 Bloom blocks. Its id is in the key. */
+#include "cold_int.h"
+
+#include "kdb/record.h"
+
+enum { FORMAT = 1 };
+
+void kdbi_segment_write(const kdb_segment *segment, kdb_buf *out)
+{
+    kdb_buf_append_byte(out, FORMAT);
+    kdb_record_write_text(out, segment->storage_id);
+    kdb_record_write_text(out, segment->path);
+    kdb_record_write_u64(out, segment->rows);
+    kdb_record_write_u64(out, segment->bytes);
+    kdb_record_write_u32(out, segment->schema_version);
+    kdb_record_write_text(out, segment->min_key);
+    kdb_record_write_text(out, segment->max_key);
+    kdb_record_write_u64(out, segment->min_seq);
+    kdb_record_write_u64(out, segment->max_seq);
+    kdb_record_write_u64(out, (uint64_t)segment->created_ms);
+    kdb_record_write_u32(out, segment->bloom_blocks);
+}
+
+kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_err *err)
+{
+    kdb_record_reader reader = { .rest = record };
+    const uint8_t format = kdb_record_read_u8(&reader);
+    if (format != FORMAT) {
+        return KDB_FAIL(err, KDB_CORRUPT, "a manifest entry is of the unknown format %u", format);
+    }
+    *out = (kdb_segment){ .storage_id = kdb_record_read_text(&reader), .path = kdb_record_read_text(&reader) };
+    out->rows = kdb_record_read_u64(&reader);
+    out->bytes = kdb_record_read_u64(&reader);
+    out->schema_version = kdb_record_read_u32(&reader);
+    out->min_key = kdb_record_read_text(&reader);
+    out->max_key = kdb_record_read_text(&reader);
+    out->min_seq = kdb_record_read_u64(&reader);
+    out->max_seq = kdb_record_read_u64(&reader);
+    out->created_ms = (int64_t)kdb_record_read_u64(&reader);
+    out->bloom_blocks = kdb_record_read_u32(&reader);
+    return kdb_record_complete(&reader) ? KDB_OK : KDB_FAIL(err, KDB_CORRUPT, "a manifest entry is damaged");
+}
