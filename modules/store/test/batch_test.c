@@ -95,7 +95,7 @@ static void damaged_bytes_are_refused(void **state)
         { "\x01\x01\x05\x02\0\0\0\x07", 8 },                      /* cut before the value */
         { "\x01\x01\x04\x02\0\0\0\x00", 8 },                      /* key shorter than a prefix */
         { "\x01\x01\x05\x00\0\0\0\x07\x00", 9 },                  /* family 0 */
-        { "\x01\x01\x05\x05\0\0\0\x07\x00", 9 },                  /* family after the last */
+        { "\x01\x01\x05\x06\0\0\0\x07\x00", 9 },                  /* family after the last */
         { "\x01\x04\x05\x02\0\0\0\x07\x00", 9 },                  /* unknown kind */
         { "\x01\x02\x05\x02\0\0\0\x07\x01v", 10 },                /* delete with a value */
         { "\x01\x03\x05\x02\0\0\0\x07\x05\x02\0\0\0\x07", 14 },   /* range from a key to itself */
