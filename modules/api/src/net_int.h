@@ -133,6 +133,7 @@ typedef struct kdbi_conn {
     kdbi_phase phase; /* as the last sweep saw it */
     int64_t since_us; /* when the phase was first seen, or the client last took or sent anything */
     uint64_t moved;   /* bytes written and acknowledged then */
+    uint64_t taken;   /* bytes written when the client was last seen to have taken all */
     int64_t lingers_since_us;
     uint64_t thrown_away;        /* bytes, while it lingers */
     void (*left)(void *watcher); /* to be told when the client goes */

@@ -7,9 +7,11 @@
  * too: everything here sees what was deciphered, but for the peek at a client that leaves, which sees that bytes came. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -359,6 +361,27 @@ static kdbi_phase phase_of(const kdbi_conn *conn)
     return kdbi_head_is_complete(input) ? KDBI_CONN_READING : KDBI_CONN_READING_HEAD;
 }
 
+/* The kernel may have all of an answer of which the client takes nothing. It is asked once per answer that was taken. */
+static bool has_untaken(kdbi_conn *conn)
+{
+    int bytes = 0;
+    if (conn->taken == conn->sock->bytes_written || ioctl(h2o_socket_get_fd(conn->sock), SIOCOUTQ, &bytes) != 0) {
+        return false;
+    }
+    if (bytes == 0) {
+        conn->taken = conn->sock->bytes_written;
+    }
+    return bytes > 0;
+}
+
+/* To H2O an answer is written when the kernel has it; to the sweep when the client has, but for a drain, which leaves the rest
+ * to the kernel. */
+static kdbi_phase phase_seen_by_sweep(kdbi_conn *conn)
+{
+    const kdbi_phase phase = phase_of(conn);
+    return phase == KDBI_CONN_IDLE && !conn->loop->draining && has_untaken(conn) ? KDBI_CONN_WRITING : phase;
+}
+
 /* Rises with every answer, while one is written with every packet that the client takes, and while the connection lingers with
  * what is thrown away. */
 static uint64_t bytes_moved(const kdbi_conn *conn, kdbi_phase phase)
@@ -412,7 +435,7 @@ static void drop_unsent(const kdbi_conn *conn)
 
 static void check_connection(kdbi_conn *conn, int64_t now_us)
 {
-    const kdbi_phase phase = phase_of(conn);
+    const kdbi_phase phase = phase_seen_by_sweep(conn);
     const uint64_t moved = bytes_moved(conn, phase);
     const int64_t limit = phase_limit(conn->loop, phase);
     if (phase != conn->phase || moved != conn->moved) {
