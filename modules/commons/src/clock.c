@@ -40,3 +40,12 @@ int64_t kdb_monotonic_us(void)
 {
     return read_clock(CLOCK_MONOTONIC);
 }
+
+kdb_sv kdb_utc_text(int64_t time_us, const char *format, kdb_arena *arena)
+{
+    char text[64];
+    struct tm utc;
+    const time_t seconds = (time_t)(time_us / 1000000);
+    const size_t len = gmtime_r(&seconds, &utc) == NULL ? 0 : strftime(text, sizeof(text), format, &utc);
+    return kdb_sv_dup(arena, kdb_sv_of(text, len));
+}

@@ -296,6 +296,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->system = options->system;
     core->audit = options->audit;
     core->live_control = options->live;
+    core->job_control = options->jobs;
     core->nsinks = options->nsinks;
     core->sinks = kdb_alloc_array(options->nsinks + 1, sizeof(*core->sinks));
     for (size_t i = 0; i < options->nsinks; i++) {

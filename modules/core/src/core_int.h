@@ -631,7 +631,8 @@ void kdbi_exec_fail(kdb_exec *exec, kdb_status status, const kdb_err *err);
 /* Reports a DML count: at once for a single statement, summed for a batch. */
 void kdbi_exec_affected(kdb_exec *exec, kdb_change_op op, uint64_t count);
 void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...) KDB_PRINTF(2, 3);
-kdb_sv kdbi_exec_text(const kdb_exec *exec); /* of the statement that runs */
+void kdbi_exec_say(kdb_exec *exec, kdb_sv message); /* the same, of any length */
+kdb_sv kdbi_exec_text(const kdb_exec *exec);        /* of the statement that runs */
 /* Who the statement that runs acts as: the caller, or the target of its EXECUTE AS USER with the rights of role user. */
 const kdb_principal *kdbi_exec_principal(const kdb_exec *exec);
 kdb_user_id kdbi_exec_user(const kdb_exec *exec, const kdb_table *table); /* empty for SHARED */
@@ -679,6 +680,12 @@ kdb_status kdbi_run_create_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 kdb_status kdbi_run_alter_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_user(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 
+/* ---- stmt_job.c ---- */
+
+/* Queues jobs for the statement that runs, with an audit record of these texts. */
+KDB_NODISCARD kdb_status kdbi_submit_jobs(kdb_exec *exec, kdb_job_request *requests, size_t count, kdb_sv target,
+                                          kdb_sv details, kdb_err *err);
+
 /* ---- made.c: results made here, row by row ---- */
 
 typedef struct kdbi_made_column {
@@ -704,6 +711,15 @@ kdb_status kdbi_run_rollback_to(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
 kdb_status kdbi_run_release(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_subscribe(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_kill_live_query(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_flush_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_flush_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_compact_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_compact_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_kill_job(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_backup(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_restore(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_export_user_data(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_show_export(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_verify_audit_log(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 
 /* ---- exec_audit.c: what the statement that runs leaves in the audit log ---- */
@@ -902,6 +918,7 @@ struct kdb_core {
     kdb_change_sink *sinks;
     size_t nsinks;
     kdb_live_control live_control;
+    kdb_job_control job_control;
     int64_t timeout_us;
     size_t write_limit;
     size_t txn_limit;

@@ -48,6 +48,12 @@ kdb_sv kdbi_exec_ns(const kdb_exec *exec, kdb_sv written)
     return written.len != 0 ? written : exec->ns;
 }
 
+void kdbi_exec_say(kdb_exec *exec, kdb_sv message)
+{
+    const kdb_reply *reply = &exec->request->reply;
+    reply->message(reply->self, 0, message);
+}
+
 void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...)
 {
     char text[512];
@@ -55,8 +61,7 @@ void kdbi_exec_message(kdb_exec *exec, const char *fmt, ...)
     va_start(args, fmt);
     const int len = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    const kdb_reply *reply = &exec->request->reply;
-    reply->message(reply->self, 0, kdb_sv_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1));
+    kdbi_exec_say(exec, kdb_sv_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1));
 }
 
 /* One row is what most statements change. */

@@ -7,6 +7,8 @@
 #define ADMIN_POLICIES "Admin privileges (DBA or System role) required for policy management"
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
 #define ADMIN_AUDIT "Admin privileges (DBA or System role) required to verify the audit log"
+#define ADMIN_JOBS "Insufficient privileges to manage jobs. DBA or System role required."
+#define ADMIN_BACKUPS "Insufficient privileges to back up or restore the database. DBA or System role required."
 #define ANONYMOUS "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations."
 #define ANONYMOUS_LIVE "Anonymous users have no live queries. Please authenticate."
 
@@ -53,6 +55,19 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_SUBSCRIBE] = { "SUBSCRIBE TO", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS_LIVE },
     /* One's own are anybody's to end: live decides. */
     [KDB_STMT_KILL_LIVE_QUERY] = { "KILL LIVE QUERY", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS_LIVE },
+    [KDB_STMT_FLUSH_TABLE] = { "STORAGE FLUSH TABLE", KDB_ROLE_SERVICE, KDB_STMT_READS,
+                               "STORAGE FLUSH TABLE requires Service, DBA, or System role" },
+    [KDB_STMT_FLUSH_ALL] = { "STORAGE FLUSH ALL", KDB_ROLE_SERVICE, KDB_STMT_READS,
+                             "STORAGE FLUSH ALL requires Service, DBA, or System role" },
+    [KDB_STMT_COMPACT_TABLE] = { "STORAGE COMPACT TABLE", KDB_ROLE_SERVICE, KDB_STMT_READS,
+                                 "STORAGE COMPACT TABLE requires Service, DBA, or System role" },
+    [KDB_STMT_COMPACT_ALL] = { "STORAGE COMPACT ALL", KDB_ROLE_SERVICE, KDB_STMT_READS,
+                               "STORAGE COMPACT ALL requires Service, DBA, or System role" },
+    [KDB_STMT_KILL_JOB] = { "KILL JOB", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_JOBS },
+    [KDB_STMT_BACKUP] = { "BACKUP DATABASE", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_BACKUPS },
+    [KDB_STMT_RESTORE] = { "RESTORE DATABASE", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_BACKUPS },
+    [KDB_STMT_EXPORT_USER_DATA] = { "EXPORT USER DATA", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
+    [KDB_STMT_SHOW_EXPORT] = { "SHOW EXPORT", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
 };
 
 const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
@@ -94,6 +109,15 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_VERIFY_AUDIT_LOG] = kdbi_run_verify_audit_log,
     [KDB_STMT_SUBSCRIBE] = kdbi_run_subscribe,
     [KDB_STMT_KILL_LIVE_QUERY] = kdbi_run_kill_live_query,
+    [KDB_STMT_FLUSH_TABLE] = kdbi_run_flush_table,
+    [KDB_STMT_FLUSH_ALL] = kdbi_run_flush_all,
+    [KDB_STMT_COMPACT_TABLE] = kdbi_run_compact_table,
+    [KDB_STMT_COMPACT_ALL] = kdbi_run_compact_all,
+    [KDB_STMT_KILL_JOB] = kdbi_run_kill_job,
+    [KDB_STMT_BACKUP] = kdbi_run_backup,
+    [KDB_STMT_RESTORE] = kdbi_run_restore,
+    [KDB_STMT_EXPORT_USER_DATA] = kdbi_run_export_user_data,
+    [KDB_STMT_SHOW_EXPORT] = kdbi_run_show_export,
 };
 
 /* What is not here leaves no record: it changes nothing but rows. */
@@ -123,4 +147,13 @@ const kdb_audit_action kdbi_stmt_audits[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_DESCRIBE_TABLE] = KDB_AUDIT_DESCRIBE,
     [KDB_STMT_VERIFY_AUDIT_LOG] = KDB_AUDIT_VERIFY,
     [KDB_STMT_KILL_LIVE_QUERY] = KDB_AUDIT_KILL_LIVE_QUERY,
+    [KDB_STMT_FLUSH_TABLE] = KDB_AUDIT_STORAGE_FLUSH,
+    [KDB_STMT_FLUSH_ALL] = KDB_AUDIT_STORAGE_FLUSH,
+    [KDB_STMT_COMPACT_TABLE] = KDB_AUDIT_STORAGE_COMPACT,
+    [KDB_STMT_COMPACT_ALL] = KDB_AUDIT_STORAGE_COMPACT,
+    [KDB_STMT_KILL_JOB] = KDB_AUDIT_KILL_JOB,
+    [KDB_STMT_BACKUP] = KDB_AUDIT_BACKUP_DATABASE,
+    [KDB_STMT_RESTORE] = KDB_AUDIT_RESTORE_DATABASE,
+    [KDB_STMT_EXPORT_USER_DATA] = KDB_AUDIT_EXPORT_USER_DATA,
+    [KDB_STMT_SHOW_EXPORT] = KDB_AUDIT_SHOW,
 };

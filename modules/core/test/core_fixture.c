@@ -71,6 +71,57 @@ static kdb_status live_kill(void *self, kdb_sv live_id, const kdb_principal *by,
                : KDB_FAIL(err, KDB_PERMISSION_DENIED, "Live query '%.*s' is another user's", KDB_SV_ARG(live_id));
 }
 
+/* ---- jobs ---- */
+
+static void stage_job(const kdb_job_request *request, kdb_batch *batch)
+{
+    const kdb_job_row row = { .id = request->id,
+                              .type = request->kind == KDB_JOB_USER_EXPORT ? KDB_SV("user_export") : KDB_SV("other"),
+                              .status = KDB_SV("queued"),
+                              .parameters_json = request->parameters_json,
+                              .idempotency_key = request->idempotency_key,
+                              .created_us = kdb_now_us(),
+                              .updated_us = kdb_now_us() };
+    kdb_system_stage_job(&row, batch);
+}
+
+static kdb_status job_submit(void *self, kdb_job_request *requests, size_t count, const kdb_commit_with *with,
+                             kdb_arena *arena, kdb_err *err)
+{
+    fixture *f = self;
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    for (size_t i = 0; i < count; i++) {
+        if (f->busy_key != NULL && kdb_sv_eq(requests[i].idempotency_key, kdb_sv_cstr(f->busy_key))) {
+            continue;
+        }
+        const char *prefix = requests[i].kind == KDB_JOB_USER_EXPORT ? "UE" : "job";
+        requests[i].id = kdb_sv_printf(arena, "%s-%d-%d", prefix, (int)requests[i].kind, ++f->jobs);
+        stage_job(&requests[i], batch);
+    }
+    if (kdb_batch_count(batch) == 0) {
+        return KDB_FAIL(err, KDB_IDEMPOTENT_CONFLICT, "Job with idempotency key '%s' is already running or queued",
+                        f->busy_key);
+    }
+    return with->commit(with->self, batch, err);
+}
+
+static kdb_status job_kill(void *self, kdb_sv id, const kdb_commit_with *with, kdb_err *err)
+{
+    (void)self;
+    if (!kdb_sv_eq(id, KDB_SV(FIXTURE_JOB_ID))) {
+        return KDB_FAIL(err, KDB_NOT_FOUND, "Job %.*s not found", KDB_SV_ARG(id));
+    }
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    return with->commit(with->self, batch, err);
+}
+
+static kdb_sv job_url(void *self, kdb_arena *arena)
+{
+    (void)self;
+    (void)arena;
+    return KDB_SV("http://localhost:8080");
+}
+
 void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks)
 {
     kdb_err err;
@@ -96,7 +147,8 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
                                     .options = f->options,
                                     .sinks = sinks,
                                     .nsinks = nsinks,
-                                    .live = { NULL, live_url, live_kill } };
+                                    .live = { NULL, live_url, live_kill },
+                                    .jobs = { f, job_submit, job_kill, job_url } };
     if (kdb_core_open(&core, &f->core, &err) != KDB_OK) {
         fail_msg("%s", err.text);
     }

@@ -14,10 +14,14 @@ typedef struct fixture {
     kdb_seal *seal;
     kdb_audit *audit;
     kdb_core *core;
+    const char *busy_key; /* of a job that is active; NULL: none is */
+    int jobs;             /* submitted so far */
 } fixture;
 
 /* The live queries that the fixture's core can kill: one, of alice. */
 #define FIXTURE_LIVE_ID "alice-7-sub-1"
+/* The job that it can kill. Those that it is given get ids `job-<kind>-<number>`, and their rows stay `queued`. */
+#define FIXTURE_JOB_ID "FL-000000000001"
 
 /* `settings` are "section.key=value" strings, NULL-terminated, or NULL. */
 void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks);

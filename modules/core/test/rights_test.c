@@ -100,6 +100,8 @@ static const expectation on_tables[] = {
     { "ALTER POLICY p ON %t USING (id > 0)", "DDDDDDdddDDD" },
     { "DROP POLICY p ON %t", "DDDDDDdddDDD" },
     { "SHOW POLICIES ON %t", "DDdddddddDDD" },
+    { "STORAGE FLUSH TABLE %t", "sSsssssssSSS" },
+    { "STORAGE COMPACT TABLE %t", "sSsssssssSSS" },
     { "BEGIN; SELECT * FROM %t; COMMIT", "uUussduuduDU" },
     /* the rights of role user, whoever acts */
     { "EXECUTE AS USER 'bob' (SELECT * FROM %t)", "sss---ss-s-s" },
@@ -139,6 +141,14 @@ static const expectation on_nothing[] = {
     { "RELEASE s", "U" },
     { "VERIFY AUDIT LOG", "d" },
     { "KILL LIVE QUERY 'no-such-query'", "U" },
+    { "STORAGE FLUSH ALL IN app", "s" },
+    { "STORAGE COMPACT ALL IN app", "s" },
+    { "KILL JOB 'no-such-job'", "D" },
+    { "KILL JOB 'FL-000000000001'", "d" },
+    { "BACKUP DATABASE TO '/backups/b'", "d" },
+    { "RESTORE DATABASE FROM '/no/such/directory'", "D" },
+    { "EXPORT USER DATA", "u" },
+    { "SHOW EXPORT", "u" },
 };
 
 /* ---- one cell ---- */

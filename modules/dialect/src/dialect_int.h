@@ -160,6 +160,10 @@ kdb_status kdbi_parse_drop_policy(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_show_policies(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_subscribe(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_kill_live(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_maintained_table(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_maintained_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_kill_job(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_backup_path(kdbi_cursor *cur, kdb_stmt *stmt);
 
 /* ---- dialect_create_table.c ---- */
 

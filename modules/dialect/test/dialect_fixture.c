@@ -421,6 +421,40 @@ static void add_stmt(const kdb_stmt *stmt)
         kdb_buf_append_lit(&text, "KILL LIVE QUERY");
         add_word("id", stmt->as.live_id);
         return;
+    case KDB_STMT_FLUSH_TABLE:
+        kdb_buf_append_lit(&text, "FLUSH");
+        add_table(&stmt->as.table.table);
+        return;
+    case KDB_STMT_COMPACT_TABLE:
+        kdb_buf_append_lit(&text, "COMPACT");
+        add_table(&stmt->as.table.table);
+        return;
+    case KDB_STMT_FLUSH_ALL:
+        kdb_buf_append_lit(&text, "FLUSH ALL");
+        add_word("ns", stmt->as.ns.name);
+        return;
+    case KDB_STMT_COMPACT_ALL:
+        kdb_buf_append_lit(&text, "COMPACT ALL");
+        add_word("ns", stmt->as.ns.name);
+        return;
+    case KDB_STMT_KILL_JOB:
+        kdb_buf_append_lit(&text, "KILL JOB");
+        add_word("id", stmt->as.job_id);
+        return;
+    case KDB_STMT_BACKUP:
+        kdb_buf_append_lit(&text, "BACKUP");
+        add_word("path", stmt->as.backup.path);
+        return;
+    case KDB_STMT_RESTORE:
+        kdb_buf_append_lit(&text, "RESTORE");
+        add_word("path", stmt->as.backup.path);
+        return;
+    case KDB_STMT_EXPORT_USER_DATA:
+        kdb_buf_append_lit(&text, "EXPORT USER DATA");
+        return;
+    case KDB_STMT_SHOW_EXPORT:
+        kdb_buf_append_lit(&text, "SHOW EXPORT");
+        return;
     case KDB_STMT_KIND_COUNT:
         break;
     }

@@ -370,18 +370,51 @@ static void live_queries_are_killed_by_id(void **state)
     CHECK_CASES(cases, parsed);
 }
 
+static void jobs_are_started_and_killed(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "STORAGE FLUSH TABLE App.T", "FLUSH app.t" },
+        { "FLUSH TABLE app.t", "FLUSH app.t" },
+        { "storage flush table kalam.app.\"T\"", "FLUSH app.t" },
+        { "STORAGE COMPACT TABLE app.t", "COMPACT app.t" },
+        { "STORAGE FLUSH TABLE t", "INVALID_SQL@20 a table is named with its namespace here: namespace.t" },
+        { "STORAGE FLUSH TABLE", "INVALID_SQL@19 syntax error at end of input" },
+        { "STORAGE FLUSH TABLE app.t now", "INVALID_SQL@26 syntax error at or near \"now\"" },
+        { "STORAGE FLUSH ALL", "FLUSH ALL" },
+        { "STORAGE FLUSH ALL IN App", "FLUSH ALL ns=app" },
+        { "STORAGE FLUSH ALL IN NAMESPACE app", "FLUSH ALL ns=app" },
+        { "STORAGE FLUSH ALL IN namespace", "FLUSH ALL ns=namespace" },
+        { "STORAGE FLUSH ALL app", "INVALID_SQL@18 syntax error at or near \"app\"" },
+        { "STORAGE FLUSH ALL IN", "INVALID_SQL@20 syntax error at end of input" },
+        { "STORAGE FLUSH ALL IN 'app'", "INVALID_SQL@21 syntax error at a string literal" },
+        { "FLUSH ALL TABLES IN app", "FLUSH ALL ns=app" },
+        { "STORAGE COMPACT ALL IN app", "COMPACT ALL ns=app" },
+        { "KILL JOB 'FL-1'", "KILL JOB id=FL-1" },
+        { "KILL JOB", "INVALID_SQL@8 syntax error at end of input" },
+        { "KILL JOB abc", "INVALID_SQL@9 syntax error at or near \"abc\"" },
+        { "BACKUP DATABASE TO '/b''s'", "BACKUP path=/b's" },
+        { "BACKUP DATABASE TO '/b' x", "INVALID_SQL@24 syntax error at or near \"x\"" },
+        { "RESTORE DATABASE FROM '/b'", "RESTORE path=/b" },
+        { "RESTORE DATABASE FROM b", "INVALID_SQL@22 syntax error at or near \"b\"" },
+        { "EXPORT USER DATA", "EXPORT USER DATA" },
+        { "EXPORT USER DATA 'x'", "INVALID_SQL@17 syntax error at a string literal" },
+        { "SHOW EXPORT", "SHOW EXPORT" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
 static void statements_of_other_systems_are_refused_by_name(void **state)
 {
     (void)state;
     static const text_case cases[] = {
         { "SUBSCRIBE t", "INVALID_SQL@0 Unsupported statement type: SUBSCRIBE" },
-        { "STORAGE FLUSH TABLE t", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
-        { "STORAGE FLUSH ALL", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
-        { "BACKUP DATABASE TO 'x'", "INVALID_SQL@0 Unsupported statement type: BACKUP" },
+        { "STORAGE FLUSH t", "INVALID_SQL@0 Unsupported statement type: STORAGE FLUSH" },
+        { "BACKUP DATABASE app TO 'x'", "INVALID_SQL@0 Unsupported statement type: BACKUP" },
         { "EXECUTE AS USER 'x' (SELECT 1)", "INVALID_SQL@0 Unsupported statement type: EXECUTE AS USER" },
         { "CREATE TOPIC a.b", "INVALID_SQL@0 Unsupported statement type: CREATE TOPIC" },
         { "CLUSTER LIST", "INVALID_SQL@0 Unsupported statement type: CLUSTER" },
-        { "KILL JOB 'x'", "INVALID_SQL@0 Unsupported statement type: KILL" },
+        { "KILL 'x'", "INVALID_SQL@0 Unsupported statement type: KILL" },
         { "SHOW WOMBATS", "INVALID_SQL@0 Unsupported statement type: SHOW WOMBATS" },
         { "SHOW timezone", "INVALID_SQL@0 Unsupported statement type: SHOW timezone" },
         { "SET threads = 4", "INVALID_SQL@0 Unsupported statement type: SET threads" },
@@ -449,6 +482,7 @@ int main(void)
         TEST(tables_and_selects_are_subscribed_to),
         TEST(bad_subscriptions_say_where),
         TEST(live_queries_are_killed_by_id),
+        TEST(jobs_are_started_and_killed),
         TEST(statements_of_other_systems_are_refused_by_name),
         TEST(the_grammar_says_where_it_stops),
     };

@@ -69,7 +69,7 @@ static kdb_status rewrite_jobs(kdb_jobs *jobs, rewrite *r, void (*visit)(void *s
 {
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     r->batch = batch;
-    KDB_TRY(kdb_system_visit_jobs(jobs->options.store, visit, r, err));
+    KDB_TRY(kdb_system_visit_jobs(jobs->options.store, KDB_SV(""), visit, r, err));
     *out_count = kdb_batch_count(batch);
     return *out_count == 0 ? KDB_OK : kdb_store_commit(jobs->options.store, batch, err);
 }

@@ -2,8 +2,6 @@
  * expired; a table whose rows have not leaves no record. One step at a time: the server's workers are for its clients. */
 #include "jobs_int.h"
 
-#include <time.h>
-
 enum { STEP_ROWS = 1000, STEP_BYTES = 8 << 20 };
 
 typedef struct eviction {
@@ -55,13 +53,8 @@ static kdb_status run_step(eviction *e)
 /* Active jobs have one key per table and hour. */
 static kdb_sv key_of(const kdb_table *table, int64_t now_ms, kdb_arena *arena)
 {
-    char hour[32];
-    struct tm utc;
-    const time_t seconds = (time_t)(now_ms / 1000);
-    if (gmtime_r(&seconds, &utc) == NULL || strftime(hour, sizeof(hour), "%Y-%m-%d-%H", &utc) == 0) {
-        hour[0] = '\0';
-    }
-    return kdb_sv_printf(arena, "SE:%.*s:%.*s:%s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), hour);
+    return kdb_sv_printf(arena, "SE:%.*s:%.*s:%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name),
+                         KDB_SV_ARG(kdb_utc_text(now_ms * 1000, "%Y-%m-%d-%H", arena)));
 }
 
 static void begin_job(eviction *e)

@@ -172,7 +172,7 @@ static void assert_jobs(const char *expected)
 {
     kdb_buf text;
     kdb_buf_init(&text, 0);
-    assert_int_equal(kdb_system_visit_jobs(f.store, put_job, &text, NULL), KDB_OK);
+    assert_int_equal(kdb_system_visit_jobs(f.store, KDB_SV(""), put_job, &text, NULL), KDB_OK);
     kdb_buf_append_byte(&text, '\0');
     assert_string_equal(text.ptr, expected);
     kdb_buf_done(&text);
@@ -223,7 +223,7 @@ static void a_run_removes_what_has_expired_and_says_so(void **state)
     assert_int_equal(rows_on_disk("log"), 2400);
     assert_int_equal(kdbi_evict_streams(f.jobs, kdb_now_ms() + HOUR_MS), 2400);
     assert_jobs("SE stream_eviction completed Evicted 2400 row(s) |");
-    assert_int_equal(kdb_system_visit_jobs(f.store, check_parameters, NULL, NULL), KDB_OK);
+    assert_int_equal(kdb_system_visit_jobs(f.store, KDB_SV(""), check_parameters, NULL, NULL), KDB_OK);
     assert_int_equal(rows_on_disk("log"), 0);
     assert_int_equal(rows_on_disk("slow"), 4);
     assert_int_equal(rows_on_disk("kept"), 1);

@@ -1,11 +1,19 @@
 /* job_record.c - a job as the value of its record in partition system_jobs, whose key is the job id.
  *
- *   u8 format, 1 | u32 length and bytes of each of type, status, parameters, message, idempotency key
- *   | i64 created, updated, started, finished | i16 retries, most retries | i64 node
- * little-endian; times are microseconds since 1970, 0 for none. */
+ *   u8 format, 2 | u32 length and bytes of each of type, status, parameters, message, idempotency key, trace, queue
+ *   | i64 created, updated, started, finished | i16 retries, most retries | i64 node | i32 priority
+ * little-endian; times are microseconds since 1970, 0 for none. Format 1 has neither trace and queue nor the priority. */
 #include "system_int.h"
 
-enum { FORMAT = 1, NTEXTS = 5, NTIMES = 4, TAIL = 8 * NTIMES + 2 * 2 + 8 };
+enum {
+    FORMAT_1 = 1,
+    FORMAT = 2,
+    NTEXTS = 7,
+    NTEXTS_1 = 5,
+    NTIMES = 4,
+    TAIL_1 = 8 * NTIMES + 2 * 2 + 8,
+    TAIL = TAIL_1 + 4
+};
 
 static void put_text(kdb_buf *out, kdb_sv text)
 {
@@ -17,7 +25,9 @@ static void put_text(kdb_buf *out, kdb_sv text)
 
 void kdbi_job_encode(const kdb_job_row *job, kdb_buf *out)
 {
-    const kdb_sv texts[NTEXTS] = { job->type, job->status, job->parameters_json, job->message, job->idempotency_key };
+    const kdb_sv texts[NTEXTS] = { job->type,    job->status,          job->parameters_json,
+                                   job->message, job->idempotency_key, job->exception_trace,
+                                   job->queue };
     const int64_t times[NTIMES] = { job->created_us, job->updated_us, job->started_us, job->finished_us };
     char tail[TAIL];
     kdb_buf_append_byte(out, FORMAT);
@@ -30,6 +40,7 @@ void kdbi_job_encode(const kdb_job_row *job, kdb_buf *out)
     kdb_put_le16(tail + 8 * NTIMES, (uint16_t)job->retry_count);
     kdb_put_le16(tail + 8 * NTIMES + 2, (uint16_t)job->max_retries);
     kdb_put_le64(tail + 8 * NTIMES + 4, (uint64_t)job->node_id);
+    kdb_put_le32(tail + TAIL_1, (uint32_t)job->priority);
     kdb_buf_append(out, tail, sizeof(tail));
 }
 
@@ -49,19 +60,21 @@ static bool take_text(kdb_sv *rest, kdb_sv *out)
 
 static bool decode(kdb_sv rest, kdb_job_row *out)
 {
-    kdb_sv *const texts[NTEXTS] = { &out->type, &out->status, &out->parameters_json, &out->message,
-                                    &out->idempotency_key };
+    kdb_sv *const texts[NTEXTS] = { &out->type,    &out->status,          &out->parameters_json,
+                                    &out->message, &out->idempotency_key, &out->exception_trace,
+                                    &out->queue };
     int64_t *const times[NTIMES] = { &out->created_us, &out->updated_us, &out->started_us, &out->finished_us };
-    if (rest.len < 1 || rest.ptr[0] != FORMAT) {
+    if (rest.len < 1 || (rest.ptr[0] != FORMAT && rest.ptr[0] != FORMAT_1)) {
         return false;
     }
+    const bool old = rest.ptr[0] == FORMAT_1;
     rest = (kdb_sv){ rest.ptr + 1, rest.len - 1 };
-    for (size_t i = 0; i < NTEXTS; i++) {
+    for (size_t i = 0; i < (old ? NTEXTS_1 : NTEXTS); i++) {
         if (!take_text(&rest, texts[i])) {
             return false;
         }
     }
-    if (rest.len != TAIL) {
+    if (rest.len != (old ? TAIL_1 : TAIL)) {
         return false;
     }
     for (size_t i = 0; i < NTIMES; i++) {
@@ -70,6 +83,7 @@ static bool decode(kdb_sv rest, kdb_job_row *out)
     out->retry_count = (int16_t)kdb_get_le16(rest.ptr + 8 * NTIMES);
     out->max_retries = (int16_t)kdb_get_le16(rest.ptr + 8 * NTIMES + 2);
     out->node_id = (int64_t)kdb_get_le64(rest.ptr + 8 * NTIMES + 4);
+    out->priority = old ? 0 : (int32_t)kdb_get_le32(rest.ptr + TAIL_1);
     return true;
 }
 

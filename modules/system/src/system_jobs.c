@@ -22,17 +22,28 @@ void kdb_system_stage_job_removal(kdb_sv id, kdb_batch *batch)
     kdb_batch_delete(batch, jobs_partition(), id);
 }
 
-kdb_status kdb_system_visit_jobs(kdb_store *store, void (*visit)(void *self, const kdb_job_row *job), void *self,
-                                 kdb_err *err)
+kdb_status kdb_system_visit_jobs(kdb_store *store, kdb_sv prefix, void (*visit)(void *self, const kdb_job_row *job),
+                                 void *self, kdb_err *err)
 {
     KDB_CLEANUP(kdb_iter_freep)
-    kdb_iter *iter = kdb_iter_new(store, NULL, jobs_partition(), (kdb_iter_range){ .descending = false });
-    for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
+    kdb_iter *iter = kdb_iter_new(store, NULL, jobs_partition(), (kdb_iter_range){ .from = prefix });
+    for (; kdb_iter_valid(iter) && kdb_sv_has_prefix(kdb_iter_key(iter), prefix); kdb_iter_next(iter)) {
         kdb_job_row job;
         KDB_TRY(kdbi_job_decode(kdb_iter_key(iter), kdb_iter_value(iter), &job, err));
         visit(self, &job);
     }
     return kdb_iter_status(iter, err);
+}
+
+kdb_status kdb_system_find_job(kdb_store *store, kdb_sv id, kdb_arena *arena, kdb_job_row *out, kdb_err *err)
+{
+    kdb_sv record;
+    const kdb_status status = kdb_store_get(store, NULL, jobs_partition(), id, arena, &record, err);
+    if (status == KDB_NOT_FOUND) {
+        return KDB_FAIL(err, KDB_NOT_FOUND, "Job %.*s not found", KDB_SV_ARG(id));
+    }
+    KDB_TRY(status);
+    return kdbi_job_decode(kdb_sv_dup(arena, id), record, out, err);
 }
 
 kdb_sv kdb_system_job_id(const char *prefix, kdb_arena *arena)
@@ -59,10 +70,10 @@ static void put_job(const kdb_job_row *job, kdb_value *cells)
     cells = kdbi_skip(cells); /* leader_status: a single node has no leader-only part */
     cells = kdbi_put_text_or_null(cells, job->parameters_json);
     cells = kdbi_put_text_or_null(cells, job->message);
-    cells = kdbi_skip(cells); /* exception_trace */
+    cells = kdbi_put_text_or_null(cells, job->exception_trace);
     cells = kdbi_put_text_or_null(cells, job->idempotency_key);
-    cells = kdbi_skip(cells); /* queue */
-    cells = kdbi_skip(cells); /* priority */
+    cells = kdbi_put_text_or_null(cells, job->queue);
+    cells = job->queue.len == 0 ? kdbi_skip(cells) : kdbi_put_int(cells, job->priority);
     cells = kdbi_put_smallint(cells, job->retry_count);
     cells = kdbi_put_smallint(cells, job->max_retries);
     cells = kdbi_skip(cells); /* memory_used */

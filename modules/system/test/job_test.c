@@ -9,13 +9,22 @@ static const kdb_job_row sample = { .type = KDB_SV("cleanup"),
                                     .parameters_json = KDB_SV("{}"),
                                     .message = KDB_SV(""),
                                     .idempotency_key = KDB_SV("drop-a-b"),
+                                    .exception_trace = KDB_SV("IO at x.c:7"),
+                                    .queue = KDB_SV("asked"),
                                     .created_us = INT64_MAX,
                                     .updated_us = -1,
                                     .started_us = 3,
                                     .finished_us = 0,
                                     .retry_count = INT16_MIN,
                                     .max_retries = INT16_MAX,
+                                    .priority = INT32_MIN,
                                     .node_id = 1023 };
+
+static void count_one(void *self, const kdb_job_row *job)
+{
+    (void)job;
+    ++*(size_t *)self;
+}
 
 static void records_come_back(void **state)
 {
@@ -38,7 +47,62 @@ static void records_come_back(void **state)
     assert_int_equal(job.retry_count, INT16_MIN);
     assert_int_equal(job.max_retries, INT16_MAX);
     assert_int_equal(job.node_id, 1023);
+    assert_int_equal(job.priority, INT32_MIN);
+    assert_true(kdb_sv_eq(job.exception_trace, KDB_SV("IO at x.c:7")));
+    assert_true(kdb_sv_eq(job.queue, KDB_SV("asked")));
     kdb_buf_done(&bytes);
+}
+
+static void put_text(kdb_buf *bytes, const char *text)
+{
+    kdb_record_write_text(bytes, kdb_sv_cstr(text));
+}
+
+/* As servers wrote them before jobs had queues. */
+static void records_of_format_1_are_read(void **state)
+{
+    (void)state;
+    kdb_buf bytes;
+    kdb_job_row job;
+    kdb_buf_init(&bytes, 0);
+    kdb_buf_append_byte(&bytes, 1);
+    put_text(&bytes, "cleanup");
+    put_text(&bytes, "completed");
+    put_text(&bytes, "{}");
+    put_text(&bytes, "done");
+    put_text(&bytes, "drop-a-b");
+    for (uint64_t time = 1; time <= 4; time++) {
+        kdb_record_write_u64(&bytes, time);
+    }
+    kdb_record_write_u16(&bytes, 1);
+    kdb_record_write_u16(&bytes, 3);
+    kdb_record_write_u64(&bytes, 9);
+    assert_int_equal(kdbi_job_decode(KDB_SV("CL-1"), kdb_buf_sv(&bytes), &job, NULL), KDB_OK);
+    assert_true(kdb_sv_eq(job.idempotency_key, KDB_SV("drop-a-b")));
+    assert_int_equal(job.finished_us, 4);
+    assert_int_equal(job.max_retries, 3);
+    assert_int_equal(job.node_id, 9);
+    assert_int_equal(job.queue.len + job.exception_trace.len, 0);
+    assert_int_equal(job.priority, 0);
+    kdb_buf_done(&bytes);
+}
+
+static void jobs_are_found_by_id_and_by_prefix(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
+    kdb_job_row job;
+    kdb_err err;
+    size_t count = 0;
+    fixture_job(f, "CL-000000000001", "new");
+    fixture_job(f, "FL-000000000001", "queued");
+    fixture_job(f, "FL-000000000002", "queued");
+    assert_int_equal(kdb_system_find_job(f->store, KDB_SV("FL-000000000002"), f->arena, &job, NULL), KDB_OK);
+    assert_true(kdb_sv_eq(job.id, KDB_SV("FL-000000000002")));
+    assert_int_equal(kdb_system_find_job(f->store, KDB_SV("FL-0"), f->arena, &job, &err), KDB_NOT_FOUND);
+    assert_string_equal(err.text, "Job FL-0 not found");
+    assert_int_equal(kdb_system_visit_jobs(f->store, KDB_SV("FL-"), count_one, &count, NULL), KDB_OK);
+    assert_int_equal(count, 2);
 }
 
 static void damaged_records_are_refused(void **state)
@@ -58,7 +122,7 @@ static void damaged_records_are_refused(void **state)
     kdb_job_row job;
     bytes.ptr[4] = (char)0xFF; /* a text longer than the record */
     assert_int_equal(kdbi_job_decode(KDB_SV("x"), kdb_buf_sv(&bytes), &job, NULL), KDB_CORRUPT);
-    bytes.ptr[0] = 2;
+    bytes.ptr[0] = 3;
     assert_int_equal(kdbi_job_decode(KDB_SV("x"), kdb_buf_sv(&bytes), &job, NULL), KDB_CORRUPT);
     kdb_buf_done(&bytes);
 }
@@ -157,6 +221,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back),
         cmocka_unit_test(damaged_records_are_refused),
+        cmocka_unit_test(records_of_format_1_are_read),
+        cmocka_unit_test(jobs_are_found_by_id_and_by_prefix),
         cmocka_unit_test(jobs_are_listed_by_id),
         cmocka_unit_test(many_jobs_fill_several_chunks),
         cmocka_unit_test(jobs_are_as_of_the_snapshot),

@@ -10,6 +10,8 @@
 int64_t kdb_now_us(void); /* wall clock, microseconds since 1970 UTC */
 int64_t kdb_now_ms(void);
 int64_t kdb_monotonic_us(void); /* for durations and deadlines */
+/* A time, in microseconds since 1970, of UTC, as strftime's `format` shows it; 63 characters at most. */
+kdb_sv kdb_utc_text(int64_t time_us, const char *format, kdb_arena *arena) __attribute__((format(strftime, 2, 0)));
 
 /* Tests freeze or move the wall clock; NULL restores the system's. The function returns microseconds since 1970. */
 void kdb_clock_override(int64_t (*now_us)(void));

@@ -149,6 +149,69 @@ typedef struct kdb_live_control {
     kdb_status (*kill)(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err);
 } kdb_live_control;
 
+/* ---- jobs, which run in a module above ---- */
+
+/* What jobs can be started (catalog.md 6). */
+typedef enum kdb_job_kind {
+    KDB_JOB_FLUSH,
+    KDB_JOB_COMPACT,
+    KDB_JOB_CLEANUP,
+    KDB_JOB_JOB_CLEANUP,
+    KDB_JOB_BACKUP,
+    KDB_JOB_RESTORE,
+    KDB_JOB_RETENTION,
+    KDB_JOB_STREAM_EVICTION,
+    KDB_JOB_USER_CLEANUP,
+    KDB_JOB_USER_EXPORT,
+    KDB_JOB_KIND_COUNT
+} kdb_job_kind;
+/* A job that somebody wants; texts are borrowed for the call. */
+typedef struct kdb_job_request {
+    kdb_job_kind kind;
+    kdb_sv parameters_json; /* an object; of jobs whose "table_id" or "user_id" is the same, one runs at a time */
+    kdb_sv idempotency_key; /* no two active jobs have one key; empty: none */
+    kdb_sv id;              /* set by the answer; empty: an active job has the key */
+} kdb_job_request;
+/* What statements ask of the job manager. Any thread that may wait for a commit. */
+typedef struct kdb_job_control {
+    void *self;
+    /* Queues jobs, all with one commit, which `with` (NULL: nobody) is part of. A request whose key an active job has is passed
+     * over: KDB_IDEMPOTENT_CONFLICT, and no commit, when that is so of all. Ids lie in `arena`. */
+    kdb_status (*submit)(void *self, kdb_job_request *requests, size_t count, const kdb_commit_with *with,
+                         kdb_arena *arena, kdb_err *err);
+    /* Ends a job: at once if it has not begun, else at its next step. KDB_NOT_FOUND; KDB_INVALID_OPERATION when it has ended. */
+    kdb_status (*kill)(void *self, kdb_sv id, const kdb_commit_with *with, kdb_err *err);
+    /* Where clients reach the server: "http://host:port". */
+    kdb_sv (*url)(void *self, kdb_arena *arena);
+} kdb_job_control;
+
+/* What a long piece of work tells whoever started it, and asks. Called by the thread that works, between two steps. */
+typedef struct kdb_work {
+    void *self;
+    bool (*stop)(void *self);                     /* whether to end with KDB_CANCELLED; what is done stays done */
+    void (*progress)(void *self, kdb_sv message); /* borrowed for the call */
+} kdb_work;
+
+/* Which hot rows of a table become Parquet. */
+typedef struct kdb_flush_spec {
+    kdb_table *table;      /* USER or SHARED; borrowed */
+    bool all;              /* every partition, whatever follows */
+    uint64_t min_rows;     /* those of so many rows; 0: that is no reason, */
+    int64_t older_than_us; /* and those whose oldest row is older; 0: neither is that */
+} kdb_flush_spec;
+typedef struct kdb_cold_result {
+    uint64_t partitions, rows, bytes, files;
+} kdb_cold_result;
+/* Each of these works on the caller's thread, step by step, and may be repeated after whatever ended it. KDB_CANCELLED when
+ * work->stop said so. Not for net threads, workers and the committer. */
+KDB_NODISCARD kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *spec, const kdb_work *work,
+                                        kdb_cold_result *out, kdb_err *err);
+/* Merges segments: those that are worth it, or all. */
+KDB_NODISCARD kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kdb_work *work,
+                                          kdb_cold_result *out, kdb_err *err);
+/* Whether a flush of all would find a row to move. */
+bool kdb_core_has_pending(kdb_core *core, const kdb_table *table);
+
 /* ---- life ---- */
 
 typedef struct kdb_core_options {
@@ -162,6 +225,7 @@ typedef struct kdb_core_options {
     const kdb_change_sink *sinks; /* copied */
     size_t nsinks;
     kdb_live_control live; /* zeroed: there are none */
+    kdb_job_control jobs;  /* the same */
 } kdb_core_options;
 
 /* Starts the workers. */

@@ -97,6 +97,15 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_VERIFY_AUDIT_LOG,
     KDB_STMT_SUBSCRIBE,
     KDB_STMT_KILL_LIVE_QUERY,
+    KDB_STMT_FLUSH_TABLE,   /* STORAGE FLUSH TABLE, as the next ones; also FLUSH TABLE */
+    KDB_STMT_FLUSH_ALL,     /* also FLUSH ALL TABLES IN */
+    KDB_STMT_COMPACT_TABLE, /* STORAGE COMPACT TABLE */
+    KDB_STMT_COMPACT_ALL,
+    KDB_STMT_KILL_JOB,
+    KDB_STMT_BACKUP,
+    KDB_STMT_RESTORE,
+    KDB_STMT_EXPORT_USER_DATA,
+    KDB_STMT_SHOW_EXPORT,
     KDB_STMT_KIND_COUNT
 } kdb_stmt_kind;
 
@@ -354,6 +363,12 @@ typedef struct kdb_subscribe_stmt {
 /* A position in `query` as one in the statement. */
 int32_t kdb_dialect_subscribe_position(const kdb_subscribe_stmt *subscribe, int32_t position);
 
+/* BACKUP DATABASE TO, RESTORE DATABASE FROM. */
+typedef struct kdb_backup_stmt {
+    kdb_sv path; /* as written: anything */
+    int32_t position;
+} kdb_backup_stmt;
+
 typedef struct kdb_stmt {
     kdb_stmt_kind kind;
     kdb_sv text;
@@ -368,8 +383,8 @@ typedef struct kdb_stmt {
         kdb_create_table *create_table;
         kdb_alter_table *alter_table;
         kdb_alter_namespace alter_ns;
-        kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS */
-        kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES */
+        kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS, FLUSH, COMPACT */
+        kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES, FLUSH and COMPACT ALL */
         kdb_view_stmt view;    /* CREATE VIEW */
         kdb_policy_stmt *policy;
         kdb_explain_stmt explain;
@@ -377,6 +392,8 @@ typedef struct kdb_stmt {
         kdb_savepoint_stmt savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE */
         kdb_subscribe_stmt *subscribe;
         kdb_sv live_id; /* KILL LIVE QUERY */
+        kdb_sv job_id;  /* KILL JOB */
+        kdb_backup_stmt backup;
     } as;
 } kdb_stmt;
 

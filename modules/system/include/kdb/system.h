@@ -83,15 +83,21 @@ KDB_DEFINE_CLEANUP(kdb_system_scan, kdb_system_scan_free)
 /* A row of system.jobs, stored in partition system_jobs by job id. */
 typedef struct kdb_job_row {
     kdb_sv id, type, status, parameters_json, message, idempotency_key;
+    kdb_sv exception_trace, queue;                           /* empty: none */
     int64_t created_us, updated_us, started_us, finished_us; /* 0: none */
     int16_t retry_count, max_retries;
+    int32_t priority; /* higher first; nothing without a queue */
     int64_t node_id;
 } kdb_job_row;
 void kdb_system_stage_job(const kdb_job_row *job, kdb_batch *batch);
 void kdb_system_stage_job_removal(kdb_sv id, kdb_batch *batch);
-/* All stored jobs, each borrowed for the call. */
-KDB_NODISCARD kdb_status kdb_system_visit_jobs(kdb_store *store, void (*visit)(void *self, const kdb_job_row *job),
-                                               void *self, kdb_err *err);
+/* The stored jobs whose ids begin with `prefix` (empty: all), each borrowed for the call. */
+KDB_NODISCARD kdb_status kdb_system_visit_jobs(kdb_store *store, kdb_sv prefix,
+                                               void (*visit)(void *self, const kdb_job_row *job), void *self,
+                                               kdb_err *err);
+/* One of them, in `arena`. KDB_NOT_FOUND `Job x not found`. */
+KDB_NODISCARD kdb_status kdb_system_find_job(kdb_store *store, kdb_sv id, kdb_arena *arena, kdb_job_row *out,
+                                             kdb_err *err);
 /* "CL-" + 12 random hex digits. */
 kdb_sv kdb_system_job_id(const char *prefix, kdb_arena *arena);
 
