@@ -64,6 +64,17 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_STORAGE_USER_TEMPLATE] = { "storage", "user_tables_template", NULL,
                                         TEXT("{namespace}/{tableName}/{userId}"),
                                         "Folder of one user's cold files of a user table below its storage." },
+    [KDB_OPT_STORAGE_REMOTE_CACHE] = { "storage", "remote_cache_bytes", NULL,
+                                       INTEGER("1073741824", MIB(16), MOST_BYTES),
+                                       "Bytes of local copies of remote files (S3) that are kept while nobody reads "
+                                       "them; what is being read comes on top." },
+    [KDB_OPT_STORAGE_REQUEST_TIMEOUT] = { "storage.remote_timeouts", "request_timeout_secs", NULL,
+                                          INTEGER("60", 1, 3600),
+                                          "Seconds that one request to remote storage (S3) may take; while a file "
+                                          "is transferred, seconds without progress." },
+    [KDB_OPT_STORAGE_CONNECT_TIMEOUT] = { "storage.remote_timeouts", "connect_timeout_secs", NULL,
+                                          INTEGER("10", 1, 600),
+                                          "Seconds that connecting to remote storage may take." },
 
     [KDB_OPT_ROCKSDB_BLOCK_CACHE] = { "storage.rocksdb", "block_cache_size", NULL, INTEGER("0", 0, MOST_BYTES),
                                       "Bytes of hot rows kept in memory as files hold them; 0: a sixteenth of the "

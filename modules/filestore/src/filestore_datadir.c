@@ -19,6 +19,7 @@ struct kdb_datadir {
     char *format;
     char *rocksdb;
     char *storages;
+    char *storage;
     char *tmp;
     char *key;
     int lock_fd; /* holds the flock; -1 before it is opened */
@@ -150,6 +151,7 @@ static kdb_datadir *new_datadir(kdb_sv path)
     dir->format = join(dir->path, "FORMAT");
     dir->rocksdb = join(dir->path, "rocksdb");
     dir->storages = join(dir->path, "storages");
+    dir->storage = join(dir->path, "storage");
     dir->tmp = join(dir->path, "tmp");
     dir->key = join(dir->path, "server.key");
     dir->lock_fd = -1;
@@ -208,6 +210,7 @@ void kdb_datadir_close(kdb_datadir *dir)
     kdb_free(dir->format);
     kdb_free(dir->rocksdb);
     kdb_free(dir->storages);
+    kdb_free(dir->storage);
     kdb_free(dir->tmp);
     kdb_free(dir->key);
     kdb_free(dir);
@@ -231,4 +234,14 @@ const char *kdb_datadir_tmp(const kdb_datadir *dir)
 const char *kdb_datadir_key(const kdb_datadir *dir)
 {
     return dir->key;
+}
+
+const char *kdbi_datadir_storage(const kdb_datadir *dir)
+{
+    return dir->storage;
+}
+
+const char *kdbi_datadir_path(const kdb_datadir *dir)
+{
+    return dir->path;
 }

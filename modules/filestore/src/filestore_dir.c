@@ -1,7 +1,6 @@
 /* filestore_dir.c - directories: made, made durable, listed and emptied. */
 #include "filestore_int.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -70,8 +69,7 @@ static bool is_self_or_parent(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* The next entry's name; NULL at the end with errno 0, or on failure with its errno. */
-static const char *next_name(DIR *stream)
+const char *kdbi_dir_next(DIR *stream)
 {
     for (;;) {
         errno = 0;
@@ -89,7 +87,7 @@ kdb_status kdbi_dir_walk(const char *path, kdb_status (*visit)(void *arg, const 
     if (stream == NULL) {
         return KDBI_FAIL_OS(err, errno, "reading directory", path);
     }
-    for (const char *name; (name = next_name(stream)) != NULL;) {
+    for (const char *name; (name = kdbi_dir_next(stream)) != NULL;) {
         KDB_TRY(visit(arg, name, err));
     }
     return errno == 0 ? KDB_OK : KDBI_FAIL_OS(err, errno, "reading directory", path);
@@ -114,7 +112,7 @@ static int empty_below(int parent, const char *name)
         return errno;
     }
     const int fd = dirfd(stream);
-    for (const char *entry; (entry = next_name(stream)) != NULL;) {
+    for (const char *entry; (entry = kdbi_dir_next(stream)) != NULL;) {
         if (unlinkat(fd, entry, 0) == 0) {
             continue;
         }
@@ -136,4 +134,16 @@ kdb_status kdbi_dir_empty(const char *path, kdb_err *err)
 {
     const int errnum = empty_below(AT_FDCWD, path);
     return errnum == 0 ? KDB_OK : KDBI_FAIL_OS(err, errnum, "emptying directory", path);
+}
+
+kdb_status kdbi_dir_clear(const char *path, kdb_err *err)
+{
+    if (unlink(path) == 0 || errno == ENOENT) {
+        return KDB_OK;
+    }
+    if (errno != EISDIR && errno != EPERM) {
+        return KDBI_FAIL_OS(err, errno, "removing", path);
+    }
+    KDB_TRY(kdbi_dir_empty(path, err));
+    return rmdir(path) == 0 ? KDB_OK : KDBI_FAIL_OS(err, errno, "removing", path);
 }

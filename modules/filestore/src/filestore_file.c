@@ -116,7 +116,7 @@ static int write_all(int fd, kdb_sv content)
     return 0;
 }
 
-#define TMP_SUFFIX ".tmp"
+#define TMP_SUFFIX KDBI_STAGED
 #define TMP_TEMPLATE ".XXXXXX" TMP_SUFFIX
 
 /* For mkostemps. */
@@ -135,13 +135,13 @@ bool kdbi_file_is_temporary(const char *name)
     return len > end && name[len - end] == '.' && strcmp(name + len - strlen(TMP_SUFFIX), TMP_SUFFIX) == 0;
 }
 
-static kdb_status write_temporary(char *name, kdb_sv content, uint32_t mode, kdb_err *err)
+static kdb_status write_temporary(char *name, kdb_sv content, uint32_t mode, bool durable, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_fd_close) int fd = mkostemps(name, (int)strlen(TMP_SUFFIX), O_CLOEXEC);
     if (fd < 0) {
         return KDBI_FAIL_OS(err, errno, "making temporary file", name);
     }
-    if (fchmod(fd, (mode_t)mode) != 0 || write_all(fd, content) != 0 || fsync(fd) != 0) {
+    if (fchmod(fd, (mode_t)mode) != 0 || write_all(fd, content) != 0 || (durable && fsync(fd) != 0)) {
         const int errnum = errno;
         (void)unlink(name); /* swept when the data directory is opened next */
         return KDBI_FAIL_OS(err, errnum, "writing", name);
@@ -149,15 +149,21 @@ static kdb_status write_temporary(char *name, kdb_sv content, uint32_t mode, kdb
     return KDB_OK;
 }
 
-kdb_status kdb_file_write(const char *path, kdb_sv content, uint32_t mode, kdb_err *err)
+kdb_status kdbi_file_replace(const char *path, kdb_sv content, uint32_t mode, bool durable, kdb_err *err)
 {
     KDB_CLEANUP(kdb_freep) char *name = temporary_name(path);
-    KDB_TRY(write_temporary(name, content, mode, err));
+    KDB_TRY(write_temporary(name, content, mode, durable, err));
     if (rename(name, path) != 0) {
         const int errnum = errno;
         (void)unlink(name);
         return KDBI_FAIL_OS(err, errnum, "replacing", path);
     }
+    return KDB_OK;
+}
+
+kdb_status kdb_file_write(const char *path, kdb_sv content, uint32_t mode, kdb_err *err)
+{
+    KDB_TRY(kdbi_file_replace(path, content, mode, true, err));
     return kdbi_dir_sync_parent(path, err);
 }
 

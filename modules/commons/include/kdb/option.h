@@ -26,6 +26,9 @@ typedef enum kdb_option_id {
     KDB_OPT_STORAGE_DURABILITY, /* "sync" | "async" */
     KDB_OPT_STORAGE_SHARED_TEMPLATE,
     KDB_OPT_STORAGE_USER_TEMPLATE,
+    KDB_OPT_STORAGE_REMOTE_CACHE,    /* bytes */
+    KDB_OPT_STORAGE_REQUEST_TIMEOUT, /* seconds, as the next */
+    KDB_OPT_STORAGE_CONNECT_TIMEOUT,
     KDB_OPT_ROCKSDB_BLOCK_CACHE,  /* bytes */
     KDB_OPT_ROCKSDB_WRITE_BUFFER, /* bytes, family hot */
     KDB_OPT_ROCKSDB_BACKGROUND_JOBS,

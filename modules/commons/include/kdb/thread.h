@@ -48,11 +48,14 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_ROW_STRIPE,    /* core: the stripe table's own short lock, not the stripes */
     KDB_LOCK_ENGINE_MEMORY, /* engine: its connections, looked at by its memory thread */
     KDB_LOCK_ENGINE,
-    KDB_LOCK_SCAN,   /* tables: the split of one scan into parts; the columns of rows kept in memory */
-    KDB_LOCK_COLD,   /* tables: manifests in memory */
-    KDB_LOCK_STORE,  /* store: batches waiting for the committer */
-    KDB_LOCK_QUEUE,  /* commons: inside kdb_queue */
-    KDB_LOCK_MEMORY, /* commons: blocks of arenas that are kept */
+    KDB_LOCK_SCAN,    /* tables: the split of one scan into parts; the columns of rows kept in memory */
+    KDB_LOCK_COLD,    /* tables: manifests in memory */
+    KDB_LOCK_OBJECTS, /* filestore: which storages are open */
+    KDB_LOCK_LEASES,  /* filestore: who reads which object */
+    KDB_LOCK_FOLDER,  /* filestore: directories that come and go */
+    KDB_LOCK_STORE,   /* store: batches waiting for the committer */
+    KDB_LOCK_QUEUE,   /* commons: inside kdb_queue */
+    KDB_LOCK_MEMORY,  /* commons: blocks of arenas that are kept */
     KDB_LOCK_RANK_COUNT
 } kdb_lock_rank;
 

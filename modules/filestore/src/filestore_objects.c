@@ -1,0 +1,294 @@
+/* filestore_objects.c - storages: opened by their kind, found by id, shared by count; and what all kinds of them have in common. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "filestore_int.h"
+
+struct kdb_object_stores {
+    kdb_object_stores_options options; /* fixed */
+    kdb_mutex lock;
+    kdb_map *by_id KDB_GUARDED_BY(lock);    /* id -> kdb_objects, a reference each */
+    kdb_objects *open KDB_GUARDED_BY(lock); /* all that have not been closed */
+    bool closing KDB_GUARDED_BY(lock);      /* folders stay for the next start */
+};
+
+enum { ID_MAX = 128 };
+
+kdb_object_stores *kdb_object_stores_new(const kdb_object_stores_options *options)
+{
+    kdb_object_stores *stores = KDB_NEW(kdb_object_stores);
+    stores->options = *options;
+    stores->by_id = kdb_map_new();
+    kdb_mutex_init(&stores->lock, KDB_LOCK_OBJECTS);
+    return stores;
+}
+
+static kdb_objects *take_one(kdb_object_stores *stores)
+{
+    size_t cursor = 0;
+    kdb_sv id;
+    void *found = NULL;
+    kdb_mutex_lock(&stores->lock);
+    stores->closing = true;
+    if (kdb_map_next(stores->by_id, &cursor, &id, &found)) {
+        found = kdb_map_remove(stores->by_id, kdb_sv_cstr(((kdb_objects *)found)->id));
+    }
+    kdb_mutex_unlock(&stores->lock);
+    return found;
+}
+
+void kdb_object_stores_free(kdb_object_stores *stores)
+{
+    if (stores == NULL) {
+        return;
+    }
+    for (kdb_objects *objects; (objects = take_one(stores)) != NULL;) {
+        kdb_objects_unref(objects);
+    }
+    KDB_ASSERT(stores->open == NULL);
+    kdb_map_free(stores->by_id);
+    kdb_mutex_done(&stores->lock);
+    kdb_free(stores);
+}
+
+const kdb_object_stores_options *kdbi_object_stores_options(const kdb_object_stores *stores)
+{
+    return &stores->options;
+}
+
+char *kdbi_objects_folder(const kdb_object_stores *stores, kdb_sv id)
+{
+    const char *storages = kdb_datadir_storages(stores->options.datadir);
+    const size_t size = strlen(storages) + 1 + id.len + 1;
+    char *path = kdb_alloc(size);
+    (void)snprintf(path, size, "%s/%.*s", storages, KDB_SV_ARG(id));
+    return path;
+}
+
+/* ---- opening ---- */
+
+static const struct {
+    const char *type;
+    kdb_status (*open)(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out, kdb_err *err);
+} kinds[] = {
+    { "filesystem", kdbi_local_open },
+};
+
+static kdb_status check_id(kdb_sv id, kdb_err *err)
+{
+    if (id.len > ID_MAX || kdbi_name_directory(id).len != 0 || kdbi_name_classify(id) != KDBI_NAME_OBJECT) {
+        return KDB_FAIL(err, KDB_INVALID, "'%.*s' cannot be a storage's id", KDB_SV_ARG(id));
+    }
+    return KDB_OK;
+}
+
+static kdb_status open_kind(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out, kdb_err *err)
+{
+    for (size_t i = 0; i < KDB_ARRAY_LEN(kinds); i++) {
+        if (kdb_sv_eq(spec->type, kdb_sv_cstr(kinds[i].type))) {
+            return kinds[i].open(stores, spec, out, err);
+        }
+    }
+    return KDB_FAIL(err, KDB_INVALID, "storages of type '%.*s' are not supported by this server",
+                    KDB_SV_ARG(spec->type));
+}
+
+static void enlist(kdb_object_stores *stores, kdb_sv id, kdb_objects *objects) KDB_REQUIRES(stores->lock)
+{
+    KDB_CLEANUP(kdb_freep) char *folder = kdbi_objects_folder(stores, id);
+    objects->stores = stores;
+    objects->id = kdb_sv_heap_cstr(id);
+    atomic_init(&objects->refs, 1);
+    kdbi_folder_init(&objects->folder, kdb_sv_cstr(folder));
+    objects->next = stores->open;
+    stores->open = objects;
+}
+
+kdb_status kdb_objects_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out, kdb_err *err)
+{
+    kdb_objects *objects = NULL;
+    KDB_TRY(check_id(spec->id, err));
+    kdb_mutex_lock(&stores->lock);
+    const kdb_status status = open_kind(stores, spec, &objects, err);
+    if (status == KDB_OK) {
+        enlist(stores, spec->id, objects);
+        *out = objects;
+    }
+    kdb_mutex_unlock(&stores->lock);
+    return status;
+}
+
+kdb_objects *kdb_objects_ref(kdb_objects *objects)
+{
+    atomic_fetch_add(&objects->refs, 1);
+    return objects;
+}
+
+/* The folder of a storage goes with the last that has its id, so that a check that failed leaves nothing behind. */
+static void delist(kdb_object_stores *stores, kdb_objects *objects) KDB_REQUIRES(stores->lock)
+{
+    bool last = true;
+    kdb_objects **at = &stores->open;
+    while (*at != objects) {
+        at = &(*at)->next;
+    }
+    *at = objects->next;
+    for (const kdb_objects *other = stores->open; other != NULL; other = other->next) {
+        last = last && strcmp(other->id, objects->id) != 0;
+    }
+    if (last && !stores->closing) {
+        kdb_err err;
+        if (kdbi_dir_clear(objects->folder.path, &err) != KDB_OK) {
+            kdb_log_warn("remove storage folder failed err=\"%s\"", err.text); /* replaced when the id is used again */
+        }
+    }
+}
+
+void kdb_objects_unref(kdb_objects *objects)
+{
+    if (objects == NULL || atomic_fetch_sub(&objects->refs, 1) != 1) {
+        return;
+    }
+    kdb_object_stores *stores = objects->stores;
+    kdb_mutex_lock(&stores->lock);
+    delist(stores, objects);
+    kdb_mutex_unlock(&stores->lock);
+    kdbi_folder_done(&objects->folder);
+    kdb_free(objects->id);
+    objects->ops->close(objects);
+}
+
+/* ---- by id ---- */
+
+void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects)
+{
+    kdb_mutex_lock(&stores->lock);
+    kdb_objects *before = kdb_map_put(stores->by_id, kdb_sv_cstr(objects->id), objects);
+    kdb_mutex_unlock(&stores->lock);
+    kdb_objects_unref(before);
+}
+
+void kdb_object_stores_drop(kdb_object_stores *stores, kdb_sv id)
+{
+    kdb_mutex_lock(&stores->lock);
+    kdb_objects *before = kdb_map_remove(stores->by_id, id);
+    kdb_mutex_unlock(&stores->lock);
+    kdb_objects_unref(before);
+}
+
+kdb_status kdb_object_stores_find(kdb_object_stores *stores, kdb_sv id, kdb_objects **out, kdb_err *err)
+{
+    kdb_mutex_lock(&stores->lock);
+    kdb_objects *found = kdb_map_lookup(stores->by_id, id);
+    if (found != NULL) {
+        *out = kdb_objects_ref(found);
+    }
+    kdb_mutex_unlock(&stores->lock);
+    return found != NULL ? KDB_OK : KDB_FAIL(err, KDB_NOT_FOUND, "Storage '%.*s' not found", KDB_SV_ARG(id));
+}
+
+/* ---- writing ---- */
+
+static kdb_status check_names(const kdb_sv *names, size_t count, kdb_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        KDB_TRY(kdbi_name_check(names[i], err));
+    }
+    return KDB_OK;
+}
+
+kdb_status kdb_objects_stage(kdb_objects *objects, kdb_sv name, kdb_arena *arena, kdb_sv *out_path, kdb_err *err)
+{
+    KDB_TRY(kdbi_name_check(name, err));
+    KDB_TRY(kdbi_folder_stage(&objects->folder, name, err));
+    KDB_CLEANUP(kdb_freep) char *path = kdbi_folder_path(&objects->folder, name, KDBI_STAGED);
+    *out_path = kdb_sv_cstr(kdb_sv_dup_cstr(arena, kdb_sv_cstr(path)));
+    return KDB_OK;
+}
+
+kdb_status kdb_objects_commit(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err)
+{
+    KDB_TRY(check_names(names, count, err));
+    KDB_TRY(objects->ops->commit(objects, names, count, err));
+    for (size_t i = 0; i < count; i++) {
+        kdbi_folder_unstage(&objects->folder, names[i]);
+    }
+    return KDB_OK;
+}
+
+void kdb_objects_abandon(kdb_objects *objects, kdb_sv name)
+{
+    if (kdbi_name_check(name, NULL) == KDB_OK) {
+        kdbi_folder_unstage(&objects->folder, name);
+        kdbi_folder_discard(&objects->folder, name, KDBI_STAGED);
+    }
+}
+
+kdb_status kdb_objects_put(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err)
+{
+    KDB_TRY(kdbi_name_check(name, err));
+    return objects->ops->put(objects, name, content, durable, err);
+}
+
+kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err)
+{
+    KDB_TRY(check_names(names, count, err));
+    return objects->ops->remove(objects, names, count, err);
+}
+
+/* ---- reading ---- */
+
+struct kdb_object_lease {
+    kdb_objects *objects; /* a reference */
+    char *name;
+    char *path;
+};
+
+kdb_status kdbi_objects_fail_missing(const kdb_objects *objects, kdb_sv name, kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_NOT_FOUND, "object '%.*s' of storage '%s' does not exist", KDB_SV_ARG(name), objects->id);
+}
+
+kdb_status kdb_objects_lease(kdb_objects *objects, kdb_sv name, kdb_object_lease **out, kdb_err *err)
+{
+    KDB_TRY(kdbi_name_check(name, err));
+    KDB_TRY(objects->ops->lease(objects, name, err));
+    kdb_object_lease *lease = KDB_NEW(kdb_object_lease);
+    lease->objects = kdb_objects_ref(objects);
+    lease->name = kdb_sv_heap_cstr(name);
+    lease->path = kdbi_folder_path(&objects->folder, name, "");
+    *out = lease;
+    return KDB_OK;
+}
+
+const char *kdb_object_lease_path(const kdb_object_lease *lease)
+{
+    return lease->path;
+}
+
+void kdb_object_lease_end(kdb_object_lease *lease)
+{
+    if (lease == NULL) {
+        return;
+    }
+    lease->objects->ops->lease_end(lease->objects, kdb_sv_cstr(lease->name));
+    kdb_objects_unref(lease->objects);
+    kdb_free(lease->name);
+    kdb_free(lease->path);
+    kdb_free(lease);
+}
+
+kdb_status kdb_objects_get(kdb_objects *objects, kdb_sv name, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err)
+{
+    KDB_TRY(kdbi_name_check(name, err));
+    return objects->ops->get(objects, name, limit, arena, out, err);
+}
+
+kdb_status kdb_objects_list(kdb_objects *objects, kdb_sv prefix, bool (*visit)(void *self, const kdb_object_info *info),
+                            void *self, kdb_err *err)
+{
+    if (prefix.len != 0) {
+        KDB_TRY(kdbi_name_check(prefix, err));
+    }
+    return objects->ops->list(objects, prefix, visit, self, err);
+}
