@@ -295,6 +295,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->auth = options->auth;
     core->system = options->system;
     core->audit = options->audit;
+    core->objects = options->objects;
     core->live_control = options->live;
     core->job_control = options->jobs;
     core->nsinks = options->nsinks;

@@ -17,6 +17,7 @@ typedef struct kdbi_write kdbi_write;
 typedef struct kdbi_upsert kdbi_upsert;
 typedef struct kdbi_returning kdbi_returning;
 typedef struct kdbi_policies kdbi_policies;
+typedef struct kdbi_storage_claim kdbi_storage_claim;
 
 typedef struct kdbi_txn kdbi_txn;
 typedef struct kdbi_run kdbi_run;
@@ -672,6 +673,10 @@ kdb_status kdbi_run_describe_table(kdb_exec *exec, kdbi_plan *plan, bool *pendin
 kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_view(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_create_storage(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_alter_storage(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_drop_storage(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_check_storage(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_create_policy(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_alter_policy(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_drop_policy(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
@@ -912,6 +917,7 @@ struct kdb_core {
     kdb_auth *auth;
     kdb_system *system;
     kdb_audit *audit;
+    kdb_object_stores *objects;
     const kdb_options *options;
     kdb_seq_ceiling ceiling; /* atomic */
     bool ceiling_open;       /* else nothing may be stored in its place */
@@ -947,7 +953,8 @@ struct kdb_core {
     kdb_exec *first_live;   /* guarded by lock: all of them, for drain */
     kdb_exec *first_parked; /* guarded by lock, as last_parked: writes that wait for an ALTER TABLE, oldest first */
     kdb_exec *last_parked;
-    int64_t watch_wakes_us; /* guarded by lock: when the watch looks again by itself */
+    kdbi_storage_claim *storage_claims; /* guarded by lock: storages that statements are making, changing or dropping */
+    int64_t watch_wakes_us;             /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
     bool use_native; /* execution.native_executor */
     atomic_uint_fast64_t requests, failed, overloaded, transacting, native;

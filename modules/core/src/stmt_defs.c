@@ -5,6 +5,7 @@
 #define ADMIN_NAMESPACES "Admin privileges (DBA or System role) required for namespace operations"
 #define ADMIN_VIEWS "Admin privileges (DBA or System role) required for view operations"
 #define ADMIN_POLICIES "Admin privileges (DBA or System role) required for policy management"
+#define ADMIN_STORAGES "Admin privileges (DBA or System role) required for storage operations"
 #define ADMIN_USERS "Admin privileges (DBA or System role) required for user management"
 #define ADMIN_AUDIT "Admin privileges (DBA or System role) required to verify the audit log"
 #define ADMIN_JOBS "Insufficient privileges to manage jobs. DBA or System role required."
@@ -30,6 +31,10 @@ const kdb_stmt_def kdb_stmt_defs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_SHOW_TABLES] = { "SHOW TABLES", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_DESCRIBE_TABLE] = { "DESCRIBE TABLE", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_SHOW_STATS] = { "SHOW STATS", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
+    [KDB_STMT_CREATE_STORAGE] = { "CREATE STORAGE", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_STORAGES },
+    [KDB_STMT_ALTER_STORAGE] = { "ALTER STORAGE", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_STORAGES },
+    [KDB_STMT_DROP_STORAGE] = { "DROP STORAGE", KDB_ROLE_DBA, KDB_STMT_DDL, ADMIN_STORAGES },
+    [KDB_STMT_CHECK_STORAGE] = { "STORAGE CHECK", KDB_ROLE_DBA, KDB_STMT_READS, ADMIN_STORAGES },
     [KDB_STMT_SHOW_STORAGES] = { "SHOW STORAGES", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_SHOW_MANIFEST] = { "SHOW MANIFEST", KDB_ROLE_USER, KDB_STMT_READS, ANONYMOUS },
     [KDB_STMT_SHOW_ALL] = { "SHOW ALL", KDB_ROLE_DBA, KDB_STMT_READS,
@@ -87,6 +92,10 @@ const kdbi_stmt_run kdbi_stmt_runs[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_SHOW_TABLES] = kdbi_run_show_tables,
     [KDB_STMT_DESCRIBE_TABLE] = kdbi_run_describe_table,
     [KDB_STMT_SHOW_STATS] = kdbi_run_show_stats,
+    [KDB_STMT_CREATE_STORAGE] = kdbi_run_create_storage,
+    [KDB_STMT_ALTER_STORAGE] = kdbi_run_alter_storage,
+    [KDB_STMT_DROP_STORAGE] = kdbi_run_drop_storage,
+    [KDB_STMT_CHECK_STORAGE] = kdbi_run_check_storage,
     [KDB_STMT_SHOW_STORAGES] = kdbi_run_show_storages,
     [KDB_STMT_SHOW_MANIFEST] = kdbi_run_show_manifest,
     [KDB_STMT_SHOW_ALL] = kdbi_run_show_all,
@@ -134,6 +143,10 @@ const kdb_audit_action kdbi_stmt_audits[KDB_STMT_KIND_COUNT] = {
     [KDB_STMT_ALTER_POLICY] = KDB_AUDIT_ALTER_POLICY,
     [KDB_STMT_DROP_POLICY] = KDB_AUDIT_DROP_POLICY,
     [KDB_STMT_SHOW_POLICIES] = KDB_AUDIT_SHOW,
+    [KDB_STMT_CREATE_STORAGE] = KDB_AUDIT_CREATE_STORAGE,
+    [KDB_STMT_ALTER_STORAGE] = KDB_AUDIT_ALTER_STORAGE,
+    [KDB_STMT_DROP_STORAGE] = KDB_AUDIT_DROP_STORAGE,
+    [KDB_STMT_CHECK_STORAGE] = KDB_AUDIT_CHECK_STORAGE,
     [KDB_STMT_CREATE_USER] = KDB_AUDIT_CREATE_USER,
     [KDB_STMT_ALTER_USER] = KDB_AUDIT_ALTER_USER,
     [KDB_STMT_DROP_USER] = KDB_AUDIT_DROP_USER,

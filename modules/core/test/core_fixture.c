@@ -1,6 +1,7 @@
 /* core_fixture.c - see core_fixture.h. Replies are recorded as text, so that a test reads like a session. */
 #include "core_fixture.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,13 +34,46 @@ static void open_audit(fixture *f)
     kdb_buf_done(&keys);
 }
 
+/* ---- a data directory of its own: storages have theirs there ---- */
+
+static void open_datadir(fixture *f)
+{
+    kdb_err err;
+    char data[sizeof(f->directory) + 8];
+    (void)snprintf(f->directory, sizeof(f->directory), "core-XXXXXX");
+    assert_non_null(mkdtemp(f->directory));
+    (void)snprintf(data, sizeof(data), "%s/data", f->directory);
+    if (kdb_datadir_open(kdb_sv_cstr(data), &f->datadir, &err) != KDB_OK) {
+        fail_msg("%s", err.text);
+    }
+    const kdb_object_stores_options options = {
+        .datadir = f->datadir, .cache_bytes = 1 << 20, .connect_timeout_ms = 500, .request_timeout_ms = 500
+    };
+    f->objects = kdb_object_stores_new(&options);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void close_datadir(fixture *f)
+{
+    kdb_object_stores_free(f->objects);
+    kdb_datadir_close(f->datadir);
+    (void)nftw(f->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void open_stores(fixture *f)
 {
     kdb_err err;
     f->store = kdb_store_open_memory();
     open_audit(f);
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
-                                            KDB_SV("{namespace}/{tableName}/{userId}") };
+                                            KDB_SV("{namespace}/{tableName}/{userId}"), f->seal };
     assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
     const kdb_auth_options auth = { .seal = f->seal,
                                     .access_seconds = 3600,
@@ -134,6 +168,7 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
             KDB_OK);
     }
     open_stores(f);
+    open_datadir(f);
     const kdb_engine_options engine = {
         .memory_limit = 512 << 20, .threads = 2, .allowed_directory = "/nonexistent", .temp_directory = "/tmp"
     };
@@ -144,6 +179,7 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
                                     .auth = f->auth,
                                     .system = f->system,
                                     .audit = f->audit,
+                                    .objects = f->objects,
                                     .options = f->options,
                                     .sinks = sinks,
                                     .nsinks = nsinks,
@@ -164,6 +200,7 @@ void fixture_close(fixture *f)
     kdb_audit_close(f->audit);
     kdb_engine_close(f->engine);
     kdb_store_close(f->store);
+    close_datadir(f);
     kdb_seal_free(f->seal);
     kdb_options_free(f->options);
 }

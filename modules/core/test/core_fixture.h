@@ -13,6 +13,9 @@ typedef struct fixture {
     kdb_system *system;
     kdb_seal *seal;
     kdb_audit *audit;
+    char directory[32]; /* of its own, below the working directory; the data directory is `data` in it */
+    kdb_datadir *datadir;
+    kdb_object_stores *objects;
     kdb_core *core;
     const char *busy_key; /* of a job that is active; NULL: none is */
     int jobs;             /* submitted so far */

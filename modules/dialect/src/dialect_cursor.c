@@ -128,6 +128,19 @@ kdb_status kdbi_expect_string(kdbi_cursor *cur, kdb_sv *out)
     return KDB_OK;
 }
 
+kdb_status kdbi_expect_id(kdbi_cursor *cur, kdb_sv *out)
+{
+    if (cur->token.kind == KDBI_TOKEN_STRING) {
+        return kdbi_expect_string(cur, out);
+    }
+    if (cur->token.kind != KDBI_TOKEN_WORD) {
+        return kdbi_expect_name(cur, out);
+    }
+    *out = cur->token.text;
+    kdbi_advance(cur);
+    return KDB_OK;
+}
+
 kdb_status kdbi_expect_integer(kdbi_cursor *cur, int64_t *out)
 {
     if (cur->token.kind != KDBI_TOKEN_NUMBER || kdb_parse_i64(cur->token.text, out, NULL) != KDB_OK) {

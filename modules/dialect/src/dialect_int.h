@@ -122,6 +122,8 @@ KDB_NODISCARD kdb_status kdbi_expect_symbol(kdbi_cursor *cur, char symbol);
 KDB_NODISCARD kdb_status kdbi_expect_end(kdbi_cursor *cur);
 KDB_NODISCARD kdb_status kdbi_expect_name(kdbi_cursor *cur, kdb_sv *out);
 KDB_NODISCARD kdb_status kdbi_expect_string(kdbi_cursor *cur, kdb_sv *out);
+/* An id: bare, quoted or a string. Ids are case-sensitive, so bare words are not folded. */
+KDB_NODISCARD kdb_status kdbi_expect_id(kdbi_cursor *cur, kdb_sv *out);
 /* Digits that fit 64 bits. */
 KDB_NODISCARD kdb_status kdbi_expect_integer(kdbi_cursor *cur, int64_t *out);
 KDB_NODISCARD kdb_status kdbi_expect_table_name(kdbi_cursor *cur, kdb_table_name *out);
@@ -154,6 +156,10 @@ kdb_status kdbi_parse_temporary_view(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_user(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_create_storage(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_alter_storage(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_drop_storage(kdbi_cursor *cur, kdb_stmt *stmt);
+kdb_status kdbi_parse_check_storage(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_create_policy(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_alter_policy(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_drop_policy(kdbi_cursor *cur, kdb_stmt *stmt);

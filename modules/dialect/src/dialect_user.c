@@ -1,20 +1,6 @@
 /* dialect_user.c - CREATE, ALTER and DROP USER (sql.md 16). Texts hold passwords: no message repeats a string. */
 #include "dialect_int.h"
 
-/* A user id or a role: bare, quoted or a string. Ids are case-sensitive, so bare words are not folded. */
-static kdb_status expect_name_or_string(kdbi_cursor *cur, kdb_sv *out)
-{
-    if (cur->token.kind == KDBI_TOKEN_STRING) {
-        return kdbi_expect_string(cur, out);
-    }
-    if (cur->token.kind != KDBI_TOKEN_WORD) {
-        return kdbi_expect_name(cur, out);
-    }
-    *out = cur->token.text;
-    kdbi_advance(cur);
-    return KDB_OK;
-}
-
 /* What stands where a password should be is one, quoted wrongly: it is not repeated. */
 static kdb_status expect_secret(kdbi_cursor *cur, kdb_sv *out)
 {
@@ -62,14 +48,14 @@ kdb_status kdbi_parse_create_user(kdbi_cursor *cur, kdb_stmt *stmt)
 {
     kdb_user_stmt *user = &stmt->as.user;
     stmt->has_secret = true;
-    KDB_TRY(expect_name_or_string(cur, &user->name));
+    KDB_TRY(kdbi_expect_id(cur, &user->name));
     KDB_TRY(expect_auth(cur, user));
     bool has_role = false;
     bool has_email = false;
     for (;;) {
         if (!has_role && kdbi_accept_word(cur, "ROLE")) {
             has_role = true;
-            KDB_TRY(expect_name_or_string(cur, &user->role));
+            KDB_TRY(kdbi_expect_id(cur, &user->role));
         } else if (!has_email && kdbi_accept_word(cur, "EMAIL")) {
             has_email = true;
             KDB_TRY(kdbi_expect_string(cur, &user->email));
@@ -87,14 +73,14 @@ kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt)
 {
     kdb_user_stmt *user = &stmt->as.user;
     stmt->has_secret = true;
-    KDB_TRY(expect_name_or_string(cur, &user->name));
+    KDB_TRY(kdbi_expect_id(cur, &user->name));
     KDB_TRY(kdbi_expect_word(cur, "SET"));
     if (kdbi_accept_word(cur, "PASSWORD")) {
         user->change = KDB_USER_SET_PASSWORD;
         KDB_TRY(expect_secret(cur, &user->secret));
     } else if (kdbi_accept_word(cur, "ROLE")) {
         user->change = KDB_USER_SET_ROLE;
-        KDB_TRY(expect_name_or_string(cur, &user->role));
+        KDB_TRY(kdbi_expect_id(cur, &user->role));
     } else {
         user->change = KDB_USER_SET_EMAIL;
         KDB_TRY(kdbi_expect_word(cur, "EMAIL"));
@@ -106,6 +92,6 @@ kdb_status kdbi_parse_alter_user(kdbi_cursor *cur, kdb_stmt *stmt)
 kdb_status kdbi_parse_drop_user(kdbi_cursor *cur, kdb_stmt *stmt)
 {
     stmt->as.user.if_exists = kdbi_accept_words(cur, "IF EXISTS");
-    KDB_TRY(expect_name_or_string(cur, &stmt->as.user.name));
+    KDB_TRY(kdbi_expect_id(cur, &stmt->as.user.name));
     return kdbi_expect_end(cur);
 }

@@ -298,6 +298,29 @@ static void add_subscribe(const kdb_subscribe_stmt *subscribe)
     add_count("from", subscribe->from);
 }
 
+static void add_said(const char *word, const kdb_storage_text *said)
+{
+    if (said->position != 0) {
+        kdb_buf_printf(&text, " %s@%d=<%.*s>", word, said->position, KDB_SV_ARG(said->text));
+    }
+}
+
+static void add_storage(const char *what, const kdb_storage_stmt *storage)
+{
+    kdb_buf_printf(&text, "%s '%.*s'@%d%s%s", what, KDB_SV_ARG(storage->id), storage->position,
+                   storage->if_exists ? " if-exists" : "", storage->extended ? " extended" : "");
+    add_said("type", &storage->type);
+    add_said("path", &storage->path);
+    add_said("bucket", &storage->bucket);
+    add_said("region", &storage->region);
+    add_said("name", &storage->name);
+    add_said("description", &storage->description);
+    add_said("shared", &storage->shared_template);
+    add_said("user", &storage->user_template);
+    add_said("credentials", &storage->credentials);
+    add_said("config", &storage->config);
+}
+
 static void add_stmt(const kdb_stmt *stmt)
 {
     switch (stmt->kind) {
@@ -345,6 +368,18 @@ static void add_stmt(const kdb_stmt *stmt)
         return;
     case KDB_STMT_SHOW_STATS:
         add_table_stmt("SHOW STATS", &stmt->as.table);
+        return;
+    case KDB_STMT_CREATE_STORAGE:
+        add_storage("CREATE STORAGE", stmt->as.storage);
+        return;
+    case KDB_STMT_ALTER_STORAGE:
+        add_storage("ALTER STORAGE", stmt->as.storage);
+        return;
+    case KDB_STMT_DROP_STORAGE:
+        add_storage("DROP STORAGE", stmt->as.storage);
+        return;
+    case KDB_STMT_CHECK_STORAGE:
+        add_storage("STORAGE CHECK", stmt->as.storage);
         return;
     case KDB_STMT_SHOW_STORAGES:
         kdb_buf_append_lit(&text, "SHOW STORAGES");

@@ -404,6 +404,60 @@ static void jobs_are_started_and_killed(void **state)
     CHECK_CASES(cases, parsed);
 }
 
+static void storages_are_made_altered_checked_and_dropped(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "CREATE STORAGE disk TYPE filesystem PATH '/srv/cold'",
+          "CREATE STORAGE 'disk'@15 type@25=<filesystem> path@41=</srv/cold> secret" },
+        { "create storage 'My.Disk' type 'filesystem' base_directory '/x' name 'it''s' description ''",
+          "CREATE STORAGE 'My.Disk'@15 type@30=<filesystem> path@58=</x> name@68=<it's> description@88=<> secret" },
+        { "CREATE STORAGE Big TYPE S3 BUCKET 'b' REGION 'eu' SHARED_TABLES_TEMPLATE '{namespace}/{tableName}' "
+          "USER_TABLES_TEMPLATE 'u' CREDENTIALS '{\"a\":1}' CONFIG $${}$$",
+          "CREATE STORAGE 'Big'@15 type@24=<S3> bucket@34=<b> region@45=<eu> shared@73=<{namespace}/{tableName}> "
+          "user@120=<u> credentials@136=<{\"a\":1}> config@153=<{}> secret" },
+        { "CREATE STORAGE x CONFIG '{}' TYPE wombat", "CREATE STORAGE 'x'@15 type@34=<wombat> config@24=<{}> secret" },
+        { "CREATE STORAGE", "INVALID_SQL@14 syntax error at end of input" },
+        { "CREATE STORAGE x", "INVALID_SQL@16 CREATE STORAGE requires a TYPE clause" },
+        { "CREATE STORAGE x TYPE", "INVALID_SQL@21 syntax error at end of input" },
+        { "CREATE STORAGE x TYPE s3 TYPE s3", "INVALID_SQL@25 TYPE is said twice" },
+        { "CREATE STORAGE x TYPE filesystem PATH '/a' BASE_DIRECTORY '/b'",
+          "INVALID_SQL@43 BASE_DIRECTORY is said twice" },
+        { "CREATE STORAGE x TYPE s3 PATH 's3://a' BUCKET 'b'",
+          "INVALID_SQL@46 A storage has one of PATH, BASE_DIRECTORY and BUCKET" },
+        { "CREATE STORAGE x TYPE s3 BUCKET b", "INVALID_SQL@32 BUCKET is followed by a text in single quotes" },
+        { "CREATE STORAGE x TYPE s3 CREDENTIALS \"Sesame\"",
+          "INVALID_SQL@37 CREDENTIALS is followed by a text in single quotes" },
+        { "CREATE STORAGE x TYPE s3 CREDENTIALS 'Sesame' 'b'", "INVALID_SQL@46 syntax error at a string literal" },
+        { "CREATE STORAGE x TYPE s3 CREDENTIALS 'Sesame", "INVALID_SQL@37 unterminated quoted string" },
+        { "CREATE STORAGE x TYPE s3 CREDENTIALS $1", "INVALID_SQL@37 syntax error at or near \"$1\"" },
+        { "CREATE STORAGE x TYPE s3 WOMBAT 'b'", "INVALID_SQL@25 syntax error at or near \"WOMBAT\"" },
+        { "CREATE STORAGE IF NOT EXISTS x TYPE s3", "INVALID_SQL@18 syntax error at or near \"NOT\"" },
+        { "ALTER STORAGE x SET NAME 'n'", "ALTER STORAGE 'x'@14 name@25=<n> secret" },
+        { "ALTER STORAGE x SET NAME 'n' SET CONFIG '{}' SET CREDENTIALS '{}'",
+          "ALTER STORAGE 'x'@14 name@25=<n> credentials@61=<{}> config@40=<{}> secret" },
+        { "ALTER STORAGE x SET SHARED_TABLES_TEMPLATE '', USER_TABLES_TEMPLATE 'u', SET DESCRIPTION 'd'",
+          "INVALID_SQL@73 syntax error at or near \"SET\"" },
+        { "ALTER STORAGE x SET SHARED_TABLES_TEMPLATE '', USER_TABLES_TEMPLATE 'u' SET DESCRIPTION 'd'",
+          "ALTER STORAGE 'x'@14 description@88=<d> shared@43=<> user@68=<u> secret" },
+        { "ALTER STORAGE x", "INVALID_SQL@15 syntax error at end of input" },
+        { "ALTER STORAGE x SET", "INVALID_SQL@19 syntax error at end of input" },
+        { "ALTER STORAGE x SET NAME 'a' SET NAME 'b'", "INVALID_SQL@33 NAME is said twice" },
+        { "ALTER STORAGE x SET PATH '/a'",
+          "INVALID_SQL@20 The PATH of a storage cannot be changed: its files lie there" },
+        { "ALTER STORAGE x RENAME TO y", "INVALID_SQL@16 syntax error at or near \"RENAME\"" },
+        { "DROP STORAGE x", "DROP STORAGE 'x'@13" },
+        { "DROP STORAGE IF EXISTS 'x y'", "DROP STORAGE 'x y'@23 if-exists" },
+        { "DROP STORAGE x CASCADE", "INVALID_SQL@15 syntax error at or near \"CASCADE\"" },
+        { "STORAGE CHECK local", "STORAGE CHECK 'local'@14" },
+        { "storage check 'local' extended", "STORAGE CHECK 'local'@14 extended" },
+        { "STORAGE CHECK", "INVALID_SQL@13 syntax error at end of input" },
+        { "STORAGE CHECK local now", "INVALID_SQL@20 syntax error at or near \"now\"" },
+        { "STORAGE WOMBAT", "INVALID_SQL@0 Unsupported statement type: STORAGE" },
+    };
+    CHECK_CASES(cases, parsed);
+}
+
 static void statements_of_other_systems_are_refused_by_name(void **state)
 {
     (void)state;
@@ -483,6 +537,7 @@ int main(void)
         TEST(bad_subscriptions_say_where),
         TEST(live_queries_are_killed_by_id),
         TEST(jobs_are_started_and_killed),
+        TEST(storages_are_made_altered_checked_and_dropped),
         TEST(statements_of_other_systems_are_refused_by_name),
         TEST(the_grammar_says_where_it_stops),
     };

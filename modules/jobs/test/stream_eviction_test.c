@@ -41,7 +41,7 @@ static void open_core(void)
 {
     const kdb_audit_options audit = { .repeat_us = 0 };
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
-                                            KDB_SV("{namespace}/{tableName}/{userId}") };
+                                            KDB_SV("{namespace}/{tableName}/{userId}"), f.seal };
     const kdb_auth_options auth = {
         .seal = f.seal, .access_seconds = 3600, .bcrypt_cost = 4, .hash_threads = 1, .hash_queue = 16, .min_password = 8
     };

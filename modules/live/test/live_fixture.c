@@ -160,7 +160,7 @@ static void open_stores(fixture *f)
     f->store = kdb_store_open_memory();
     open_audit(f);
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
-                                            KDB_SV("{namespace}/{tableName}/{userId}") };
+                                            KDB_SV("{namespace}/{tableName}/{userId}"), f->seal };
     assert_int_equal(kdb_registry_open(f->store, &registry, &f->registry, &err), KDB_OK);
     const kdb_auth_options auth = { .seal = f->seal,
                                     .access_seconds = 3600,

@@ -26,7 +26,7 @@ static kdb_status load_counter(kdb_registry *registry, kdb_err *err)
     return KDB_OK;
 }
 
-static void stage_local_storage(const kdb_registry_options *options, kdb_batch *batch)
+static void stage_local_storage(const kdb_registry *registry, kdb_batch *batch)
 {
     int64_t now = kdb_now_us();
     kdb_storage local = {
@@ -35,16 +35,12 @@ static void stage_local_storage(const kdb_registry_options *options, kdb_batch *
         .description = KDB_SV("Files below the data directory"),
         .type = KDB_SV("filesystem"),
         .base_directory = KDB_SV(""),
-        .shared_template = options->shared_template,
-        .user_template = options->user_template,
+        .shared_template = registry->shared_template,
+        .user_template = registry->user_template,
         .created_us = now,
         .updated_us = now,
     };
-    kdb_buf record;
-    kdb_buf_init(&record, 0);
-    kdbi_storage_encode(&local, &record);
-    kdb_batch_put(batch, kdb_partition_system(KDB_PART_SYSTEM_STORAGES), local.id, kdb_buf_sv(&record));
-    kdb_buf_done(&record);
+    kdbi_storage_stage(&local, (kdb_sv){ NULL, 0 }, batch);
 }
 
 static void stage_first_namespace(kdb_sv name, kdb_batch *batch)
@@ -54,28 +50,42 @@ static void stage_first_namespace(kdb_sv name, kdb_batch *batch)
 }
 
 /* What every catalog starts with, in one batch; loading then reads it back like any other. */
-static kdb_status create_catalog(kdb_registry *registry, const kdb_registry_options *options, kdb_err *err)
+static kdb_status create_catalog(kdb_registry *registry, kdb_err *err)
 {
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     registry->next_table_id = KDBI_FIRST_TABLE_ID;
     kdbi_registry_stage_counter(registry, batch);
     stage_first_namespace(KDB_SV("default"), batch);
     stage_first_namespace(KDB_SV("dba"), batch);
-    stage_local_storage(options, batch);
+    stage_local_storage(registry, batch);
     return kdb_store_commit(registry->store, batch, err);
 }
 
-static kdb_status load(kdb_registry *registry, const kdb_registry_options *options, kdb_err *err)
+static kdb_status load(kdb_registry *registry, kdb_err *err)
 {
     kdb_status status = load_counter(registry, err);
     if (status == KDB_NOT_FOUND) {
-        status = create_catalog(registry, options, err);
+        status = create_catalog(registry, err);
     }
     KDB_TRY(status);
     KDB_TRY(kdbi_registry_load_namespaces(registry, err));
     KDB_TRY(kdbi_registry_load_storages(registry, err));
     KDB_TRY(kdbi_registry_load_tables(registry, err));
     return kdbi_registry_load_views(registry, err);
+}
+
+static kdb_status read_templates(kdb_registry *registry, const kdb_registry_options *options, kdb_err *err)
+{
+    kdb_status status = kdb_template_check(options->shared_template, KDB_TEMPLATE_SHARED, registry->arena,
+                                           &registry->shared_template, err);
+    if (status == KDB_OK) {
+        status = kdb_template_check(options->user_template, KDB_TEMPLATE_USER, registry->arena,
+                                    &registry->user_template, err);
+    }
+    if (status != KDB_OK) {
+        kdb_err_context(err, "templates of section [storage]");
+    }
+    return status;
 }
 
 kdb_status kdb_registry_open(kdb_store *store, const kdb_registry_options *options, kdb_registry **out, kdb_err *err)
@@ -90,7 +100,9 @@ kdb_status kdb_registry_open(kdb_store *store, const kdb_registry_options *optio
     registry->views = kdb_map_new();
     registry->storages = kdb_map_new();
     registry->staged = kdb_map_new();
-    KDB_TRY(load(registry, options, err));
+    registry->seal = options->seal;
+    KDB_TRY(read_templates(registry, options, err));
+    KDB_TRY(load(registry, err));
     *out = KDB_TAKE(registry);
     return KDB_OK;
 }
@@ -117,6 +129,17 @@ static void free_tables(kdb_map *map)
     kdb_map_free(map);
 }
 
+static void free_storages(kdb_map *map)
+{
+    size_t cursor = 0;
+    kdb_sv key;
+    void *value;
+    while (kdb_map_next(map, &cursor, &key, &value)) {
+        kdbi_storage_free(value);
+    }
+    kdb_map_free(map);
+}
+
 static void free_views(kdb_map *map)
 {
     size_t cursor = 0;
@@ -137,7 +160,7 @@ void kdb_registry_close(kdb_registry *registry)
     free_tables(registry->tables);
     free_namespaces(registry->namespaces);
     free_namespaces(registry->staged);
-    kdb_map_free(registry->storages);
+    free_storages(registry->storages);
     kdb_arena_free(registry->arena);
     kdb_mutex_done(&registry->lock);
     kdb_free(registry);

@@ -1,5 +1,5 @@
 /* registry_int.h - what the files of registry share: the registry's fields, the bytes of its records, and the staged
- * forms of namespaces and storages. */
+ * forms of namespaces. */
 #ifndef KDB_REGISTRY_INT_H
 #define KDB_REGISTRY_INT_H
 
@@ -12,7 +12,8 @@ enum {
     KDBI_FIRST_TABLE_ID = 16, /* smaller ids are the fixed partitions' */
     KDBI_RECORD_FORMAT = 1,   /* first byte of every record but */
     KDBI_SCHEMA_FORMAT = 2, /* those of schema versions, which are of format 1 if no column has an initial value, and */
-    KDBI_POLICY_FORMAT = 2, /* those of tables with policies */
+    KDBI_POLICY_FORMAT = 2, /* those of tables with policies, and */
+    KDBI_STORAGE_FORMAT = 2, /* those of storages with a configuration or credentials */
     KDBI_MAP_KEY_MAX = 2 * KDBI_NAME_MAX + 1
 };
 
@@ -22,17 +23,26 @@ typedef struct kdbi_namespace {
     char text[];
 } kdbi_namespace;
 
+/* A storage in an arena of its own. */
+typedef struct kdbi_storage {
+    kdb_storage pub;
+    kdb_sv sealed; /* its credentials; empty: none */
+    kdb_arena *arena;
+} kdbi_storage;
+
 struct kdb_registry {
     kdb_store *store; /* fixed after open */
     atomic_uint_fast64_t epoch;
-    kdb_mutex lock;         /* rank KDB_LOCK_REGISTRY: nothing is locked while this is held */
-    kdb_map *namespaces;    /* guarded by lock: name -> kdbi_namespace, owned */
-    kdb_map *tables;        /* guarded by lock: ns NUL name -> kdb_table, one reference each */
-    kdb_map *views;         /* guarded by lock: ns NUL name -> kdb_view, one reference each */
-    kdb_map *storages;      /* fixed after open: id -> kdb_storage in `arena` */
-    kdb_arena *arena;       /* fixed after open */
-    kdb_map *staged;        /* DDL gate: name -> kdbi_namespace, owned, staged and not yet published */
-    uint32_t next_table_id; /* DDL gate: rises with every stage, so that a failed commit skips an id */
+    kdb_mutex lock;       /* rank KDB_LOCK_REGISTRY: nothing is locked while this is held */
+    kdb_map *namespaces;  /* guarded by lock: name -> kdbi_namespace, owned */
+    kdb_map *tables;      /* guarded by lock: ns NUL name -> kdb_table, one reference each */
+    kdb_map *views;       /* guarded by lock: ns NUL name -> kdb_view, one reference each */
+    kdb_map *storages;    /* guarded by lock: id -> kdbi_storage, owned */
+    const kdb_seal *seal; /* fixed after open, as the next three; not the registry's */
+    kdb_arena *arena;
+    kdb_sv shared_template, user_template; /* in `arena`: of storages that name none */
+    kdb_map *staged;                       /* DDL gate: name -> kdbi_namespace, owned, staged and not yet published */
+    uint32_t next_table_id;                /* DDL gate: rises with every stage, so that a failed commit skips an id */
 };
 
 /* ---- values in records (registry_record.c) ---- */
@@ -121,7 +131,7 @@ KDB_NODISCARD kdb_status kdbi_table_resolve_key(kdb_table *table, const kdbi_tab
 /* Loads all tables into registry->tables. Only at open. */
 KDB_NODISCARD kdb_status kdbi_registry_load_tables(kdb_registry *registry, kdb_err *err);
 
-/* ---- namespaces and storages ---- */
+/* ---- namespaces ---- */
 
 kdbi_namespace *kdbi_namespace_new(kdb_sv name, int64_t created_us, kdb_sv options_json);
 void kdbi_namespace_encode(const kdb_namespace *ns, kdb_buf *out);
@@ -131,9 +141,24 @@ KDB_NODISCARD kdb_status kdbi_registry_load_namespaces(kdb_registry *registry, k
 /* KDB_NAMESPACE_NOT_FOUND with the nearest name. */
 KDB_NODISCARD kdb_status kdbi_registry_no_namespace(kdb_registry *registry, kdb_sv name, kdb_err *err);
 
-void kdbi_storage_encode(const kdb_storage *storage, kdb_buf *out);
+/* ---- storages (registry_storage.c, storage_record.c, storage_draft.c) ---- */
+
+/* A copy of both. */
+kdbi_storage *kdbi_storage_new(const kdb_storage *storage, kdb_sv sealed);
+void kdbi_storage_free(kdbi_storage *storage);
+/* A copy of the storage's definition in `arena`; false when there is none. `sealed` may be NULL. */
+bool kdbi_registry_copy_storage(kdb_registry *registry, kdb_sv id, kdb_arena *arena, kdb_storage *out, kdb_sv *sealed);
+void kdbi_storage_encode(const kdb_storage *storage, kdb_sv sealed, kdb_buf *out);
+void kdbi_storage_stage(const kdb_storage *storage, kdb_sv sealed, kdb_batch *batch);
 /* Views borrow from `id` and `bytes`. */
-KDB_NODISCARD kdb_status kdbi_storage_decode(kdb_sv id, kdb_sv bytes, kdb_storage *out, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_storage_decode(kdb_sv id, kdb_sv bytes, kdb_storage *out, kdb_sv *sealed, kdb_err *err);
+/* Credentials as they are kept, and back. Empty stays empty. KDB_CORRUPT names the storage. */
+kdb_sv kdbi_storage_seal(const kdb_registry *registry, kdb_sv id, kdb_sv plain, kdb_arena *arena);
+KDB_NODISCARD kdb_status kdbi_storage_unseal(const kdb_registry *registry, kdb_sv id, kdb_sv sealed, kdb_arena *arena,
+                                             kdb_sv *out, kdb_err *err);
+/* Opens it, not yet among `stores`. */
+KDB_NODISCARD kdb_status kdbi_storage_open(const kdb_storage *storage, kdb_sv credentials_json,
+                                           kdb_object_stores *stores, kdb_objects **out, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_registry_load_storages(kdb_registry *registry, kdb_err *err);
 
 /* ---- names ---- */

@@ -107,6 +107,54 @@ kdb_status kdb_registry_check_column_name(kdb_sv name, kdb_err *err)
     return kdb_registry_check_name(name, err);
 }
 
+static bool is_id_character(char c)
+{
+    return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
+}
+
+static bool has_any(kdb_sv text, const char *bytes)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '\0' && strchr(bytes, text.ptr[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_storage_id(kdb_sv id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (!is_id_character(id.ptr[i])) {
+            return false;
+        }
+    }
+    return is_letter(id.ptr[0]) || is_digit(id.ptr[0]);
+}
+
+kdb_status kdb_registry_check_storage_id(kdb_sv id, kdb_err *err)
+{
+    if (id.len == 0) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Storage ID cannot be empty");
+    }
+    if (memmem(id.ptr, id.len, "..", 2) != NULL || has_any(id, "/\\")) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Storage ID cannot contain path traversal characters");
+    }
+    if (memchr(id.ptr, '\0', id.len) != NULL) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Storage ID cannot contain null bytes");
+    }
+    if (has_any(id, "'\"`;")) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "Storage ID cannot contain quotes or semicolons");
+    }
+    if (id.len > KDBI_NAME_MAX || !is_storage_id(id)) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION,
+                        "Storage ID must begin with a letter or digit and have at most %d letters, digits and "
+                        "characters of '_-.'",
+                        KDBI_NAME_MAX);
+    }
+    return KDB_OK;
+}
+
 bool kdb_registry_is_protected(kdb_sv ns)
 {
     return is_one_of(ns, protected_namespaces, KDB_ARRAY_LEN(protected_namespaces));

@@ -151,7 +151,8 @@ static kdb_status decode_storage(kdb_sv bytes, kdb_arena *arena, kdb_err *err)
 {
     (void)arena;
     kdb_storage storage;
-    return kdbi_storage_decode(KDB_SV("local"), bytes, &storage, err);
+    kdb_sv sealed;
+    return kdbi_storage_decode(KDB_SV("local"), bytes, &storage, &sealed, err);
 }
 
 /* From a heap block of the exact size, so that AddressSanitizer sees a step past the end. */
@@ -217,7 +218,13 @@ static void foreign_bytes_are_corrupt_and_no_more(void **state)
     assert_robust(decode_namespace, kdb_buf_sv(&bytes));
     bytes.len = 0;
     kdb_storage storage = { .type = KDB_SV("filesystem"), .name = KDB_SV("x"), .shared_template = KDB_SV("{a}") };
-    kdbi_storage_encode(&storage, &bytes);
+    kdbi_storage_encode(&storage, (kdb_sv){ NULL, 0 }, &bytes);
+    assert_int_equal(bytes.ptr[0], KDBI_RECORD_FORMAT); /* older servers read it */
+    assert_robust(decode_storage, kdb_buf_sv(&bytes));
+    bytes.len = 0;
+    storage.config_json = KDB_SV("{\"a\":1}");
+    storage.credentials = KDB_SV("{\"b\":\"***\"}");
+    kdbi_storage_encode(&storage, KDB_SV("sealed"), &bytes);
     assert_robust(decode_storage, kdb_buf_sv(&bytes));
     kdb_buf_done(&bytes);
 }

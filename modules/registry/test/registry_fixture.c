@@ -1,17 +1,32 @@
 /* registry_fixture.c - see registry_fixture.h. */
 #include "registry_fixture.h"
 
-static const kdb_registry_options options = {
-    .shared_template = { "{namespace}/{tableName}", 23 },
-    .user_template = { "{namespace}/{tableName}/{userId}", 32 },
-};
+kdb_seal *new_keys(const kdb_seal *old)
+{
+    kdb_buf keys;
+    kdb_seal *seal = NULL;
+    kdb_buf_init(&keys, 0);
+    assert_int_equal(kdb_seal_write_keys(old, &keys, NULL), KDB_OK);
+    assert_int_equal(kdb_seal_new(kdb_buf_sv(&keys), &seal, NULL), KDB_OK);
+    kdb_buf_done(&keys);
+    return seal;
+}
+
+static kdb_status open_registry(fixture *fix)
+{
+    const kdb_registry_options options = { .shared_template = KDB_SV("{namespace}/{tableName}"),
+                                           .user_template = KDB_SV("{namespace}/{tableName}/{userId}"),
+                                           .seal = fix->seal };
+    return kdb_registry_open(fix->store, &options, &fix->registry, &fix->err);
+}
 
 int fixture_open(void **state)
 {
     fixture *fix = KDB_NEW(fixture);
     fix->store = kdb_store_open_memory();
     fix->arena = kdb_arena_new(0);
-    assert_ok(fix, kdb_registry_open(fix->store, &options, &fix->registry, &fix->err));
+    fix->seal = new_keys(NULL);
+    assert_ok(fix, open_registry(fix));
     *state = fix;
     return 0;
 }
@@ -21,6 +36,7 @@ int fixture_close(void **state)
     fixture *fix = *state;
     kdb_registry_close(fix->registry);
     kdb_store_close(fix->store);
+    kdb_seal_free(fix->seal);
     kdb_arena_free(fix->arena);
     kdb_free(fix);
     return 0;
@@ -30,7 +46,7 @@ kdb_status fixture_try_reopen(fixture *fix)
 {
     kdb_registry_close(fix->registry);
     fix->registry = NULL;
-    return kdb_registry_open(fix->store, &options, &fix->registry, &fix->err);
+    return open_registry(fix);
 }
 
 void fixture_reopen(fixture *fix)

@@ -14,6 +14,7 @@
 typedef struct fixture {
     kdb_store *store;
     kdb_registry *registry;
+    kdb_seal *seal; /* of new keys; a test may put others in its place */
     kdb_arena *arena;
     kdb_err err;
 } fixture;
@@ -24,6 +25,9 @@ int fixture_close(void **state);
 /* Closes the registry and opens it again over the same store. */
 void fixture_reopen(fixture *fix);
 kdb_status fixture_try_reopen(fixture *fix);
+
+/* Keys of a server: one more than those of `old` (NULL: none). */
+kdb_seal *new_keys(const kdb_seal *old);
 
 /* Fails the test unless the call failed with this status and text. */
 void assert_failure(const fixture *fix, kdb_status got, kdb_status status, const char *text);

@@ -4,7 +4,8 @@
 
 #include "registry_fixture.h"
 
-static const kdb_registry_options options = { .shared_template = { "{a}", 3 }, .user_template = { "{b}", 3 } };
+static const kdb_registry_options options = { .shared_template = { "{namespace}/{tableName}", 23 },
+                                              .user_template = { "{userId}", 8 } };
 
 static void open_disk(fixture *fix, const char *path)
 {

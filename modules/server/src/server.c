@@ -98,6 +98,7 @@ static kdb_status open_system_tables(kdb_server *server, kdb_err *err)
     const kdb_registry_options registry = {
         .shared_template = kdb_opt_text(server->options, KDB_OPT_STORAGE_SHARED_TEMPLATE),
         .user_template = kdb_opt_text(server->options, KDB_OPT_STORAGE_USER_TEMPLATE),
+        .seal = server->seal,
     };
     KDB_TRY(kdb_registry_open(server->store, &registry, &server->registry, err));
     return open_auth(server, err);
@@ -110,8 +111,9 @@ static void close_system_tables(kdb_server *server)
     kdb_audit_close(server->audit);
 }
 
-static kdb_status open_engine(kdb_server *server, kdb_err *err)
+static kdb_status open_cold_and_engine(kdb_server *server, kdb_err *err)
 {
+    kdbi_server_open_storages(server);
     const int64_t threads = kdb_opt_i64(server->options, KDB_OPT_ENGINE_THREADS);
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const kdb_engine_options engine = {
@@ -126,9 +128,10 @@ static kdb_status open_engine(kdb_server *server, kdb_err *err)
     return kdb_engine_open(&engine, &server->engine, err);
 }
 
-static void close_engine(kdb_server *server)
+static void close_cold_and_engine(kdb_server *server)
 {
     kdb_engine_close(server->engine);
+    kdb_object_stores_free(server->objects);
 }
 
 static kdb_status open_services(kdb_server *server, KDB_UNUSED kdb_err *err)
@@ -164,6 +167,7 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .auth = server->auth,
         .system = server->system,
         .audit = server->audit,
+        .objects = server->objects,
         .options = server->options,
         .live = { .self = server, .url = kdbi_server_live_url, .kill = kdbi_server_live_kill },
         .sinks = &sink,
@@ -237,7 +241,7 @@ static const step steps[] = {
     { "data directory", open_datadir, close_datadir },
     { "system schema", open_store, close_store },
     { "system tables", open_system_tables, close_system_tables },
-    { "stores", open_engine, close_engine },
+    { "stores", open_cold_and_engine, close_cold_and_engine },
     { "services", open_services, close_services },
     { "executor", open_executor, close_executor },
     { "jobs", open_jobs, close_jobs },

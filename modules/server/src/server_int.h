@@ -16,6 +16,7 @@ struct kdb_server {
     kdb_audit *audit;
     kdb_registry *registry;
     kdb_auth *auth;
+    kdb_object_stores *objects;
     kdb_engine *engine;
     kdb_system *system;
     kdb_live *live;
@@ -28,6 +29,8 @@ struct kdb_server {
 /* keys.c: opens the server's key file, and makes it when there is none. */
 KDB_NODISCARD kdb_status kdbi_keys_open(const kdb_options *options, const kdb_datadir *datadir, kdb_seal **out,
                                         kdb_err *err);
+/* storages.c: opens the storages of the registry. One that cannot be opened is logged, and tried again by whoever needs it. */
+void kdbi_server_open_storages(kdb_server *server);
 /* Figures of core, live and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
 void kdbi_server_report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);

@@ -21,8 +21,8 @@ bool kdbi_storages_next(kdb_system_scan *scan, kdb_value *cells)
     cells = kdbi_put_text_or_null(cells, storage->description);
     cells = kdbi_put_text(cells, storage->type);
     cells = kdbi_put_text(cells, storage->base_directory);
-    cells = kdbi_skip(cells); /* credentials: local storage has none */
-    cells = kdbi_skip(cells); /* config_json */
+    cells = kdbi_put_text_or_null(cells, storage->credentials); /* masked: the registry lists nothing else */
+    cells = kdbi_put_text_or_null(cells, storage->config_json);
     cells = kdbi_put_text(cells, storage->shared_template);
     cells = kdbi_put_text(cells, storage->user_template);
     cells = kdbi_put_time(cells, storage->created_us);

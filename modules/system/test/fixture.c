@@ -9,7 +9,7 @@ fixture *fixture_new(void)
     f->store = kdb_store_open_memory();
     f->options = kdb_options_new();
     const kdb_registry_options registry = { KDB_SV("{namespace}/{tableName}"),
-                                            KDB_SV("{namespace}/{tableName}/{userId}") };
+                                            KDB_SV("{namespace}/{tableName}/{userId}"), NULL };
     const kdb_auth_options auth = { .jwt_secret = KDB_SV("a secret of tests that is long enough"),
                                     .access_seconds = 60,
                                     .bcrypt_cost = 4,

@@ -221,6 +221,7 @@ typedef struct kdb_core_options {
     kdb_auth *auth;
     kdb_system *system;
     kdb_audit *audit;
+    kdb_object_stores *objects; /* outlives the core */
     const kdb_options *options;
     const kdb_change_sink *sinks; /* copied */
     size_t nsinks;

@@ -74,6 +74,10 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_SHOW_TABLES,
     KDB_STMT_DESCRIBE_TABLE, /* also DESC, DESCRIBE t, SHOW COLUMNS FROM t */
     KDB_STMT_SHOW_STATS,
+    KDB_STMT_CREATE_STORAGE,
+    KDB_STMT_ALTER_STORAGE,
+    KDB_STMT_DROP_STORAGE,
+    KDB_STMT_CHECK_STORAGE,
     KDB_STMT_SHOW_STORAGES,
     KDB_STMT_SHOW_MANIFEST,
     KDB_STMT_SHOW_ALL,
@@ -346,6 +350,21 @@ const char *kdb_policy_command_name(kdb_policy_command command); /* "SELECT" */
 /* "user, service" */
 kdb_sv kdb_policy_roles_text(unsigned roles, kdb_arena *arena);
 
+/* What a clause of CREATE or ALTER STORAGE says. */
+typedef struct kdb_storage_text {
+    kdb_sv text;
+    int32_t position; /* of the text in the statement; 0: the clause is not there */
+} kdb_storage_text;
+/* CREATE, ALTER, DROP STORAGE and STORAGE CHECK. What the texts may say is for the caller to check. */
+typedef struct kdb_storage_stmt {
+    kdb_sv id; /* as written: ids are case-sensitive */
+    int32_t position;
+    bool if_exists;                              /* DROP */
+    bool extended;                               /* CHECK */
+    kdb_storage_text type, path, bucket, region; /* CREATE only: `path` is PATH's or BASE_DIRECTORY's */
+    kdb_storage_text name, description, shared_template, user_template, credentials, config;
+} kdb_storage_stmt;
+
 typedef struct kdb_savepoint_stmt {
     kdb_sv name;
 } kdb_savepoint_stmt;
@@ -373,7 +392,7 @@ typedef struct kdb_stmt {
     kdb_stmt_kind kind;
     kdb_sv text;
     uint32_t nparams;       /* highest $n */
-    bool has_secret;        /* the text holds a password: never log or echo it */
+    bool has_secret;        /* the text holds a password or credentials: never log or echo it */
     const kdb_shape *shape; /* as given to _parse, or NULL; binding reads it */
     bool *lifted; /* by shape literal: used as a KDB_CELL_LIFTED cell and nowhere else; NULL without a shape */
     union {
@@ -389,6 +408,7 @@ typedef struct kdb_stmt {
         kdb_policy_stmt *policy;
         kdb_explain_stmt explain;
         kdb_user_stmt user;
+        kdb_storage_stmt *storage;
         kdb_savepoint_stmt savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE */
         kdb_subscribe_stmt *subscribe;
         kdb_sv live_id; /* KILL LIVE QUERY */

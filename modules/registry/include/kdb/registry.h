@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 
 #include "kdb/dialect.h"
+#include "kdb/objects.h"
+#include "kdb/seal.h"
 #include "kdb/store.h"
 
 typedef struct kdb_column {
@@ -147,15 +149,20 @@ typedef struct kdb_namespace {
     uint32_t table_count;
 } kdb_namespace;
 
+/* Where cold files lie. */
 typedef struct kdb_storage {
-    kdb_sv id, name, description, type, base_directory, shared_template, user_template;
+    kdb_sv id, name, description, type, base_directory;
+    kdb_sv shared_template, user_template; /* checked */
+    kdb_sv config_json;                    /* an object; empty: none */
+    kdb_sv credentials; /* an object whose values are "***": all that is ever shown; empty: there are none */
     int64_t created_us, updated_us;
 } kdb_storage;
 
 typedef struct kdb_registry kdb_registry;
 
 typedef struct kdb_registry_options {
-    kdb_sv shared_template, user_template; /* of storage 'local' */
+    kdb_sv shared_template, user_template; /* of storages that name none; of `local` on a new store */
+    const kdb_seal *seal;                  /* of storages' credentials; outlives the registry */
 } kdb_registry_options;
 /* Loads the catalog; on a new store creates namespaces `default` and `dba` and storage `local`. */
 KDB_NODISCARD kdb_status kdb_registry_open(kdb_store *store, const kdb_registry_options *options, kdb_registry **out,
@@ -170,6 +177,8 @@ uint64_t kdb_registry_epoch(const kdb_registry *registry);
 KDB_NODISCARD kdb_status kdb_registry_check_name(kdb_sv name, kdb_err *err);
 KDB_NODISCARD kdb_status kdb_registry_check_namespace_name(kdb_sv name, kdb_err *err);
 KDB_NODISCARD kdb_status kdb_registry_check_column_name(kdb_sv name, kdb_err *err);
+/* Of a storage (catalog.md 3); letters, digits, '_', '-' and '.' only, for it names a folder. */
+KDB_NODISCARD kdb_status kdb_registry_check_storage_id(kdb_sv id, kdb_err *err);
 /* system, information_schema, pg_catalog, datafusion. */
 bool kdb_registry_is_protected(kdb_sv ns);
 
@@ -238,6 +247,43 @@ KDB_NODISCARD kdb_status kdb_registry_stage_policies(kdb_table *table, const kdb
 const kdb_policy *kdb_table_policy(const kdb_table *table, kdb_sv name);
 /* What ALTER TABLE's answers call the operation: "ADD COLUMN age INT". */
 kdb_sv kdb_alter_table_text(const kdb_alter_table *spec, kdb_arena *arena);
+
+/* ---- storages ---- */
+
+/* A storage as CREATE or ALTER STORAGE would make it: checked as far as that can be done without trying it. */
+typedef struct kdb_storage_draft {
+    kdb_storage storage;
+    kdb_sv credentials_json; /* plain; empty: none. Never logged */
+    bool is_new;
+    int64_t made_of_us; /* ALTER: updated_us of what it changes */
+    kdb_sv sealed;      /* set by _stage_storage: the credentials as they are kept */
+} kdb_storage_draft;
+
+/* Checks what CREATE STORAGE says (sql.md 17) and makes a draft of it in `arena`; borrows from `spec`. KDB_INVALID_OPERATION with the
+ * place. */
+KDB_NODISCARD kdb_status kdb_registry_draft_storage(kdb_registry *registry, const kdb_storage_stmt *spec,
+                                                    kdb_arena *arena, kdb_storage_draft *out, kdb_err *err);
+/* The same for ALTER STORAGE: the storage as it is with what the statement changes. KDB_CORRUPT when its credentials cannot be
+ * opened and the statement brings no others. */
+KDB_NODISCARD kdb_status kdb_registry_draft_altered_storage(kdb_registry *registry, const kdb_storage_stmt *spec,
+                                                            kdb_arena *arena, kdb_storage_draft *out, kdb_err *err);
+/* Opens the storage of a draft, to try it: not yet among `stores`. Waits for the disk or the network. */
+KDB_NODISCARD kdb_status kdb_registry_open_draft(const kdb_storage_draft *draft, kdb_object_stores *stores,
+                                                 kdb_objects **out, kdb_err *err);
+/* With the DDL gate held. KDB_CONFLICT when the storage is not what the draft was made of any more. */
+KDB_NODISCARD kdb_status kdb_registry_stage_storage(kdb_registry *registry, kdb_storage_draft *draft, kdb_arena *arena,
+                                                    kdb_batch *batch, kdb_err *err);
+void kdb_registry_publish_storage(kdb_registry *registry, const kdb_storage_draft *draft);
+/* KDB_INVALID_OPERATION when there is no such storage, when it is `local`, or with the count of the tables that use it. */
+KDB_NODISCARD kdb_status kdb_registry_stage_drop_storage(kdb_registry *registry, kdb_sv id, kdb_batch *batch,
+                                                         kdb_err *err);
+void kdb_registry_publish_drop_storage(kdb_registry *registry, kdb_sv id);
+
+/* The storage with that id, open, for whoever reads or writes its objects: from `stores`, or opened and put there now, so
+ * that one that could not be opened before is tried again. KDB_NOT_FOUND `Storage 'x' not found`; a failure to open names
+ * it. Waits for the disk; no lock may be held. Any thread that may. */
+KDB_NODISCARD kdb_status kdb_registry_find_objects(kdb_registry *registry, kdb_object_stores *stores, kdb_sv id,
+                                                   kdb_objects **out, kdb_err *err);
 
 /* ---- views: tables and views of a namespace share their names ---- */
 
