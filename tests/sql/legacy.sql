@@ -58,4 +58,4 @@ UPDATE system.users SET role = 'dba' WHERE user_id = 'root';
 DELETE FROM system.users WHERE user_id = 'root';
 SELECT * FROM app.f2 AS USER 'alice';
 BACKUP DATABASE IF EXISTS app TO '/tmp/x';
-FLUSH TABLE app.a1;
+FLUSH TABLE app.nothing;

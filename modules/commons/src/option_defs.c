@@ -256,6 +256,15 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                            "Seconds between two looks for rows of STREAM tables that have outlived their "
                                            "TTL, which nobody sees any more, to take them off the disk." },
 
+    [KDB_OPT_JOBS_MAX_CONCURRENT] = { "jobs", "max_concurrent", NULL, INTEGER("0", 0, 64),
+                                      "Jobs that run at once; 0 is half the cores, at least 2 and at most 10 (the "
+                                      "reference has 10): each may keep a core and a disk busy that clients wait for." },
+    [KDB_OPT_JOBS_MAX_RETRIES] = { "jobs", "max_retries", NULL, INTEGER("3", 0, 100),
+                                   "Times that a job which failed is tried again, unless it would fail the same." },
+    [KDB_OPT_JOBS_RETRY_BACKOFF] = { "jobs", "retry_backoff_ms", NULL, INTEGER("100", 1, 60000),
+                                     "Milliseconds before a job is tried again; each time twice as long, up to a "
+                                     "minute." },
+
     [KDB_OPT_TXN_TIMEOUT] = { "transactions", "timeout_seconds", NULL, INTEGER("300", 1, 86400),
                               "Seconds that a transaction may stay idle." },
     [KDB_OPT_TXN_BUFFER] = { "transactions", "max_buffer_bytes", NULL, INTEGER("104857600", 65536, MOST_BYTES),

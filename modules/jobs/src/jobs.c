@@ -1,10 +1,9 @@
-/* jobs.c - the thread of the jobs: it wakes every now and then, does what is due, and sleeps again. */
+/* jobs.c - the life of the job manager: its threads and the clock that begins what is due by itself. */
 #include "jobs_int.h"
 
-enum { SECOND_US = 1000000 };
+#include <unistd.h>
 
-#define HOUR_US (INT64_C(3600) * SECOND_US)
-#define KEPT_US (24 * HOUR_US)
+enum { MIN_THREADS = 2, MAX_THREADS = 10 };
 
 bool kdbi_jobs_stopping(kdb_jobs *jobs)
 {
@@ -14,51 +13,52 @@ bool kdbi_jobs_stopping(kdb_jobs *jobs)
     return stopping;
 }
 
-/* False when it is time to end. */
-static bool sleep_until(kdb_jobs *jobs, int64_t deadline_us)
+static size_t thread_count(const kdb_options *options)
 {
-    kdb_mutex_lock(&jobs->lock);
-    while (!jobs->stopping && kdb_cond_wait_until(&jobs->changed, &jobs->lock, deadline_us)) {}
-    const bool stopping = jobs->stopping;
-    kdb_mutex_unlock(&jobs->lock);
-    return !stopping;
+    const int64_t asked = kdb_opt_i64(options, KDB_OPT_JOBS_MAX_CONCURRENT);
+    const long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+    if (asked > 0) {
+        return (size_t)asked;
+    }
+    return half < MIN_THREADS ? MIN_THREADS : half > MAX_THREADS ? MAX_THREADS : (size_t)half;
 }
 
-static void forget(kdb_jobs *jobs)
+static void start_threads(kdb_jobs *jobs)
 {
-    kdb_err err;
-    if (kdbi_jobs_forget(jobs, kdb_now_us() - KEPT_US, &err) != KDB_OK) {
-        kdb_log_warn("old jobs are kept err=\"%s\"", err.text);
+    jobs->threads = kdb_alloc_array(jobs->nthreads + 1, sizeof(*jobs->threads));
+    for (size_t i = 0; i < jobs->nthreads; i++) {
+        kdb_thread_start(&jobs->threads[i], "kdb-job", KDB_THREAD_ANY, kdbi_jobs_work, jobs);
+    }
+    if (jobs->schedule != NULL) {
+        kdb_thread_start(&jobs->clock, "kdb-jobs-clock", KDB_THREAD_ANY, kdbi_schedule_run, jobs);
     }
 }
 
-static void run(void *arg)
+kdb_status kdbi_jobs_open_with(const kdb_jobs_options *options, const kdbi_job_def *defs, size_t nthreads,
+                               bool scheduled, kdb_jobs **out, kdb_err *err)
 {
-    kdb_jobs *jobs = arg;
-    int64_t forget_us = kdb_monotonic_us();
-    int64_t due_us = kdb_monotonic_us();
-    while (sleep_until(jobs, due_us)) {
-        (void)kdbi_evict_streams(jobs, kdb_now_ms());
-        if (kdb_monotonic_us() >= forget_us) {
-            forget(jobs);
-            forget_us = kdb_monotonic_us() + HOUR_US;
-        }
-        due_us = kdb_monotonic_us() + jobs->interval_us;
+    KDB_CLEANUP(kdb_jobs_closep) kdb_jobs *jobs = KDB_NEW(kdb_jobs);
+    jobs->options = *options;
+    jobs->defs = defs;
+    jobs->node_id = kdb_opt_i64(options->options, KDB_OPT_NODE_ID);
+    jobs->max_retries = (int16_t)kdb_opt_i64(options->options, KDB_OPT_JOBS_MAX_RETRIES);
+    jobs->backoff_us = kdb_opt_i64(options->options, KDB_OPT_JOBS_RETRY_BACKOFF) * 1000;
+    jobs->nthreads = nthreads;
+    kdb_mutex_init(&jobs->lock, KDB_LOCK_JOBS);
+    kdb_cond_init(&jobs->changed);
+    kdbi_list_init(&jobs->list);
+    if (scheduled) {
+        KDB_TRY(kdbi_schedule_new(jobs, &jobs->schedule, err));
     }
+    KDB_TRY(kdbi_jobs_recover(jobs, err));
+    start_threads(jobs);
+    *out = KDB_TAKE(jobs);
+    return KDB_OK;
 }
 
 kdb_status kdb_jobs_open(const kdb_jobs_options *options, kdb_jobs **out, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_jobs_closep) kdb_jobs *jobs = KDB_NEW(kdb_jobs);
-    jobs->options = *options;
-    jobs->interval_us = kdb_opt_i64(options->options, KDB_OPT_STREAM_EVICTION_INTERVAL) * SECOND_US;
-    jobs->node_id = kdb_opt_i64(options->options, KDB_OPT_NODE_ID);
-    kdb_mutex_init(&jobs->lock, KDB_LOCK_JOBS);
-    kdb_cond_init(&jobs->changed);
-    KDB_TRY(kdbi_jobs_recover(jobs, err));
-    kdb_thread_start(&jobs->thread, "kdb-jobs", KDB_THREAD_ANY, run, jobs);
-    *out = KDB_TAKE(jobs);
-    return KDB_OK;
+    return kdbi_jobs_open_with(options, kdbi_job_defs, thread_count(options->options), true, out, err);
 }
 
 void kdb_jobs_stop(kdb_jobs *jobs)
@@ -70,7 +70,10 @@ void kdb_jobs_stop(kdb_jobs *jobs)
     jobs->stopping = true;
     kdb_cond_broadcast(&jobs->changed);
     kdb_mutex_unlock(&jobs->lock);
-    kdb_thread_join(&jobs->thread);
+    kdb_thread_join(&jobs->clock);
+    for (size_t i = 0; jobs->threads != NULL && i < jobs->nthreads; i++) {
+        kdb_thread_join(&jobs->threads[i]);
+    }
 }
 
 void kdb_jobs_close(kdb_jobs *jobs)
@@ -79,7 +82,10 @@ void kdb_jobs_close(kdb_jobs *jobs)
         return;
     }
     kdb_jobs_stop(jobs);
+    kdbi_schedule_free(jobs->schedule);
+    kdbi_list_done(&jobs->list);
     kdb_cond_done(&jobs->changed);
     kdb_mutex_done(&jobs->lock);
+    kdb_free(jobs->threads);
     kdb_free(jobs);
 }

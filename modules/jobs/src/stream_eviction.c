@@ -6,9 +6,7 @@ enum { STEP_ROWS = 1000, STEP_BYTES = 8 << 20 };
 
 typedef struct eviction {
     kdb_eviction step;
-    kdb_jobs *jobs;
-    kdb_arena *arena;
-    kdb_job_row job; /* id empty: none yet */
+    kdbi_run *run;
     uint64_t removed;
     bool step_ended; /* guarded by jobs->lock, as the next two */
     kdb_status status;
@@ -20,7 +18,7 @@ typedef struct eviction {
 static void on_done(kdb_eviction *step, kdb_status status, const kdb_err *err)
 {
     eviction *e = KDB_CONTAINER_OF(step, eviction, step);
-    kdb_jobs *jobs = e->jobs;
+    kdb_jobs *jobs = e->run->jobs;
     kdb_mutex_lock(&jobs->lock);
     e->step_ended = true;
     e->status = status;
@@ -33,7 +31,7 @@ static void on_done(kdb_eviction *step, kdb_status status, const kdb_err *err)
 
 static kdb_status run_step(eviction *e)
 {
-    kdb_jobs *jobs = e->jobs;
+    kdb_jobs *jobs = e->run->jobs;
     e->step_ended = false;
     const kdb_status status = kdb_core_evict(jobs->options.core, &e->step, &e->err);
     if (status != KDB_OK) {
@@ -48,98 +46,85 @@ static kdb_status run_step(eviction *e)
     return e->status;
 }
 
-/* ---- its record ---- */
-
-/* Active jobs have one key per table and hour. */
-static kdb_sv key_of(const kdb_table *table, int64_t now_ms, kdb_arena *arena)
-{
-    return kdb_sv_printf(arena, "SE:%.*s:%.*s:%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name),
-                         KDB_SV_ARG(kdb_utc_text(now_ms * 1000, "%Y-%m-%d-%H", arena)));
-}
-
-static void begin_job(eviction *e)
-{
-    const kdb_table *table = e->step.table;
-    e->job = kdbi_job_begin(e->jobs, "SE", KDB_SV(KDBI_STREAM_EVICTION), e->arena);
-    e->job.idempotency_key = key_of(table, e->step.now_ms, e->arena);
-    e->job.parameters_json = kdb_sv_printf(
-        e->arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"stream\",\"ttl_seconds\":%lld,\"batch_size\":%d}",
-        KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), (long long)table->ttl_seconds, STEP_ROWS);
-}
-
-/* A run that one step does is stored once, when it has ended. */
-static void note_progress(eviction *e, kdb_status status)
-{
-    const bool ends = status != KDB_OK || e->step.place.len == 0;
-    if (e->job.id.len == 0 && e->removed != 0) {
-        begin_job(e);
-        if (!ends) {
-            kdbi_job_store(e->jobs, &e->job);
-        }
-    }
-}
-
-static kdb_sv message_of(const eviction *e, const char *end)
-{
-    return kdb_sv_printf(e->arena, "Evicted %llu row(s)%s", (unsigned long long)e->removed, end);
-}
+/* ---- a table ---- */
 
 /* A table that is dropped meanwhile, or a server that is busy or stops, is no failure: what is left comes next time. */
-static void end_job(eviction *e, kdb_status status)
+static bool is_interruption(kdb_status status)
 {
-    const bool failed =
-        status != KDB_OK && status != KDB_TABLE_NOT_FOUND && status != KDB_OVERLOADED && status != KDB_CANCELLED;
-    if (failed) {
-        kdb_log_warn("eviction failed table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(e->step.table->ns),
-                     KDB_SV_ARG(e->step.table->name), e->err.text);
-    }
-    if (failed && e->job.id.len == 0) {
-        begin_job(e);
-    }
-    if (e->job.id.len == 0) {
-        return;
-    }
-    if (failed) {
-        kdbi_job_finish(e->jobs, &e->job, KDB_SV("failed"), kdb_sv_cstr(e->err.text));
-    } else {
-        const bool through = status == KDB_OK && e->step.place.len == 0;
-        kdbi_job_finish(e->jobs, &e->job, KDB_SV("completed"), message_of(e, through ? "" : "; more are left"));
-    }
+    return status == KDB_TABLE_NOT_FOUND || status == KDB_OVERLOADED || status == KDB_CANCELLED;
 }
 
-/* ---- tables ---- */
-
-static uint64_t evict_table(kdb_jobs *jobs, kdb_table *table, int64_t now_ms)
+static kdb_status run_steps(eviction *e)
 {
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    eviction e = {
-        .step = { .table = table, .now_ms = now_ms, .max_rows = STEP_ROWS, .max_bytes = STEP_BYTES, .done = on_done },
-        .jobs = jobs,
-        .arena = arena
-    };
     kdb_status status = KDB_OK;
-    kdb_buf_init(&e.step.place, 0);
     do {
-        status = run_step(&e);
-        note_progress(&e, status);
-    } while (status == KDB_OK && e.step.place.len != 0 && !kdbi_jobs_stopping(jobs));
-    end_job(&e, status);
-    kdb_buf_done(&e.step.place);
-    return e.removed;
+        status = run_step(e);
+        if (e->removed != 0 && e->step.place.len != 0) {
+            kdbi_run_tell(e->run, "Evicted %llu row(s)", (unsigned long long)e->removed);
+        }
+    } while (status == KDB_OK && e->step.place.len != 0 && !kdbi_run_stops(e->run));
+    return status;
 }
 
-uint64_t kdbi_evict_streams(kdb_jobs *jobs, int64_t now_ms)
+static kdb_status evict(eviction *e, kdb_err *err)
+{
+    const kdb_status status = run_steps(e);
+    const bool killed = atomic_load(&e->run->job->killed);
+    if (status != KDB_OK && !is_interruption(status)) {
+        *err = e->err;
+        return status;
+    }
+    if (killed && e->step.place.len != 0) {
+        return KDB_FAIL(err, KDB_CANCELLED, "Killed");
+    }
+    e->run->skipped = e->removed == 0;
+    kdbi_run_result(e->run, "Evicted %llu row(s)%s", (unsigned long long)e->removed,
+                    status == KDB_OK && e->step.place.len == 0 ? "" : "; more are left");
+    return KDB_OK;
+}
+
+kdb_status kdbi_run_eviction(kdbi_run *run, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdbi_run_table(run);
+    if (table == NULL || table->type != KDB_TABLE_STREAM) {
+        return KDB_OK;
+    }
+    eviction e = { .step = { .table = table,
+                             .now_ms = kdb_now_ms(),
+                             .max_rows = STEP_ROWS,
+                             .max_bytes = STEP_BYTES,
+                             .done = on_done },
+                   .run = run };
+    kdb_buf_init(&e.step.place, 0);
+    const kdb_status status = evict(&e, err);
+    kdb_buf_done(&e.step.place);
+    return status;
+}
+
+/* ---- when ---- */
+
+/* Active jobs have one key per table and hour. */
+static void schedule_table(kdb_jobs *jobs, const kdb_table *table, int64_t now_us, kdb_arena *arena)
+{
+    const kdb_sv hour = kdb_utc_text(now_us, "%Y-%m-%d-%H", arena);
+    const kdb_sv key =
+        kdb_sv_printf(arena, "SE:%.*s:%.*s:%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), KDB_SV_ARG(hour));
+    const kdb_sv parameters = kdb_sv_printf(
+        arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"stream\",\"ttl_seconds\":%lld,\"batch_size\":%d}",
+        KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), (long long)table->ttl_seconds, STEP_ROWS);
+    kdbi_jobs_schedule(jobs, KDB_JOB_STREAM_EVICTION, parameters, key);
+}
+
+void kdbi_schedule_evictions(kdb_jobs *jobs, int64_t now_us)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdb_table **tables = NULL;
     size_t count = 0;
-    uint64_t removed = 0;
     kdb_registry_list_tables(jobs->options.registry, arena, &tables, &count);
-    for (size_t i = 0; i < count && !kdbi_jobs_stopping(jobs); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (tables[i]->type == KDB_TABLE_STREAM) {
-            removed += evict_table(jobs, tables[i], now_ms);
+            schedule_table(jobs, tables[i], now_us, arena);
         }
     }
     kdb_registry_release_tables(tables, count);
-    return removed;
 }

@@ -170,6 +170,7 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .objects = server->objects,
         .options = server->options,
         .live = { .self = server, .url = kdbi_server_live_url, .kill = kdbi_server_live_kill },
+        .jobs = kdbi_server_job_control(server),
         .sinks = &sink,
         .nsinks = 1,
     };
@@ -187,7 +188,11 @@ static void close_executor(kdb_server *server)
 static kdb_status open_jobs(kdb_server *server, kdb_err *err)
 {
     const kdb_jobs_options jobs = {
-        .core = server->core, .store = server->store, .registry = server->registry, .options = server->options
+        .core = server->core,
+        .store = server->store,
+        .registry = server->registry,
+        .auth = server->auth,
+        .options = server->options,
     };
     return kdb_jobs_open(&jobs, &server->jobs, err);
 }

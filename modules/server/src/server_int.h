@@ -42,9 +42,13 @@ KDB_NODISCARD kdb_status kdbi_server_read_issuers(const kdb_options *options, kd
 void kdbi_server_put_url(const kdb_server *server, const char *scheme, kdb_buf *out);
 /* KDB_INVALID when server.public_origin is no URL of HTTP. */
 KDB_NODISCARD kdb_status kdbi_server_check_origin(const kdb_options *options, kdb_err *err);
+/* Where clients reach the server over HTTP: server.public_origin, or what it listens on. */
+kdb_sv kdbi_server_http_url(void *self, kdb_arena *arena);
 /* For kdb_live_control. */
 kdb_sv kdbi_server_live_url(void *self, kdb_arena *arena);
 kdb_status kdbi_server_live_kill(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err);
+/* jobs.c: for kdb_job_control. */
+kdb_job_control kdbi_server_job_control(kdb_server *server);
 /* True when only this machine can reach server.host. */
 bool kdbi_host_is_local(kdb_sv host);
 

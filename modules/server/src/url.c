@@ -42,13 +42,34 @@ kdb_status kdbi_server_check_origin(const kdb_options *options, kdb_err *err)
                           KDB_SV_ARG(origin));
 }
 
-kdb_sv kdbi_server_live_url(void *self, kdb_arena *arena)
+/* Without a slash at its end; empty: it is not known. */
+static kdb_sv public_origin(const kdb_server *server)
 {
-    const kdb_server *server = self;
     kdb_sv origin = kdb_opt_text(server->options, KDB_OPT_SERVER_PUBLIC_ORIGIN);
     while (origin.len != 0 && origin.ptr[origin.len - 1] == '/') {
         origin.len--;
     }
+    return origin;
+}
+
+kdb_sv kdbi_server_http_url(void *self, kdb_arena *arena)
+{
+    const kdb_sv origin = public_origin(self);
+    kdb_buf url;
+    if (origin.len != 0) {
+        return origin;
+    }
+    kdb_buf_init(&url, 0);
+    kdbi_server_put_url(self, "http", &url);
+    const kdb_sv out = kdb_sv_dup(arena, kdb_buf_sv(&url));
+    kdb_buf_done(&url);
+    return out;
+}
+
+kdb_sv kdbi_server_live_url(void *self, kdb_arena *arena)
+{
+    const kdb_server *server = self;
+    const kdb_sv origin = public_origin(server);
     for (size_t i = 0; i < KDB_ARRAY_LEN(schemes); i++) {
         const size_t len = strlen(schemes[i].web);
         if (kdb_sv_has_prefix(origin, kdb_sv_cstr(schemes[i].web))) {

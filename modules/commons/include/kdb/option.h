@@ -99,6 +99,9 @@ typedef enum kdb_option_id {
     KDB_OPT_EXEC_MAX_PARAMETER_SIZE,
     KDB_OPT_EXEC_PLAN_CACHE,          /* entries per worker */
     KDB_OPT_STREAM_EVICTION_INTERVAL, /* seconds */
+    KDB_OPT_JOBS_MAX_CONCURRENT,      /* 0: half the cores, at least 2 */
+    KDB_OPT_JOBS_MAX_RETRIES,
+    KDB_OPT_JOBS_RETRY_BACKOFF, /* ms before the first */
     KDB_OPT_TXN_TIMEOUT,              /* seconds between two statements */
     KDB_OPT_TXN_BUFFER,               /* bytes one transaction may stage */
     KDB_OPT_EXEC_NATIVE,
