@@ -99,4 +99,23 @@ KDB_NODISCARD kdb_status kdb_engine_fetch(kdb_engine_cursor *cursor, const kdb_c
 void kdb_engine_cursor_free(kdb_engine_cursor *cursor); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_engine_cursor, kdb_engine_cursor_free)
 
+/* ---- Parquet files ---- */
+
+typedef struct kdb_parquet_column {
+    kdb_sv name;
+    kdb_type type;
+    uint32_t field_id;
+} kdb_parquet_column;
+typedef struct kdb_parquet_spec {
+    kdb_sv path; /* within the allowed directory */
+    const kdb_parquet_column *columns;
+    size_t ncolumns;
+    kdb_sv compression;      /* "none", "snappy", "zstd" */
+    uint64_t row_group_rows; /* about so many rows are compressed together */
+} kdb_parquet_spec;
+/* Writes the rows that `source` gives for slot 0, in their order, to a new file. What is there of the file after a failure is the
+ * caller's to remove. The file is not synced. Not while a cursor of the connection is open. */
+KDB_NODISCARD kdb_status kdb_engine_write_parquet(kdb_engine_conn *conn, const kdb_parquet_spec *spec,
+                                                  const kdb_scan_source *source, kdb_err *err);
+
 #endif

@@ -1,0 +1,135 @@
+/* parquet_test.c - rows written to Parquet files, read back by the engine itself. */
+#include "fake.h"
+
+#include <stdio.h>
+
+enum { NCOLUMNS = 9, NROWS = 5000 };
+
+static const kdb_scan_column columns[NCOLUMNS] = {
+    { { "id", 2 }, { KDB_TYPE_BIGINT, 0, 0, 0 } },        { { "a \"b\" 'c'", 9 }, { KDB_TYPE_TEXT, 0, 0, 0 } },
+    { { "bytes", 5 }, { KDB_TYPE_BYTES, 0, 0, 0 } },      { { "at", 2 }, { KDB_TYPE_TIMESTAMP, 0, 0, 0 } },
+    { { "price", 5 }, { KDB_TYPE_DECIMAL, 20, 4, 0 } },   { { "uuid", 4 }, { KDB_TYPE_UUID, 0, 0, 0 } },
+    { { "vector", 6 }, { KDB_TYPE_EMBEDDING, 0, 0, 3 } }, { { "flag", 4 }, { KDB_TYPE_BOOLEAN, 0, 0, 0 } },
+    { { "day", 3 }, { KDB_TYPE_DATE, 0, 0, 0 } },
+};
+
+static void put(const fake_table *table, size_t row, size_t column, kdb_vec *vec, size_t at)
+{
+    float floats[3] = { (float)row, -1.5F, 0 };
+    char text[64];
+    (void)snprintf(text, sizeof text, "row %zu has a text of some length", row);
+    kdb_value value = { .type = table->columns[column].type, .is_null = column != 0 && row % 7 == column };
+    switch (value.type.kind) {
+    case KDB_TYPE_TEXT:
+    case KDB_TYPE_BYTES:
+        value.as.bytes = kdb_sv_cstr(text);
+        break;
+    case KDB_TYPE_DECIMAL:
+        value.as.i128 = (kdb_i128)row * -1000001;
+        break;
+    case KDB_TYPE_UUID:
+        kdb_put_be64(value.as.uuid.bytes + 8, row);
+        value.as.uuid.bytes[0] = (uint8_t)row;
+        break;
+    case KDB_TYPE_EMBEDDING:
+        value.as.f32s = floats;
+        break;
+    case KDB_TYPE_BOOLEAN:
+        value.as.b = row % 2 == 0;
+        break;
+    case KDB_TYPE_DATE:
+        value.as.i32 = (int32_t)row;
+        break;
+    default:
+        value.as.i64 = (int64_t)row;
+        break;
+    }
+    kdb_vec_put(vec, at, &value);
+}
+
+static const fake_table rows = { .columns = columns, .ncolumns = NCOLUMNS, .nrows = NROWS, .put = put };
+
+static kdb_status write_file(fake_engine *fake, const fake_table *table, const char *path, const char *compression)
+{
+    kdb_parquet_column described[NCOLUMNS];
+    fake_source source;
+    const fake_table *const tables[] = { table };
+    fake_source_init(&source, tables, 1);
+    for (size_t i = 0; i < NCOLUMNS; i++) {
+        described[i] = (kdb_parquet_column){ columns[i].name, columns[i].type, (uint32_t)i + 10 };
+    }
+    const kdb_parquet_spec spec = { .path = kdb_sv_cstr(path),
+                                    .columns = described,
+                                    .ncolumns = NCOLUMNS,
+                                    .compression = kdb_sv_cstr(compression),
+                                    .row_group_rows = 2048 };
+    const kdb_status status = kdb_engine_write_parquet(fake->conn, &spec, &source.face, &fake->err);
+    assert_int_equal(source.opened, source.closed);
+    return status;
+}
+
+static const char *path_of(fake_engine *fake, const char *name)
+{
+    return kdb_sv_dup_cstr(fake->arena, kdb_sv_printf(fake->arena, "%s/%s", fake->directory, name));
+}
+
+static void expect(fake_engine *fake, const char *path, const char *sql, const char *expected)
+{
+    fake_source source;
+    const fake_table *const tables[] = { &rows };
+    fake_source_init(&source, tables, 1);
+    kdb_sv text = kdb_sv_printf(fake->arena, sql, path);
+    fake_expect(fake, &source, kdb_sv_dup_cstr(fake->arena, text), NULL, 0, expected);
+}
+
+/* What comes back has the order, values, codec and field ids that went in. */
+static void rows_come_back(void **state)
+{
+    fake_engine *fake = *state;
+    static const char *const codecs[][2] = { { "none", "UNCOMPRESSED\n" },
+                                             { "snappy", "SNAPPY\n" },
+                                             { "zstd", "ZSTD\n" } };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(codecs); i++) {
+        const char *path = path_of(fake, codecs[i][0]);
+        assert_int_equal(write_file(fake, &rows, path, codecs[i][0]), KDB_OK);
+        expect(fake, path,
+               "SELECT count(*), sum((id = file_row_number)::INT) FROM read_parquet('%s', file_row_number=true)",
+               "5000|5000\n");
+        expect(fake, path,
+               "SELECT count(*) FROM (SELECT * FROM @0 EXCEPT ALL SELECT * REPLACE (CAST(vector AS FLOAT[3]) AS "
+               "vector) FROM read_parquet('%s'))",
+               "0\n");
+        expect(fake, path, "SELECT DISTINCT compression FROM parquet_metadata('%s')", codecs[i][1]);
+        expect(fake, path,
+               "SELECT string_agg(field_id::VARCHAR, ',' ORDER BY field_id) FROM parquet_schema('%s') WHERE field_id "
+               "IS NOT NULL",
+               "10,11,12,13,14,15,16,17,18\n");
+    }
+}
+
+static void a_failing_scan_is_told(void **state)
+{
+    fake_engine *fake = *state;
+    fake_table failing = rows;
+    failing.fail_at = 3000;
+    failing.failure = KDB_CORRUPT;
+    assert_int_equal(write_file(fake, &failing, path_of(fake, "failing"), "zstd"), KDB_CORRUPT);
+    assert_int_equal(write_file(fake, &rows, path_of(fake, "after"), "zstd"), KDB_OK);
+}
+
+static void a_file_elsewhere_is_refused(void **state)
+{
+    fake_engine *fake = *state;
+    assert_int_not_equal(write_file(fake, &rows, "/tmp/kalamdb_elsewhere.parquet", "zstd"), KDB_OK);
+    assert_int_not_equal(write_file(fake, &rows, path_of(fake, "no/such/directory"), "zstd"), KDB_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rows_come_back, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(a_failing_scan_is_told, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(a_file_elsewhere_is_refused, fake_engine_up, fake_engine_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
