@@ -30,6 +30,7 @@ typedef enum kdbi_cold_tag {
     KDBI_COLD_BLOOM = 'B',      /* segment, block */
     KDBI_COLD_DEAD = 'D',       /* segment, row */
     KDBI_COLD_GENERATION = 'G', /* nothing more */
+    KDBI_COLD_NEXT = 'N',       /* nothing more: the next segment's number */
     KDBI_COLD_SEGMENT = 'S'     /* segment */
 } kdbi_cold_tag;
 
@@ -61,6 +62,10 @@ KDB_NODISCARD kdb_status kdbi_bloom_may_hold(kdb_cold *cold, const kdb_snapshot 
                                              const kdb_segment *segment, kdb_sv key, bool memory_only, bool *out,
                                              kdb_err *err);
 
+/* ---- what files hold besides the table's columns: their field ids are none that a column has ---- */
+
+enum { KDBI_FIELD_SEQ = 0, KDBI_FIELD_ROW_ID = 0x7fffffff };
+
 /* ---- cold_segment.c: a segment's record ---- */
 
 void kdbi_segment_write(const kdb_segment *segment, kdb_buf *out);
@@ -70,13 +75,5 @@ KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_
 /* Whether somebody holds a manifest that names the segment. */
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);
 void kdbi_cold_files_done(kdb_cold *cold);
-
-/* ---- cold_stage.c ---- */
-
-/* Puts the segment's record, and a generation never used before. */
-void kdbi_cold_stage_segment(uint32_t table_id, kdb_sv prefix, const kdb_segment *segment, uint64_t generation,
-                             kdb_arena *arena, kdb_batch *batch);
-/* Removes the segment's record, filter and dead rows. A generation goes with what comes in its place. */
-void kdbi_cold_stage_removal(uint32_t table_id, kdb_sv prefix, uint32_t segment, kdb_arena *arena, kdb_batch *batch);
 
 #endif

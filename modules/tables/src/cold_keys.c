@@ -1,6 +1,7 @@
 /* cold_keys.c - the keys of family manifest, whose partitions are the tables'.
  *
  *   user's part | 'G'                        u64 little-endian: the partition's generation
+ *   user's part | 'N'                        u32 little-endian: the number of the next segment
  *   user's part | 'S' | segment              a segment's record (cold_segment.c)
  *   user's part | 'B' | segment | block      a block of its Bloom filter (cold_bloom.c)
  *   user's part | 'D' | segment | row        the row's key: it is dead

@@ -20,24 +20,54 @@ void kdb_cold_stage_dead(const kdb_table *table, kdb_user_id user, kdb_cold_plac
     stage_generation(table->id, prefix, generation, arena, batch);
 }
 
-void kdbi_cold_stage_segment(uint32_t table_id, kdb_sv prefix, const kdb_segment *segment, uint64_t generation,
-                             kdb_arena *arena, kdb_batch *batch)
+void kdb_cold_stage_segment(const kdb_table *table, kdb_user_id user, kdb_new_segment *new, uint64_t generation,
+                            kdb_batch *batch)
 {
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_partition part = kdbi_cold_partition(table->id);
+    const kdb_sv prefix = kdbi_cold_prefix(table, user, arena);
+    kdb_segment *segment = &new->segment;
+    segment->bloom_blocks = kdbi_bloom_stage(new->bloom, table->id, prefix, segment->id, arena, batch);
     kdb_buf record;
     kdb_buf_init(&record, 0);
     kdbi_segment_write(segment, &record);
-    kdb_batch_put(batch, kdbi_cold_partition(table_id),
-                  kdbi_cold_key(prefix, KDBI_COLD_SEGMENT, 1, segment->id, 0, arena), kdb_buf_sv(&record));
+    kdb_batch_put(batch, part, kdbi_cold_key(prefix, KDBI_COLD_SEGMENT, 1, segment->id, 0, arena), kdb_buf_sv(&record));
     kdb_buf_done(&record);
-    stage_generation(table_id, prefix, generation, arena, batch);
+    char next[4];
+    kdb_put_le32(next, segment->id + 1);
+    kdb_batch_put(batch, part, kdbi_cold_key(prefix, KDBI_COLD_NEXT, 0, 0, 0, arena), kdb_sv_of(next, sizeof(next)));
+    stage_generation(table->id, prefix, generation, arena, batch);
 }
 
-void kdbi_cold_stage_removal(uint32_t table_id, kdb_sv prefix, uint32_t segment, kdb_arena *arena, kdb_batch *batch)
+void kdb_cold_stage_removal(const kdb_table *table, kdb_user_id user, uint32_t segment, uint64_t generation,
+                            kdb_batch *batch)
 {
     static const kdbi_cold_tag tags[] = { KDBI_COLD_BLOOM, KDBI_COLD_DEAD, KDBI_COLD_SEGMENT };
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv prefix = kdbi_cold_prefix(table, user, arena);
     for (size_t i = 0; i < KDB_ARRAY_LEN(tags); i++) {
-        kdb_batch_delete_range(batch, kdbi_cold_partition(table_id),
+        kdb_batch_delete_range(batch, kdbi_cold_partition(table->id),
                                kdbi_cold_key(prefix, tags[i], 1, segment, 0, arena),
                                kdbi_cold_key_end(prefix, tags[i], 1, segment, arena));
     }
+    stage_generation(table->id, prefix, generation, arena, batch);
+}
+
+kdb_status kdb_cold_next_segment(kdb_cold *cold, const kdb_table *table, kdb_user_id user, uint32_t *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv prefix = kdbi_cold_prefix(table, user, arena);
+    kdb_sv value;
+    const kdb_status status = kdb_store_get(cold->store, NULL, kdbi_cold_partition(table->id),
+                                            kdbi_cold_key(prefix, KDBI_COLD_NEXT, 0, 0, 0, arena), arena, &value, err);
+    *out = 1; /* 0 is no segment */
+    if (status == KDB_NOT_FOUND) {
+        return KDB_OK;
+    }
+    KDB_TRY(status);
+    if (value.len != 4) {
+        return KDB_FAIL(err, KDB_CORRUPT, "the number of the next segment has %zu bytes", value.len);
+    }
+    *out = kdb_get_le32(value.ptr);
+    return KDB_OK;
 }

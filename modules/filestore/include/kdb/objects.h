@@ -53,6 +53,8 @@ KDB_NODISCARD kdb_status kdb_objects_stage(kdb_objects *objects, kdb_sv name, kd
  * directories, with as few waits as possible when they are many; S3: uploaded, in parts when large, and the copy kept in the cache).
  * Else some may be objects already: remove them or leave them to the sweep. */
 KDB_NODISCARD kdb_status kdb_objects_commit(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
+/* The size of a staged file. */
+KDB_NODISCARD kdb_status kdb_objects_staged_bytes(kdb_objects *objects, kdb_sv name, uint64_t *out, kdb_err *err);
 /* Forgets a staged file, if it is there. */
 void kdb_objects_abandon(kdb_objects *objects, kdb_sv name);
 /* A small object written whole: replaced atomically; not fsynced unless `durable`. */

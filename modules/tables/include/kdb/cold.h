@@ -80,11 +80,58 @@ KDB_NODISCARD kdb_status kdb_cold_find(kdb_cold *cold, const kdb_table *table, c
                                        const kdb_sv *keys, size_t count, bool memory_only, kdb_arena *arena,
                                        kdb_cold_place *places, kdb_sv *rows, kdb_err *err);
 
+/* ---- writing segments; one thread per writer ---- */
+
+typedef struct kdb_cold_writer kdb_cold_writer;
+KDB_NODISCARD kdb_status kdb_cold_writer_new(kdb_cold *cold, kdb_cold_writer **out, kdb_err *err);
+void kdb_cold_writer_free(kdb_cold_writer *writer); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_cold_writer, kdb_cold_writer_free)
+
+/* Rows in key order. Deleted ones are passed over. */
+typedef struct kdb_cold_rows {
+    void *self;
+    /* *more false at the end. What key and row point to lives until the next call. */
+    kdb_status (*next)(void *self, bool *more, kdb_sv *key, kdb_sv *row, kdb_err *err);
+} kdb_cold_rows;
+
+/* What is to be written; all borrowed for the call but storage_id and path, which the segment goes on using. */
+typedef struct kdb_segment_spec {
+    const kdb_table *table;
+    const kdb_cold_rows *rows;
+    uint64_t max_rows, max_bytes; /* where the file ends though there are more rows */
+    uint64_t row_group_rows;
+    kdb_sv compression; /* "none", "snappy", "zstd" */
+    uint32_t id;
+    kdb_objects *objects;
+    kdb_sv storage_id, path;
+} kdb_segment_spec;
+
+/* A segment whose file is staged. */
+typedef struct kdb_new_segment {
+    kdb_segment segment;
+    struct kdbi_bloom_writer *bloom;
+    bool more; /* the file ended before the rows did */
+} kdb_new_segment;
+/* Writes a file of the rows that come next. Without rows there is no file, and segment.rows is 0. In `arena`, but for what _done gives back. */
+KDB_NODISCARD kdb_status kdb_cold_write(kdb_cold_writer *writer, const kdb_segment_spec *spec, kdb_arena *arena,
+                                        kdb_new_segment **out, kdb_err *err);
+void kdb_new_segment_done(kdb_new_segment *segment); /* NULL is fine */
+
 /* ---- changes, staged in a batch ---- */
 
 /* The row at `place`, whose key is `key`, is dead with this batch; `generation` is a number never used before (a `_seq` of the batch). */
 void kdb_cold_stage_dead(const kdb_table *table, kdb_user_id user, kdb_cold_place place, kdb_sv key,
                          uint64_t generation, kdb_batch *batch);
+
+/* A segment that was written: its record and its filter, and in the partition's generation. */
+void kdb_cold_stage_segment(const kdb_table *table, kdb_user_id user, kdb_new_segment *segment, uint64_t generation,
+                            kdb_batch *batch);
+/* Removes a segment's record, filter and dead rows; a generation goes with what comes in its place, or by itself. */
+void kdb_cold_stage_removal(const kdb_table *table, kdb_user_id user, uint32_t segment, uint64_t generation,
+                            kdb_batch *batch);
+/* The number of the partition's next segment: one that no segment has ever had. */
+KDB_NODISCARD kdb_status kdb_cold_next_segment(kdb_cold *cold, const kdb_table *table, kdb_user_id user, uint32_t *out,
+                                               kdb_err *err);
 
 /* ---- files that no manifest names ---- */
 
