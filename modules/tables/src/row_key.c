@@ -79,6 +79,26 @@ void kdb_row_user_range(const kdb_table *table, kdb_user_id user, kdb_arena *are
     KDB_ASSERT(bounded);
 }
 
+kdb_status kdb_table_next_user(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part, kdb_arena *arena,
+                               kdb_sv *from, kdb_user_id *out, bool *out_found, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(store, snapshot, part, (kdb_iter_range){ .from = *from });
+    *out_found = kdb_iter_valid(iter);
+    if (!*out_found) {
+        return kdb_iter_status(iter, err);
+    }
+    const size_t len = kdbi_key_bytes_length(kdb_iter_key(iter));
+    if (len == 0) {
+        return KDB_FAIL(err, KDB_CORRUPT, "a key of a USER table begins with no user");
+    }
+    const kdb_sv user = kdb_sv_dup(arena, kdb_sv_of(kdb_iter_key(iter).ptr, len));
+    out->text = kdbi_key_bytes_get(user, arena);
+    const bool bounded = kdbi_key_successor(user, arena, from);
+    KDB_ASSERT(bounded);
+    return KDB_OK;
+}
+
 bool kdb_row_key_owned(const kdb_table *table, kdb_user_id user, kdb_sv key)
 {
     if (!kdbi_table_has_user(table)) {

@@ -39,6 +39,17 @@ char *kdbi_key_bytes_put(char *at, kdb_sv bytes)
     return put_byte(at, TERMINATOR);
 }
 
+kdb_sv kdbi_key_bytes_get(kdb_sv part, kdb_arena *arena)
+{
+    char *text = kdb_arena_alloc_raw(arena, part.len);
+    size_t len = 0;
+    for (size_t i = 0; i + 2 < part.len; i++) { /* the last two end it */
+        text[len++] = part.ptr[i];
+        i += part.ptr[i] == 0; /* escaped */
+    }
+    return kdb_sv_of(text, len);
+}
+
 size_t kdbi_key_bytes_length(kdb_sv key)
 {
     size_t from = 0;

@@ -15,17 +15,6 @@ typedef struct search {
     kdb_sv from; /* where to go on; empty once the table's end has been reached */
 } search;
 
-static kdb_sv user_of(kdb_sv prefix, kdb_arena *arena)
-{
-    char *text = kdb_arena_alloc_raw(arena, prefix.len);
-    size_t len = 0;
-    for (size_t i = 0; i + 2 < prefix.len; i++) { /* the last two end it */
-        text[len++] = prefix.ptr[i];
-        i += prefix.ptr[i] == 0; /* escaped */
-    }
-    return kdb_sv_of(text, len);
-}
-
 /* Rows of one user follow one another: they share the id. */
 static void add_row(search *s, kdb_sv key, size_t user_len)
 {
@@ -33,9 +22,9 @@ static void add_row(search *s, kdb_sv key, size_t user_len)
     const kdb_expired_row *last = out->nrows == 0 ? NULL : &out->rows[out->nrows - 1];
     const kdb_sv copy = kdb_sv_dup(s->arena, key);
     const bool same = last != NULL && last->key.len == key.len && memcmp(last->key.ptr, key.ptr, user_len) == 0;
-    out->rows[out->nrows++] =
-        (kdb_expired_row){ same ? last->user : (kdb_user_id){ user_of(kdb_sv_of(copy.ptr, user_len), s->arena) },
-                           copy };
+    out->rows[out->nrows++] = (kdb_expired_row){
+        same ? last->user : (kdb_user_id){ kdbi_key_bytes_get(kdb_sv_of(copy.ptr, user_len), s->arena) }, copy
+    };
 }
 
 /* The first key that is no row of the user's. */

@@ -16,6 +16,8 @@ char *kdbi_key_i64_put(char *at, int64_t value);
 int64_t kdbi_key_i64_get(const char *at);
 /* The length of the escaped bytes that `key` begins with; 0 when it does not begin with such a part. */
 size_t kdbi_key_bytes_length(kdb_sv key);
+/* The bytes that such a part, which is all of `part`, was made from; in `arena`. */
+kdb_sv kdbi_key_bytes_get(kdb_sv part, kdb_arena *arena);
 /* The least key above every key that begins with `prefix`; false when there is none (all bytes FF, or empty). */
 bool kdbi_key_successor(kdb_sv prefix, kdb_arena *arena, kdb_sv *out);
 

@@ -117,6 +117,29 @@ KDB_NODISCARD kdb_status kdb_cold_write(kdb_cold_writer *writer, const kdb_segme
                                         kdb_new_segment **out, kdb_err *err);
 void kdb_new_segment_done(kdb_new_segment *segment); /* NULL is fine */
 
+/* ---- hot rows that go cold ---- */
+
+/* A partition's hot rows as `snapshot` has them, in key order. As they are read, their removal from the hot tier is put in `batch`. All
+ * borrowed until it is freed. */
+typedef struct kdb_cold_hot kdb_cold_hot;
+kdb_cold_hot *kdb_cold_hot_new(kdb_store *store, const kdb_table *table, kdb_user_id user, const kdb_snapshot *snapshot,
+                               kdb_batch *batch);
+void kdb_cold_hot_free(kdb_cold_hot *hot); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_cold_hot, kdb_cold_hot_free)
+/* As kdb_cold_rows says; `self` is the kdb_cold_hot. */
+kdb_status kdb_cold_hot_next(void *self, bool *more, kdb_sv *key, kdb_sv *row, kdb_err *err);
+/* After the last row: puts the removal of their index entries in the batch. */
+KDB_NODISCARD kdb_status kdb_cold_hot_end(kdb_cold_hot *hot, kdb_err *err);
+/* Keys of rows that are in the files, and have been changed or deleted since. */
+typedef struct kdb_cold_changed {
+    kdb_sv *keys;
+    size_t count, cap;
+} kdb_cold_changed;
+/* Right before the commit, with the table closed to writers: leaves out of the removal what was written since the snapshot.
+ * `floor`: kdb_core_seq_floor's from before the snapshot. In `arena`. */
+KDB_NODISCARD kdb_status kdb_cold_hot_settle(kdb_cold_hot *hot, uint64_t floor, kdb_arena *arena, kdb_cold_changed *out,
+                                             kdb_err *err);
+
 /* ---- changes, staged in a batch ---- */
 
 /* The row at `place`, whose key is `key`, is dead with this batch; `generation` is a number never used before (a `_seq` of the batch). */

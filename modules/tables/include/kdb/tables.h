@@ -25,6 +25,12 @@ void kdb_row_user_range(const kdb_table *table, kdb_user_id user, kdb_arena *are
 /* True when `key` lies in the user's range: re-checked before a write by key. */
 bool kdb_row_key_owned(const kdb_table *table, kdb_user_id user, kdb_sv key);
 
+/* The first user of a USER table, from key *from on (empty: of all), who has keys in the partition (hot rows, index entries or a manifest,
+ * whose keys all begin with the user's part); *from moves behind that user. Both in `arena`. *out_found false: there are no more. */
+KDB_NODISCARD kdb_status kdb_table_next_user(kdb_store *store, const kdb_snapshot *snapshot, kdb_partition part,
+                                             kdb_arena *arena, kdb_sv *from, kdb_user_id *out, bool *out_found,
+                                             kdb_err *err);
+
 /* ---- values: versioned binary; one column decodes without touching the others ----
  * u8 format | u8 flags | u32 schema version | u64 _seq | null bitmap | fixed part | u32 end offsets | bytes
  * little-endian; the null bitmap and both parts follow that schema version's column order. Exactly: row_value.c. */
