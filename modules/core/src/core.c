@@ -296,6 +296,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->system = options->system;
     core->audit = options->audit;
     core->objects = options->objects;
+    core->cold = options->cold;
     core->live_control = options->live;
     core->job_control = options->jobs;
     core->nsinks = options->nsinks;
@@ -304,6 +305,9 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
         core->sinks[i] = options->sinks[i];
     }
     read_options(core, options->options);
+    kdb_mutex_init(&core->cold_lock, KDB_LOCK_COLD_WORK);
+    kdb_cond_init(&core->cold_changed);
+    core->cold_busy = kdb_map_new();
     kdb_mutex_init(&core->ddl, KDB_LOCK_DDL);
     kdb_mutex_init(&core->lock, KDB_LOCK_WORKERS);
     kdb_cond_init(&core->changed);
@@ -359,6 +363,9 @@ void kdb_core_close(kdb_core *core)
     kdb_cond_done(&core->changed);
     kdb_mutex_done(&core->lock);
     kdb_mutex_done(&core->ddl);
+    kdb_map_free(core->cold_busy);
+    kdb_cond_done(&core->cold_changed);
+    kdb_mutex_done(&core->cold_lock);
     kdb_free(core->workers);
     kdb_free(core->sinks);
     kdb_free(core);

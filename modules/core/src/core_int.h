@@ -917,7 +917,8 @@ struct kdb_core {
     kdb_auth *auth;
     kdb_system *system;
     kdb_audit *audit;
-    kdb_object_stores *objects;
+    kdb_object_stores *objects; /* NULL: there are none */
+    kdb_cold *cold;             /* NULL: all rows are hot */
     const kdb_options *options;
     kdb_seq_ceiling ceiling; /* atomic */
     bool ceiling_open;       /* else nothing may be stored in its place */
@@ -933,6 +934,10 @@ struct kdb_core {
     size_t scan_threads;
     int64_t slow_us;
     int64_t node_id;
+
+    kdb_mutex cold_lock;   /* rank KDB_LOCK_COLD_WORK */
+    kdb_cond cold_changed; /* cold_busy has lost one */
+    kdb_map *cold_busy;    /* guarded by cold_lock: ids (4 bytes) of tables whose rows are flushed or compacted */
 
     kdb_mutex ddl;    /* rank KDB_LOCK_DDL: one DDL statement at a time. A gate: held over its commit, so that
                                * what a statement checked is still so when it is stored */

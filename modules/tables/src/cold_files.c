@@ -37,6 +37,16 @@ void kdb_cold_stage_wanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch)
     kdb_batch_delete(batch, kdbi_cold_partition(KDBI_COLD_FILES), file_key(storage_id, path, arena));
 }
 
+kdb_status kdb_cold_is_unwanted(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, bool *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_sv value;
+    const kdb_status status = kdb_store_get(cold->store, NULL, kdbi_cold_partition(KDBI_COLD_FILES),
+                                            file_key(storage_id, path, arena), arena, &value, err);
+    *out = status == KDB_OK;
+    return status == KDB_NOT_FOUND ? KDB_OK : status;
+}
+
 void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
 {
     kdb_arena *arena = kdb_arena_new(0);

@@ -162,6 +162,20 @@ static kdb_manifest *manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id
     return manifest;
 }
 
+kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_id user, kdb_new_segment *const *segments,
+                              size_t count)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_manifest *manifest = manifest_new(cold, table->id, user, kdbi_cold_prefix(table, user, arena), 0);
+    manifest->segments = KDB_ARENA_ARRAY(manifest->arena, kdb_segment, count);
+    manifest->nsegments = count;
+    for (size_t i = 0; i < count; i++) {
+        manifest->segments[i] = segments[i]->segment;
+        manifest->segments[i].bloom_blocks = 0; /* the filter is not in the store yet */
+    }
+    return manifest;
+}
+
 /* ---- reading ---- */
 
 /* Where a manifest is read from. */

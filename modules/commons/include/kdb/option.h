@@ -98,6 +98,7 @@ typedef enum kdb_option_id {
     KDB_OPT_EXEC_MAX_PARAMETERS,
     KDB_OPT_EXEC_MAX_PARAMETER_SIZE,
     KDB_OPT_EXEC_PLAN_CACHE,          /* entries per worker */
+    KDB_OPT_FLUSH_ROW_GROUP_ROWS,
     KDB_OPT_STREAM_EVICTION_INTERVAL, /* seconds */
     KDB_OPT_JOBS_MAX_CONCURRENT,      /* 0: half the cores, at least 2 */
     KDB_OPT_JOBS_MAX_RETRIES,

@@ -32,6 +32,7 @@ kdb_thread_role kdb_thread_role_get(void);
 typedef enum kdb_lock_rank {
     KDB_LOCK_SERVER,
     KDB_LOCK_JOBS,          /* jobs: whether they stop, steps that have ended */
+    KDB_LOCK_COLD_WORK,     /* core: tables whose rows are flushed or compacted */
     KDB_LOCK_DDL,           /* core: one DDL statement at a time; a gate, held over commit */
     KDB_LOCK_WORKERS,       /* core: worker pool */
     KDB_LOCK_REQUEST,       /* api: one streaming response */

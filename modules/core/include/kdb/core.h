@@ -5,6 +5,7 @@
 
 #include "kdb/audit.h"
 #include "kdb/auth.h"
+#include "kdb/cold.h"
 #include "kdb/engine.h"
 #include "kdb/registry.h"
 #include "kdb/system.h"
@@ -209,6 +210,8 @@ KDB_NODISCARD kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *sp
 /* Merges segments: those that are worth it, or all. */
 KDB_NODISCARD kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kdb_work *work,
                                           kdb_cold_result *out, kdb_err *err);
+/* The partition's manifest as manifest.json has it (catalog.md 7). */
+void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest, kdb_buf *out);
 /* Whether a flush of all would find a row to move. */
 bool kdb_core_has_pending(kdb_core *core, const kdb_table *table);
 
@@ -221,7 +224,8 @@ typedef struct kdb_core_options {
     kdb_auth *auth;
     kdb_system *system;
     kdb_audit *audit;
-    kdb_object_stores *objects; /* outlives the core */
+    kdb_object_stores *objects; /* NULL: there are no storages, */
+    kdb_cold *cold;             /* and all rows are hot */
     const kdb_options *options;
     const kdb_change_sink *sinks; /* copied */
     size_t nsinks;

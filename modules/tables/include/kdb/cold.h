@@ -36,6 +36,8 @@ typedef struct kdb_segment {
     size_t ndead;
 } kdb_segment;
 
+typedef struct kdb_new_segment kdb_new_segment;
+
 /* All segments of a partition at one moment. Counted, immutable. While somebody holds it, its files stay. */
 typedef struct kdb_manifest {
     unsigned refs; /* guarded by the cold tier's lock, as the last five */
@@ -56,6 +58,9 @@ typedef struct kdb_manifest {
  * disk would have to be read. */
 KDB_NODISCARD kdb_status kdb_manifest_get(kdb_cold *cold, const kdb_snapshot *snapshot, const kdb_table *table,
                                           kdb_user_id user, bool memory_only, kdb_manifest **out, kdb_err *err);
+/* One of segments that are written and not yet in the store; they are borrowed. */
+kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_id user, kdb_new_segment *const *segments,
+                              size_t count);
 kdb_manifest *kdb_manifest_ref(kdb_manifest *manifest);
 void kdb_manifest_unref(kdb_manifest *manifest); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_manifest, kdb_manifest_unref)
@@ -107,17 +112,27 @@ typedef struct kdb_segment_spec {
 } kdb_segment_spec;
 
 /* A segment whose file is staged. */
-typedef struct kdb_new_segment {
+struct kdb_new_segment {
     kdb_segment segment;
     struct kdbi_bloom_writer *bloom;
     bool more; /* the file ended before the rows did */
-} kdb_new_segment;
+};
 /* Writes a file of the rows that come next. Without rows there is no file, and segment.rows is 0. In `arena`, but for what _done gives back. */
 KDB_NODISCARD kdb_status kdb_cold_write(kdb_cold_writer *writer, const kdb_segment_spec *spec, kdb_arena *arena,
                                         kdb_new_segment **out, kdb_err *err);
 void kdb_new_segment_done(kdb_new_segment *segment); /* NULL is fine */
 
 /* ---- hot rows that go cold ---- */
+
+typedef struct kdb_pending_rows {
+    uint64_t rows;       /* live and hot; counted up to what was asked */
+    uint64_t oldest_seq; /* of those there are; 0: there are none */
+} kdb_pending_rows;
+KDB_NODISCARD kdb_status kdb_table_pending(kdb_store *store, const kdb_snapshot *snapshot, const kdb_table *table,
+                                           kdb_user_id user, uint64_t most, kdb_arena *arena, kdb_pending_rows *out,
+                                           kdb_err *err);
+/* Whether the table has a live hot row. */
+KDB_NODISCARD kdb_status kdb_table_has_live(kdb_store *store, const kdb_table *table, bool *out, kdb_err *err);
 
 /* A partition's hot rows as `snapshot` has them, in key order. As they are read, their removal from the hot tier is put in `batch`. All
  * borrowed until it is freed. */
@@ -162,6 +177,8 @@ KDB_NODISCARD kdb_status kdb_cold_next_segment(kdb_cold *cold, const kdb_table *
 void kdb_cold_stage_unwanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch);
 /* Takes the name back: in the batch that adds its segment. */
 void kdb_cold_stage_wanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch);
+/* Whether a file of that name waits to be written or removed. */
+KDB_NODISCARD kdb_status kdb_cold_is_unwanted(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, bool *out, kdb_err *err);
 /* After such a commit, and for what was written in vain: the file is removed by a sweep once nobody can read it. */
 void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
 /* Removes what can be removed by now; returns how many files that were. Waits for the storages. */

@@ -1,0 +1,79 @@
+/* cold_export.c - manifest.json beside a partition's files (catalog.md 7): what the store knows of them, for people, other tools, and
+ * rebuilding. The store's is the one that counts: this one is written after it and need not survive a crash. */
+#include "cold_work.h"
+
+#include "kdb/json.h"
+
+static void put_segment(kdb_buf *out, const kdb_segment *segment)
+{
+    const char *slash = strrchr(segment->path.ptr, '/');
+    const kdb_sv name = slash == NULL ? segment->path : kdb_sv_cstr(slash + 1);
+    kdb_buf_printf(out, "{\"id\":%u,\"path\":", segment->id);
+    kdb_json_put_string(out, name);
+    kdb_buf_printf(out,
+                   ",\"min_seq\":%llu,\"max_seq\":%llu,\"row_count\":%llu,\"size_bytes\":%llu,\"created_at\":%lld,"
+                   "\"schema_version\":%u,\"status\":\"committed\",\"deleted_rows\":%zu,"
+                   "\"column_stats\":{\"0\":{\"min\":%llu,\"max\":%llu,\"null_count\":0}}}",
+                   (unsigned long long)segment->min_seq, (unsigned long long)segment->max_seq,
+                   (unsigned long long)segment->rows, (unsigned long long)segment->bytes,
+                   (long long)segment->created_ms, segment->schema_version, segment->ndead,
+                   (unsigned long long)segment->min_seq, (unsigned long long)segment->max_seq);
+}
+
+void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest, kdb_buf *out)
+{
+    int64_t created_ms = 0, updated_ms = 0;
+    for (size_t i = 0; i < manifest->nsegments; i++) {
+        const int64_t at = manifest->segments[i].created_ms;
+        created_ms = created_ms == 0 || at < created_ms ? at : created_ms;
+        updated_ms = at > updated_ms ? at : updated_ms;
+    }
+    kdb_buf_append_lit(out, "{\"table_id\":");
+    kdb_buf name;
+    kdb_buf_init(&name, 0);
+    kdb_buf_printf(&name, "%.*s.%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name));
+    kdb_json_put_string(out, kdb_buf_sv(&name));
+    kdb_buf_done(&name);
+    kdb_buf_append_lit(out, ",\"user_id\":");
+    if (table->type == KDB_TABLE_SHARED) {
+        kdb_buf_append_lit(out, "null");
+    } else {
+        kdb_json_put_string(out, manifest->user.text);
+    }
+    const uint32_t last = manifest->nsegments == 0 ? 0 : manifest->segments[manifest->nsegments - 1].id;
+    kdb_buf_printf(out, ",\"version\":%u,\"created_at\":%lld,\"updated_at\":%lld,\"segments\":[", last,
+                   (long long)created_ms, (long long)updated_ms);
+    for (size_t i = 0; i < manifest->nsegments; i++) {
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(","));
+        put_segment(out, &manifest->segments[i]);
+    }
+    kdb_buf_printf(out, "],\"last_sequence_number\":%u,\"files\":null,\"vector_indexes\":{}}", last == 0 ? 0 : last - 1);
+}
+
+static kdb_status export_part(kdbi_cold_work *work, kdb_user_id user, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_TRY(kdb_manifest_get(work->core->cold, NULL, work->table, user, false, &manifest, err));
+    const kdb_sv name = kdb_sv_printf(arena, "%.*s/manifest.json", KDB_SV_ARG(kdbi_cold_dir(work, user, arena)));
+    if (manifest == NULL) {
+        return kdb_objects_remove(work->objects, &name, 1, err);
+    }
+    kdb_buf json;
+    kdb_buf_init(&json, 0);
+    kdb_core_manifest_json(work->table, manifest, &json);
+    const kdb_status status = kdb_objects_put(work->objects, name, kdb_buf_sv(&json), false, err);
+    kdb_buf_done(&json);
+    return status;
+}
+
+void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts)
+{
+    kdb_err err;
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        if (export_part(work, part->user, &err) != KDB_OK) {
+            kdb_log_warn("manifest.json is not written table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(work->table->ns),
+                         KDB_SV_ARG(work->table->name), err.text);
+        }
+    }
+}

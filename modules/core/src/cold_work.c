@@ -1,0 +1,280 @@
+/* cold_work.c - the steps of flush and compaction that are the same. A file goes through these states, and a crash at any moment leaves
+ * it in one of them: named in the store and perhaps there (a start removes it), or a segment's (it stays). */
+#include "cold_work.h"
+
+enum { SEGMENT_ROWS = 1000000, SECOND_US = 1000000 };
+#define SEGMENT_BYTES ((uint64_t)256 * 1024 * 1024)
+
+/* ---- one at a time ---- */
+
+static bool stops(const kdb_work *work)
+{
+    return work != NULL && work->stop != NULL && work->stop(work->self);
+}
+
+kdb_status kdbi_cold_check(const kdbi_cold_work *work, kdb_err *err)
+{
+    return stops(work->work) ? KDB_FAIL(err, KDB_CANCELLED, "The job was told to end") : KDB_OK;
+}
+
+static kdb_sv busy_key(char bytes[4], uint32_t table_id)
+{
+    kdb_put_be32(bytes, table_id);
+    return kdb_sv_of(bytes, 4);
+}
+
+static kdb_status take_table(kdb_core *core, kdb_table *table, const kdb_work *work, kdb_err *err)
+{
+    char bytes[4];
+    const kdb_sv key = busy_key(bytes, table->id);
+    kdb_mutex_lock(&core->cold_lock);
+    bool taken = kdb_map_lookup(core->cold_busy, key) == NULL;
+    while (!taken && !stops(work)) {
+        (void)kdb_cond_wait_until(&core->cold_changed, &core->cold_lock, kdb_monotonic_us() + SECOND_US);
+        taken = kdb_map_lookup(core->cold_busy, key) == NULL;
+    }
+    if (taken) {
+        (void)kdb_map_put(core->cold_busy, key, table);
+    }
+    kdb_mutex_unlock(&core->cold_lock);
+    return taken ? KDB_OK : KDB_FAIL(err, KDB_CANCELLED, "The job was told to end");
+}
+
+static void leave_table(kdb_core *core, const kdb_table *table)
+{
+    char bytes[4];
+    kdb_mutex_lock(&core->cold_lock);
+    (void)kdb_map_remove(core->cold_busy, busy_key(bytes, table->id));
+    kdb_cond_broadcast(&core->cold_changed);
+    kdb_mutex_unlock(&core->cold_lock);
+}
+
+/* ---- life ---- */
+
+static kdb_status find_storage(kdbi_cold_work *work, kdb_err *err)
+{
+    kdb_storage *storages = NULL;
+    size_t count = 0;
+    kdb_registry_list_storages(work->core->registry, work->arena, &storages, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (kdb_sv_eq(storages[i].id, work->table->storage_id)) {
+            work->path_template =
+                work->table->type == KDB_TABLE_SHARED ? storages[i].shared_template : storages[i].user_template;
+        }
+    }
+    return kdb_object_stores_find(work->core->objects, work->table->storage_id, &work->objects, err);
+}
+
+kdb_status kdbi_cold_begin(kdb_core *core, kdb_table *table, const kdb_work *work, kdbi_cold_work *out, kdb_err *err)
+{
+    *out = (kdbi_cold_work){ 0 };
+    if (core->cold == NULL) {
+        return KDB_FAIL(err, KDB_INVALID_OPERATION, "This server has no cold tier");
+    }
+    KDB_TRY(take_table(core, table, work, err));
+    *out = (kdbi_cold_work){ .core = core,
+                             .work = work,
+                             .table = kdb_table_ref(table),
+                             .arena = kdb_arena_new(0),
+                             .row_group_rows = (uint64_t)kdb_opt_i64(core->options, KDB_OPT_FLUSH_ROW_GROUP_ROWS) };
+    KDB_TRY(find_storage(out, err));
+    return kdb_cold_writer_new(core->cold, &out->writer, err);
+}
+
+void kdbi_cold_end(kdbi_cold_work *work)
+{
+    if (work->table == NULL) {
+        return;
+    }
+    kdb_cold_writer_free(work->writer);
+    kdb_objects_unref(work->objects);
+    kdb_arena_free(work->arena);
+    leave_table(work->core, work->table);
+    kdb_table_unref(work->table);
+    work->table = NULL;
+}
+
+/* ---- files ---- */
+
+kdb_sv kdbi_cold_dir(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena)
+{
+    kdb_buf dir;
+    kdb_buf_init(&dir, 0);
+    kdb_template_put(work->path_template, work->table->ns, work->table->name, user.text, &dir);
+    const kdb_sv copy = kdb_sv_dup(arena, kdb_buf_sv(&dir));
+    kdb_buf_done(&dir);
+    return copy;
+}
+
+kdb_sv kdbi_cold_path(const kdbi_cold_work *work, const kdbi_cold_part *part, uint32_t id, kdb_arena *arena)
+{
+    return kdb_sv_printf(arena, "%.*s/batch-%u.parquet", KDB_SV_ARG(kdbi_cold_dir(work, part->user, arena)), id - 1);
+}
+
+/* A file of a table of this name that was dropped may still wait for its last reader. */
+static kdb_status find_free_id(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+{
+    for (;; part->next_id++) {
+        bool named = false;
+        const kdb_sv path = kdbi_cold_path(work, part, part->next_id, arena);
+        KDB_TRY(kdb_cold_is_unwanted(work->core->cold, work->table->storage_id, path, &named, err));
+        if (!named) {
+            return KDB_OK;
+        }
+    }
+}
+
+kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+{
+    KDB_TRY(kdb_cold_next_segment(work->core->cold, work->table, part->user, &part->next_id, err));
+    return find_free_id(work, part, arena, err);
+}
+
+static void add_file(kdbi_cold_part *part, kdb_new_segment *file, kdb_arena *arena)
+{
+    if (part->nfiles == part->cap) {
+        part->cap = part->cap == 0 ? 2 : part->cap * 2;
+        kdb_new_segment **grown = KDB_ARENA_ARRAY(arena, kdb_new_segment *, part->cap);
+        if (part->nfiles != 0) {
+            memcpy(grown, part->files, part->nfiles * sizeof(kdb_new_segment *));
+        }
+        part->files = grown;
+    }
+    part->files[part->nfiles++] = file;
+}
+
+static kdb_status name_file(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+{
+    KDB_TRY(find_free_id(work, part, arena, err));
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, arena), batch);
+    return kdb_store_commit(work->core->store, batch, err);
+}
+
+kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows, bool named,
+                                kdb_arena *arena, kdb_err *err)
+{
+    for (bool more = true; more; named = false) {
+        KDB_TRY(kdbi_cold_check(work, err));
+        if (!named) {
+            KDB_TRY(name_file(work, part, arena, err));
+        }
+        const kdb_segment_spec spec = { .table = work->table,
+                                        .rows = rows,
+                                        .max_rows = SEGMENT_ROWS,
+                                        .max_bytes = SEGMENT_BYTES,
+                                        .row_group_rows = work->row_group_rows,
+                                        .compression = work->table->compression,
+                                        .id = part->next_id,
+                                        .objects = work->objects,
+                                        .storage_id = work->table->storage_id,
+                                        .path = kdbi_cold_path(work, part, part->next_id, arena) };
+        kdb_new_segment *file = NULL;
+        KDB_TRY(kdb_cold_write(work->writer, &spec, arena, &file, err));
+        more = file->more;
+        add_file(part, file, arena); /* one without rows too: its name is to be taken back */
+        part->next_id++;
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_cold_publish_files(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_arena *arena, kdb_err *err)
+{
+    size_t count = 0;
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        count += part->nfiles;
+    }
+    kdb_sv *names = KDB_ARENA_ARRAY(arena, kdb_sv, count + 1);
+    count = 0;
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        for (size_t i = 0; i < part->nfiles; i++) {
+            if (part->files[i]->segment.rows != 0) {
+                names[count++] = part->files[i]->segment.path;
+            }
+        }
+    }
+    return count == 0 ? KDB_OK : kdb_objects_commit(work->objects, names, count, err);
+}
+
+/* ---- the commit ---- */
+
+void kdbi_cold_stage_parts(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_batch *batch)
+{
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        for (size_t i = 0; i < part->nfiles; i++) {
+            kdb_new_segment *file = part->files[i];
+            kdb_cold_stage_wanted(file->segment.storage_id, file->segment.path, batch);
+            if (file->segment.rows != 0) {
+                kdb_cold_stage_segment(work->table, part->user, file, kdb_snowflake_next(), batch);
+            }
+        }
+    }
+}
+
+kdb_status kdbi_cold_stage_dead(kdbi_cold_work *work, const kdbi_cold_part *part, const kdb_sv *keys, size_t count,
+                                kdb_arena *arena, kdb_batch *batch, kdb_err *err)
+{
+    if (count == 0) {
+        return KDB_OK;
+    }
+    KDB_CLEANUP(kdb_manifest_unrefp)
+    kdb_manifest *manifest = kdb_manifest_of(work->core->cold, work->table, part->user, part->files, part->nfiles);
+    kdb_cold_place *places = KDB_ARENA_ARRAY(arena, kdb_cold_place, count);
+    KDB_TRY(kdb_cold_find(work->core->cold, work->table, manifest, keys, count, false, arena, places, NULL, err));
+    for (size_t i = 0; i < count; i++) {
+        if (places[i].segment == 0) {
+            return KDB_FAIL(err, KDB_INTERNAL, "a row that was written to a file is not in it");
+        }
+        kdb_cold_stage_dead(work->table, part->user, places[i], keys[i], kdb_snowflake_next(), batch);
+    }
+    return KDB_OK;
+}
+
+/* Holds the DDL gate. The table may have been altered since the work began: its rows are the same. */
+static kdb_status commit_closed(kdbi_cold_work *work, kdb_batch *batch,
+                                kdb_status (*settle)(void *self, kdb_batch *batch, kdb_err *err), void *self,
+                                kdb_err *err)
+{
+    kdb_core *core = work->core;
+    KDB_CLEANUP(kdb_table_unrefp)
+    kdb_table *table = kdb_registry_lookup_table(core->registry, work->table->ns, work->table->name);
+    if (table == NULL || table->id != work->table->id) {
+        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
+                        KDB_SV_ARG(work->table->name), KDB_SV_ARG(work->table->ns));
+    }
+    kdbi_table_close(core, table, KDB_TABLE_ALTERING);
+    kdb_status status = settle(self, batch, err);
+    if (status == KDB_OK) {
+        kdb_cold_note(core->cold, table->id);
+        status = kdb_store_commit(core->store, batch, err);
+    }
+    kdbi_table_settle(core, table, KDB_TABLE_OPEN);
+    return status;
+}
+
+kdb_status kdbi_cold_commit(kdbi_cold_work *work, kdb_batch *batch,
+                            kdb_status (*settle)(void *self, kdb_batch *batch, kdb_err *err), void *self, kdb_err *err)
+{
+    kdb_mutex_lock(&work->core->ddl);
+    const kdb_status status = commit_closed(work, batch, settle, self, err);
+    kdb_mutex_unlock(&work->core->ddl);
+    return status;
+}
+
+void kdbi_cold_abandon(kdbi_cold_work *work, const kdbi_cold_part *parts)
+{
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        for (size_t i = 0; i < part->nfiles; i++) {
+            kdb_cold_doom(work->core->cold, work->table->id, part->user, &part->files[i]->segment);
+        }
+    }
+}
+
+void kdbi_cold_parts_done(kdbi_cold_part *parts)
+{
+    for (kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        for (size_t i = 0; i < part->nfiles; i++) {
+            kdb_new_segment_done(part->files[i]);
+        }
+    }
+}

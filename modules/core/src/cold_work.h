@@ -1,0 +1,67 @@
+/* cold_work.h - what flush and compaction share: where a partition's files go, segments that are written and wait for the commit that
+ * makes them the partition's, and that commit. One thread per piece of work. */
+#ifndef KDB_CORE_COLD_WORK_H
+#define KDB_CORE_COLD_WORK_H
+
+#include "core_int.h"
+#include "kdb/cold.h"
+
+/* One piece of work on one table. */
+typedef struct kdbi_cold_work {
+    kdb_core *core;
+    const kdb_work *work; /* who started it; borrowed */
+    kdb_table *table;     /* as it was when the work began: a reference */
+    kdb_objects *objects; /* its storage: a reference */
+    kdb_sv path_template; /* of that */
+    kdb_cold_writer *writer;
+    kdb_arena *arena; /* of this */
+    uint64_t row_group_rows;
+    kdb_cold_result result;
+} kdbi_cold_work;
+
+/* Only one piece of work on a table at a time: waits for the one before, unless `work` is to stop. */
+KDB_NODISCARD kdb_status kdbi_cold_begin(kdb_core *core, kdb_table *table, const kdb_work *work, kdbi_cold_work *out,
+                                         kdb_err *err);
+void kdbi_cold_end(kdbi_cold_work *work); /* zeroed is fine */
+KDB_NODISCARD kdb_status kdbi_cold_check(const kdbi_cold_work *work, kdb_err *err); /* KDB_CANCELLED */
+
+/* A partition some of whose rows were written to files. */
+typedef struct kdbi_cold_part {
+    struct kdbi_cold_part *next;
+    kdb_user_id user;
+    uint32_t next_id;         /* of its next segment */
+    kdb_new_segment **files;  /* in the arena that _write was given */
+    size_t nfiles, cap;
+    void *source; /* the caller's */
+} kdbi_cold_part;
+
+/* Finds the number of the next file of part->user. */
+KDB_NODISCARD kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena,
+                                             kdb_err *err);
+/* The directory of a partition's files, in `arena`. */
+kdb_sv kdbi_cold_dir(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena);
+/* "<dir>/batch-<n>.parquet", in `arena`. */
+kdb_sv kdbi_cold_path(const kdbi_cold_work *work, const kdbi_cold_part *part, uint32_t id, kdb_arena *arena);
+/* Writes all the rows to files, staged; before each file is begun its name is in the store. `named`: the first one's is. */
+KDB_NODISCARD kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows,
+                                              bool named, kdb_arena *arena, kdb_err *err);
+/* Makes the parts' files objects. */
+KDB_NODISCARD kdb_status kdbi_cold_publish_files(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_arena *arena,
+                                                 kdb_err *err);
+/* Puts the parts' segments in the batch. */
+void kdbi_cold_stage_parts(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_batch *batch);
+/* Rows of `keys`, which a part's files hold, are dead from the start. */
+KDB_NODISCARD kdb_status kdbi_cold_stage_dead(kdbi_cold_work *work, const kdbi_cold_part *part, const kdb_sv *keys,
+                                              size_t count, kdb_arena *arena, kdb_batch *batch, kdb_err *err);
+/* Closes the table to writers, lets `settle` add to the batch, commits it and opens the table again. KDB_TABLE_NOT_FOUND when the
+ * table is not there any more. */
+KDB_NODISCARD kdb_status kdbi_cold_commit(kdbi_cold_work *work, kdb_batch *batch,
+                                          kdb_status (*settle)(void *self, kdb_batch *batch, kdb_err *err), void *self,
+                                          kdb_err *err);
+/* The parts' files were written in vain. */
+void kdbi_cold_abandon(kdbi_cold_work *work, const kdbi_cold_part *parts);
+void kdbi_cold_parts_done(kdbi_cold_part *parts);
+/* Writes manifest.json beside the files of each part. */
+void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts);
+
+#endif
