@@ -314,7 +314,7 @@ kdb_status kdb_core_open(const kdb_core_options *options, kdb_core **out, kdb_er
     core->queue = kdb_queue_new((size_t)kdb_opt_i64(core->options, KDB_OPT_SERVER_QUEUE_LENGTH));
     core->row_locks = kdbi_row_locks_new();
     core->sequencer = kdbi_sequencer_new();
-    core->marks = kdbi_high_marks_new(core->store, HIGH_MARKS_KEPT);
+    core->marks = kdbi_high_marks_new(core->store, core->cold, HIGH_MARKS_KEPT);
     core->hot = kdbi_hot_cache_new(core->sequencer, (size_t)kdb_opt_i64(options->options, KDB_OPT_EXEC_HOT_ROWS));
     core->workers = kdb_alloc_array(core->nworkers, sizeof(*core->workers));
     KDB_TRY(kdb_seq_ceiling_open(&core->ceiling, core->store, err));

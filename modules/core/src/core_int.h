@@ -83,7 +83,7 @@ typedef struct kdbi_high_mark kdbi_high_mark; /* of one partition: a user's rows
 enum { KDBI_HIGH_MARK_MAX = 1024 };           /* longer keys have none */
 
 /* `kept` is about how many partitions are remembered beyond those that are being written to. */
-kdbi_high_marks *kdbi_high_marks_new(kdb_store *store, size_t kept);
+kdbi_high_marks *kdbi_high_marks_new(kdb_store *store, kdb_cold *cold, size_t kept);
 void kdbi_high_marks_free(kdbi_high_marks *marks); /* NULL is fine; nobody holds one any more */
 /* The partition's mark, made if there is none. Who inserts holds it from before its batch is handed over until that is
  * committed or has failed. Any thread, as for all below. */
@@ -454,6 +454,7 @@ typedef struct kdbi_row_write {
     uint64_t seq;         /* given at commit */
     uint64_t old_seq;     /* of the version replaced; 0: none */
     uint64_t read_seq;    /* UPDATE, DELETE: of the version the statement saw */
+    kdb_cold_place place; /* of the version replaced, if that is cold */
     const kdb_value *set; /* UPDATE: new values by SET position */
     bool fresh;           /* key made by the server: cannot exist yet */
     bool skip;            /* nothing to write after all */

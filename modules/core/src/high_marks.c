@@ -7,7 +7,7 @@
  * all be read, and what has come since has raised it: the greatest of both is the mark, whenever it is read. A mark that was
  * raised for a write that failed is only higher than it need be; rows that are removed leave it where it is.
  *
- * All of a partition's keys count, tombstones and the rows of the cold tier (once there is one) included: find_greatest has to
+ * All of a partition's keys count, tombstones and the rows of the cold tier included: find_greatest has to
  * look at every place where a key may lie. Keys do not change their form (ALTER TABLE refuses that) and the ids of tables
  * are not used again, so DDL need not forget anything. */
 #include "core_int.h"
@@ -37,14 +37,16 @@ typedef struct shard {
 
 struct kdbi_high_marks {
     kdb_store *store;
+    kdb_cold *cold; /* NULL: all rows are hot */
     size_t kept; /* of a shard, when nobody holds them */
     shard shards[SHARDS];
 };
 
-kdbi_high_marks *kdbi_high_marks_new(kdb_store *store, size_t kept)
+kdbi_high_marks *kdbi_high_marks_new(kdb_store *store, kdb_cold *cold, size_t kept)
 {
     kdbi_high_marks *marks = KDB_NEW(kdbi_high_marks);
     marks->store = store;
+    marks->cold = cold;
     marks->kept = (kept + SHARDS - 1) / SHARDS;
     for (size_t i = 0; i < SHARDS; i++) {
         kdb_mutex_init(&marks->shards[i].lock, KDB_LOCK_HIGH_MARKS);
@@ -183,19 +185,43 @@ bool kdbi_high_mark_read(kdbi_high_mark *mark, char bytes[KDBI_HIGH_MARK_MAX], k
 
 /* ---- what was there before ---- */
 
-/* *out is empty when there is no row. In `arena`. */
-static kdb_status find_greatest(kdb_store *store, const kdb_table *table, kdb_user_id user, bool memory_only,
-                                kdb_arena *arena, kdb_sv *out, kdb_err *err)
+/* Where it is looked for. */
+typedef struct place {
+    const kdb_table *table;
+    kdb_user_id user;
+    bool memory_only;
+    kdb_arena *arena;
+} place;
+
+/* *out is empty when there is no row. */
+static kdb_status find_hot(kdb_store *store, const kdb_snapshot *snapshot, const place *in, kdb_sv *out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = NULL;
-    kdb_iter_range range = { .descending = true, .memory_only = memory_only };
-    kdb_row_user_range(table, user, arena, &range.from, &range.to);
-    iter = kdb_iter_new(store, NULL, kdb_table_partition(table), range);
+    kdb_iter_range range = { .descending = true, .memory_only = in->memory_only };
+    kdb_row_user_range(in->table, in->user, in->arena, &range.from, &range.to);
+    iter = kdb_iter_new(store, snapshot, kdb_table_partition(in->table), range);
     *out = (kdb_sv){ NULL, 0 };
     if (!kdb_iter_valid(iter)) {
         return kdb_iter_status(iter, err);
     }
-    *out = kdb_sv_dup(arena, kdb_iter_key(iter));
+    *out = kdb_sv_dup(in->arena, kdb_iter_key(iter));
+    return KDB_OK;
+}
+
+/* Rows move between the tiers: one snapshot shows each of them in one. */
+static kdb_status find_greatest(const kdbi_high_marks *marks, const place *in, kdb_sv *out, kdb_err *err)
+{
+    if (marks->cold == NULL || !kdb_cold_has(marks->cold, in->table->id)) {
+        return find_hot(marks->store, NULL, in, out, err);
+    }
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(marks->store);
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    KDB_TRY(find_hot(marks->store, snapshot, in, out, err));
+    KDB_TRY(kdb_manifest_get(marks->cold, snapshot, in->table, in->user, in->memory_only, &manifest, err));
+    for (size_t i = 0; manifest != NULL && i < manifest->nsegments; i++) {
+        const kdb_sv key = manifest->segments[i].max_key;
+        *out = kdb_sv_cmp(key, *out) > 0 ? kdb_sv_dup(in->arena, key) : *out;
+    }
     return KDB_OK;
 }
 
@@ -219,7 +245,8 @@ void kdbi_high_mark_missed(kdbi_high_marks *marks, kdbi_high_mark *mark, const k
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdb_sv greatest;
     kdb_err ignored; /* without a mark keys are looked for: who needs what cannot be read will say so */
-    if (find_greatest(marks->store, table, user, memory_only, arena, &greatest, &ignored) != KDB_OK) {
+    const place in = { table, user, memory_only, arena };
+    if (find_greatest(marks, &in, &greatest, &ignored) != KDB_OK) {
         return;
     }
     kdb_mutex_lock(&mark->shard->lock);

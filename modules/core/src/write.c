@@ -360,6 +360,9 @@ static void stage_row(kdbi_write *write, kdbi_row_write *row, kdb_batch *batch)
         return;
     }
     kdb_row_stamp(row->row, row->seq);
+    if (row->place.segment != 0) {
+        kdb_cold_stage_dead(write->table, write->user, row->place, row->key, row->seq, batch);
+    }
     kdb_tables_stage_put(write->table, write->user, row->key, row->row, row->seq, row->old_seq, batch);
 }
 

@@ -83,6 +83,39 @@ static kdb_status read_keys(kdbi_write *write, const round_keys *round, kdb_sv *
     return KDB_OK;
 }
 
+/* The keys that are not hot. The table is entered, or a snapshot is read: rows do not move between the tiers meanwhile. */
+static kdb_status read_cold(kdbi_write *write, size_t from, const round_keys *round, kdb_sv *stored, kdb_err *err)
+{
+    kdb_cold *cold = write->core->cold;
+    round_keys missed = { .count = 0 };
+    if (cold == NULL || !kdb_cold_has(cold, write->table->id)) {
+        return KDB_OK;
+    }
+    for (size_t i = 0; i < round->count; i++) {
+        if (stored[round->at[i]].len == 0) {
+            missed.at[missed.count] = round->at[i];
+            missed.keys[missed.count++] = round->keys[i];
+        }
+    }
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    const bool in_lane = write->exec->in_lane;
+    KDB_TRY(missed.count == 0 ? KDB_OK
+                              : kdb_manifest_get(cold, snapshot_of(write), write->table, write->user, in_lane,
+                                                 &manifest, err));
+    if (manifest == NULL) {
+        return KDB_OK;
+    }
+    kdb_cold_place places[KDBI_PRESENT_ROWS];
+    kdb_sv rows[KDBI_PRESENT_ROWS];
+    KDB_TRY(kdb_cold_find(cold, write->table, manifest, missed.keys, missed.count, in_lane, write->arena, places, rows,
+                          err));
+    for (size_t i = 0; i < missed.count; i++) {
+        stored[missed.at[i]] = rows[i];
+        write->rows[from + missed.at[i]].place = places[i];
+    }
+    return KDB_OK;
+}
+
 /* Keys looked for in vain are what a mark would have saved. */
 static void tell_mark(kdbi_write *write, const round_keys *round, const kdb_sv *stored)
 {
@@ -115,6 +148,7 @@ kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI
     round_keys round = { .count = 0 };
     *count = choose_keys(write, from, stored, &round);
     KDB_TRY(read_keys(write, &round, stored, err));
+    KDB_TRY(read_cold(write, from, &round, stored, err));
     tell_mark(write, &round, stored);
     prefer_own(write, from, stored, *count);
     return KDB_OK;

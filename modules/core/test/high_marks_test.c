@@ -72,7 +72,7 @@ static void a_mark_counts_what_was_there_and_what_comes(void **state)
     expect(&f, "root", "INSERT INTO s VALUES (-5, 0), (30, 0), (20, 0); DELETE FROM s WHERE id = 30",
            "[3 Inserted 3 row(s)]\n[1 Deleted 1 row(s)]\n");
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of("s");
-    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, 1);
+    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 1);
     kdbi_high_mark *mark = kdbi_high_mark_hold(marks, table, nobody);
     raise_to(mark, table, nobody, 25);
     assert_false(rules_out(mark, table, nobody, 1000)); /* nobody has looked at what is stored */
@@ -96,7 +96,7 @@ static void users_have_marks_of_their_own(void **state)
     expect(&f, "ann2", "INSERT INTO t VALUES (99, 0)", "[1 Inserted 1 row(s)]\n");
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of("t");
     const kdb_user_id ann = { KDB_SV("ann") }, new_one = { KDB_SV("am") };
-    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, 1000);
+    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 1000);
     kdbi_high_mark *anns = kdbi_high_mark_hold(marks, table, ann);
     kdbi_high_mark *none = kdbi_high_mark_hold(marks, table, new_one);
     assert_ptr_not_equal(anns, none);
@@ -115,7 +115,7 @@ static void what_is_held_stays_and_what_is_not_goes(void **state)
     (void)state;
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of("t");
     const kdb_user_id ann = { KDB_SV("ann") }, bob = { KDB_SV("bob") };
-    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, 16);
+    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 16);
     kdbi_high_mark *anns = kdbi_high_mark_hold(marks, table, ann);
     kdbi_high_mark *bobs = kdbi_high_mark_hold(marks, table, bob);
     kdbi_high_mark_missed(marks, anns, table, ann, ENOUGH, false);
@@ -142,7 +142,7 @@ static void keys_that_are_too_long_have_no_mark(void **state)
     (void)state;
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of("s");
     static char bytes[KDBI_HIGH_MARK_MAX + 1] = { 0 };
-    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, 1);
+    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 1);
     kdbi_high_mark *mark = kdbi_high_mark_hold(marks, table, nobody);
     kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
     kdbi_high_mark_raise(mark, kdb_sv_of(bytes, KDBI_HIGH_MARK_MAX));

@@ -1,5 +1,6 @@
 /* filestore_objects.c - storages: opened by their kind, found by id, shared by count; and what all kinds of them have in common. */
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "filestore_int.h"
@@ -213,6 +214,18 @@ kdb_status kdb_objects_commit(kdb_objects *objects, const kdb_sv *names, size_t 
     for (size_t i = 0; i < count; i++) {
         kdbi_folder_unstage(&objects->folder, names[i]);
     }
+    return KDB_OK;
+}
+
+kdb_status kdb_objects_staged_bytes(kdb_objects *objects, kdb_sv name, uint64_t *out, kdb_err *err)
+{
+    KDB_TRY(kdbi_name_check(name, err));
+    KDB_CLEANUP(kdb_freep) char *path = kdbi_folder_path(&objects->folder, name, KDBI_STAGED);
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        return kdbi_objects_fail_missing(objects, name, err);
+    }
+    *out = (uint64_t)info.st_size;
     return KDB_OK;
 }
 

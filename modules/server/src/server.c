@@ -111,6 +111,21 @@ static void close_system_tables(kdb_server *server)
     kdb_audit_close(server->audit);
 }
 
+/* What reads and writes Parquet: one thread, so that what it runs it runs on the thread that asks, which may be one of the other
+ * engine's; nothing it does needs memory by the size of a table. */
+static kdb_status open_reader(kdb_server *server, kdb_engine_options engine, kdb_err *err)
+{
+    engine.threads = 1;
+    return kdb_engine_open(&engine, &server->reader, err);
+}
+
+static kdb_status open_cold(kdb_server *server, kdb_err *err)
+{
+    const kdb_cold_options cold = { .store = server->store, .reader = server->reader, .objects = server->objects };
+    KDB_TRY(kdb_cold_open(&cold, &server->cold, err));
+    return kdb_cold_recover(server->cold, err);
+}
+
 static kdb_status open_cold_and_engine(kdb_server *server, kdb_err *err)
 {
     kdbi_server_open_storages(server);
@@ -125,11 +140,15 @@ static kdb_status open_cold_and_engine(kdb_server *server, kdb_err *err)
         .temp_directory = kdb_datadir_tmp(server->datadir),
         .max_spill = kdb_opt_i64(server->options, KDB_OPT_ENGINE_SPILL),
     };
-    return kdb_engine_open(&engine, &server->engine, err);
+    KDB_TRY(kdb_engine_open(&engine, &server->engine, err));
+    KDB_TRY(open_reader(server, engine, err));
+    return open_cold(server, err);
 }
 
 static void close_cold_and_engine(kdb_server *server)
 {
+    kdb_cold_close(server->cold);
+    kdb_engine_close(server->reader);
     kdb_engine_close(server->engine);
     kdb_object_stores_free(server->objects);
 }
@@ -168,6 +187,7 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .system = server->system,
         .audit = server->audit,
         .objects = server->objects,
+        .cold = server->cold,
         .options = server->options,
         .live = { .self = server, .url = kdbi_server_live_url, .kill = kdbi_server_live_kill },
         .jobs = kdbi_server_job_control(server),
