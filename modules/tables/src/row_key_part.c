@@ -179,3 +179,93 @@ char *kdbi_key_part_put(char *at, const kdb_value *value)
     KDB_ASSERT(false); /* registry refuses keys of types without an order */
     return at;
 }
+
+/* ---- back ---- */
+
+static uint64_t get_be(const char *at, size_t size)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < size; i++) {
+        bits = bits << 8 | (uint8_t)at[i];
+    }
+    return bits;
+}
+
+static double get_f64(uint64_t bits)
+{
+    double value;
+    bits = bits >> 63 != 0 ? bits ^ UINT64_C(1) << 63 : ~bits;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static float get_f32(uint32_t bits)
+{
+    float value;
+    bits = bits >> 31 != 0 ? bits ^ UINT32_C(1) << 31 : ~bits;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static void get_fixed(const char *at, kdb_value *out)
+{
+    switch (kdb_type_layout(out->type)) {
+    case KDB_LAYOUT_BOOL:
+        out->as.b = *at != 0;
+        break;
+    case KDB_LAYOUT_I16:
+        out->as.i16 = (int16_t)(uint16_t)(get_be(at, 2) ^ UINT64_C(0x8000));
+        break;
+    case KDB_LAYOUT_I32:
+        out->as.i32 = (int32_t)(kdb_get_be32(at) ^ UINT32_C(1) << 31);
+        break;
+    case KDB_LAYOUT_I64:
+        out->as.i64 = kdbi_key_i64_get(at);
+        break;
+    case KDB_LAYOUT_I128:
+        out->as.i128 = (kdb_i128)kdbi_key_i64_get(at) * ((kdb_i128)1 << 64) + (kdb_i128)kdb_get_be64(at + 8);
+        break;
+    case KDB_LAYOUT_F32:
+        out->as.f32 = get_f32(kdb_get_be32(at));
+        break;
+    case KDB_LAYOUT_F64:
+        out->as.f64 = get_f64(kdb_get_be64(at));
+        break;
+    case KDB_LAYOUT_UUID:
+        memcpy(out->as.uuid.bytes, at, sizeof(out->as.uuid.bytes));
+        break;
+    case KDB_LAYOUT_NONE:
+    case KDB_LAYOUT_BYTES:
+    case KDB_LAYOUT_F32S:
+        KDB_ASSERT(false); /* not of a fixed size, or no key */
+    }
+}
+
+/* Without the escapes and the end. */
+static kdb_sv get_bytes(kdb_sv part, kdb_arena *arena)
+{
+    char *bytes = kdb_arena_alloc_raw(arena, part.len);
+    size_t len = 0;
+    for (size_t i = 0; i + 2 < part.len; i++) {
+        bytes[len++] = part.ptr[i];
+        i += part.ptr[i] == ESCAPE ? 1 : 0;
+    }
+    return kdb_sv_of(bytes, len);
+}
+
+bool kdbi_key_part_get(kdb_sv *key, kdb_type type, kdb_arena *arena, kdb_value *out)
+{
+    const bool fixed = kdb_type_layout(type) != KDB_LAYOUT_BYTES;
+    const size_t size = fixed ? kdb_type_defs[type.kind].fixed_size : kdbi_key_bytes_length(*key);
+    if (size == 0 || key->len < size) {
+        return false;
+    }
+    *out = (kdb_value){ .type = type };
+    if (fixed) {
+        get_fixed(key->ptr, out);
+    } else {
+        out->as.bytes = get_bytes(kdb_sv_of(key->ptr, size), arena);
+    }
+    *key = kdb_sv_of(key->ptr + size, key->len - size);
+    return true;
+}

@@ -2,7 +2,7 @@
  * and decodes the projected columns of the rest straight into the chunk. A row's bytes are borrowed from the iterator
  * and checked whole before any of them is used, so a damaged row is an error and never a wild read. A transaction's own
  * rows are merged in by key, part by part. */
-#include "tables_int.h"
+#include "cold_read.h"
 
 /* Keys looked up by one call: enough to be worth a call, few enough that large rows stay within the arena's first
  * blocks. */
@@ -27,6 +27,10 @@ struct kdb_table_reader {
     size_t point;               /* the next key of it */
     size_t hot_at;              /* the next of those rows */
     size_t taken;               /* bytes of the rows in the chunk being filled */
+    kdbi_cold_part *cold;       /* its part of the range's cold rows; NULL until it takes one */
+    bool cold_through;          /* no such part is left */
+    kdb_row_walk *walk;         /* over hot and cold rows together */
+    kdb_arena *walk_scratch;
 };
 
 /* A chunk of large rows is a short one: what reads it sees interrupts between chunks only, and counts no memory. */
@@ -56,6 +60,9 @@ void kdb_table_reader_free(kdb_table_reader *reader)
         return;
     }
     kdb_iter_free(reader->iter);
+    kdbi_cold_part_free(reader->cold);
+    kdb_row_walk_done(reader->walk);
+    kdb_arena_free(reader->walk_scratch);
     if (reader->head_chunks != 0) {
         kdbi_scan_split(reader->scan, (kdb_sv){ NULL, 0 }); /* given up: nobody is to wait for the rest */
     }
@@ -186,7 +193,7 @@ static bool open_part(kdb_table_reader *reader)
 /* Between two chunks: after the head, the rest of the range is shared. */
 static void share_rest(kdb_table_reader *reader)
 {
-    if (reader->head_chunks == 0 || reader->scan->spec.max_readers < 2 || reader->head_chunks++ < HEAD_CHUNKS ||
+    if (reader->head_chunks == 0 || kdb_table_scan_readers(reader->scan) < 2 || reader->head_chunks++ < HEAD_CHUNKS ||
         part_is_through(reader)) {
         return;
     }
@@ -233,10 +240,33 @@ static kdb_status fill_merged(kdb_table_reader *reader, kdb_chunk *chunk, kdb_er
     return KDB_OK;
 }
 
+/* Whoever has not the head of the range begins with the cold rows: they are there already. */
+static bool has_cold(const kdb_table_reader *reader)
+{
+    const kdb_table_scan *scan = reader->scan;
+    return scan->cold != NULL && !reader->cold_through && atomic_load_explicit(&scan->started, memory_order_relaxed);
+}
+
+static kdb_status fill_from_cold(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    if (reader->cold == NULL) {
+        reader->cold = kdbi_cold_part_new(reader->scan->cold);
+    }
+    KDB_TRY(kdbi_cold_part_next(reader->cold, chunk, err));
+    reader->cold_through = chunk->nrows == 0;
+    return KDB_OK;
+}
+
 static kdb_status fill_from_range(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
 {
     share_rest(reader);
     while (has_room(reader, chunk)) {
+        if (reader->iter == NULL && has_cold(reader)) {
+            KDB_TRY(chunk->nrows == 0 ? fill_from_cold(reader, chunk, err) : KDB_OK);
+            if (chunk->nrows != 0) { /* chunks have either hot or cold rows */
+                return KDB_OK;
+            }
+        }
         if (reader->iter == NULL && !open_part(reader)) {
             return KDB_OK;
         }
@@ -309,6 +339,44 @@ static kdb_status fill_from_points(kdb_table_reader *reader, kdb_chunk *chunk, k
     return KDB_OK;
 }
 
+/* ---- hot and cold rows together ---- */
+
+static kdb_status open_walk(kdb_table_reader *reader, kdb_err *err)
+{
+    const kdb_scan_spec *spec = &reader->scan->spec;
+    reader->walk_scratch = kdb_arena_new(0);
+    const kdb_walk_spec walk = { .store = spec->store,
+                                 .table = spec->table,
+                                 .decoder = reader->scan->decoder,
+                                 .scratch = reader->walk_scratch,
+                                 .snapshot = spec->snapshot,
+                                 .overlay = spec->overlay,
+                                 .keys = spec->keys,
+                                 .user = spec->user,
+                                 .sees_deleted = spec->sees_deleted,
+                                 .whole = true,
+                                 .now_ms = spec->now_ms,
+                                 .cold = spec->cold };
+    return kdb_row_walk_new(&walk, reader->arena, &reader->walk, err);
+}
+
+/* Once the walk has ended it is not asked again. */
+static kdb_status fill_from_walk(kdb_table_reader *reader, kdb_chunk *chunk, kdb_err *err)
+{
+    if (!reader->has_all && take_start(reader->scan)) {
+        reader->has_all = true;
+        KDB_TRY(open_walk(reader, err));
+    }
+    for (bool more = reader->has_all; more && has_room(reader, chunk);) {
+        KDB_TRY(kdb_row_walk_next(reader->walk, &more, err));
+        if (more) {
+            KDB_TRY(take_row(reader, kdbi_row_walk_key(reader->walk), kdbi_row_walk_row(reader->walk), chunk, err));
+        }
+        reader->has_all = more;
+    }
+    return KDB_OK;
+}
+
 /* ---- rows kept in memory ---- */
 
 static kdb_status take_hot_row(kdb_table_reader *reader, size_t at, kdb_chunk *chunk, kdb_err *err)
@@ -371,6 +439,9 @@ kdb_status kdb_table_reader_next(kdb_table_reader *reader, kdb_chunk *chunk, kdb
     chunk->nrows = 0;
     if (reader->scan->spec.hot != NULL) {
         return fill_from_hot(reader, chunk, err);
+    }
+    if (reader->scan->decoder != NULL) {
+        return fill_from_walk(reader, chunk, err);
     }
     return reader->scan->spec.keys.points ? fill_from_points(reader, chunk, err) : fill_from_range(reader, chunk, err);
 }

@@ -1,6 +1,6 @@
 /* table_scan.c - one reading of a table: which keys, which columns, as of when. A range is begun by one reader; what is
  * left after its head is split into parts that all readers take in turn. */
-#include "tables_int.h"
+#include "cold_read.h"
 
 /* More parts than readers, so that one reader's slow part does not leave the others idle. */
 enum { PARTS_PER_READER = 4, MAX_PARTS = 256 };
@@ -113,10 +113,29 @@ static void open_hot(kdb_table_scan *scan)
     }
 }
 
+static kdb_status open_cold(kdb_table_scan *scan, kdb_err *err)
+{
+    const kdb_scan_spec *spec = &scan->spec;
+    if (spec->cold == NULL || spec->hot != NULL) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdb_manifest_get(spec->cold, spec->snapshot, spec->table, spec->user, false, &scan->manifest, err));
+    if (scan->manifest == NULL) {
+        return KDB_OK;
+    }
+    KDB_ASSERT(spec->snapshot != NULL); /* rows may have moved since */
+    if (spec->keys.points || spec->in_order) {
+        scan->decoder = kdb_row_decoder_new(spec->table, scan->arena);
+    } else {
+        scan->cold = kdbi_cold_scan_new(spec, scan->manifest, scan->arena);
+    }
+    return KDB_OK;
+}
+
 kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err)
 {
     KDB_TRY(kdbi_table_check_there(spec->table, err));
-    kdb_table_scan *scan = KDB_NEW(kdb_table_scan);
+    KDB_CLEANUP(kdb_table_scan_freep) kdb_table_scan *scan = KDB_NEW(kdb_table_scan);
     scan->spec = *spec;
     scan->partition = kdb_table_partition(spec->table);
     scan->arena = kdb_arena_new(0);
@@ -130,7 +149,8 @@ kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, k
     if (spec->hot != NULL) {
         open_hot(scan);
     }
-    *out = scan;
+    KDB_TRY(open_cold(scan, err));
+    *out = KDB_TAKE(scan);
     return KDB_OK;
 }
 
@@ -141,12 +161,14 @@ void kdb_table_scan_free(kdb_table_scan *scan)
     }
     kdb_cond_done(&scan->split_done);
     kdb_mutex_done(&scan->lock);
+    kdb_manifest_unref(scan->manifest);
     kdb_arena_free(scan->arena);
     kdb_free(scan);
 }
 
 size_t kdb_table_scan_readers(const kdb_table_scan *scan)
 {
-    const bool one = scan->spec.keys.points || scan->spec.hot != NULL || scan->spec.max_readers == 0;
-    return one ? 1 : scan->spec.max_readers;
+    const kdb_scan_spec *spec = &scan->spec;
+    const bool one = spec->keys.points || spec->in_order || spec->hot != NULL || spec->max_readers == 0;
+    return one ? 1 : spec->max_readers;
 }

@@ -10,6 +10,9 @@
 /* `_put` writes exactly `_size` bytes and returns the end. Values are not NULL and of a kind with an order. */
 size_t kdbi_key_part_size(const kdb_value *value);
 char *kdbi_key_part_put(char *at, const kdb_value *value);
+/* Takes the value of that type off the front of `*key`; its bytes lie in `arena`. False, and nothing taken, when the key does
+ * not begin with a whole part. */
+bool kdbi_key_part_get(kdb_sv *key, kdb_type type, kdb_arena *arena, kdb_value *out);
 size_t kdbi_key_bytes_size(kdb_sv bytes);
 char *kdbi_key_bytes_put(char *at, kdb_sv bytes);
 char *kdbi_key_i64_put(char *at, int64_t value);
@@ -128,9 +131,16 @@ kdbi_operand kdbi_operand_of_stream_seq(const kdb_value *value, kdb_arena *arena
 
 /* ---- scans ---- */
 
+typedef struct kdbi_cold_scan kdbi_cold_scan; /* cold_scan.c */
+typedef struct kdbi_cold_part kdbi_cold_part;
+typedef struct kdbi_cold_walk kdbi_cold_walk; /* cold_walk.c */
+
 struct kdb_table_scan {
     kdb_scan_spec spec;
     kdb_partition partition;
+    struct kdb_manifest *manifest; /* NULL: no row is cold */
+    kdbi_cold_scan *cold;          /* a range's cold rows, when their order does not count */
+    kdb_row_decoder *decoder;      /* hot and cold rows are read by a walk: points, and rows in order; else NULL */
     kdb_arena *arena;          /* the split keys and the raised start */
     int64_t oldest_ms;         /* STREAM: rows older than this are not seen */
     kdb_sv from;               /* of a range: its start, raised past what the TTL hides */

@@ -187,8 +187,9 @@ typedef struct kdb_scan_spec {
     int64_t now_ms;           /* STREAM: rows older than the TTL are not seen */
     const size_t *projection; /* indexes into kdb_table_fields, [count] = `_key`; none: rows are only counted */
     size_t nprojection;
-    size_t max_readers; /* 1: rows come in key order */
-    kdb_hot_rows *hot;  /* as of a walk; NULL: none */
+    size_t max_readers;
+    bool in_order;     /* rows come in key order, from one reader */
+    kdb_hot_rows *hot; /* as of a walk; NULL: none */
     kdb_cold *cold;   /* where the partition's other rows are; NULL: there are none. With it, `snapshot` is not NULL */
     kdb_user_id user; /* whose partition; empty for SHARED */
     const kdb_pred *preds; /* what rows that matter meet, for what is read of files; columns index kdb_table_fields */
