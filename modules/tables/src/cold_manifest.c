@@ -1,6 +1,6 @@
 /* cold_manifest.c - which segments a partition has, as a snapshot of the store says it, read once per generation. A partition
  * whose rows are all hot has no generation and costs one look-up; a table none of whose partitions has segments costs none. */
-#include "cold_int.h"
+#include "cold_read.h"
 
 /* Of manifests that nobody holds. */
 #define CACHED_BYTES_MAX ((size_t)32 * 1024 * 1024)
@@ -405,6 +405,7 @@ kdb_status kdb_cold_open(const kdb_cold_options *options, kdb_cold **out, kdb_er
     cold->store = options->store;
     cold->engine = options->reader;
     cold->objects = options->objects;
+    cold->readers = kdbi_cold_readers_new(options->reader);
     kdb_mutex_init(&cold->lock, KDB_LOCK_COLD);
     cold->tables = kdb_map_new();
     cold->by_partition = kdb_map_new();
@@ -425,6 +426,7 @@ void kdb_cold_close(kdb_cold *cold)
     KDB_ASSERT(cold->first_live == NULL);
     kdb_mutex_unlock(&cold->lock);
     kdbi_cold_files_done(cold);
+    kdbi_cold_readers_free(cold->readers);
     kdb_map_free(cold->by_partition);
     kdb_map_free(cold->tables);
     kdb_mutex_done(&cold->lock);

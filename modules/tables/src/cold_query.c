@@ -12,11 +12,11 @@ typedef enum cell_op {
     CELL_SAME,   /* as it is there */
     CELL_CONVERT /* ALTER changed the type */
 } cell_op;
-typedef struct cell {
+typedef struct file_cell {
     cell_op op;
     size_t at; /* in the query's result */
     const kdb_column *latest;
-} cell;
+} file_cell;
 
 struct kdbi_cold_query {
     kdbi_cold_query_spec spec;
@@ -31,7 +31,7 @@ struct kdbi_cold_query {
     kdb_type *types;
     size_t nselected;
     size_t row_at, file_at; /* row number, and number of the file: SIZE_MAX if not asked for */
-    cell *cells;            /* by spec.fields */
+    file_cell *cells;       /* by spec.fields */
     size_t *key_at;         /* by key column, or of the row id */
     kdb_value *key_values;
     /* the rows at hand */
@@ -56,16 +56,16 @@ static size_t select_column(kdbi_cold_query *query, size_t column, kdb_type type
     return query->nselected++;
 }
 
-static cell column_cell(kdbi_cold_query *query, const kdb_column *latest)
+static file_cell column_cell(kdbi_cold_query *query, const kdb_column *latest)
 {
     const int at = kdbi_schema_column_by_id(query->version, latest->id);
     if (at < 0) {
-        return (cell){ .op = latest->has_initial ? CELL_INITIAL : CELL_ABSENT, .latest = latest };
+        return (file_cell){ .op = latest->has_initial ? CELL_INITIAL : CELL_ABSENT, .latest = latest };
     }
     const kdb_type type = query->version->columns[at].type;
-    return (cell){ .op = kdb_type_eq(type, latest->type) ? CELL_SAME : CELL_CONVERT,
-                   .at = select_column(query, (size_t)at, type),
-                   .latest = latest };
+    return (file_cell){ .op = kdb_type_eq(type, latest->type) ? CELL_SAME : CELL_CONVERT,
+                        .at = select_column(query, (size_t)at, type),
+                        .latest = latest };
 }
 
 static void select_key(kdbi_cold_query *query)
@@ -76,28 +76,27 @@ static void select_key(kdbi_cold_query *query)
                                          table->schema->columns[table->key[i]].type);
     }
     if (table->nkey == 0) {
-        query->key_at[0] =
-            select_column(query, kdbi_cold_row_id_column(query->version), kdb_type_of(KDB_TYPE_BIGINT));
+        query->key_at[0] = select_column(query, kdbi_cold_row_id_column(query->version), kdb_type_of(KDB_TYPE_BIGINT));
     }
 }
 
-static cell field_cell(kdbi_cold_query *query, size_t field)
+static file_cell field_cell(kdbi_cold_query *query, size_t field)
 {
     const kdb_schema *latest = query->spec.table->schema;
     if (field < latest->ncolumns) {
         return column_cell(query, &latest->columns[field]);
     }
     if (field == latest->ncolumns) {
-        return (cell){ .op = CELL_SAME,
-                       .at = select_column(query, kdbi_cold_seq_column(query->version),
-                                           kdb_type_of(KDB_TYPE_BIGINT)) };
+        return (file_cell){ .op = CELL_SAME,
+                            .at = select_column(query, kdbi_cold_seq_column(query->version),
+                                                kdb_type_of(KDB_TYPE_BIGINT)) };
     }
     if (field == latest->ncolumns + 1) {
-        return (cell){ .op = CELL_DELETED };
+        return (file_cell){ .op = CELL_DELETED };
     }
     KDB_ASSERT(field == latest->ncolumns + 2);
     select_key(query);
-    return (cell){ .op = CELL_KEY };
+    return (file_cell){ .op = CELL_KEY };
 }
 
 static bool wants_places(const kdbi_cold_query_spec *spec)
@@ -117,7 +116,7 @@ static void choose_columns(kdbi_cold_query *query)
     const size_t most = query->version->ncolumns + 2;
     query->selected = KDB_ARENA_ARRAY(query->arena, size_t, most);
     query->types = KDB_ARENA_ARRAY(query->arena, kdb_type, most);
-    query->cells = KDB_ARENA_ARRAY(query->arena, cell, spec->nfields + 1);
+    query->cells = KDB_ARENA_ARRAY(query->arena, file_cell, spec->nfields + 1);
     query->key_at = KDB_ARENA_ARRAY(query->arena, size_t, spec->table->nkey + 1);
     query->key_values = KDB_ARENA_ARRAY(query->arena, kdb_value, spec->table->nkey + 1);
     for (size_t i = 0; i < spec->nfields; i++) {
@@ -460,7 +459,7 @@ size_t kdbi_cold_query_keep(kdbi_cold_query *query, const bool *keeps)
 
 const kdb_vec *kdbi_cold_query_column(const kdbi_cold_query *query, size_t field)
 {
-    const cell *cell = &query->cells[field];
+    const file_cell *cell = &query->cells[field];
     return cell->op == CELL_SAME ? &query->cols[cell->at] : NULL;
 }
 
@@ -500,8 +499,8 @@ static kdb_status key_value(kdbi_cold_query *query, size_t row, kdb_arena *arena
     return kdb_row_key(table, user, query->key_values, arena, &out->as.bytes, err);
 }
 
-static kdb_status cell_value(kdbi_cold_query *query, const cell *cell, size_t row, kdb_arena *arena, kdb_value *out,
-                             kdb_err *err)
+static kdb_status cell_value(kdbi_cold_query *query, const file_cell *cell, size_t row, kdb_arena *arena,
+                             kdb_value *out, kdb_err *err)
 {
     switch (cell->op) {
     case CELL_ABSENT:
@@ -532,7 +531,7 @@ kdb_status kdbi_cold_query_value(kdbi_cold_query *query, size_t field, size_t i,
 }
 
 /* Runs of rows that lie side by side are copied at once. */
-static void fill_same(const kdbi_cold_query *query, const cell *cell, kdb_vec *vec, size_t at)
+static void fill_same(const kdbi_cold_query *query, const file_cell *cell, kdb_vec *vec, size_t at)
 {
     for (size_t i = 0; i < query->nkept;) {
         size_t end = i + 1;
@@ -547,7 +546,7 @@ static void fill_same(const kdbi_cold_query *query, const cell *cell, kdb_vec *v
 kdb_status kdbi_cold_query_fill(kdbi_cold_query *query, size_t field, kdb_vec *vec, size_t at, kdb_arena *scratch,
                                 kdb_err *err)
 {
-    const cell *cell = &query->cells[field];
+    const file_cell *cell = &query->cells[field];
     if (cell->op == CELL_SAME) {
         fill_same(query, cell, vec, at);
         return KDB_OK;

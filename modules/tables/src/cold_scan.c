@@ -32,7 +32,7 @@ struct kdbi_cold_scan {
 struct kdbi_cold_part {
     kdbi_cold_scan *scan;
     kdbi_cold_query *query;
-    kdb_arena *scratch; /* reset for each chunk */
+    kdb_arena *scratch;      /* reset for each chunk */
     const kdb_vec **columns; /* by field of the table, as the filter sees them */
     bool damaged;            /* a value that the filter asked for did not convert */
 };
@@ -150,8 +150,8 @@ static bool range_is_exact(const kdbi_cold_scan *scan, kdb_arena *arena)
 {
     kdbi_cold_where where;
     kdbi_cold_where_init(&where, scan->spec->table, scan->spec->table->schema, arena);
-    const bool exact = kdbi_cold_where_range(&where, scan->manifest->prefix, scan->spec->keys.from,
-                                             scan->spec->keys.to);
+    const bool exact =
+        kdbi_cold_where_range(&where, scan->manifest->prefix, scan->spec->keys.from, scan->spec->keys.to);
     kdb_buf_done(&where.sql);
     return exact;
 }
@@ -244,9 +244,9 @@ static kdb_status check_keys(kdbi_cold_part *part, size_t count, bool *keeps, kd
     for (size_t i = 0; i < count && scan->key_field != SIZE_MAX; i++) {
         kdb_value key;
         KDB_TRY(kdbi_cold_query_value(part->query, scan->key_field, i, part->scratch, &key, err));
-        const bool inside = !scan->checks_range ||
-                            (kdb_sv_cmp(key.as.bytes, spec->keys.from) >= 0 &&
-                             (spec->keys.to.len == 0 || kdb_sv_cmp(key.as.bytes, spec->keys.to) < 0));
+        const bool inside =
+            !scan->checks_range || (kdb_sv_cmp(key.as.bytes, spec->keys.from) >= 0 &&
+                                    (spec->keys.to.len == 0 || kdb_sv_cmp(key.as.bytes, spec->keys.to) < 0));
         keeps[i] = inside && (spec->overlay == NULL || kdb_overlay_find(spec->overlay, key.as.bytes) == NULL);
     }
     return KDB_OK;

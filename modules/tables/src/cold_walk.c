@@ -409,8 +409,7 @@ kdb_status kdbi_cold_walk_is_before(kdbi_cold_walk *walk, const kdbi_cold_at *ot
 {
     for (;;) {
         walk->at = first_chain(walk);
-        *out = walk->at != NULL &&
-               (other == NULL || compare(walk->spec.order, place_of(walk, walk->at), other) < 0);
+        *out = walk->at != NULL && (other == NULL || compare(walk->spec.order, place_of(walk, walk->at), other) < 0);
         if (!*out || is_at_row(walk->at)) {
             return KDB_OK;
         }

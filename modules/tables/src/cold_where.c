@@ -319,8 +319,7 @@ static void put_equal(kdbi_cold_where *where, const kdb_pred *pred, key_column c
     kdb_value *values = KDB_ARENA_ARRAY(where->arena, kdb_value, pred->noperands);
     size_t count = 0;
     for (size_t i = 0; i < pred->noperands; i++) {
-        const kdbi_operand_kind kind =
-            pred_value(where, &pred->operands[i], column, params, nparams, &values[count]);
+        const kdbi_operand_kind kind = pred_value(where, &pred->operands[i], column, params, nparams, &values[count]);
         if (kind == KDBI_OPERAND_UNKNOWN) {
             return;
         }

@@ -1,9 +1,9 @@
 /* row_walk.c - rows one at a time, in key order or by the seq index, either way. A row's bytes are checked whole when the
  * walk comes to it; its columns are decoded when asked for, by a plan per schema version. Where a scan (table_scan.c) feeds
  * an engine that wants columns by the thousand, a walk serves statements that want few rows and may stop early. */
-#include "tables_int.h"
-
 #include <stdlib.h>
+
+#include "cold_read.h"
 
 /* Keys looked up by one call, when there are many. */
 enum { WALK_BATCH = 64 };
@@ -27,7 +27,12 @@ struct kdb_row_walk {
     const kdb_overlay_row *own;         /* the overlay's next row */
     const kdb_overlay_row **own_by_seq; /* by_seq: the overlay's rows in the order of the walk, ended by NULL */
     bool at_own;                        /* the walk is at an overlay's row */
-    const kdb_column *damaged;          /* a column whose stored value did not convert */
+    kdb_snapshot *own_snapshot;         /* the caller had none, but rows may move between two reads */
+    struct kdb_manifest *manifest;      /* NULL: no row is cold */
+    bool asked_manifest;
+    kdbi_cold_walk *cold;      /* of a range, or by_seq: NULL when there are no such rows */
+    bool at_cold;              /* the next row that is no overlay's is cold */
+    const kdb_column *damaged; /* a column whose stored value did not convert */
     /* the row the walk is at */
     kdb_sv key;
     kdb_sv row;
@@ -96,7 +101,42 @@ void kdb_row_walk_done(kdb_row_walk *walk)
         return;
     }
     kdb_iter_free(walk->iter);
+    kdbi_cold_walk_free(walk->cold);
+    kdb_manifest_unref(walk->manifest);
+    kdb_snapshot_free(walk->own_snapshot);
     walk->iter = NULL;
+    walk->cold = NULL;
+    walk->manifest = NULL;
+    walk->own_snapshot = NULL;
+}
+
+/* ---- the cold tier: hot and cold rows have to be read as of one moment ---- */
+
+/* False: the table surely has none, whenever before this call the hot rows were read. */
+static bool may_have_cold(const kdb_row_walk *walk)
+{
+    return walk->spec.cold != NULL && walk->spec.table->type != KDB_TABLE_STREAM &&
+           kdb_cold_has(walk->spec.cold, walk->spec.table->id);
+}
+
+/* What the table's cold rows are in, as of the walk's snapshot. */
+static kdb_status find_manifest(kdb_row_walk *walk, kdb_err *err)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    if (walk->asked_manifest) {
+        return KDB_OK;
+    }
+    KDB_ASSERT(spec->snapshot != NULL);
+    KDB_TRY(
+        kdb_manifest_get(spec->cold, spec->snapshot, spec->table, spec->user, spec->memory_only, &walk->manifest, err));
+    walk->asked_manifest = true;
+    return KDB_OK;
+}
+
+static void take_snapshot(kdb_row_walk *walk)
+{
+    walk->own_snapshot = kdb_snapshot_new(walk->spec.store);
+    walk->spec.snapshot = walk->own_snapshot;
 }
 
 static const kdbi_reader_plan *plan_of(const kdb_row_walk *walk, kdb_sv row)
@@ -164,6 +204,58 @@ static kdb_status look_up_many(kdb_row_walk *walk, size_t count, kdb_err *err)
         walk->batch_rows, err);
 }
 
+static kdb_status look_up_hot(kdb_row_walk *walk, size_t count, kdb_err *err)
+{
+    kdb_arena_reset(walk->spec.scratch);
+    return count == 1 ? look_up_one(walk, err) : look_up_many(walk, count, err);
+}
+
+static size_t count_missing(const kdb_row_walk *walk, size_t count)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < count; i++) {
+        missing += !walk->batch_found[i];
+    }
+    return missing;
+}
+
+/* Those of the keys looked up that are not hot. */
+static kdb_status find_cold(kdb_row_walk *walk, size_t count, kdb_err *err)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    kdb_sv keys[WALK_BATCH], rows[WALK_BATCH];
+    kdb_cold_place places[WALK_BATCH];
+    size_t at[WALK_BATCH], missing = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!walk->batch_found[i]) {
+            at[missing] = i;
+            keys[missing++] = walk->batch_keys[i];
+        }
+    }
+    KDB_TRY(kdb_cold_find(spec->cold, spec->table, walk->manifest, keys, missing, spec->memory_only, spec->scratch,
+                          places, rows, err));
+    for (size_t i = 0; i < missing; i++) {
+        walk->batch_found[at[i]] = rows[i].len != 0;
+        walk->batch_rows[at[i]] = rows[i];
+    }
+    return KDB_OK;
+}
+
+/* A row that was not found hot, without a snapshot, may have gone cold since: both are asked as of one moment then. */
+static kdb_status look_up_cold(kdb_row_walk *walk, size_t count, kdb_err *err)
+{
+    if (count_missing(walk, count) == 0 || !may_have_cold(walk)) {
+        return KDB_OK;
+    }
+    if (walk->spec.snapshot == NULL) {
+        take_snapshot(walk);
+        KDB_TRY(look_up_hot(walk, count, err));
+        prefer_own(walk, count);
+    }
+    KDB_TRY(find_manifest(walk, err));
+    return walk->manifest == NULL ? KDB_OK : find_cold(walk, count, err);
+}
+
 static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
 {
     const size_t left = walk->spec.keys.nkeys - walk->point;
@@ -173,9 +265,9 @@ static kdb_status look_up(kdb_row_walk *walk, kdb_err *err)
         walk->batch_rows = KDB_ARENA_ARRAY(walk->arena, kdb_sv, count);
         walk->batch_found = KDB_ARENA_ARRAY(walk->arena, bool, count);
     }
-    kdb_arena_reset(walk->spec.scratch);
-    KDB_TRY(count == 1 ? look_up_one(walk, err) : look_up_many(walk, count, err));
+    KDB_TRY(look_up_hot(walk, count, err));
     prefer_own(walk, count);
+    KDB_TRY(look_up_cold(walk, count, err));
     walk->point += count;
     walk->batch_at = 0;
     walk->batch_len = count;
@@ -218,7 +310,88 @@ static void open_iter(kdb_row_walk *walk)
         .memory_only = spec->memory_only,
     };
     const kdb_partition part = spec->by_seq ? kdb_table_seq_partition(spec->table) : walk->partition;
+    kdb_iter_free(walk->iter);
     walk->iter = kdb_iter_new(spec->store, spec->snapshot, part, range);
+}
+
+static kdbi_cold_order cold_order(const kdb_walk_spec *spec)
+{
+    if (spec->by_seq) {
+        return spec->descending ? KDBI_COLD_SEQ_DOWN : KDBI_COLD_SEQ_UP;
+    }
+    return spec->descending ? KDBI_COLD_KEY_DOWN : KDBI_COLD_KEY_UP;
+}
+
+/* An iterator is of one moment by itself, and if there was no cold row afterwards, there was none then. */
+static kdb_status open_range(kdb_row_walk *walk, kdb_err *err)
+{
+    const kdb_walk_spec *spec = &walk->spec;
+    open_iter(walk);
+    if (!may_have_cold(walk)) {
+        return KDB_OK;
+    }
+    if (spec->snapshot == NULL) {
+        take_snapshot(walk);
+        open_iter(walk);
+    }
+    KDB_TRY(find_manifest(walk, err));
+    if (walk->manifest == NULL) {
+        return KDB_OK;
+    }
+    const kdbi_cold_walk_spec cold = { .cold = spec->cold,
+                                       .table = spec->table,
+                                       .manifest = walk->manifest,
+                                       .order = cold_order(spec),
+                                       .from = spec->keys.from,
+                                       .to = spec->keys.to,
+                                       .seq_above = spec->seq_above,
+                                       .memory_only = spec->memory_only };
+    walk->cold = kdbi_cold_walk_new(&cold);
+    return KDB_OK;
+}
+
+/* ---- hot and cold rows of a range in one order ---- */
+
+static bool stored_is_valid(const kdb_row_walk *walk)
+{
+    return walk->at_cold || kdb_iter_valid(walk->iter);
+}
+
+static kdb_sv stored_key(const kdb_row_walk *walk)
+{
+    return walk->at_cold ? kdbi_cold_walk_at(walk->cold).key : kdb_iter_key(walk->iter);
+}
+
+/* Whether the next one is cold. Nothing comes after hot rows that cannot be read. */
+static kdb_status choose_stored(kdb_row_walk *walk, kdb_err *err)
+{
+    if (walk->cold == NULL) {
+        return KDB_OK;
+    }
+    if (!kdb_iter_valid(walk->iter)) {
+        KDB_TRY(kdb_iter_status(walk->iter, err));
+        return kdbi_cold_walk_is_before(walk->cold, NULL, &walk->at_cold, err);
+    }
+    const kdb_sv key = kdb_iter_key(walk->iter);
+    const kdbi_cold_at hot = { .key = key, .seq = walk->spec.by_seq ? kdb_get_be64(key.ptr + key.len - 8) : 0 };
+    return kdbi_cold_walk_is_before(walk->cold, &hot, &walk->at_cold, err);
+}
+
+static kdb_status pass_stored(kdb_row_walk *walk, kdb_err *err)
+{
+    if (walk->at_cold) {
+        kdbi_cold_walk_pass(walk->cold);
+    } else {
+        kdb_iter_next(walk->iter);
+    }
+    return choose_stored(walk, err);
+}
+
+static kdb_status arrive_cold(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
+{
+    kdb_sv row;
+    KDB_TRY(kdbi_cold_walk_row(walk->cold, walk->spec.scratch, &row, err));
+    return arrive(walk, kdbi_cold_walk_at(walk->cold).key, row, out_seen, err);
 }
 
 /* The row that the index entry leads to. Index and row are of one snapshot, so an entry without its row is damage. */
@@ -306,39 +479,40 @@ static const kdb_overlay_row *next_own(kdb_row_walk *walk)
     return own_in_range(walk, own) ? own : NULL;
 }
 
-/* True when the overlay's row comes next; what it replaces is passed over. By `_seq`, own rows are the latest. */
-static bool own_is_next(kdb_row_walk *walk)
+/* Whether the overlay's row comes next; what it replaces is passed over. By `_seq`, own rows are the latest. */
+static kdb_status choose_own(kdb_row_walk *walk, kdb_err *err)
 {
-    if (walk->own == NULL || !kdb_iter_valid(walk->iter)) {
-        return walk->own != NULL;
+    walk->at_own = walk->own != NULL;
+    if (walk->own == NULL || !stored_is_valid(walk)) {
+        return KDB_OK;
     }
     if (walk->spec.by_seq) {
-        return walk->spec.descending;
+        walk->at_own = walk->spec.descending;
+        return KDB_OK;
     }
-    const int order = kdb_sv_cmp(walk->own->key, kdb_iter_key(walk->iter));
-    if (order == 0) {
-        kdb_iter_next(walk->iter);
-    }
-    return walk->spec.descending ? order >= 0 : order <= 0;
+    const int order = kdb_sv_cmp(walk->own->key, stored_key(walk));
+    walk->at_own = walk->spec.descending ? order >= 0 : order <= 0;
+    return order == 0 ? pass_stored(walk, err) : KDB_OK;
 }
 
-static void move_on(kdb_row_walk *walk)
+static kdb_status move_on(kdb_row_walk *walk, kdb_err *err)
 {
     if (walk->iter == NULL) {
-        open_iter(walk);
+        KDB_TRY(open_range(walk, err));
+        KDB_TRY(choose_stored(walk, err));
         walk->own = first_own(walk);
     } else if (walk->at_own) {
         walk->own = next_own(walk);
     } else {
-        kdb_iter_next(walk->iter);
+        KDB_TRY(pass_stored(walk, err));
     }
-    walk->at_own = own_is_next(walk);
+    return choose_own(walk, err);
 }
 
 /* By the index: a row that the overlay replaces is met again as the overlay's. */
 static kdb_status arrive_by_seq(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
 {
-    KDB_TRY(follow_entry(walk, out_seen, err));
+    KDB_TRY(walk->at_cold ? arrive_cold(walk, out_seen, err) : follow_entry(walk, out_seen, err));
     *out_seen = *out_seen && (walk->spec.overlay == NULL || kdb_overlay_find(walk->spec.overlay, walk->key) == NULL);
     return KDB_OK;
 }
@@ -348,14 +522,16 @@ static kdb_status next_in_range(kdb_row_walk *walk, bool *out_more, kdb_err *err
     kdb_arena_reset(walk->spec.scratch);
     for (;;) {
         bool seen = false;
-        move_on(walk);
+        KDB_TRY(move_on(walk, err));
         if (walk->at_own) {
             KDB_TRY(arrive(walk, walk->own->key, walk->own->row, &seen, err));
-        } else if (!kdb_iter_valid(walk->iter)) {
+        } else if (!stored_is_valid(walk)) {
             *out_more = false;
             return kdb_iter_status(walk->iter, err);
         } else if (walk->spec.by_seq) {
             KDB_TRY(arrive_by_seq(walk, &seen, err));
+        } else if (walk->at_cold) {
+            KDB_TRY(arrive_cold(walk, &seen, err));
         } else {
             KDB_TRY(arrive(walk, kdb_iter_key(walk->iter), kdb_iter_value(walk->iter), &seen, err));
         }
