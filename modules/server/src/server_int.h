@@ -18,6 +18,8 @@ struct kdb_server {
     kdb_auth *auth;
     kdb_object_stores *objects;
     kdb_engine *engine;
+    kdb_engine *reader; /* of Parquet files */
+    kdb_cold *cold;
     kdb_system *system;
     kdb_live *live;
     kdb_core *core;
