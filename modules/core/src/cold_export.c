@@ -47,7 +47,8 @@ void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest
         kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(","));
         put_segment(out, &manifest->segments[i]);
     }
-    kdb_buf_printf(out, "],\"last_sequence_number\":%u,\"files\":null,\"vector_indexes\":{}}", last == 0 ? 0 : last - 1);
+    kdb_buf_printf(out, "],\"last_sequence_number\":%u,\"files\":null,\"vector_indexes\":{}}",
+                   last == 0 ? 0 : last - 1);
 }
 
 static kdb_status export_part(kdbi_cold_work *work, kdb_user_id user, kdb_err *err)

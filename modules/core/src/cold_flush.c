@@ -89,8 +89,7 @@ static kdb_status name_files(group *g, kdb_err *err)
 static kdb_status write_part(group *g, kdbi_cold_part *part, kdb_err *err)
 {
     kdbi_cold_work *work = &g->flush->work;
-    kdb_cold_hot *hot =
-        kdb_cold_hot_new(work->core->store, work->table, part->user, g->flush->snapshot, g->batch);
+    kdb_cold_hot *hot = kdb_cold_hot_new(work->core->store, work->table, part->user, g->flush->snapshot, g->batch);
     part->source = hot;
     const kdb_cold_rows rows = { hot, kdb_cold_hot_next };
     KDB_TRY(kdbi_cold_part_write(work, part, &rows, true, g->arena, err));
@@ -141,9 +140,9 @@ static void report(const flush *f)
     if (work != NULL && work->progress != NULL) {
         char text[160];
         const kdb_cold_result *result = &f->work.result;
-        const int len = snprintf(text, sizeof(text), "%llu rows of %llu partitions in %llu files",
-                                 (unsigned long long)result->rows, (unsigned long long)result->partitions,
-                                 (unsigned long long)result->files);
+        const int len =
+            snprintf(text, sizeof(text), "%llu rows of %llu partitions in %llu files", (unsigned long long)result->rows,
+                     (unsigned long long)result->partitions, (unsigned long long)result->files);
         work->progress(work->self, kdb_sv_of(text, (size_t)len));
     }
 }

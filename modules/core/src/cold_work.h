@@ -22,15 +22,15 @@ typedef struct kdbi_cold_work {
 /* Only one piece of work on a table at a time: waits for the one before, unless `work` is to stop. */
 KDB_NODISCARD kdb_status kdbi_cold_begin(kdb_core *core, kdb_table *table, const kdb_work *work, kdbi_cold_work *out,
                                          kdb_err *err);
-void kdbi_cold_end(kdbi_cold_work *work); /* zeroed is fine */
+void kdbi_cold_end(kdbi_cold_work *work);                                           /* zeroed is fine */
 KDB_NODISCARD kdb_status kdbi_cold_check(const kdbi_cold_work *work, kdb_err *err); /* KDB_CANCELLED */
 
 /* A partition some of whose rows were written to files. */
 typedef struct kdbi_cold_part {
     struct kdbi_cold_part *next;
     kdb_user_id user;
-    uint32_t next_id;         /* of its next segment */
-    kdb_new_segment **files;  /* in the arena that _write was given */
+    uint32_t next_id;        /* of its next segment */
+    kdb_new_segment **files; /* in the arena that _write was given */
     size_t nfiles, cap;
     void *source; /* the caller's */
 } kdbi_cold_part;
