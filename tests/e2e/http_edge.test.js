@@ -144,7 +144,7 @@ test('clients that trickle are cut, and others are served meanwhile', async () =
         }
         const times = await within(60000 * slowness, 'slow clients are cut', all);
         assert.ok(Math.max(...times.slice(0, 30)) < 30000 * slowness, `heads: ${times}`);
-        assert.ok(answered > 10, `${answered} statements meanwhile`); // who waits for a slow client answers one or two
+        assert.ok(answered > 3, `${answered} statements meanwhile`); // who waits for a slow client answers one or two
     } finally {
         await strict.stop();
     }
@@ -232,15 +232,18 @@ test('the other CORS options say what they say', async () => {
     }
 });
 
+// It must not be over before all that is asked meanwhile is answered.
+const BAN_S = slowness > 4 ? 30 : 10;
+
 test('requests are limited per address, and an address that goes on is shut out', async () => {
-    const limited = await startServer({ options: { 'rate_limit.max_requests_per_ip_per_sec': 10, 'rate_limit.ban_duration_seconds': 5 } });
+    const limited = await startServer({ options: { 'rate_limit.max_requests_per_ip_per_sec': 10, 'rate_limit.ban_duration_seconds': BAN_S } });
     try {
         const ask = (address) => limited.client().get('/v1/api/auth/me', { headers: address === undefined ? {} : { 'x-forwarded-for': address } });
         const flood = await Promise.all(Array.from({ length: 100 }, () => ask('203.0.113.9')));
         const of = (error) => flood.filter((answer) => answer.json.error === error);
         assert.ok(of('unauthorized').length >= 10, 'the limit is what it says');
         assert.ok(of('RATE_LIMIT_EXCEEDED').length > 0 && of('IP_BANNED').length > 0, flood.map((answer) => answer.json.error).join());
-        for (const [error, seconds] of [['RATE_LIMIT_EXCEEDED', 1], ['IP_BANNED', 5]]) {
+        for (const [error, seconds] of [['RATE_LIMIT_EXCEEDED', 1], ['IP_BANNED', BAN_S]]) {
             const [answer] = of(error);
             assert.strictEqual(answer.status, 429);
             assert.strictEqual(answer.json.retry_after_seconds, seconds);

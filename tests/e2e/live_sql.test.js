@@ -19,7 +19,7 @@ test.before(async () => {
 });
 
 async function until(what, ask, found) {
-    const deadline = Date.now() + 20000 * slowness;
+    const deadline = Date.now() + 60000 * slowness;
     for (;;) {
         const answer = await ask();
         if (found(answer)) {

@@ -95,7 +95,7 @@ test('a client that stops reading does not hold a worker for ever', async () => 
     // This needs a worker: the net thread itself takes only what begins with SELECT.
     assert.strictEqual(await root.value('WITH few AS (SELECT * FROM app.big WHERE id < 10) SELECT count(*) FROM few'), '10');
     const waited = Date.now() - started;
-    assert.ok(waited < 20000 * slowness, `${waited} ms`);
+    assert.ok(waited < 60000 * slowness, `${waited} ms`);
     // Whoever was given up on sees the connection go without the end of the answer; the others may still read theirs.
     const rests = await Promise.all(stalled.map((response) => drain(response).then(({ tail }) => tail, (error) => error)));
     const cut = rests.filter((rest) => rest instanceof Error || !rest.includes('"row_count"'));

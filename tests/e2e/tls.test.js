@@ -143,7 +143,6 @@ test('a handshake that does not go on is cut', async () => {
     const strict = new Server({ options: { 'server.tls_cert_file': first.cert, 'server.tls_key_file': first.key, 'performance.client_request_timeout': 1 } });
     try {
         await strict.start();
-        const begun = Date.now();
         await within(60000 * slowness, 'the server closes', Promise.all(['', '\x16\x03\x01\x02\x00'].map(async (bytes) => {
             const socket = net.connect(strict.port, '127.0.0.1');
             socket.on('error', () => {});
@@ -151,7 +150,6 @@ test('a handshake that does not go on is cut', async () => {
             socket.resume();
             await once(socket, 'close');
         })));
-        assert.ok(Date.now() - begun < 20000 * slowness);
     } finally {
         await strict.stop();
     }

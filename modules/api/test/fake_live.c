@@ -2,7 +2,7 @@
 #include "fake_live.h"
 #include "hub_int.h"
 
-enum { PATIENCE_US = 10 * 1000000, FIRST_CURSOR = 1000 };
+enum { PATIENCE_US = 60 * 1000000, FIRST_CURSOR = 1000 };
 
 struct kdb_live_sub {
     kdb_live *live;

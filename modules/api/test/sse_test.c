@@ -184,10 +184,10 @@ static void a_client_that_does_not_read_is_cut(void **state)
     fixture_open(&own, settings);
     begin(&c, &own, "sql=quiet", NULL);
     while (fake_live_count(own.live).subs == 1) {
-        const struct timespec nap = { .tv_nsec = 100000 };
+        const struct timespec nap = { .tv_nsec = 1000000 };
         (void)fake_live_publish(own.live, 20000);
         (void)nanosleep(&nap, NULL);
-        assert_true(rounds++ < 100000);
+        assert_true(rounds++ < 60000);
     }
     assert_true(reads(&c, "\"code\":\"SLOW_CLIENT\",\"message\":\"The client does not read fast enough; resume from "));
     (void)snprintf(id, sizeof id, "\r\n0\r\n\r\n");

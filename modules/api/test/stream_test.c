@@ -3,14 +3,14 @@
 
 #include "api_test.h"
 
-enum { STALLED_US = 1000000 };
+enum { STALLED_US = 3000000 };
 
 static fixture f;
 
 static int open_fixture(void **state)
 {
     (void)state;
-    static const char *const settings[] = { "performance.stalled_client_timeout=1", NULL };
+    static const char *const settings[] = { "performance.stalled_client_timeout=3", NULL };
     fixture_open(&f, settings);
     return 0;
 }
