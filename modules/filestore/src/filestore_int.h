@@ -120,6 +120,11 @@ const kdb_object_stores_options *kdbi_object_stores_options(const kdb_object_sto
 char *kdbi_objects_folder(const kdb_object_stores *stores, kdb_sv id);
 KDB_NODISCARD kdb_status kdbi_objects_fail_missing(const kdb_objects *objects, kdb_sv name, kdb_err *err);
 
+/* Whether `path` is `folder` or inside it; both without links. */
+bool kdbi_path_is_within(const char *path, const char *folder);
+/* KDB_INVALID when the directory of another open storage is in `base`, or `base` in it. With the stores' lock held. */
+KDB_NODISCARD kdb_status kdbi_objects_check_apart(const kdb_object_stores *stores, kdb_sv id, const char *base,
+                                                  kdb_err *err);
 /* Open what is stored where the spec says: what is at kdbi_objects_folder is replaced. Of *out, what kdb_objects_open fills is not
  * filled yet. Under the stores' lock. */
 KDB_NODISCARD kdb_status kdbi_local_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out,

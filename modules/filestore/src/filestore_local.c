@@ -212,13 +212,6 @@ static const kdbi_objects_ops local_ops = {
 
 /* ---- opening ---- */
 
-/* Whether `path` is `folder` or inside it; both without links. */
-static bool is_within(const char *path, const char *folder)
-{
-    const size_t len = strlen(folder);
-    return strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/' || folder[len - 1] == '/');
-}
-
 /* A base directory must not hold what else the server keeps: sweeps and listings would meet it. */
 static kdb_status check_apart(const kdb_datadir *datadir, const char *base, kdb_err *err)
 {
@@ -229,7 +222,8 @@ static kdb_status check_apart(const kdb_datadir *datadir, const char *base, kdb_
     if (data == NULL || rocksdb == NULL || storages == NULL || tmp == NULL) {
         return KDBI_FAIL_OS(err, errno, "looking at", kdbi_datadir_path(datadir));
     }
-    if (is_within(data, base) || is_within(base, rocksdb) || is_within(base, storages) || is_within(base, tmp)) {
+    if (kdbi_path_is_within(data, base) || kdbi_path_is_within(base, rocksdb) || kdbi_path_is_within(base, storages) ||
+        kdbi_path_is_within(base, tmp)) {
         return KDB_FAIL(err, KDB_INVALID, "base directory '%s' holds, or lies in, what the server keeps for itself",
                         base);
     }
@@ -270,8 +264,10 @@ static char *would_be(const char *path)
 }
 
 /* Looked at before it is made, so that a directory that is refused is not made. */
-static kdb_status find_base(kdb_datadir *datadir, kdb_sv asked, char **out, kdb_err *err)
+static kdb_status find_base(const kdb_object_stores *stores, const kdb_objects_spec *spec, char **out, kdb_err *err)
 {
+    const kdb_datadir *datadir = kdbi_object_stores_options(stores)->datadir;
+    const kdb_sv asked = spec->base_directory;
     const kdb_sv text = asked.len == 0 ? kdb_sv_cstr(kdbi_datadir_storage(datadir)) : asked;
     if (memchr(text.ptr, '\0', text.len) != NULL) {
         return KDB_FAIL(err, KDB_INVALID, "a base directory holds no NUL byte");
@@ -282,6 +278,7 @@ static kdb_status find_base(kdb_datadir *datadir, kdb_sv asked, char **out, kdb_
         return KDB_FAIL(err, KDB_INVALID, "base directory '%s' cannot be made", path);
     }
     KDB_TRY(check_apart(datadir, planned, err));
+    KDB_TRY(kdbi_objects_check_apart(stores, spec->id, planned, err));
     KDB_TRY(kdbi_dir_make(planned, err));
     char *base = realpath(planned, NULL);
     if (base == NULL) {
@@ -303,10 +300,9 @@ static kdb_status link_base(const char *base, const char *folder, kdb_err *err)
 
 kdb_status kdbi_local_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out, kdb_err *err)
 {
-    kdb_datadir *datadir = kdbi_object_stores_options(stores)->datadir;
     KDB_CLEANUP(kdb_freep) char *base = NULL;
     KDB_CLEANUP(kdb_freep) char *folder = kdbi_objects_folder(stores, spec->id);
-    KDB_TRY(find_base(datadir, spec->base_directory, &base, err));
+    KDB_TRY(find_base(stores, spec, &base, err));
     KDB_TRY(link_base(base, folder, err));
     local *self = KDB_NEW(local);
     self->base.ops = &local_ops;

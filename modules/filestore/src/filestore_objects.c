@@ -1,5 +1,6 @@
 /* filestore_objects.c - storages: opened by their kind, found by id, shared by count; and what all kinds of them have in common. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,29 @@ char *kdbi_objects_folder(const kdb_object_stores *stores, kdb_sv id)
 }
 
 /* ---- opening ---- */
+
+bool kdbi_path_is_within(const char *path, const char *folder)
+{
+    const size_t len = strlen(folder);
+    return strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/' || folder[len - 1] == '/');
+}
+
+/* Of two that share a directory, each would sweep away what the other keeps. */
+KDB_UNCHECKED_LOCKS kdb_status kdbi_objects_check_apart(const kdb_object_stores *stores, kdb_sv id, const char *base,
+                                                        kdb_err *err)
+{
+    for (const kdb_objects *other = stores->open; other != NULL; other = other->next) {
+        KDB_CLEANUP(kdb_freep) char *folder = realpath(other->folder.path, NULL);
+        if (folder == NULL || kdb_sv_eq(kdb_sv_cstr(other->id), id)) {
+            continue;
+        }
+        if (kdbi_path_is_within(base, folder) || kdbi_path_is_within(folder, base)) {
+            return KDB_FAIL(err, KDB_INVALID, "base directory '%s' holds, or lies in, that of storage '%s'", base,
+                            other->id);
+        }
+    }
+    return KDB_OK;
+}
 
 static const struct {
     const char *type;

@@ -184,9 +184,34 @@ static void bad_specs_are_refused(void **state)
     for (size_t i = 0; i < KDB_ARRAY_LEN(inside); i++) {
         open_fails(f, "x", "filesystem", kdb_sv_printf(f->arena, "%s%s%c", f->data, inside[i], '\0').ptr, KDB_INVALID);
     }
-    make_file(at(f, "file"), "x");
-    open_fails(f, "x", "filesystem", at(f, "file"), KDB_IO);
+    const char *file = fresh_path(f->arena, "file");
+    make_file(file, "x");
+    open_fails(f, "x", "filesystem", file, KDB_IO);
     assert_string_equal(names_in(kdb_datadir_storages(f->datadir), f->arena), "local");
+}
+
+/* Each would sweep away what the other keeps. */
+static void two_storages_share_no_directory(void **state)
+{
+    fixture *f = *state;
+    const char *above = fresh_path(f->arena, "above");
+    const char *base = join_path(f->arena, above, "base");
+    const char *link = fresh_path(f->arena, "link");
+    kdb_objects *first = open_storage(f, "first", base);
+    char *real = realpath(base, NULL);
+    assert_int_equal(symlink(real, link), 0);
+    const char *const shared[] = {
+        base,      above,         join_path(f->arena, base, "below"), link, join_path(f->arena, link, "below"),
+        at(f, ""), at(f, "below")
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(shared); i++) {
+        open_fails(f, "second", "filesystem", shared[i], KDB_INVALID);
+    }
+    assert_false(exists(join_path(f->arena, base, "below")));
+    kdb_objects_unref(open_storage(f, "second", join_path(f->arena, above, "base-2")));
+    kdb_objects_unref(first);
+    kdb_objects_unref(open_storage(f, "second", link));
+    free(real);
 }
 
 /* ---- writing ---- */
@@ -465,6 +490,7 @@ int main(void)
         STORED(the_link_is_set_right_at_the_next_open),
         STORED(a_storage_is_found_by_its_id_until_it_is_dropped),
         STORED(bad_specs_are_refused),
+        STORED(two_storages_share_no_directory),
         STORED(a_staged_file_becomes_an_object),
         STORED(an_abandoned_file_leaves_nothing),
         STORED(many_files_are_committed_together),

@@ -3,6 +3,7 @@
  * there are named by their manifests. */
 #include <stdlib.h>
 
+#include "kdb/json.h"
 #include "registry_int.h"
 
 static kdb_storage copy_storage(const kdb_storage *storage, kdb_arena *arena)
@@ -244,10 +245,50 @@ static kdb_status check_unchanged(kdb_registry *registry, const kdb_storage_draf
     return KDB_OK;
 }
 
+/* ---- buckets: of two storages that share a place, each would sweep away what the other keeps. Of directories, filestore says
+ * the same ---- */
+
+static bool is_within(kdb_sv place, kdb_sv of)
+{
+    return kdb_sv_has_prefix(place, of) && (place.len == of.len || place.ptr[of.len] == '/');
+}
+
+static kdb_sv endpoint_of(const kdb_storage *storage, kdb_arena *arena)
+{
+    kdb_json *config = NULL;
+    if (storage->config_json.len == 0 || kdb_json_parse(storage->config_json, arena, &config, NULL) != KDB_OK) {
+        return KDB_SV("");
+    }
+    const kdb_json *endpoint = kdb_json_lookup(config, KDB_SV("endpoint"));
+    return endpoint == NULL ? KDB_SV("") : endpoint->string;
+}
+
+static bool shares_place(const kdb_storage *a, const kdb_storage *b, kdb_arena *arena)
+{
+    return kdb_sv_eq(a->type, b->type) && !kdb_sv_eq(a->type, KDB_SV("filesystem")) &&
+           (is_within(a->base_directory, b->base_directory) || is_within(b->base_directory, a->base_directory)) &&
+           kdb_sv_eq(endpoint_of(a, arena), endpoint_of(b, arena));
+}
+
+static kdb_status check_apart(kdb_registry *registry, const kdb_storage *storage, kdb_arena *arena, kdb_err *err)
+{
+    kdb_storage *others;
+    size_t count;
+    kdb_registry_list_storages(registry, arena, &others, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (!kdb_sv_eq(others[i].id, storage->id) && shares_place(&others[i], storage, arena)) {
+            return KDB_FAIL(err, KDB_INVALID_OPERATION, "'%.*s' holds, or lies in, the place of storage '%.*s'",
+                            KDB_SV_ARG(storage->base_directory), KDB_SV_ARG(others[i].id));
+        }
+    }
+    return KDB_OK;
+}
+
 kdb_status kdb_registry_stage_storage(kdb_registry *registry, kdb_storage_draft *draft, kdb_arena *arena,
                                       kdb_batch *batch, kdb_err *err)
 {
     KDB_TRY(check_unchanged(registry, draft, err));
+    KDB_TRY(check_apart(registry, &draft->storage, arena, err));
     draft->sealed = kdbi_storage_seal(registry, draft->storage.id, draft->credentials_json, arena);
     kdbi_storage_stage(&draft->storage, draft->sealed, batch);
     return KDB_OK;

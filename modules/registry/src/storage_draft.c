@@ -174,8 +174,7 @@ static kdb_status check_config(const kdb_json *config, int32_t position, kdb_err
     for (const kdb_json *member = config->child; member != NULL; member = member->next) {
         if (names_a_secret(member->key)) {
             return KDB_FAIL_AT(err, position, KDB_INVALID_OPERATION,
-                               "CONFIG is shown to everybody: '%.*s' belongs in CREDENTIALS",
-                               KDB_SV_ARG(member->key));
+                               "CONFIG is shown to everybody: '%.*s' belongs in CREDENTIALS", KDB_SV_ARG(member->key));
         }
     }
     return KDB_OK;

@@ -85,9 +85,9 @@ static void storages_are_made_with_defaults(void **state)
     assert_shown(fix, "c",
                  "c||s3|s3://b/p|{namespace}/{tableName}|{namespace}/{tableName}/{userId}|"
                  "{\"region\":\"us\"}|");
-    run(fix, "CREATE STORAGE d TYPE s3 BUCKET 'b' REGION 'e\"u' CONFIG '{ }' CREDENTIALS '{}'");
+    run(fix, "CREATE STORAGE d TYPE s3 BUCKET 'd' REGION 'e\"u' CONFIG '{ }' CREDENTIALS '{}'");
     assert_shown(fix, "d",
-                 "d||s3|s3://b|{namespace}/{tableName}|{namespace}/{tableName}/{userId}|"
+                 "d||s3|s3://d|{namespace}/{tableName}|{namespace}/{tableName}/{userId}|"
                  "{\"region\":\"e\\\"u\"}|");
 }
 
@@ -314,6 +314,27 @@ static void a_draft_of_what_has_changed_since_is_refused(void **state)
     assert_failure(fix, store(fix, &third), KDB_INVALID_OPERATION, "Storage 's' not found");
 }
 
+static void two_storages_share_no_bucket(void **state)
+{
+    fixture *fix = *state;
+    kdb_storage_draft draft;
+    run(fix, "CREATE STORAGE a TYPE s3 BASE_DIRECTORY 's3://b/p/q' CONFIG '{\"endpoint\":\"http://x\"}'");
+    static const char *const sharing[] = { "s3://b", "s3://b/p", "s3://b/p/q/", "s3://b/p/q/r" };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(sharing); i++) {
+        const kdb_sv sql = kdb_sv_printf(
+            fix->arena, "CREATE STORAGE c TYPE s3 CONFIG '{\"endpoint\":\"http://x\"}' BASE_DIRECTORY '%s'",
+            sharing[i]);
+        assert_ok(fix, draft_of(fix, kdb_sv_dup_cstr(fix->arena, sql), &draft));
+        assert_int_equal(store(fix, &draft), KDB_INVALID_OPERATION);
+        assert_non_null(strstr(fix->err.text, "holds, or lies in, the place of storage 'a'"));
+    }
+    run(fix, "CREATE STORAGE c TYPE s3 BASE_DIRECTORY 's3://b/p/qq' CONFIG '{\"endpoint\":\"http://x\"}'");
+    run(fix, "CREATE STORAGE d TYPE s3 BUCKET 'b' CONFIG '{\"endpoint\":\"http://y\"}'");
+    assert_ok(fix, draft_of(fix, "ALTER STORAGE d SET CONFIG '{\"endpoint\":\"http://x\"}'", &draft));
+    assert_int_equal(store(fix, &draft), KDB_INVALID_OPERATION);
+    run(fix, "ALTER STORAGE a SET CONFIG '{}'");
+}
+
 static void a_storage_in_use_stays(void **state)
 {
     fixture *fix = *state;
@@ -352,6 +373,7 @@ int main(void)
         TEST(a_template_that_names_no_place_gives_way_to_the_servers),
         TEST(altering_changes_what_it_says),
         TEST(a_draft_of_what_has_changed_since_is_refused),
+        TEST(two_storages_share_no_bucket),
         TEST(a_storage_in_use_stays),
     };
     return cmocka_run_group_tests_name("storage", tests, NULL, NULL);

@@ -270,7 +270,8 @@ KDB_NODISCARD kdb_status kdb_registry_draft_altered_storage(kdb_registry *regist
 /* Opens the storage of a draft, to try it: not yet among `stores`. Waits for the disk or the network. */
 KDB_NODISCARD kdb_status kdb_registry_open_draft(const kdb_storage_draft *draft, kdb_object_stores *stores,
                                                  kdb_objects **out, kdb_err *err);
-/* With the DDL gate held. KDB_CONFLICT when the storage is not what the draft was made of any more. */
+/* With the DDL gate held. KDB_CONFLICT when the storage is not what the draft was made of any more; KDB_INVALID_OPERATION when
+ * another storage has its files in the same bucket, there or below or above. */
 KDB_NODISCARD kdb_status kdb_registry_stage_storage(kdb_registry *registry, kdb_storage_draft *draft, kdb_arena *arena,
                                                     kdb_batch *batch, kdb_err *err);
 void kdb_registry_publish_storage(kdb_registry *registry, const kdb_storage_draft *draft);
