@@ -216,6 +216,11 @@ uint64_t kdb_core_seq_floor(kdb_core *core, const kdb_table *table)
     return kdbi_sequencer_floor(core->sequencer, table->id);
 }
 
+kdb_cold *kdb_core_cold(const kdb_core *core)
+{
+    return core->cold;
+}
+
 /* The watch interrupts what runs. Holds core->lock. */
 static void cancel_live(kdb_core *core, kdb_exec *exec)
 {

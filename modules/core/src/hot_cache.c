@@ -210,11 +210,29 @@ static void keep(kdbi_hot_cache *cache, kdb_table *table, kdb_user_id user, uint
     kdb_mutex_unlock(&cache->lock);
 }
 
+/* Whether so many rows are cold that they are not worth looking at. */
+static kdb_status is_too_large(const kdb_walk_spec *walk, kdb_user_id user, bool *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    uint64_t rows = 0;
+    KDB_TRY(kdb_manifest_get(walk->cold, NULL, walk->table, user, walk->memory_only, &manifest, err));
+    for (size_t i = 0; manifest != NULL && i < manifest->nsegments; i++) {
+        rows += manifest->segments[i].rows - manifest->segments[i].ndead;
+    }
+    *out = rows > ROWS_MAX;
+    return KDB_OK;
+}
+
 static kdb_status load(const kdbi_hot_cache *cache, const kdb_walk_spec *walk, kdb_user_id user, kdb_hot_rows **out,
                        kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdb_walk_spec all = *walk;
+    bool large = false;
+    KDB_TRY(is_too_large(walk, user, &large, err));
+    if (large) {
+        return KDB_OK;
+    }
     all.keys = (kdb_key_set){ .points = false };
     kdb_row_user_range(walk->table, user, arena, &all.keys.from, &all.keys.to);
     return kdb_hot_rows_load(&all, cache->limit / SHARE, ROWS_MAX, out, err);

@@ -205,7 +205,22 @@ static void sieve_rows(kdbi_native_run *r, const kdb_walk_spec *spec)
     kdb_row_walk_sieve(r->walk, bits);
 }
 
-static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
+/* Who wants all rows of a range of which some are cold reads them by the column, as the engine does. */
+static kdb_status is_for_the_engine(const kdbi_native_run *r, const kdb_walk_spec *spec, bool *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    *out = false;
+    if (spec->hot != NULL || spec->keys.points || !spec->whole || spec->cold == NULL) {
+        return KDB_OK;
+    }
+    const kdb_snapshot *snapshot = r->run->txn != NULL ? kdbi_run_snapshot(r->run) : NULL;
+    KDB_TRY(kdb_manifest_get(spec->cold, snapshot, spec->table, spec->user, spec->memory_only, &manifest, err));
+    *out = manifest != NULL && kdb_manifest_meets(manifest, spec->keys.from, spec->keys.to);
+    return *out && r->run->exec->in_lane ? KDB_FAIL(err, KDB_WOULD_BLOCK, "cold rows are read by a worker") : KDB_OK;
+}
+
+/* *out_left: the engine has to run it. */
+static kdb_status open_walk(kdbi_native_run *r, bool *out_left, kdb_err *err)
 {
     const kdbi_native *native = r->native;
     kdbi_run *run = r->run;
@@ -218,15 +233,19 @@ static kdb_status open_walk(kdbi_native_run *r, kdb_err *err)
                            .sees_deleted = native->sees_deleted,
                            .memory_only = run->exec->in_lane,
                            .whole = r->left == UINT64_MAX || r->top != NULL,
-                           .now_ms = run->now_us / 1000 };
-    if (spec.by_seq) {
-        spec.user = kdbi_exec_user(run->exec, native->table);
-    } else {
+                           .now_ms = run->now_us / 1000,
+                           .cold = run->core->cold,
+                           .user = kdbi_exec_user(run->exec, native->table) };
+    if (!spec.by_seq) {
         kdbi_run_keys(run, 0, r->memory->run, &spec.keys);
     }
     spec.overlay = kdbi_run_overlay(run, native->table);
     const kdbi_hot_use use = use_of(r, &spec);
     KDB_TRY(find_hot(r, &spec, use, err));
+    KDB_TRY(is_for_the_engine(r, &spec, out_left, err));
+    if (*out_left) {
+        return KDB_OK;
+    }
     if (run->txn != NULL || (spec.hot == NULL && needs_snapshot(&spec))) {
         spec.snapshot = kdbi_run_snapshot(run);
     }
@@ -298,14 +317,14 @@ kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *run, kdbi_nati
         return KDB_OK;
     }
     KDB_TRY(bind_constants(r, err));
+    bool left = false; /* to the engine */
     if (native->table != NULL) {
-        KDB_TRY(open_walk(r, err));
+        KDB_TRY(open_walk(r, &left, err));
     }
-    bool too_large = false;
-    if (r->top != NULL) {
-        KDB_TRY(fill_top(r, &too_large, err));
+    if (r->top != NULL && !left) {
+        KDB_TRY(fill_top(r, &left, err));
     }
-    *out = too_large ? NULL : KDB_TAKE(r);
+    *out = left ? NULL : KDB_TAKE(r);
     return KDB_OK;
 }
 

@@ -81,7 +81,11 @@ static kdb_status find_source(kdbi_run *run, size_t slot, kdb_err *err)
         return KDB_OK;
     }
     const kdb_user_id user = kdbi_exec_user(run->exec, table);
-    const kdb_walk_spec walk = { .store = run->core->store, .table = table, .now_ms = run->now_us / 1000 };
+    const kdb_walk_spec walk = { .store = run->core->store,
+                                 .table = table,
+                                 .user = user,
+                                 .now_ms = run->now_us / 1000,
+                                 .cold = run->core->cold };
     return kdbi_hot_cache_get(run->core->hot, &walk, user,
                               kdbi_hot_use_of(table, user, &source->keys, false, run->arena), &source->hot, err);
 }
@@ -131,7 +135,14 @@ static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const si
                            .hot = run->sources[slot].hot.rows,
                            .projection = projection,
                            .nprojection = nprojection,
-                           .max_readers = bound->scan_order ? 1 : run->core->scan_threads };
+                           .max_readers = run->core->scan_threads,
+                           .in_order = bound->scan_order,
+                           .cold = run->core->cold,
+                           .user = kdbi_exec_user(run->exec, table),
+                           .preds = from->preds,
+                           .npreds = from->npreds,
+                           .params = run->params,
+                           .nparams = run->nparams };
     return kdb_table_scan_new(&spec, &s->table, err);
 }
 

@@ -199,9 +199,13 @@ static kdb_status filter_rows(kdb_exec *exec, const kdb_table *table, kdbi_polic
 static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, const kdb_snapshot *snapshot, uint64_t *out,
                              kdb_err *err)
 {
-    kdb_scan_spec spec = {
-        .store = exec->core->store, .table = table, .snapshot = snapshot, .now_ms = kdb_now_ms(), .max_readers = 1
-    };
+    kdb_scan_spec spec = { .store = exec->core->store,
+                           .table = table,
+                           .snapshot = snapshot,
+                           .now_ms = kdb_now_ms(),
+                           .max_readers = 1,
+                           .cold = exec->core->cold,
+                           .user = kdbi_exec_user(exec, table) };
     KDB_CLEANUP(kdbi_policies_unrefp) kdbi_policies *policies = NULL;
     KDB_TRY(filter_rows(exec, table, &policies, &spec.filter, err));
     kdb_table_key_set(table, kdbi_exec_user(exec, table), NULL, 0, NULL, 0, exec->arena, &spec.keys);

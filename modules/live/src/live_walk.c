@@ -11,7 +11,8 @@ kdb_walk_spec kdbi_walk_spec(const kdb_live *live, const kdb_watch *watch, kdb_u
                            .snapshot = snapshot,
                            .user = rows_of,
                            .sees_deleted = watch->sees_deleted,
-                           .now_ms = kdb_now_us() / 1000 };
+                           .now_ms = kdb_now_us() / 1000,
+                           .cold = kdb_core_cold(live->core) };
     kdb_table_key_set(watch->table, rows_of, watch->preds, watch->npreds, watch->params, watch->nparams, arena,
                       &spec.keys);
     spec.whole = !spec.keys.points;

@@ -103,6 +103,16 @@ bool kdbi_segment_meets(const kdb_segment *segment, kdb_sv from, kdb_sv to)
            (to.len == 0 || kdb_sv_cmp(segment->min_key, to) < 0);
 }
 
+bool kdb_manifest_meets(const kdb_manifest *manifest, kdb_sv from, kdb_sv to)
+{
+    for (size_t i = 0; i < manifest->nsegments; i++) {
+        if (kdbi_segment_meets(&manifest->segments[i], from, to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_wanted(const kdbi_cold_walk_spec *spec, const kdb_segment *segment)
 {
     return is_by_seq(spec->order) ? segment->ndead < segment->rows && segment->max_seq > spec->seq_above

@@ -212,6 +212,8 @@ KDB_NODISCARD kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool
                                           kdb_cold_result *out, kdb_err *err);
 /* The partition's manifest as manifest.json has it (catalog.md 7). */
 void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest, kdb_buf *out);
+/* Where the cold rows are; NULL: there are none. */
+kdb_cold *kdb_core_cold(const kdb_core *core);
 /* Whether a flush of all would find a row to move. */
 bool kdb_core_has_pending(kdb_core *core, const kdb_table *table);
 

@@ -66,6 +66,8 @@ void kdb_manifest_unref(kdb_manifest *manifest); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_manifest, kdb_manifest_unref)
 /* The segment of that id; NULL when there is none. */
 const kdb_segment *kdb_manifest_segment(const kdb_manifest *manifest, uint32_t id);
+/* Whether some segment may have keys of [from, to); empty: from the first on, to the last. */
+bool kdb_manifest_meets(const kdb_manifest *manifest, kdb_sv from, kdb_sv to);
 /* False: the table surely has no segments, in any snapshot taken before this call. Nearly always a load. */
 bool kdb_cold_has(kdb_cold *cold, uint32_t table_id);
 /* The table is about to have segments: before the commit that adds the first. */
