@@ -79,26 +79,71 @@ static kdb_status read_rows(const row_check *check, kdb_table_scan *scan, kdb_ty
     }
 }
 
+static kdb_scan_spec scan_spec(const row_check *check, const kdb_snapshot *snapshot)
+{
+    const kdb_alteration *made = check->made;
+    return (kdb_scan_spec){ .store = check->exec->core->store,
+                            .table = check->table,
+                            .snapshot = snapshot,
+                            .sees_deleted = made->need == KDB_ALTER_NEEDS_UTF8,
+                            .now_ms = check->exec->now_us / 1000,
+                            .projection = &made->column,
+                            .nprojection = made->need == KDB_ALTER_NEEDS_NO_ROWS ? 0 : 1,
+                            .max_readers = 1 };
+}
+
+static kdb_status check_scan(const row_check *check, const kdb_scan_spec *spec, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_table_scan_freep) kdb_table_scan *scan = NULL;
+    KDB_TRY(kdb_table_scan_new(spec, &scan, err));
+    return read_rows(check, scan, check->table->schema->columns[check->made->column].type, spec->nprojection, err);
+}
+
+/* The hot rows of such a partition are looked at twice. */
+static kdb_status check_partition(const row_check *check, const kdb_snapshot *snapshot, kdb_user_id user, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_scan_spec spec = scan_spec(check, snapshot);
+    spec.cold = check->exec->core->cold;
+    spec.user = user;
+    kdb_row_user_range(check->table, user, arena, &spec.keys.from, &spec.keys.to);
+    return check_scan(check, &spec, err);
+}
+
+/* Partition by partition: those of users who have cold rows. */
+static kdb_status check_cold_rows(const row_check *check, const kdb_snapshot *snapshot, kdb_err *err)
+{
+    const kdb_table *table = check->table;
+    kdb_core *core = check->exec->core;
+    if (core->cold == NULL || table->type == KDB_TABLE_STREAM || !kdb_cold_has(core->cold, table->id)) {
+        return KDB_OK;
+    }
+    if (table->type == KDB_TABLE_SHARED) {
+        return check_partition(check, snapshot, (kdb_user_id){ { NULL, 0 } }, err);
+    }
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_partition manifests = { KDB_FAMILY_MANIFEST, table->id };
+    kdb_sv from = { NULL, 0 };
+    for (bool found = true;;) {
+        kdb_user_id user;
+        KDB_TRY(kdb_table_next_user(core->store, snapshot, manifests, arena, &from, &user, &found, err));
+        if (!found) {
+            return KDB_OK;
+        }
+        KDB_TRY(check_partition(check, snapshot, user, err));
+    }
+}
+
 /* Deleted rows keep their bytes, so that they must convert as well; what they lack or hold as NULL matters to nobody. */
 static kdb_status check_rows(const row_check *check, kdb_err *err)
 {
-    const kdb_alteration *made = check->made;
-    if (made->need == KDB_ALTER_NEEDS_NOTHING) {
+    if (check->made->need == KDB_ALTER_NEEDS_NOTHING) {
         return KDB_OK;
     }
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(check->exec->core->store);
-    const size_t ncols = made->need == KDB_ALTER_NEEDS_NO_ROWS ? 0 : 1;
-    const kdb_scan_spec spec = { .store = check->exec->core->store,
-                                 .table = check->table,
-                                 .snapshot = snapshot,
-                                 .sees_deleted = made->need == KDB_ALTER_NEEDS_UTF8,
-                                 .now_ms = check->exec->now_us / 1000,
-                                 .projection = &made->column,
-                                 .nprojection = ncols,
-                                 .max_readers = 1 };
-    KDB_CLEANUP(kdb_table_scan_freep) kdb_table_scan *scan = NULL;
-    KDB_TRY(kdb_table_scan_new(&spec, &scan, err));
-    return read_rows(check, scan, check->table->schema->columns[made->column].type, ncols, err);
+    const kdb_scan_spec hot = scan_spec(check, snapshot);
+    KDB_TRY(check_scan(check, &hot, err));
+    return check_cold_rows(check, snapshot, err);
 }
 
 /* ---- the statement ---- */
