@@ -223,9 +223,9 @@ static size_t count_missing(const kdb_row_walk *walk, size_t count)
 static kdb_status find_cold(kdb_row_walk *walk, size_t count, kdb_err *err)
 {
     const kdb_walk_spec *spec = &walk->spec;
-    kdb_sv keys[WALK_BATCH], rows[WALK_BATCH];
-    kdb_cold_place places[WALK_BATCH];
-    size_t at[WALK_BATCH], missing = 0;
+    kdb_sv *keys = KDB_ARENA_ARRAY(spec->scratch, kdb_sv, count), *rows = KDB_ARENA_ARRAY(spec->scratch, kdb_sv, count);
+    kdb_cold_place *places = KDB_ARENA_ARRAY(spec->scratch, kdb_cold_place, count);
+    size_t *at = KDB_ARENA_ARRAY(spec->scratch, size_t, count), missing = 0;
     for (size_t i = 0; i < count; i++) {
         if (!walk->batch_found[i]) {
             at[missing] = i;

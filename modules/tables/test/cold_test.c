@@ -102,6 +102,7 @@ typedef struct world {
     size_t nparts;
     uint64_t seq;
     fixture_random random;
+    kdb_overlay *overlay; /* what the partitions' rows are besides, when a test lays one over what is stored */
 } world;
 
 static void set_initial(kdb_table *table)
@@ -401,15 +402,12 @@ static bool is_asked_for(const row *r, const kdb_key_set *keys)
     return false;
 }
 
-/* The row that the statement sees in its place: its transaction's own counts first. */
-static void want_rows(const partition *part, const kdb_key_set *keys, bool sees_deleted, const kdb_overlay *overlay,
-                      wanted *out)
+static void want_rows(const partition *part, const kdb_key_set *keys, bool sees_deleted, wanted *out)
 {
     out->nrows = 0;
     for (size_t i = 0; i < part->nrows; i++) {
         const row *r = &part->rows[i];
-        const bool hidden = overlay != NULL && kdb_overlay_find(overlay, r->key) != NULL;
-        if (r->bytes.len != 0 && (!r->deleted || sees_deleted) && is_asked_for(r, keys) && !hidden) {
+        if (r->bytes.len != 0 && (!r->deleted || sees_deleted) && is_asked_for(r, keys)) {
             out->rows[out->nrows++] = r;
         }
     }
@@ -488,6 +486,7 @@ static kdb_walk_spec walk_spec(const world *w, const partition *part, const kdb_
                             .keys = *keys,
                             .user = part->user,
                             .sees_deleted = sees_deleted,
+                            .overlay = w->overlay,
                             .cold = w->cold };
 }
 
@@ -496,7 +495,7 @@ static void assert_walks(const world *w, const partition *part, const kdb_key_se
     static wanted want;
     kdb_walk_spec spec = walk_spec(w, part, keys, sees_deleted);
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
-    want_rows(part, keys, sees_deleted, NULL, &want);
+    want_rows(part, keys, sees_deleted, &want);
     assert_walk(w, &spec, &want);
     spec.descending = true;
     assert_walk(w, &spec, &want);
@@ -510,7 +509,7 @@ static void assert_walks_by_seq(const world *w, const partition *part, uint64_t 
     const kdb_key_set all = { .points = false };
     kdb_walk_spec spec = walk_spec(w, part, &all, true);
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
-    want_rows(part, &all, true, NULL, &want);
+    want_rows(part, &all, true, &want);
     size_t kept = 0;
     for (size_t i = 0; i < want.nrows; i++) {
         want.rows[kept] = want.rows[i];
@@ -632,9 +631,10 @@ static void assert_scans(world *w, const partition *part, const kdb_key_set *key
                            .projection = projection,
                            .nprojection = n,
                            .max_readers = 1 + fixture_below(&w->random, 4),
+                           .overlay = w->overlay,
                            .cold = w->cold,
                            .user = part->user };
-    want_rows(part, keys, sees_deleted, NULL, &want);
+    want_rows(part, keys, sees_deleted, &want);
     assert_scan(w, &spec, &want);
     spec.in_order = true;
     assert_scan(w, &spec, &want);
@@ -738,7 +738,7 @@ static void rows_of_users_are_found_wherever_they_lie(void **state)
     (void)state;
     KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_USER, name_id, 2, 71);
     spread_rows(w, 7, 60, 80);
-    read_all_ways(w, 25);
+    read_all_ways(w, 12);
 }
 
 static void rows_of_a_shared_table_too(void **state)
@@ -747,7 +747,7 @@ static void rows_of_a_shared_table_too(void **state)
     static const uint32_t id[] = { 1 };
     KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_SHARED, id, 1, 72);
     spread_rows(w, 8, 200, 1500);
-    read_all_ways(w, 25);
+    read_all_ways(w, 12);
 }
 
 static void rows_without_a_key_too(void **state)
@@ -755,7 +755,376 @@ static void rows_without_a_key_too(void **state)
     (void)state;
     KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_USER, NULL, 0, 73);
     spread_rows(w, 6, 70, 80);
-    read_all_ways(w, 20);
+    read_all_ways(w, 10);
+}
+
+/* ---- a transaction's own rows ---- */
+
+/* Some rows are changed, some deleted, some new ones come; the partition's list shows what the transaction sees. */
+static void lay_over(world *w, partition *part)
+{
+    const kdb_schema *schema = w->table->schema;
+    kdb_value values[KDB_ARRAY_LEN(third_columns)];
+    w->overlay = kdb_overlay_new(w->arena);
+    for (size_t i = 0; i < 60; i++) {
+        for (size_t c = 0; c < schema->ncolumns; c++) {
+            values[c] = value_of(w, schema->columns[c].type);
+        }
+        values[0] = kdb_value_text(names[fixture_below(&w->random, NAMES)]);
+        values[1] = kdb_value_int((int32_t)fixture_below(&w->random, 100) - 50);
+        row *r = add_row(part, key_of(w, part, values));
+        r->seq = w->seq++;
+        r->place = (kdb_cold_place){ 0 };
+        r->deleted = fixture_below(&w->random, 3) == 0;
+        assert_int_equal(kdb_row_encode(w->table, values, r->seq, r->deleted, w->arena, &r->bytes, NULL), KDB_OK);
+        kdb_overlay_add(w->overlay, r->key)->row = r->bytes;
+    }
+}
+
+static void own_rows_hide_cold_ones(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_USER, name_id, 2, 74);
+    spread_rows(w, 6, 60, 80);
+    w->nparts = 1;
+    lay_over(w, &w->parts[0]);
+    for (size_t round = 0; round < 6; round++) {
+        const kdb_key_set keys = any_keys(w, &w->parts[0]);
+        const bool sees_deleted = fixture_below(&w->random, 2) == 0;
+        assert_walks(w, &w->parts[0], &keys, sees_deleted);
+        assert_scans(w, &w->parts[0], &keys, sees_deleted);
+        assert_walks_by_seq(w, &w->parts[0], 0);
+    }
+}
+
+/* ---- filters ---- */
+
+static kdb_node *node(world *w, kdb_node_kind kind, kdb_node *left, kdb_node *right)
+{
+    kdb_node *made = KDB_ARENA_NEW(w->arena, kdb_node);
+    made->kind = kind;
+    made->args = KDB_ARENA_ARRAY(w->arena, kdb_node *, 2);
+    made->args[0] = left;
+    made->args[1] = right;
+    made->nargs = 2;
+    return made;
+}
+
+static kdb_node *column_node(world *w, uint32_t column)
+{
+    kdb_node *made = KDB_ARENA_NEW(w->arena, kdb_node);
+    *made = (kdb_node){ .kind = KDB_NODE_COLUMN, .column = column };
+    return made;
+}
+
+static kdb_node *number_node(world *w, int32_t number)
+{
+    kdb_node *made = KDB_ARENA_NEW(w->arena, kdb_node);
+    *made = (kdb_node){ .kind = KDB_NODE_LITERAL, .value = kdb_value_int(number) };
+    return made;
+}
+
+static kdb_row_test test_of(world *w, const kdb_node *condition)
+{
+    kdb_row_test test;
+    size_t count = 0;
+    const kdb_field *fields = kdb_table_fields(w->table, w->arena, &count);
+    test.expr = kdb_expr_compile(condition, fields, count, NULL, 0, w->arena);
+    assert_non_null(test.expr);
+    assert_int_equal(kdb_expr_bind(test.expr, NULL, 0, w->arena, &test.consts, NULL), KDB_OK);
+    return test;
+}
+
+static kdb_status go_on(KDB_UNUSED const void *self, KDB_UNUSED kdb_err *err)
+{
+    return KDB_OK;
+}
+
+enum { A = 2, FRESH = 4, GONE = 6 }; /* in the latest version */
+
+static bool is_above(const world *w, const row *r, size_t field, int64_t number, kdb_arena *arena)
+{
+    const kdb_value value = field_of(w, r, field, arena);
+    return !value.is_null && (value.type.kind == KDB_TYPE_DOUBLE ? value.as.f64 > (double)number
+                              : value.type.kind == KDB_TYPE_INT  ? value.as.i32 > number
+                                                                 : value.as.i64 > number);
+}
+
+/* (a > 5 OR fresh > 2) AND id > -20 */
+static kdb_row_filter filter_of(world *w)
+{
+    kdb_row_test *tests = KDB_ARENA_ARRAY(w->arena, kdb_row_test, 3);
+    kdb_row_tests *groups = KDB_ARENA_ARRAY(w->arena, kdb_row_tests, 2);
+    tests[0] = test_of(w, node(w, KDB_NODE_GT, column_node(w, A), number_node(w, 5)));
+    tests[1] = test_of(w, node(w, KDB_NODE_GT, column_node(w, FRESH), number_node(w, 2)));
+    tests[2] = test_of(w, node(w, KDB_NODE_GT, column_node(w, 1), number_node(w, -20)));
+    groups[0] = (kdb_row_tests){ tests, 2 };
+    groups[1] = (kdb_row_tests){ tests + 2, 1 };
+    return (kdb_row_filter){
+        .groups = groups, .ngroups = 2, .decoder = kdb_row_decoder_new(w->table, w->arena), .go_on = go_on
+    };
+}
+
+static void leave_admitted(const world *w, wanted *want, kdb_arena *arena)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < want->nrows; i++) {
+        const row *r = want->rows[i];
+        want->rows[kept] = r;
+        kept += (is_above(w, r, A, 5, arena) || is_above(w, r, FRESH, 2, arena)) && is_above(w, r, 1, -20, arena);
+    }
+    want->nrows = kept;
+}
+
+static kdb_scan_spec filtered_spec(const world *w, const kdb_row_filter *filter, const kdb_snapshot *snapshot,
+                                   const size_t *projection, size_t nprojection)
+{
+    return (kdb_scan_spec){ .store = w->store,
+                            .table = w->table,
+                            .snapshot = snapshot,
+                            .filter = filter,
+                            .projection = projection,
+                            .nprojection = nprojection,
+                            .max_readers = 2,
+                            .cold = w->cold,
+                            .user = w->parts[0].user };
+}
+
+static void a_filter_is_asked_of_cold_rows(void **state)
+{
+    (void)state;
+    static wanted want;
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_SHARED, name_id, 2, 75);
+    spread_rows(w, 6, 150, 200);
+    const size_t projection[] = { w->table->schema->ncolumns + 2, GONE };
+    const kdb_row_filter filter = filter_of(w);
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
+    for (size_t round = 0; round < 10; round++) {
+        kdb_scan_spec spec = filtered_spec(w, &filter, snapshot, projection, 2);
+        spec.keys = any_keys(w, &w->parts[0]);
+        spec.in_order = fixture_below(&w->random, 2) == 0;
+        want_rows(&w->parts[0], &spec.keys, false, &want);
+        leave_admitted(w, &want, w->arena);
+        assert_scan(w, &spec, &want);
+    }
+}
+
+static void a_filter_that_fails_tells_nothing_of_the_row(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_SHARED, name_id, 2, 76);
+    spread_rows(w, 3, 150, 200);
+    flush_rows(w, &w->parts[0], 2, 8);
+    kdb_row_filter filter = filter_of(w);
+    kdb_row_tests *groups = (kdb_row_tests *)(uintptr_t)filter.groups;
+    kdb_node *quotient = node(w, KDB_NODE_DIV, number_node(w, 10), column_node(w, A)); /* some are 0 */
+    const kdb_row_test fails = test_of(w, node(w, KDB_NODE_GT, quotient, number_node(w, -100)));
+    groups[0] = (kdb_row_tests){ &fails, 1 };
+    const size_t projection[] = { 1 };
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_scan_spec spec = filtered_spec(w, &filter, snapshot, projection, 1);
+    scanned got = { .arena = arena };
+    kdb_err err = { .status = KDB_OK };
+    assert_int_equal(read_scan(&spec, &got, &err), KDB_EXECUTION);
+    assert_string_equal(err.text, "A condition of a row policy of table 'ns.t' failed on a row");
+}
+
+/* ---- predicates ---- */
+
+static void predicates_leave_out_no_row_that_meets_them(void **state)
+{
+    (void)state;
+    static wanted want;
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_SHARED, name_id, 2, 77);
+    spread_rows(w, 6, 150, 200);
+    static const kdb_pred_op ops[] = { KDB_PRED_EQ, KDB_PRED_LT, KDB_PRED_LE, KDB_PRED_GT, KDB_PRED_GE };
+    const size_t key = w->table->schema->ncolumns + 2;
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
+    for (size_t round = 0; round < 80; round++) {
+        const row *like = &w->parts[0].rows[fixture_below(&w->random, w->parts[0].nrows)];
+        const uint32_t column = (uint32_t)fixture_below(&w->random, w->table->schema->ncolumns + 1);
+        const kdb_type_kind kind = column == key - 2 ? KDB_TYPE_BIGINT : w->table->schema->columns[column].type.kind;
+        kdb_pred_operand operand = { .literal = field_of(w, like, column, w->arena) };
+        const kdb_pred pred = { column, ops[fixture_below(&w->random, KDB_ARRAY_LEN(ops))], &operand, 1 };
+        if (operand.literal.is_null || kdb_type_layout(kdb_type_of(kind)) == KDB_LAYOUT_F32S) {
+            continue;
+        }
+        const size_t projection[] = { key, column };
+        kdb_scan_spec spec = filtered_spec(w, NULL, snapshot, projection, 2);
+        spec.preds = &pred;
+        spec.npreds = 1;
+        KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+        scanned got = { .arena = arena };
+        kdb_err err = { .status = KDB_OK };
+        if (read_scan(&spec, &got, &err) != KDB_OK) {
+            fail_msg("%s", err.text);
+        }
+        qsort(got.rows, got.nrows, sizeof(*got.rows), by_first_cell);
+        want_rows(&w->parts[0], &spec.keys, false, &want);
+        size_t at = 0;
+        for (size_t i = 0; i < want.nrows; i++) {
+            const kdb_value value = field_of(w, want.rows[i], column, arena);
+            const int order = value.is_null ? 0 : fixture_compare(&value, &operand.literal);
+            const bool meets = !value.is_null && (pred.op == KDB_PRED_EQ   ? order == 0
+                                                  : pred.op == KDB_PRED_LT ? order < 0
+                                                  : pred.op == KDB_PRED_LE ? order <= 0
+                                                  : pred.op == KDB_PRED_GT ? order > 0
+                                                                           : order >= 0);
+            while (at < got.nrows && kdb_sv_cmp(got.rows[at][0].as.bytes, want.rows[i]->key) < 0) {
+                at++;
+            }
+            assert_true(!meets || (at < got.nrows && kdb_sv_eq(got.rows[at][0].as.bytes, want.rows[i]->key)));
+        }
+    }
+}
+
+/* ---- files that cannot be read, and files that need not be ---- */
+
+static kdb_status read_all(world *w, const partition *part, size_t *count, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
+    size_t projection[KDB_ARRAY_LEN(third_columns)];
+    for (size_t i = 0; i < KDB_ARRAY_LEN(projection); i++) {
+        projection[i] = i;
+    }
+    kdb_scan_spec spec = filtered_spec(w, NULL, snapshot, projection, KDB_ARRAY_LEN(projection));
+    spec.user = part->user;
+    kdb_row_user_range(w->table, part->user, w->arena, &spec.keys.from, &spec.keys.to);
+    scanned got = { .arena = arena };
+    const kdb_status status = read_scan(&spec, &got, err);
+    *count = got.nrows;
+    return status;
+}
+
+static const char *file_of(world *w, size_t part, uint32_t segment)
+{
+    return kdb_sv_printf(w->arena, "%s/storage/t/%zu/batch-%u.parquet%c", w->data, part, segment, '\0').ptr;
+}
+
+static void a_missing_file_is_named(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_USER, name_id, 2, 78);
+    kdb_err err = { .status = KDB_OK };
+    size_t all = 0, count = 0;
+    for (size_t i = 0; i < w->nparts; i++) {
+        write_rows(w, &w->parts[i], 2, 50, 80);
+        flush_rows(w, &w->parts[i], 2, 4);
+        flush_rows(w, &w->parts[i], 2, 8);
+    }
+    assert_int_equal(read_all(w, &w->parts[1], &all, &err), KDB_OK);
+    const char *file = file_of(w, 1, 2);
+    const char *aside = kdb_sv_printf(w->arena, "%s.aside%c", file, '\0').ptr;
+    assert_int_equal(rename(file, aside), 0);
+    assert_int_equal(read_all(w, &w->parts[1], &count, &err), KDB_CORRUPT);
+    assert_non_null(strstr(err.text, "Cold file 't/1/batch-2.parquet' of table 'ns.t'"));
+    assert_int_equal(read_all(w, &w->parts[0], &count, &err), KDB_OK);
+    assert_int_equal(rename(aside, file), 0);
+    assert_int_equal(read_all(w, &w->parts[1], &count, &err), KDB_OK);
+    assert_int_equal(count, all);
+}
+
+static size_t slurp(const char *path, char *bytes, size_t room)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t len = fread(bytes, 1, room, file);
+    assert_true(len < room);
+    (void)fclose(file);
+    return len;
+}
+
+static void spill(const char *path, const char *bytes, size_t len)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Whatever is wrong with a file, reading it ends, and what is not wrong can be read afterwards. */
+static void a_damaged_file_harms_nobody_else(void **state)
+{
+    (void)state;
+    static char good[1 << 20], bad[1 << 20];
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_USER, name_id, 2, 79);
+    kdb_err err = { .status = KDB_OK };
+    size_t count = 0, failed = 0;
+    for (size_t i = 0; i < 2; i++) {
+        write_rows(w, &w->parts[i], 2, 200, 800);
+        flush_rows(w, &w->parts[i], 2, 4);
+        flush_rows(w, &w->parts[i], 2, 8);
+    }
+    const char *file = file_of(w, 0, 1);
+    const size_t len = slurp(file, good, sizeof(good));
+    for (size_t round = 0; round < 60; round++) {
+        memcpy(bad, good, len);
+        for (size_t i = 1 + fixture_below(&w->random, 3); i-- > 0;) {
+            bad[fixture_below(&w->random, len)] = (char)fixture_next(&w->random);
+        }
+        spill(file, bad, fixture_below(&w->random, 4) == 0 ? fixture_below(&w->random, len) : len);
+        const kdb_status status = read_all(w, &w->parts[0], &count, &err);
+        if (status != KDB_OK) {
+            failed++;
+            assert_true(status == KDB_CORRUPT || status == KDB_LIMIT);
+            assert_true(status == KDB_LIMIT || strstr(err.text, "Cold file 't/0/batch-1.parquet'") != NULL);
+        }
+        assert_int_equal(read_all(w, &w->parts[1], &count, &err), KDB_OK);
+    }
+    assert_true(failed > 10);
+    spill(file, good, len);
+    assert_int_equal(read_all(w, &w->parts[0], &count, &err), KDB_OK);
+}
+
+/* Rows behind all cold ones are read without them. */
+static void files_are_opened_when_a_walk_comes_to_them(void **state)
+{
+    (void)state;
+    static const uint32_t id[] = { 1 };
+    KDB_CLEANUP(world_freep) world *w = world_new(KDB_TABLE_SHARED, id, 1, 80);
+    partition *part = &w->parts[0];
+    write_rows(w, part, 2, 300, 400);
+    flush_rows(w, part, 2, 8);
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    kdb_value values[KDB_ARRAY_LEN(third_columns)];
+    for (int32_t i = 0; i < 20; i++) {
+        for (size_t c = 0; c < w->table->schema->ncolumns; c++) {
+            values[c] = value_of(w, w->table->schema->columns[c].type);
+        }
+        values[0] = kdb_value_text(KDB_SV("x"));
+        values[1] = kdb_value_int(1000 + i);
+        put_row(w, part, 2, key_of(w, part, values), values, false, batch);
+    }
+    fixture_commit(w->store, batch);
+    assert_int_equal(unlink(file_of(w, 0, 1)), 0);
+    for (unsigned how = 0; how < 4; how++) {
+        KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+        KDB_CLEANUP(kdb_arena_freep) kdb_arena *scratch = kdb_arena_new(0);
+        KDB_CLEANUP(kdb_row_walk_donep) kdb_row_walk *walk = NULL;
+        KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *snapshot = kdb_snapshot_new(w->store);
+        const kdb_key_set all = { .points = false };
+        kdb_walk_spec spec = walk_spec(w, part, &all, false);
+        kdb_err err = { .status = KDB_OK };
+        bool more = false;
+        spec.descending = true;
+        spec.snapshot = snapshot;
+        spec.by_seq = (how & 1) != 0;
+        spec.memory_only = (how & 2) != 0;
+        spec.decoder = kdb_row_decoder_new(w->table, arena);
+        spec.scratch = scratch;
+        assert_int_equal(kdb_row_walk_new(&spec, arena, &walk, &err), KDB_OK);
+        for (int32_t i = 0; i < 20; i++) {
+            assert_int_equal(kdb_row_walk_next(walk, &more, &err), KDB_OK);
+            assert_int_equal(kdb_row_walk_value(walk, 1).as.i32, 1019 - i);
+        }
+        kdb_status status = KDB_OK;
+        do { /* by `_seq` there are tombstones in between */
+            status = kdb_row_walk_next(walk, &more, &err);
+        } while (status == KDB_OK && more);
+        assert_int_equal(status, spec.memory_only ? KDB_WOULD_BLOCK : KDB_CORRUPT);
+    }
 }
 
 int main(void)
@@ -764,6 +1133,13 @@ int main(void)
         cmocka_unit_test(rows_of_users_are_found_wherever_they_lie),
         cmocka_unit_test(rows_of_a_shared_table_too),
         cmocka_unit_test(rows_without_a_key_too),
+        cmocka_unit_test(own_rows_hide_cold_ones),
+        cmocka_unit_test(a_filter_is_asked_of_cold_rows),
+        cmocka_unit_test(a_filter_that_fails_tells_nothing_of_the_row),
+        cmocka_unit_test(predicates_leave_out_no_row_that_meets_them),
+        cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(a_damaged_file_harms_nobody_else),
+        cmocka_unit_test(files_are_opened_when_a_walk_comes_to_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,34 @@ static void parts_order_as_values_do(void **state)
     }
 }
 
+static void a_part_gives_its_value_back(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    fixture_random random = { 3 };
+    for (size_t t = 0; t < fixture_every_type_count; t++) {
+        const kdb_type type = fixture_every_type[t].type;
+        for (size_t i = 0; has_order(type) && i < ROUNDS / 4; i++) {
+            kdb_arena_reset(arena);
+            const kdb_value value = fixture_value(&random, type, false, arena);
+            const kdb_sv part = part_of(&value, arena);
+            char *bytes = kdb_arena_alloc(arena, part.len + 3);
+            memcpy(bytes, part.ptr, part.len);
+            memcpy(bytes + part.len, "end", 3);
+            kdb_sv key = kdb_sv_of(bytes, part.len + 3);
+            kdb_value back;
+            assert_true(kdbi_key_part_get(&key, type, arena, &back));
+            assert_true(kdb_sv_eq(key, KDB_SV("end")));
+            assert_int_equal(fixture_compare(&back, &value), 0);
+            for (size_t len = 0; len < part.len; len++) {
+                key = kdb_sv_of(bytes, len);
+                assert_false(kdbi_key_part_get(&key, type, arena, &back));
+                assert_int_equal(key.len, len);
+            }
+        }
+    }
+}
+
 static void no_part_is_a_prefix_of_another(void **state)
 {
     (void)state;
@@ -227,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_order_as_values_do),
+        cmocka_unit_test(a_part_gives_its_value_back),
         cmocka_unit_test(no_part_is_a_prefix_of_another),
         cmocka_unit_test(zeroes_and_nans_have_one_part_each),
         cmocka_unit_test(composite_keys_order_column_by_column),
