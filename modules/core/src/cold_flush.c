@@ -1,6 +1,8 @@
 /* cold_flush.c - hot rows become Parquet. Partitions are written to files one after the other, on a snapshot and beside all that goes
  * on; those of a group then become cold in one commit, for which alone writers wait. What was written to a partition after
  * the snapshot stays hot. */
+#include <stdio.h>
+
 #include "cold_work.h"
 
 /* A group's files are synced together, and it is one commit. */

@@ -156,6 +156,18 @@ static kdb_sv job_url(void *self, kdb_arena *arena)
     return KDB_SV("http://localhost:8080");
 }
 
+static void open_cold(fixture *f)
+{
+    kdb_err err;
+    const kdb_engine_options engine = { .memory_limit = INT64_C(256) * 1024 * 1024,
+                                        .threads = 1,
+                                        .allowed_directory = kdb_datadir_storages(f->datadir),
+                                        .temp_directory = kdb_datadir_tmp(f->datadir) };
+    assert_int_equal(kdb_engine_open(&engine, &f->reader, &err), KDB_OK);
+    const kdb_cold_options cold = { f->store, f->reader, f->objects };
+    assert_int_equal(kdb_cold_open(&cold, &f->cold, &err), KDB_OK);
+}
+
 void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink *sinks, size_t nsinks)
 {
     kdb_err err;
@@ -173,6 +185,7 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
         .memory_limit = 512 << 20, .threads = 2, .allowed_directory = "/nonexistent", .temp_directory = "/tmp"
     };
     assert_int_equal(kdb_engine_open(&engine, &f->engine, &err), KDB_OK);
+    open_cold(f);
     const kdb_core_options core = { .store = f->store,
                                     .engine = f->engine,
                                     .registry = f->registry,
@@ -180,6 +193,7 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
                                     .system = f->system,
                                     .audit = f->audit,
                                     .objects = f->objects,
+                                    .cold = f->cold,
                                     .options = f->options,
                                     .sinks = sinks,
                                     .nsinks = nsinks,
@@ -198,6 +212,8 @@ void fixture_close(fixture *f)
     kdb_auth_close(f->auth);
     kdb_registry_close(f->registry);
     kdb_audit_close(f->audit);
+    kdb_cold_close(f->cold);
+    kdb_engine_close(f->reader);
     kdb_engine_close(f->engine);
     kdb_store_close(f->store);
     close_datadir(f);

@@ -16,6 +16,8 @@ typedef struct fixture {
     char directory[32]; /* of its own, below the working directory; the data directory is `data` in it */
     kdb_datadir *datadir;
     kdb_object_stores *objects;
+    kdb_engine *reader; /* of Parquet files */
+    kdb_cold *cold;
     kdb_core *core;
     const char *busy_key; /* of a job that is active; NULL: none is */
     int jobs;             /* submitted so far */
