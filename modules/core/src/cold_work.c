@@ -2,7 +2,7 @@
  * it in one of them: named in the store and perhaps there (a start removes it), or a segment's (it stays). */
 #include "cold_work.h"
 
-enum { SEGMENT_ROWS = 1000000, SECOND_US = 1000000 };
+enum { SECOND_US = 1000000 };
 #define SEGMENT_BYTES ((uint64_t)256 * 1024 * 1024)
 
 /* ---- one at a time ---- */
@@ -162,7 +162,7 @@ kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, cons
         }
         const kdb_segment_spec spec = { .table = work->table,
                                         .rows = rows,
-                                        .max_rows = SEGMENT_ROWS,
+                                        .max_rows = KDBI_SEGMENT_ROWS,
                                         .max_bytes = SEGMENT_BYTES,
                                         .row_group_rows = work->row_group_rows,
                                         .compression = work->table->compression,

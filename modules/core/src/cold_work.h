@@ -6,6 +6,9 @@
 #include "core_int.h"
 #include "kdb/cold.h"
 
+/* A file ends with so many rows. */
+enum { KDBI_SEGMENT_ROWS = 1000000 };
+
 /* One piece of work on one table. */
 typedef struct kdbi_cold_work {
     kdb_core *core;

@@ -14,7 +14,7 @@ typedef struct twins {
     fixture cold, hot;
     uint64_t random;
     int columns; /* added so far to `chat` */
-    size_t flushed;
+    size_t flushed, compacted;
 } twins;
 
 static uint64_t draw(twins *t, uint64_t below)
@@ -62,6 +62,17 @@ static void flush(twins *t, const char *name)
         fail_msg("flush of %s: %s", name, err.text);
     }
     t->flushed += result.rows;
+}
+
+static void compact(twins *t, const char *name, bool all)
+{
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of(t, name);
+    kdb_cold_result result;
+    kdb_err err;
+    if (kdb_core_compact(t->cold.core, table, all, NULL, &result, &err) != KDB_OK) {
+        fail_msg("compaction of %s: %s", name, err.text);
+    }
+    t->compacted += result.partitions;
 }
 
 static const char *const users[] = { "alice", "bob" };
@@ -145,7 +156,7 @@ static void insert_chat(twins *t, const char *user)
 static void step(twins *t)
 {
     const char *user = users[draw(t, KDB_ARRAY_LEN(users))];
-    switch (draw(t, 14)) {
+    switch (draw(t, 16)) {
     case 0:
     case 1:
     case 2:
@@ -188,6 +199,9 @@ static void step(twins *t)
                "UPDATE app.chat SET n = 1 WHERE id < %llu; DELETE FROM app.chat WHERE id = %llu; SELECT id, n FROM "
                "app.chat ORDER BY id; SELECT count(*) FROM app.chat WHERE n = 1",
                (unsigned long long)draw(t, 20), (unsigned long long)draw(t, 20));
+        break;
+    case 12:
+        compact(t, tables[draw(t, KDB_ARRAY_LEN(tables))], draw(t, 2) == 0);
         break;
     default:
         flush(t, tables[draw(t, KDB_ARRAY_LEN(tables))]);

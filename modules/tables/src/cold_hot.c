@@ -230,6 +230,19 @@ kdb_status kdb_cold_hot_end(kdb_cold_hot *hot, kdb_err *err)
 
 /* ---- what was written since the snapshot ---- */
 
+void kdbi_cold_changed_add(kdb_cold_changed *changed, kdb_sv key, kdb_arena *arena)
+{
+    if (changed->count == changed->cap) {
+        changed->cap = changed->cap == 0 ? 16 : changed->cap * 2;
+        kdb_sv *grown = KDB_ARENA_ARRAY(arena, kdb_sv, changed->cap);
+        if (changed->count != 0) {
+            memcpy(grown, changed->keys, changed->count * sizeof(*grown));
+        }
+        changed->keys = grown;
+    }
+    changed->keys[changed->count++] = key;
+}
+
 static kdb_status row_at(const kdb_cold_hot *hot, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,
                          kdb_sv *out, kdb_err *err)
 {
@@ -265,15 +278,7 @@ static kdb_status settle_entry(const kdb_cold_hot *hot, kdb_sv entry, kdb_sv res
     if (then.len == 0 || is_deleted(then)) {
         return KDB_OK;
     }
-    if (changed->count == changed->cap) {
-        changed->cap = changed->cap == 0 ? 16 : changed->cap * 2;
-        kdb_sv *grown = KDB_ARENA_ARRAY(arena, kdb_sv, changed->cap);
-        if (changed->count != 0) {
-            memcpy(grown, changed->keys, changed->count * sizeof(*grown));
-        }
-        changed->keys = grown;
-    }
-    changed->keys[changed->count++] = key;
+    kdbi_cold_changed_add(changed, key, arena);
     return KDB_OK;
 }
 

@@ -72,8 +72,17 @@ void kdbi_segment_write(const kdb_segment *segment, kdb_buf *out);
 /* Borrows the record's bytes. */
 KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_err *err);
 
+/* ---- cold_manifest.c ---- */
+
+/* One without segments yet; a reference. */
+kdb_manifest *kdbi_manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id user, kdb_sv prefix,
+                                uint64_t generation);
 /* Whether somebody holds a manifest that names the segment. */
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);
 void kdbi_cold_files_done(kdb_cold *cold);
+
+/* ---- cold_hot.c ---- */
+
+void kdbi_cold_changed_add(kdb_cold_changed *changed, kdb_sv key, kdb_arena *arena);
 
 #endif

@@ -14,6 +14,11 @@ kdb_partition kdbi_cold_partition(uint32_t table_id)
     return (kdb_partition){ KDB_FAMILY_MANIFEST, table_id };
 }
 
+kdb_partition kdb_cold_partition(const kdb_table *table)
+{
+    return kdbi_cold_partition(table->id);
+}
+
 kdb_sv kdbi_cold_prefix(const kdb_table *table, kdb_user_id user, kdb_arena *arena)
 {
     kdb_sv from, to;

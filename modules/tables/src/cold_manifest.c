@@ -140,8 +140,7 @@ static void put_cached(kdb_cold *cold, kdb_sv name, kdb_manifest *manifest)
 }
 
 /* Every manifest is on the list from before its segments are known: whoever removes a file asks for those that can name it. */
-static kdb_manifest *manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id user, kdb_sv prefix,
-                                  uint64_t generation)
+kdb_manifest *kdbi_manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id user, kdb_sv prefix, uint64_t generation)
 {
     kdb_arena *arena = kdb_arena_new(0);
     kdb_manifest *manifest = KDB_ARENA_NEW(arena, kdb_manifest);
@@ -162,11 +161,11 @@ static kdb_manifest *manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id
     return manifest;
 }
 
-kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_id user, kdb_new_segment *const *segments,
-                              size_t count)
+kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_id user,
+                              kdb_new_segment *const *segments, size_t count)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    kdb_manifest *manifest = manifest_new(cold, table->id, user, kdbi_cold_prefix(table, user, arena), 0);
+    kdb_manifest *manifest = kdbi_manifest_new(cold, table->id, user, kdbi_cold_prefix(table, user, arena), 0);
     manifest->segments = KDB_ARENA_ARRAY(manifest->arena, kdb_segment, count);
     manifest->nsegments = count;
     for (size_t i = 0; i < count; i++) {
@@ -284,7 +283,7 @@ static kdb_status load(const source *from, const kdb_table *table, kdb_user_id u
                        kdb_manifest **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_manifest_unrefp)
-    kdb_manifest *manifest = manifest_new(from->cold, table->id, user, prefix, generation);
+    kdb_manifest *manifest = kdbi_manifest_new(from->cold, table->id, user, prefix, generation);
     KDB_TRY(read_segments(from, manifest, err));
     KDB_TRY(read_dead(from, manifest, err));
     for (size_t i = 0; i < manifest->nsegments; i++) {

@@ -11,8 +11,8 @@ static kdb_status oldest_of(kdb_store *store, const kdb_snapshot *snapshot, cons
                             kdb_sv to, kdb_arena *arena, uint64_t *out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_iter_freep)
-    kdb_iter *iter = kdb_iter_new(store, snapshot, kdb_table_seq_partition(table),
-                                  (kdb_iter_range){ .from = from, .to = to });
+    kdb_iter *iter =
+        kdb_iter_new(store, snapshot, kdb_table_seq_partition(table), (kdb_iter_range){ .from = from, .to = to });
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         const kdb_sv rest = kdb_iter_value(iter);
         char *bytes = kdb_arena_alloc_raw(arena, from.len + rest.len);

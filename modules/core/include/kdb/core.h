@@ -210,6 +210,8 @@ KDB_NODISCARD kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *sp
 /* Merges segments: those that are worth it, or all. */
 KDB_NODISCARD kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kdb_work *work,
                                           kdb_cold_result *out, kdb_err *err);
+/* Whether kdb_core_compact, not of all, would find something to do. */
+bool kdb_core_compact_due(kdb_core *core, const kdb_table *table);
 /* The partition's manifest as manifest.json has it (catalog.md 7). */
 void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest, kdb_buf *out);
 /* Where the cold rows are; NULL: there are none. */

@@ -59,8 +59,8 @@ typedef struct kdb_manifest {
 KDB_NODISCARD kdb_status kdb_manifest_get(kdb_cold *cold, const kdb_snapshot *snapshot, const kdb_table *table,
                                           kdb_user_id user, bool memory_only, kdb_manifest **out, kdb_err *err);
 /* One of segments that are written and not yet in the store; they are borrowed. */
-kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_id user, kdb_new_segment *const *segments,
-                              size_t count);
+kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_id user,
+                              kdb_new_segment *const *segments, size_t count);
 kdb_manifest *kdb_manifest_ref(kdb_manifest *manifest);
 void kdb_manifest_unref(kdb_manifest *manifest); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_manifest, kdb_manifest_unref)
@@ -156,6 +156,24 @@ typedef struct kdb_cold_changed {
  * `floor`: kdb_core_seq_floor's from before the snapshot. In `arena`. */
 KDB_NODISCARD kdb_status kdb_cold_hot_settle(kdb_cold_hot *hot, uint64_t floor, kdb_arena *arena, kdb_cold_changed *out,
                                              kdb_err *err);
+
+/* ---- segments that are put together ---- */
+
+/* Marks the segments that are worth it: many of one size, or with many dead rows; `all`: those that are not full, or have any. Returns how
+ * many. */
+size_t kdb_manifest_pick(const kdb_manifest *manifest, bool all, uint64_t full_rows, bool *picked);
+/* One of those alone; borrows from `manifest`. */
+kdb_manifest *kdb_manifest_picked(kdb_manifest *manifest, const bool *picked);
+/* The live rows of all of a manifest's segments, as kdb_cold_rows wants them. All borrowed until it is freed. */
+typedef struct kdb_cold_merge kdb_cold_merge;
+kdb_cold_merge *kdb_cold_merge_new(kdb_cold *cold, const kdb_table *table, const kdb_manifest *manifest);
+void kdb_cold_merge_free(kdb_cold_merge *merge); /* NULL is fine */
+kdb_status kdb_cold_merge_next(void *self, bool *more, kdb_sv *key, kdb_sv *row, kdb_err *err);
+/* Keys of the manifest's rows that have died since it was read. In `arena`. */
+KDB_NODISCARD kdb_status kdb_cold_dead_since(kdb_cold *cold, const kdb_manifest *manifest, kdb_arena *arena,
+                                             kdb_cold_changed *out, kdb_err *err);
+/* The table's partition in family manifest: for kdb_table_next_user. */
+kdb_partition kdb_cold_partition(const kdb_table *table);
 
 /* ---- changes, staged in a batch ---- */
 
