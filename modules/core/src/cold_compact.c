@@ -117,32 +117,6 @@ static kdb_status compact_partition(compaction *c, kdb_user_id user, kdb_err *er
     return t.manifest == NULL ? KDB_OK : compact(&t, err);
 }
 
-/* Calls `visit` for each partition that has, or had, segments. */
-static kdb_status visit_partitions(kdb_core *core, const kdb_table *table,
-                                   kdb_status (*visit)(void *self, kdb_user_id user, kdb_err *err), void *self,
-                                   kdb_err *err)
-{
-    if (table->type == KDB_TABLE_SHARED) {
-        return visit(self, (kdb_user_id){ { NULL, 0 } }, err);
-    }
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    kdb_buf from;
-    kdb_buf_init(&from, 0);
-    kdb_status status = KDB_OK;
-    for (bool more = true; more && status == KDB_OK; kdb_arena_reset(arena)) {
-        kdb_sv at = kdb_buf_sv(&from);
-        kdb_user_id user;
-        status = kdb_table_next_user(core->store, NULL, kdb_cold_partition(table), arena, &at, &user, &more, err);
-        if (status == KDB_OK && more) {
-            from.len = 0;
-            kdb_buf_append_sv(&from, at);
-            status = visit(self, user, err);
-        }
-    }
-    kdb_buf_done(&from);
-    return status;
-}
-
 static kdb_status visit_compact(void *self, kdb_user_id user, kdb_err *err)
 {
     return compact_partition(self, user, err);
@@ -154,7 +128,7 @@ kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kd
     KDB_CLEANUP(compaction_done) compaction c = { .all = all };
     *out = (kdb_cold_result){ 0 };
     KDB_TRY(kdbi_cold_begin(core, table, work, &c.work, err));
-    const kdb_status status = visit_partitions(core, table, visit_compact, &c, err);
+    const kdb_status status = kdbi_cold_visit(core, table, visit_compact, &c, err);
     *out = c.work.result;
     (void)kdb_cold_sweep(core->cold);
     return status;
@@ -187,5 +161,5 @@ bool kdb_core_compact_due(kdb_core *core, const kdb_table *table)
     if (core->cold == NULL || table->type == KDB_TABLE_STREAM || !kdb_cold_has(core->cold, table->id)) {
         return false;
     }
-    return visit_partitions(core, table, visit_search, &s, NULL) == KDB_OK && s.due;
+    return kdbi_cold_visit(core, table, visit_search, &s, NULL) == KDB_OK && s.due;
 }

@@ -279,3 +279,29 @@ void kdbi_cold_parts_done(kdbi_cold_part *parts)
         }
     }
 }
+
+/* ---- partitions ---- */
+
+kdb_status kdbi_cold_visit(kdb_core *core, const kdb_table *table,
+                           kdb_status (*visit)(void *self, kdb_user_id user, kdb_err *err), void *self, kdb_err *err)
+{
+    if (table->type == KDB_TABLE_SHARED) {
+        return visit(self, (kdb_user_id){ { NULL, 0 } }, err);
+    }
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_buf from;
+    kdb_buf_init(&from, 0);
+    kdb_status status = KDB_OK;
+    for (bool more = true; more && status == KDB_OK; kdb_arena_reset(arena)) {
+        kdb_sv at = kdb_buf_sv(&from);
+        kdb_user_id user;
+        status = kdb_table_next_user(core->store, NULL, kdb_cold_partition(table), arena, &at, &user, &more, err);
+        if (status == KDB_OK && more) {
+            from.len = 0;
+            kdb_buf_append_sv(&from, at);
+            status = visit(self, user, err);
+        }
+    }
+    kdb_buf_done(&from);
+    return status;
+}

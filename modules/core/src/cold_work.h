@@ -67,4 +67,9 @@ void kdbi_cold_parts_done(kdbi_cold_part *parts);
 /* Writes manifest.json beside the files of each part. */
 void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts);
 
+/* Calls `visit` for each partition of the table that has, or had, segments, until it fails. */
+KDB_NODISCARD kdb_status kdbi_cold_visit(kdb_core *core, const kdb_table *table,
+                                         kdb_status (*visit)(void *self, kdb_user_id user, kdb_err *err), void *self,
+                                         kdb_err *err);
+
 #endif

@@ -240,13 +240,15 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
     KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(exec)->role, table, KDBI_READ, err));
     uint64_t rows = 0;
     KDB_TRY(count_rows(exec, table, snapshot, &rows, err));
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    KDB_TRY(kdb_manifest_get(exec->core->cold, snapshot, table, kdbi_exec_user(exec, table), false, &manifest, err));
     kdbi_made m;
     kdbi_made_begin(&m, exec, stats_columns, KDB_ARRAY_LEN(stats_columns));
     const kdb_value cells[] = { kdb_value_text(table->name),
                                 kdb_value_text(table->ns),
                                 kdb_value_bigint((int64_t)table->schema->version),
                                 kdb_value_bigint((int64_t)rows),
-                                kdb_value_bigint(0),
+                                kdb_value_bigint(manifest == NULL ? 0 : (int64_t)manifest->nsegments),
                                 kdb_value_bigint(0),
                                 kdb_value_bigint(0) };
     KDB_TRY(kdbi_made_row(&m, cells, err));

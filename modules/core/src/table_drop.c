@@ -31,6 +31,7 @@ static void stage_cleanup_job(const kdb_exec *exec, const kdb_table *table, kdb_
 kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_batch *batch, kdb_err *err)
 {
     KDB_TRY(kdb_registry_stage_drop_table(exec->core->registry, table, batch, err));
+    KDB_TRY(kdb_cold_stage_drop(exec->core->cold, table, batch, err));
     kdb_tables_stage_drop(table, batch);
     stage_cleanup_job(exec, table, job_id, batch);
     return KDB_OK;
@@ -38,6 +39,7 @@ kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_
 
 void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed)
 {
+    kdb_cold_drop_end(core->cold, table, committed);
     if (committed == KDB_OK) {
         kdb_registry_publish_drop_table(core->registry, table);
         kdbi_table_tell(core, table, NULL);

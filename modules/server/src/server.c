@@ -159,6 +159,8 @@ static kdb_status open_services(kdb_server *server, KDB_UNUSED kdb_err *err)
                                            .live = kdbi_server_report_live,
                                            .stats = kdbi_server_report_stats,
                                            .transactions = kdbi_server_report_transactions,
+                                           .manifests = kdbi_server_report_manifests,
+                                           .manifest = kdbi_server_report_manifest,
                                            .version = kdb_sv_cstr(kdb_server_version) };
     server->system = kdb_system_new(server->store, server->registry, server->auth, server->options);
     kdb_system_set_reporter(server->system, &reporter);

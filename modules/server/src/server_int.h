@@ -36,6 +36,9 @@ void kdbi_server_open_storages(kdb_server *server);
 /* Figures of core, live and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
 void kdbi_server_report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);
+void kdbi_server_report_manifests(void *self, const kdb_principal *viewer, kdb_arena *arena, kdb_manifest_row **out,
+                                  size_t *count);
+bool kdbi_server_report_manifest(void *self, kdb_arena *arena, kdb_manifest_row *row);
 void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
 /* The issuers whose tokens are taken, in `arena`, and what goes with them. KDB_INVALID when an option is missing. */
 KDB_NODISCARD kdb_status kdbi_server_read_issuers(const kdb_options *options, kdb_arena *arena, kdb_auth_options *out,

@@ -65,3 +65,14 @@ void kdbi_server_report_transactions(void *self, kdb_arena *arena, kdb_transacti
     const kdb_server *server = self;
     kdb_core_transactions(server->core, arena, out, count);
 }
+
+void kdbi_server_report_manifests(void *self, const kdb_principal *viewer, kdb_arena *arena, kdb_manifest_row **out,
+                                  size_t *count)
+{
+    kdb_core_manifests(((kdb_server *)self)->core, viewer, arena, out, count);
+}
+
+bool kdbi_server_report_manifest(void *self, kdb_arena *arena, kdb_manifest_row *row)
+{
+    return kdb_core_manifest(((kdb_server *)self)->core, arena, row);
+}

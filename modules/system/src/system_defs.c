@@ -336,7 +336,7 @@ const kdb_system_table_def kdb_system_table_defs[] = {
     SYSTEM("topics", NULL, topic_columns, kdbi_nothing_open, kdbi_nothing_next, "Topics."),
     SYSTEM("topic_offsets", NULL, topic_offset_columns, kdbi_nothing_open, kdbi_nothing_next,
            "How far consumer groups have come."),
-    SYSTEM("manifest", NULL, manifest_columns, kdbi_nothing_open, kdbi_nothing_next, "Manifests of cold files."),
+    SYSTEM("manifest", NULL, manifest_columns, kdbi_manifest_open, kdbi_manifest_next, "Manifests of cold files."),
     INFORMATION("df_settings", is_setting_columns, kdbi_is_settings_open, kdbi_is_settings_next,
                 "Options with their values, for admins."),
     INFORMATION("routines", is_routine_columns, kdbi_is_routines_open, kdbi_is_routines_next,

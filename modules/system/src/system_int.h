@@ -19,6 +19,7 @@ struct kdb_system_scan {
     const kdb_system *system;
     const kdb_system_table_def *def;
     kdb_role viewer;
+    const kdb_principal *principal; /* the viewer's; borrowed while the scan opens */
     const kdb_snapshot *snapshot; /* may be NULL */
     kdb_arena *arena;             /* lives as long as the scan: the lists that open made */
     kdb_arena *row_arena;         /* reset for each row: text that next made */
@@ -96,6 +97,8 @@ kdb_status kdbi_stats_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_stats_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_settings_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_settings_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_manifest_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_manifest_next(kdb_system_scan *scan, kdb_value *cells);
 /* Tables that nothing fills yet. */
 kdb_status kdbi_nothing_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_nothing_next(kdb_system_scan *scan, kdb_value *cells);

@@ -36,6 +36,7 @@ kdb_status kdb_system_scan_open(kdb_system *system, const kdb_system_table_def *
     KDB_CLEANUP(kdb_system_scan_freep) kdb_system_scan *scan = scan_new(def);
     scan->system = system;
     scan->viewer = viewer->role;
+    scan->principal = viewer;
     scan->snapshot = snapshot;
     scan->nprojection = nprojection;
     if (nprojection > 0) {

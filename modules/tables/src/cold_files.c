@@ -47,7 +47,7 @@ kdb_status kdb_cold_is_unwanted(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, 
     return status == KDB_NOT_FOUND ? KDB_OK : status;
 }
 
-void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
+static kdbi_doomed *doomed_new(uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
 {
     kdb_arena *arena = kdb_arena_new(0);
     kdbi_doomed *doomed = KDB_ARENA_NEW(arena, kdbi_doomed);
@@ -57,31 +57,66 @@ void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kd
                              .user = { kdb_sv_dup(arena, user.text) },
                              .segment = segment->id,
                              .arena = arena };
-    kdb_snapshot_free(kdb_snapshot_new_at(cold->store, &doomed->version));
+    return doomed;
+}
+
+static void push(kdb_cold *cold, kdbi_doomed **list, kdbi_doomed *doomed)
+{
     kdb_mutex_lock(&cold->lock);
-    doomed->next = cold->doomed;
-    cold->doomed = doomed;
+    doomed->next = *list;
+    *list = doomed;
     kdb_mutex_unlock(&cold->lock);
 }
 
-/* ---- removal ---- */
+static uint64_t present(kdb_cold *cold)
+{
+    uint64_t version = 0;
+    kdb_snapshot_free(kdb_snapshot_new_at(cold->store, &version));
+    return version;
+}
 
-static kdbi_doomed *take_all(kdb_cold *cold)
+void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
+{
+    kdbi_doomed *doomed = doomed_new(table_id, user, segment);
+    doomed->version = present(cold);
+    push(cold, &cold->doomed, doomed);
+}
+
+void kdbi_cold_leaving_add(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
+{
+    push(cold, &cold->leaving, doomed_new(table_id, user, segment));
+}
+
+static kdbi_doomed *take_all(kdb_cold *cold, kdbi_doomed **from)
 {
     kdb_mutex_lock(&cold->lock);
-    kdbi_doomed *list = cold->doomed;
-    cold->doomed = NULL;
+    kdbi_doomed *list = *from;
+    *from = NULL;
     kdb_mutex_unlock(&cold->lock);
     return list;
 }
 
-static void give_back(kdb_cold *cold, kdbi_doomed *doomed)
+/* Those of other tables wait for their own end. */
+void kdb_cold_drop_end(kdb_cold *cold, const kdb_table *table, kdb_status committed)
 {
-    kdb_mutex_lock(&cold->lock);
-    doomed->next = cold->doomed;
-    cold->doomed = doomed;
-    kdb_mutex_unlock(&cold->lock);
+    if (cold == NULL) {
+        return;
+    }
+    const uint64_t version = present(cold);
+    for (kdbi_doomed *at = take_all(cold, &cold->leaving), *next = NULL; at != NULL; at = next) {
+        next = at->next;
+        if (at->table_id != table->id) {
+            push(cold, &cold->leaving, at);
+        } else if (committed == KDB_OK) {
+            at->version = version;
+            push(cold, &cold->doomed, at);
+        } else {
+            kdb_arena_free(at->arena);
+        }
+    }
 }
+
+/* ---- removal ---- */
 
 static kdb_status remove_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_err *err)
 {
@@ -104,15 +139,15 @@ size_t kdb_cold_sweep(kdb_cold *cold)
 {
     const uint64_t oldest = kdb_store_oldest_snapshot(cold->store);
     size_t removed = 0;
-    for (kdbi_doomed *at = take_all(cold), *next = NULL; at != NULL; at = next) {
+    for (kdbi_doomed *at = take_all(cold, &cold->doomed), *next = NULL; at != NULL; at = next) {
         next = at->next;
         kdb_err err = { .position = -1 };
         if (oldest < at->version || kdbi_cold_is_held(cold, at->table_id, at->user, at->segment)) {
-            give_back(cold, at);
+            push(cold, &cold->doomed, at);
         } else if (remove_doomed(cold, at, &err) != KDB_OK) {
             kdb_log_warn("a file of the cold tier is not removed yet path=\"%.*s\" err=\"%s\"", KDB_SV_ARG(at->path),
                          err.text);
-            give_back(cold, at);
+            push(cold, &cold->doomed, at);
         } else {
             kdb_arena_free(at->arena);
             removed++;
@@ -150,7 +185,7 @@ kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err)
 
 void kdbi_cold_files_done(kdb_cold *cold)
 {
-    for (kdbi_doomed *at = cold->doomed, *next = NULL; at != NULL; at = next) {
+    for (kdbi_doomed *at = take_all(cold, &cold->doomed), *next = NULL; at != NULL; at = next) {
         next = at->next;
         kdb_arena_free(at->arena); /* its name is stored */
     }

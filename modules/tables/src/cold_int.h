@@ -21,6 +21,7 @@ struct kdb_cold {
     kdb_manifest *newest, *oldest; /* of those, by use */
     size_t cached_bytes;
     kdb_manifest *first_live; /* every manifest that there is, cached or held */
+    kdbi_doomed *leaving;     /* files of tables that are being dropped */
     kdbi_doomed *doomed;      /* files that wait for their last reader */
 };
 
@@ -79,6 +80,7 @@ kdb_manifest *kdbi_manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id u
                                 uint64_t generation);
 /* Whether somebody holds a manifest that names the segment. */
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);
+void kdbi_cold_leaving_add(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
 void kdbi_cold_files_done(kdb_cold *cold);
 
 /* ---- cold_hot.c ---- */

@@ -216,6 +216,13 @@ bool kdb_core_compact_due(kdb_core *core, const kdb_table *table);
 void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest, kdb_buf *out);
 /* Where the cold rows are; NULL: there are none. */
 kdb_cold *kdb_core_cold(const kdb_core *core);
+/* What system.manifest lists, and SHOW MANIFEST, of those that `viewer` may know of: all partitions with segments. In `arena`. */
+void kdb_core_manifests(kdb_core *core, const kdb_principal *viewer, kdb_arena *arena, kdb_manifest_row **out,
+                        size_t *count);
+/* Fills the rest of such a row. False: it has no segments any more. */
+bool kdb_core_manifest(kdb_core *core, kdb_arena *arena, kdb_manifest_row *row);
+/* Removes files of the cold tier that nobody reads any more; waits for the storages. Returns how many. */
+size_t kdb_core_sweep(kdb_core *core);
 /* Whether a flush of all would find a row to move. */
 bool kdb_core_has_pending(kdb_core *core, const kdb_table *table);
 

@@ -46,6 +46,13 @@ typedef struct kdb_transaction_row {
     kdb_sv id, owner, origin, state;
     int64_t age_ms, idle_ms, writes, bytes, tables, snapshot_seq;
 } kdb_transaction_row;
+/* The segments of one partition as system.manifest shows them. */
+typedef struct kdb_manifest_row {
+    kdb_sv ns, table, scope; /* the user, or "shared" */
+    bool in_memory;
+    int64_t updated_us;
+    kdb_sv json;
+} kdb_manifest_row;
 /* One figure of system.stats. */
 typedef struct kdb_stat_row {
     kdb_sv name, value;
@@ -57,6 +64,9 @@ typedef struct kdb_system_reporter {
     void (*live)(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);
     void (*stats)(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
     void (*transactions)(void *self, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
+    /* Which partitions there are for that viewer; then, for each, the rest of its row: false when it has gone meanwhile. */
+    void (*manifests)(void *self, const kdb_principal *viewer, kdb_arena *arena, kdb_manifest_row **out, size_t *count);
+    bool (*manifest)(void *self, kdb_arena *arena, kdb_manifest_row *row);
     kdb_sv version; /* of the server, for system.cluster */
 } kdb_system_reporter;
 

@@ -191,6 +191,13 @@ void kdb_cold_stage_removal(const kdb_table *table, kdb_user_id user, uint32_t s
 KDB_NODISCARD kdb_status kdb_cold_next_segment(kdb_cold *cold, const kdb_table *table, kdb_user_id user, uint32_t *out,
                                                kdb_err *err);
 
+/* All segments of a table that is dropped, or of one of its users who is: their files are doomed once _end says that the batch was
+ * committed. The table is closed to writers from before this call until after the commit. `cold` NULL: nothing. */
+KDB_NODISCARD kdb_status kdb_cold_stage_drop(kdb_cold *cold, const kdb_table *table, kdb_batch *batch, kdb_err *err);
+KDB_NODISCARD kdb_status kdb_cold_stage_drop_user(kdb_cold *cold, const kdb_table *table, kdb_user_id user,
+                                                  kdb_batch *batch, kdb_err *err);
+void kdb_cold_drop_end(kdb_cold *cold, const kdb_table *table, kdb_status committed);
+
 /* ---- files that no manifest names ---- */
 
 /* Names a file in the store: from this commit on a start removes it. Before it is written, and in the batch that removes its segment. */

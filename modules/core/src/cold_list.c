@@ -1,0 +1,95 @@
+/* cold_list.c - the manifests that system.manifest lists, and the removal of files that nobody reads any more. */
+#include "cold_work.h"
+
+typedef struct listing {
+    kdb_core *core;
+    const kdb_table *table;
+    kdb_arena *arena;
+    kdb_manifest_row *rows;
+    size_t count, cap;
+} listing;
+
+static kdb_status add(void *self, kdb_user_id user, KDB_UNUSED kdb_err *err)
+{
+    listing *list = self;
+    if (list->count == list->cap) {
+        list->cap = list->cap == 0 ? 16 : list->cap * 2;
+        kdb_manifest_row *grown = KDB_ARENA_ARRAY(list->arena, kdb_manifest_row, list->cap);
+        if (list->count != 0) {
+            memcpy(grown, list->rows, list->count * sizeof(*grown));
+        }
+        list->rows = grown;
+    }
+    list->rows[list->count++] =
+        (kdb_manifest_row){ .ns = kdb_sv_dup(list->arena, list->table->ns),
+                            .table = kdb_sv_dup(list->arena, list->table->name),
+                            .scope = list->table->type == KDB_TABLE_SHARED ? KDB_SV("shared")
+                                                                           : kdb_sv_dup(list->arena, user.text) };
+    return KDB_OK;
+}
+
+/* Of other users' partitions even the names are theirs. */
+static void list_table(listing *list, const kdb_principal *viewer)
+{
+    const kdb_table *table = list->table;
+    if (table->type == KDB_TABLE_STREAM || !kdb_cold_has(list->core->cold, table->id) ||
+        kdbi_rights_check_table(viewer->role, table, KDBI_READ, NULL) != KDB_OK) {
+        return;
+    }
+    if (table->type == KDB_TABLE_USER && viewer->role < KDB_ROLE_DBA) {
+        (void)add(list, viewer->user, NULL);
+        return;
+    }
+    kdb_err err;
+    if (kdbi_cold_visit(list->core, table, add, list, &err) != KDB_OK) {
+        kdb_log_warn("manifests are not listed table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(table->ns),
+                     KDB_SV_ARG(table->name), err.text);
+    }
+}
+
+void kdb_core_manifests(kdb_core *core, const kdb_principal *viewer, kdb_arena *arena, kdb_manifest_row **out,
+                        size_t *count)
+{
+    listing list = { .core = core, .arena = arena };
+    kdb_table **tables = NULL;
+    size_t ntables = 0;
+    if (core->cold != NULL) {
+        kdb_registry_list_tables(core->registry, arena, &tables, &ntables);
+    }
+    for (size_t i = 0; i < ntables; i++) {
+        list.table = tables[i];
+        list_table(&list, viewer);
+    }
+    kdb_registry_release_tables(tables, ntables);
+    *out = list.rows;
+    *count = list.count;
+}
+
+bool kdb_core_manifest(kdb_core *core, kdb_arena *arena, kdb_manifest_row *row)
+{
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdb_registry_lookup_table(core->registry, row->ns, row->table);
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    if (table == NULL) {
+        return false;
+    }
+    const kdb_user_id user = { table->type == KDB_TABLE_SHARED ? (kdb_sv){ NULL, 0 } : row->scope };
+    if (kdb_manifest_get(core->cold, NULL, table, user, false, &manifest, NULL) != KDB_OK || manifest == NULL) {
+        return false;
+    }
+    kdb_buf json;
+    kdb_buf_init(&json, 0);
+    kdb_core_manifest_json(table, manifest, &json);
+    row->json = kdb_sv_dup(arena, kdb_buf_sv(&json));
+    kdb_buf_done(&json);
+    row->in_memory = true; /* it is by now */
+    for (size_t i = 0; i < manifest->nsegments; i++) {
+        const int64_t at = manifest->segments[i].created_ms * 1000;
+        row->updated_us = at > row->updated_us ? at : row->updated_us;
+    }
+    return true;
+}
+
+size_t kdb_core_sweep(kdb_core *core)
+{
+    return core->cold == NULL ? 0 : kdb_cold_sweep(core->cold);
+}
