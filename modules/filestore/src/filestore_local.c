@@ -198,8 +198,14 @@ static int64_t capacity_local(kdb_objects *objects)
     return statvfs(objects->folder.path, &info) == 0 ? (int64_t)(info.f_blocks * info.f_frsize) : -1;
 }
 
+static void purge_local(KDB_UNUSED kdb_objects *objects)
+{
+}
+
 static const kdbi_objects_ops local_ops = {
+    .type = "filesystem",
     .close = close_local,
+    .purge = purge_local,
     .commit = commit_local,
     .put = put_local,
     .remove = remove_local,
@@ -288,11 +294,14 @@ static kdb_status find_base(const kdb_object_stores *stores, const kdb_objects_s
     return KDB_OK;
 }
 
-static kdb_status link_base(const char *base, const char *folder, kdb_err *err)
+static kdb_status link_base(kdb_object_stores *stores, kdb_sv id, const char *base, const char *folder, kdb_err *err)
 {
     KDB_CLEANUP(kdb_freep) char *now = realpath(folder, NULL);
     if (now != NULL && strcmp(now, base) == 0) {
         return KDB_OK;
+    }
+    if (kdbi_object_stores_opened(stores, id) != NULL) {
+        return kdbi_objects_fail_in_use(id, err); /* its leases would lead elsewhere */
     }
     KDB_TRY(kdbi_dir_clear(folder, err));
     return symlink(base, folder) == 0 ? KDB_OK : KDBI_FAIL_OS(err, errno, "linking", folder);
@@ -303,9 +312,10 @@ kdb_status kdbi_local_open(kdb_object_stores *stores, const kdb_objects_spec *sp
     KDB_CLEANUP(kdb_freep) char *base = NULL;
     KDB_CLEANUP(kdb_freep) char *folder = kdbi_objects_folder(stores, spec->id);
     KDB_TRY(find_base(stores, spec, &base, err));
-    KDB_TRY(link_base(base, folder, err));
+    KDB_TRY(link_base(stores, spec->id, base, folder, err));
     local *self = KDB_NEW(local);
     self->base.ops = &local_ops;
+    kdbi_folder_init(&self->base.folder, kdb_sv_cstr(folder));
     self->pins = kdb_map_new();
     kdb_mutex_init(&self->lock, KDB_LOCK_LEASES);
     *out = &self->base;

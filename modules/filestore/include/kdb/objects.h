@@ -19,6 +19,8 @@ typedef struct kdb_object_stores_options {
     int64_t request_timeout_ms;
 } kdb_object_stores_options;
 kdb_object_stores *kdb_object_stores_new(const kdb_object_stores_options *options);
+/* Calls that wait for a bucket give up soon: KDB_CANCELLED or KDB_IO. For the end of the server. */
+void kdb_object_stores_stop(kdb_object_stores *stores);
 void kdb_object_stores_free(kdb_object_stores *stores); /* after all objects and leases; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_object_stores, kdb_object_stores_free)
 
@@ -31,13 +33,14 @@ typedef struct kdb_objects_spec {
     kdb_sv credentials_json; /* plain; S3: {"access_key_id","secret_access_key"[,"session_token"]}; never logged */
 } kdb_objects_spec;
 /* Opens a storage without putting it among `stores`: to check it. Local: <data>/storages/<id> becomes a symlink to the directory,
- * which is made when missing. S3: <data>/storages/<id> is a directory, the cache. KDB_INVALID names what is wrong with the spec. */
+ * which is made when missing. S3: <data>/storages/<id> is a directory, the cache; nothing is sent. KDB_INVALID names what is wrong
+ * with the spec; KDB_CONFLICT when one that had the id and lies elsewhere is still being read. */
 KDB_NODISCARD kdb_status kdb_objects_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out,
                                           kdb_err *err);
 kdb_objects *kdb_objects_ref(kdb_objects *objects);
 void kdb_objects_unref(kdb_objects *objects); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_objects, kdb_objects_unref)
-/* Puts it in the place of what had its id. */
+/* When the last reference to a storage of an id goes, so does <data>/storages/<id>; the objects stay. Puts it in the place of what had its id. */
 void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects /* taken */);
 void kdb_object_stores_drop(kdb_object_stores *stores, kdb_sv id);
 /* A reference. KDB_NOT_FOUND `Storage 'x' not found`. */
