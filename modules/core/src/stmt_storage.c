@@ -114,7 +114,7 @@ static kdb_status try_and_store(kdb_exec *exec, kdb_storage_draft *draft, kdb_sv
     const kdb_status status = store_draft(exec, draft, details, err);
     kdb_mutex_unlock(&core->ddl);
     KDB_TRY(status);
-    kdb_object_stores_put(core->objects, KDB_TAKE(objects)); /* after it is published: see kdb_registry_find_objects */
+    kdb_object_stores_put(core->objects, KDB_TAKE(objects)); /* after it is published: see kdb_registry_open_objects */
     return KDB_OK;
 }
 
@@ -277,7 +277,7 @@ static void look_at(kdb_exec *exec, const kdb_storage_stmt *stmt, kdb_objects_he
     KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
     kdb_err why = { .position = -1 };
     const int64_t begun = kdb_monotonic_us();
-    if (kdb_registry_find_objects(exec->core->registry, exec->core->objects, stmt->id, &objects, &why) == KDB_OK) {
+    if (kdb_object_stores_find(exec->core->objects, stmt->id, &objects, &why) == KDB_OK) {
         kdb_objects_check(objects, stmt->extended, exec->arena, out);
         return;
     }

@@ -241,7 +241,12 @@ kdb_status kdb_object_stores_find(kdb_object_stores *stores, kdb_sv id, kdb_obje
         *out = kdb_objects_ref(found);
     }
     kdb_mutex_unlock(&stores->lock);
-    return found != NULL ? KDB_OK : KDB_FAIL(err, KDB_NOT_FOUND, "Storage '%.*s' not found", KDB_SV_ARG(id));
+    if (found != NULL) {
+        return KDB_OK;
+    }
+    const kdb_object_stores_options *options = &stores->options;
+    return options->open != NULL ? options->open(options->self, stores, id, out, err)
+                                 : KDB_FAIL(err, KDB_NOT_FOUND, "Storage '%.*s' not found", KDB_SV_ARG(id));
 }
 
 /* ---- writing ---- */

@@ -212,12 +212,9 @@ static kdb_status open_and_put(kdb_registry *registry, kdb_object_stores *stores
     return KDB_OK;
 }
 
-kdb_status kdb_registry_find_objects(kdb_registry *registry, kdb_object_stores *stores, kdb_sv id, kdb_objects **out,
+kdb_status kdb_registry_open_objects(void *registry, kdb_object_stores *stores, kdb_sv id, kdb_objects **out,
                                      kdb_err *err)
 {
-    if (kdb_object_stores_find(stores, id, out, NULL) == KDB_OK) {
-        return KDB_OK;
-    }
     for (bool settled = false; !settled;) {
         KDB_TRY(open_and_put(registry, stores, id, &settled, out, err));
     }

@@ -17,6 +17,10 @@ typedef struct kdb_object_stores_options {
     int64_t cache_bytes;        /* of copies of remote objects that nobody reads at the moment; all storages together */
     int64_t connect_timeout_ms; /* S3: storage.remote_timeouts */
     int64_t request_timeout_ms;
+    /* Opens a storage that is not among them and puts it there: asked by kdb_object_stores_find, with no lock held; fails as
+     * that does. NULL: there are no others. */
+    kdb_status (*open)(void *self, kdb_object_stores *stores, kdb_sv id, kdb_objects **out, kdb_err *err);
+    void *self;
 } kdb_object_stores_options;
 kdb_object_stores *kdb_object_stores_new(const kdb_object_stores_options *options);
 /* Calls that wait for a bucket give up soon: KDB_CANCELLED or KDB_IO. For the end of the server. */
@@ -43,7 +47,8 @@ KDB_DEFINE_CLEANUP(kdb_objects, kdb_objects_unref)
 /* When the last reference to a storage of an id goes, so does <data>/storages/<id>; the objects stay. Puts it in the place of what had its id. */
 void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects /* taken */);
 void kdb_object_stores_drop(kdb_object_stores *stores, kdb_sv id);
-/* A reference. KDB_NOT_FOUND `Storage 'x' not found`. */
+/* A reference; to one opened now, if it is not among them yet: a storage that was away at the start is tried again by each who
+ * needs it. KDB_NOT_FOUND `Storage 'x' not found`; what failed to open is named. Waits for the disk. */
 KDB_NODISCARD kdb_status kdb_object_stores_find(kdb_object_stores *stores, kdb_sv id, kdb_objects **out, kdb_err *err);
 
 /* ---- writing ---- */
