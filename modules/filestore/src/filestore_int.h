@@ -98,8 +98,9 @@ KDB_NODISCARD kdb_status kdbi_folder_sync(const kdbi_folder *folder, kdb_sv name
 
 typedef struct kdbi_objects_ops {
     const char *type;
-    void (*purge)(kdb_objects *objects); /* before close, while its id is still taken */
-    void (*close)(kdb_objects *objects); /* frees it */
+    void (*purge)(kdb_objects *objects);  /* before close, while its id is still taken */
+    void (*close)(kdb_objects *objects);  /* frees it */
+    void (*disown)(kdb_objects *objects); /* NULL: there is nothing to do */
     kdb_status (*commit)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
     kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err);
     kdb_status (*remove)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
@@ -127,6 +128,14 @@ kdb_status kdbi_objects_fail_in_use(kdb_sv id, kdb_err *err);
 /* "<data>/storages/<id>"; the caller's to free. */
 char *kdbi_objects_folder(const kdb_object_stores *stores, kdb_sv id);
 KDB_NODISCARD kdb_status kdbi_objects_fail_missing(const kdb_objects *objects, kdb_sv name, kdb_err *err);
+
+/* ---- the mark of a directory that is a storage ---- */
+
+/* KDB_IO unless the directory has the storage's mark. */
+KDB_NODISCARD kdb_status kdbi_mark_check(const char *folder, kdb_sv id, kdb_err *err);
+/* KDB_INVALID when there is one. */
+KDB_NODISCARD kdb_status kdbi_mark_make(const char *folder, kdb_sv id, kdb_err *err);
+void kdbi_mark_remove(const char *folder);
 
 /* Whether `path` is `folder` or inside it; both without links. */
 bool kdbi_path_is_within(const char *path, const char *folder);

@@ -215,6 +215,13 @@ void kdb_objects_unref(kdb_objects *objects)
     objects->ops->close(objects);
 }
 
+void kdb_objects_disown(kdb_objects *objects)
+{
+    if (objects->ops->disown != NULL) {
+        objects->ops->disown(objects);
+    }
+}
+
 /* ---- by id ---- */
 
 void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects)

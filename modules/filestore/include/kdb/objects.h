@@ -35,15 +35,18 @@ typedef struct kdb_objects_spec {
     kdb_sv base_directory;   /* a path (empty: <data>/storage), or "s3://bucket[/prefix]" */
     kdb_sv config_json;      /* S3: {"endpoint","region","path_style"..}; empty: {} */
     kdb_sv credentials_json; /* plain; S3: {"access_key_id","secret_access_key"[,"session_token"]}; never logged */
+    bool is_new; /* a directory: made when missing, and marked as this storage. Else it has to be there with its mark */
 } kdb_objects_spec;
-/* Opens a storage without putting it among `stores`: to check it. Local: <data>/storages/<id> becomes a symlink to the directory,
- * which is made when missing. S3: <data>/storages/<id> is a directory, the cache; nothing is sent. KDB_INVALID names what is wrong
+/* Opens a storage without putting it among `stores`: to check it. Local: <data>/storages/<id> becomes a symlink to the directory.
+ * S3: <data>/storages/<id> is a directory, the cache; nothing is sent. KDB_INVALID names what is wrong
  * with the spec; KDB_CONFLICT when one that had the id and lies elsewhere is still being read. */
 KDB_NODISCARD kdb_status kdb_objects_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out,
                                           kdb_err *err);
 kdb_objects *kdb_objects_ref(kdb_objects *objects);
 void kdb_objects_unref(kdb_objects *objects); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_objects, kdb_objects_unref)
+/* The storage is no more, or did not come to be: the mark of its directory goes, so that another can be made there. */
+void kdb_objects_disown(kdb_objects *objects);
 /* When the last reference to a storage of an id goes, so does <data>/storages/<id>; the objects stay. Puts it in the place of what had its id. */
 void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects /* taken */);
 void kdb_object_stores_drop(kdb_object_stores *stores, kdb_sv id);

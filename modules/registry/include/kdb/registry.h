@@ -267,7 +267,8 @@ KDB_NODISCARD kdb_status kdb_registry_draft_storage(kdb_registry *registry, cons
  * opened and the statement brings no others. */
 KDB_NODISCARD kdb_status kdb_registry_draft_altered_storage(kdb_registry *registry, const kdb_storage_stmt *spec,
                                                             kdb_arena *arena, kdb_storage_draft *out, kdb_err *err);
-/* Opens the storage of a draft, to try it: not yet among `stores`. Waits for the disk or the network. */
+/* Opens the storage of a draft, to try it: not yet among `stores`. Who gives up one that is_new then disowns it. Waits for the
+ * disk. */
 KDB_NODISCARD kdb_status kdb_registry_open_draft(const kdb_storage_draft *draft, kdb_object_stores *stores,
                                                  kdb_objects **out, kdb_err *err);
 /* With the DDL gate held. KDB_CONFLICT when the storage is not what the draft was made of any more; KDB_INVALID_OPERATION when
