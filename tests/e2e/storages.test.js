@@ -20,6 +20,7 @@ test.before(async () => {
 });
 test.after(() => fs.rmSync(places, { recursive: true, force: true }));
 
+const MARK = '.kalamdb-storage';
 const place = (name) => path.join(places, name);
 const disk = (id, name = id) => `CREATE STORAGE ${id} TYPE filesystem PATH '${place(name)}'`;
 const check = async (client, id, more = '') => (await client.objects(`STORAGE CHECK ${id} ${more}`))[0];
@@ -41,7 +42,7 @@ function filesBelow(dir) {
 test('a storage is made with its directory, checked, used, kept while it is used, and dropped', async () => {
     assert.strictEqual((await root.sql(disk('disk', 'deep/er'))).message, "Storage 'disk' created successfully");
     assert.ok(fs.statSync(place('deep/er')).isDirectory());
-    assert.deepStrictEqual(filesBelow(place('deep/er')), [], 'the check leaves nothing');
+    assert.deepStrictEqual(filesBelow(place('deep/er')), [path.join(place('deep/er'), MARK)], 'the check leaves nothing');
     const { latency_ms: latency, total_bytes: total, used_bytes: used, tested_at: at, ...rest } = await check(root, 'disk', 'EXTENDED');
     assert.deepStrictEqual(rest, { storage_id: 'disk', status: 'healthy', readable: true, writable: true, listable: true, deletable: true, error: null });
     assert.ok(Number(latency) >= 0 && Number(total) > 0 && Number(used) >= 0 && at % 1000 === 0);
@@ -53,7 +54,7 @@ test('a storage is made with its directory, checked, used, kept while it is used
     await root.sql('DROP TABLE own');
     assert.strictEqual((await root.sql('DROP STORAGE disk')).message, "Storage 'disk' dropped successfully");
     await fails(root, 'STORAGE CHECK disk', /Not found: Storage 'disk' not found$/);
-    assert.ok(fs.existsSync(place('deep/er')), 'the directory is the user\'s');
+    assert.deepStrictEqual(fs.readdirSync(place('deep/er')), [], 'the directory is the user\'s');
 });
 
 test('what cannot be written to is not made, and not left half made', async () => {
@@ -228,9 +229,33 @@ test('a storage that is away does not keep the server from starting, and is foun
         await client.sql('INSERT INTO t VALUES (1)');
         assert.deepStrictEqual(await client.rows('SELECT id FROM t'), [[1]]);
         fs.rmSync(place('away'));
+        fs.mkdirSync(place('away')); // a mount point without its disk
+        assert.match((await check(client, 'away')).error, /is its disk there\?$/);
+        await fails(client, "ALTER STORAGE away SET NAME 'x'", /Storage connectivity check failed .* is its disk there\?$/);
+        fs.rmdirSync(place('away'));
         fs.renameSync(place('moved'), place('away'));
         assert.strictEqual((await check(client, 'away')).status, 'healthy');
         await client.sql("ALTER STORAGE away SET NAME 'back'");
+        fs.renameSync(place('away'), place('moved')); // while the server runs
+        fs.mkdirSync(place('away'));
+        assert.notStrictEqual((await check(client, 'away')).status, 'healthy');
+        assert.deepStrictEqual(fs.readdirSync(place('away')), []);
+        fs.rmdirSync(place('away'));
+        fs.renameSync(place('moved'), place('away'));
+        assert.strictEqual((await check(client, 'away')).status, 'healthy');
+    } finally {
+        await own.stop();
+    }
+});
+
+test('a directory that is another server\'s storage is not taken', async () => {
+    const own = await startServer();
+    try {
+        await own.setUp();
+        await root.sql(disk('theirs'));
+        await fails(own.root, disk('ours', 'theirs'), /is a storage already: drop that one first, or remove the file '\.kalamdb-storage'/);
+        await root.sql('DROP STORAGE theirs');
+        await own.root.sql(disk('ours', 'theirs'));
     } finally {
         await own.stop();
     }

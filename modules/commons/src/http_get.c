@@ -1,18 +1,8 @@
 /* http_get.c - see http.h. One handle per call: calls are rare (an issuer's keys once an hour), and a handle kept would keep
  * connections to other people's servers open. libcurl's own defaults are not relied on where safety depends on them. */
-#include <curl/curl.h>
-#include <pthread.h>
-
-#include "commons_int.h"
-#include "kdb/http.h"
+#include "http_int.h"
 
 enum { REDIRECTS_MAX = 3, URL_MAX = 2048 };
-
-static bool has_scheme(kdb_sv url, const char *scheme)
-{
-    const kdb_sv want = kdb_sv_cstr(scheme);
-    return url.len > want.len && kdb_sv_ieq(kdb_sv_of(url.ptr, want.len), want);
-}
 
 /* ---- whether a URL leaves this machine in the clear ---- */
 
@@ -38,10 +28,10 @@ static bool is_local(const char *url)
 bool kdb_http_is_private(kdb_sv url)
 {
     char copy[URL_MAX];
-    if (has_scheme(url, "https://")) {
+    if (kdbi_http_has_scheme(url, "https://")) {
         return true;
     }
-    if (!has_scheme(url, "http://") || url.len >= sizeof(copy)) {
+    if (!kdbi_http_has_scheme(url, "http://") || url.len >= sizeof(copy)) {
         return false;
     }
     memcpy(copy, url.ptr, url.len);
@@ -83,21 +73,12 @@ static int watch(void *arg, KDB_UNUSED curl_off_t down, KDB_UNUSED curl_off_t do
 
 static bool prepare(CURL *curl, exchange *ex)
 {
-    const char *scheme = has_scheme(kdb_sv_cstr(ex->url), "https://") ? "https" : "http";
-    const long timeout = (long)ex->limits->timeout_ms;
-    return curl_easy_setopt(curl, CURLOPT_URL, ex->url) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, scheme) == CURLE_OK &&
+    const char *scheme = kdbi_http_has_scheme(kdb_sv_cstr(ex->url), "https://") ? "https" : "http";
+    return kdbi_http_prepare(curl, ex->url, ex->why) &&
            curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, scheme) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK && /* threads */
-           curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_USERAGENT, "kalamdb") == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, ex->why) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ex->limits->timeout_ms) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, ex) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
@@ -125,22 +106,15 @@ static kdb_status perform(CURL *curl, exchange *ex, kdb_err *err)
     return KDB_OK;
 }
 
-static void init_library(void)
-{
-    KDB_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
 kdb_status kdb_http_get(kdb_sv url, const kdb_http_limits *limits, kdb_buf *out, kdb_err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     exchange ex = { .limits = limits, .out = out };
-    const bool known = has_scheme(url, "https://") || has_scheme(url, "http://");
+    const bool known = kdbi_http_has_scheme(url, "https://") || kdbi_http_has_scheme(url, "http://");
     if (!known || url.len >= sizeof(ex.url) || memchr(url.ptr, '\0', url.len) != NULL) {
         return KDB_FAIL(err, KDB_INVALID, "not an http or https URL of less than %d bytes", URL_MAX);
     }
     memcpy(ex.url, url.ptr, url.len);
-    (void)pthread_once(&once, init_library);
-    CURL *curl = curl_easy_init();
+    CURL *curl = kdbi_http_handle();
     if (curl == NULL) {
         return KDB_FAIL(err, KDB_INTERNAL, "an HTTP request could not be made");
     }

@@ -34,7 +34,7 @@ static void copy_name(char *out, const char *name)
     out[i] = '\0';
 }
 
-void kdb_thread_start(kdb_thread *thread, const char *name, kdb_thread_role role, void (*run)(void *arg), void *arg)
+bool kdb_thread_try_start(kdb_thread *thread, const char *name, kdb_thread_role role, void (*run)(void *arg), void *arg)
 {
     start *s = KDB_NEW(start);
     *s = (start){ .role = role, .run = run, .arg = arg };
@@ -43,10 +43,18 @@ void kdb_thread_start(kdb_thread *thread, const char *name, kdb_thread_role role
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread->id, NULL, run_thread, s);
-    KDB_ASSERT(failed == 0);
+    thread->started = pthread_create(&thread->id, NULL, run_thread, s) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    thread->started = true;
+    if (!thread->started) {
+        kdb_free(s);
+    }
+    return thread->started;
+}
+
+void kdb_thread_start(kdb_thread *thread, const char *name, kdb_thread_role role, void (*run)(void *arg), void *arg)
+{
+    const bool started = kdb_thread_try_start(thread, name, role, run, arg);
+    KDB_ASSERT(started);
 }
 
 void kdb_thread_join(kdb_thread *thread)

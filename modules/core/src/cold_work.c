@@ -62,8 +62,7 @@ static kdb_status find_storage(kdbi_cold_work *work, kdb_err *err)
                 work->table->type == KDB_TABLE_SHARED ? storages[i].shared_template : storages[i].user_template;
         }
     }
-    return kdb_registry_find_objects(work->core->registry, work->core->objects, work->table->storage_id, &work->objects,
-                                     err);
+    return kdb_object_stores_find(work->core->objects, work->table->storage_id, &work->objects, err);
 }
 
 kdb_status kdbi_cold_begin(kdb_core *core, kdb_table *table, const kdb_work *work, kdbi_cold_work *out, kdb_err *err)

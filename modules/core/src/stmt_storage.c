@@ -71,24 +71,27 @@ static bool is_healthy(const kdb_objects_health *health)
 }
 
 /* What the definition says wrong is told as it is; what the world does wrong fails the check. */
-static kdb_status open_tried(kdb_exec *exec, const kdb_storage_draft *draft, kdb_objects **out, kdb_err *err)
+static kdb_status open_draft(kdb_exec *exec, const kdb_storage_draft *draft, kdb_objects **out, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
     kdb_err why = { .position = -1 };
     const int64_t begun = kdb_monotonic_us();
-    const kdb_status status = kdb_registry_open_draft(draft, exec->core->objects, &objects, &why);
-    if (status == KDB_INVALID) {
-        return KDB_FAIL(err, KDB_INVALID_OPERATION, "%s", why.text);
+    const kdb_status status = kdb_registry_open_draft(draft, exec->core->objects, out, &why);
+    if (status == KDB_OK) {
+        return KDB_OK;
     }
-    if (status != KDB_OK) {
-        return unreachable(ms_since(begun), kdb_sv_cstr(why.text), err);
+    if (status == KDB_INVALID || status == KDB_CONFLICT) {
+        return KDB_FAIL(err, status == KDB_INVALID ? KDB_INVALID_OPERATION : status, "%s", why.text);
     }
+    return unreachable(ms_since(begun), kdb_sv_cstr(why.text), err);
+}
+
+static kdb_status try_out(kdb_exec *exec, kdb_objects *objects, kdb_err *err)
+{
     kdb_objects_health health = { 0 };
     kdb_objects_check(objects, false, exec->arena, &health);
     if (!is_healthy(&health)) {
         return unreachable(health.latency_ms, health.error, err);
     }
-    *out = KDB_TAKE(objects);
     return kdbi_exec_check_running(exec, err);
 }
 
@@ -105,17 +108,27 @@ static kdb_status store_draft(kdb_exec *exec, kdb_storage_draft *draft, kdb_sv d
     return KDB_OK;
 }
 
-static kdb_status try_and_store(kdb_exec *exec, kdb_storage_draft *draft, kdb_sv details, kdb_err *err)
+static kdb_status try_and_store(kdb_exec *exec, kdb_storage_draft *draft, kdb_objects *objects, kdb_sv details,
+                                kdb_err *err)
 {
-    kdb_core *core = exec->core;
-    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
-    KDB_TRY(open_tried(exec, draft, &objects, err));
-    kdb_mutex_lock(&core->ddl);
+    KDB_TRY(try_out(exec, objects, err));
+    kdb_mutex_lock(&exec->core->ddl);
     const kdb_status status = store_draft(exec, draft, details, err);
-    kdb_mutex_unlock(&core->ddl);
-    KDB_TRY(status);
-    kdb_object_stores_put(core->objects, KDB_TAKE(objects)); /* after it is published: see kdb_registry_find_objects */
-    return KDB_OK;
+    kdb_mutex_unlock(&exec->core->ddl);
+    return status;
+}
+
+static kdb_status save_draft(kdb_exec *exec, kdb_storage_draft *draft, kdb_sv details, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
+    KDB_TRY(open_draft(exec, draft, &objects, err));
+    const kdb_status status = try_and_store(exec, draft, objects, details, err);
+    if (status == KDB_OK) { /* after it is published: see kdb_registry_open_objects */
+        kdb_object_stores_put(exec->core->objects, KDB_TAKE(objects));
+    } else if (draft->is_new) {
+        kdb_objects_disown(objects);
+    }
+    return status;
 }
 
 static kdb_status create_storage(kdb_exec *exec, const kdb_storage_stmt *stmt, kdb_err *err)
@@ -125,7 +138,7 @@ static kdb_status create_storage(kdb_exec *exec, const kdb_storage_stmt *stmt, k
     const kdb_storage *storage = &draft.storage;
     const kdb_sv details = kdb_sv_printf(exec->arena, "Type: %.*s, Base Directory: %.*s", KDB_SV_ARG(storage->type),
                                          KDB_SV_ARG(storage->base_directory));
-    const kdb_status status = try_and_store(exec, &draft, details, err);
+    const kdb_status status = save_draft(exec, &draft, details, err);
     if (status != KDB_OK) {
         kdb_err_at(err, stmt->position);
     }
@@ -169,7 +182,7 @@ static kdb_status alter_storage(kdb_exec *exec, const kdb_storage_stmt *stmt, kd
 {
     kdb_storage_draft draft;
     KDB_TRY(kdb_registry_draft_altered_storage(exec->core->registry, stmt, exec->arena, &draft, err));
-    const kdb_status status = try_and_store(exec, &draft, changes_of(stmt, exec->arena), err);
+    const kdb_status status = save_draft(exec, &draft, changes_of(stmt, exec->arena), err);
     if (status != KDB_OK) {
         kdb_err_at(err, stmt->position);
     }
@@ -201,12 +214,17 @@ static kdb_status remove_definition(kdb_exec *exec, kdb_sv id, kdb_err *err)
 static kdb_status drop_storage(kdb_exec *exec, const kdb_storage_stmt *stmt, kdb_err *err)
 {
     kdb_core *core = exec->core;
+    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
+    const bool is_open = kdb_object_stores_find(core->objects, stmt->id, &objects, NULL) == KDB_OK; /* or away */
     kdb_mutex_lock(&core->ddl);
     const kdb_status status = remove_definition(exec, stmt->id, err);
     kdb_mutex_unlock(&core->ddl);
     if (status != KDB_OK) {
         kdb_err_at(err, stmt->position);
         return status;
+    }
+    if (is_open) {
+        kdb_objects_disown(objects);
     }
     kdb_object_stores_drop(core->objects, stmt->id);
     return KDB_OK;
@@ -277,7 +295,7 @@ static void look_at(kdb_exec *exec, const kdb_storage_stmt *stmt, kdb_objects_he
     KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
     kdb_err why = { .position = -1 };
     const int64_t begun = kdb_monotonic_us();
-    if (kdb_registry_find_objects(exec->core->registry, exec->core->objects, stmt->id, &objects, &why) == KDB_OK) {
+    if (kdb_object_stores_find(exec->core->objects, stmt->id, &objects, &why) == KDB_OK) {
         kdb_objects_check(objects, stmt->extended, exec->arena, out);
         return;
     }

@@ -46,9 +46,12 @@ static void open_datadir(fixture *f)
     if (kdb_datadir_open(kdb_sv_cstr(data), &f->datadir, &err) != KDB_OK) {
         fail_msg("%s", err.text);
     }
-    const kdb_object_stores_options options = {
-        .datadir = f->datadir, .cache_bytes = 1 << 20, .connect_timeout_ms = 500, .request_timeout_ms = 500
-    };
+    const kdb_object_stores_options options = { .datadir = f->datadir,
+                                                .cache_bytes = 1 << 20,
+                                                .connect_timeout_ms = 500,
+                                                .request_timeout_ms = 500,
+                                                .open = kdb_registry_open_objects,
+                                                .self = f->registry };
     f->objects = kdb_object_stores_new(&options);
 }
 

@@ -147,3 +147,11 @@ kdb_status kdbi_dir_clear(const char *path, kdb_err *err)
     KDB_TRY(kdbi_dir_empty(path, err));
     return rmdir(path) == 0 ? KDB_OK : KDBI_FAIL_OS(err, errno, "removing", path);
 }
+
+void kdbi_dir_discard(const char *path)
+{
+    kdb_err err;
+    if (kdbi_dir_clear(path, &err) != KDB_OK) {
+        kdb_log_warn("remove folder failed err=\"%s\"", err.text);
+    }
+}

@@ -135,6 +135,13 @@ bool kdbi_file_is_temporary(const char *name)
     return len > end && name[len - end] == '.' && strcmp(name + len - strlen(TMP_SUFFIX), TMP_SUFFIX) == 0;
 }
 
+char *kdbi_file_temporary(const char *path, int *fd)
+{
+    char *name = temporary_name(path);
+    *fd = mkostemps(name, (int)strlen(TMP_SUFFIX), O_CLOEXEC);
+    return name;
+}
+
 static kdb_status write_temporary(char *name, kdb_sv content, uint32_t mode, bool durable, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_fd_close) int fd = mkostemps(name, (int)strlen(TMP_SUFFIX), O_CLOEXEC);

@@ -27,6 +27,7 @@ KDB_NODISCARD kdb_status kdbi_dir_sync_parent(const char *path, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_dir_empty(const char *path, kdb_err *err);
 /* Removes whatever is at `path`: a directory with all that is inside, a link as such; nothing is fine. */
 KDB_NODISCARD kdb_status kdbi_dir_clear(const char *path, kdb_err *err);
+void kdbi_dir_discard(const char *path); /* the same where nobody can be told */
 /* Calls `visit` with the name of each entry but "." and ".."; stops at its first failure and returns that. */
 KDB_NODISCARD kdb_status kdbi_dir_walk(const char *path, kdb_status (*visit)(void *arg, const char *name, kdb_err *err),
                                        void *arg, kdb_err *err);
@@ -35,6 +36,8 @@ const char *kdbi_dir_next(DIR *stream);
 
 /* Whether a name is one that kdb_file_write gives a temporary file; a crash can leave such a file behind. */
 bool kdbi_file_is_temporary(const char *name);
+/* Makes a file of such a name for `path`, mode 0600, and opens it: -1 with errno in *fd when that fails. The name is the caller's. */
+char *kdbi_file_temporary(const char *path, int *fd);
 /* Removes a file; one that is not there is fine. */
 KDB_NODISCARD kdb_status kdbi_file_remove(const char *path, kdb_err *err);
 /* A whole small file, replaced atomically through a temporary file beside it; durable but for its name's entry if `durable`. */
@@ -94,7 +97,10 @@ KDB_NODISCARD kdb_status kdbi_folder_sync(const kdbi_folder *folder, kdb_sv name
 /* ---- storages ---- */
 
 typedef struct kdbi_objects_ops {
-    void (*close)(kdb_objects *objects); /* frees it */
+    const char *type;
+    void (*purge)(kdb_objects *objects);  /* before close, while its id is still taken */
+    void (*close)(kdb_objects *objects);  /* frees it */
+    void (*disown)(kdb_objects *objects); /* NULL: there is nothing to do */
     kdb_status (*commit)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
     kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err);
     kdb_status (*remove)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
@@ -111,23 +117,69 @@ struct kdb_objects {
     kdb_object_stores *stores;
     char *id;
     atomic_uint refs;
-    kdb_objects *next; /* among stores' open ones, under their lock */
-    kdbi_folder folder;
+    kdb_objects *next;  /* among stores' open ones, under their lock */
+    kdbi_folder folder; /* filled by what opens it */
 };
 
 const kdb_object_stores_options *kdbi_object_stores_options(const kdb_object_stores *stores);
+/* One of this id that is open, or NULL. Under the stores' lock. */
+const kdb_objects *kdbi_object_stores_opened(const kdb_object_stores *stores, kdb_sv id);
+kdb_status kdbi_objects_fail_in_use(kdb_sv id, kdb_err *err);
 /* "<data>/storages/<id>"; the caller's to free. */
 char *kdbi_objects_folder(const kdb_object_stores *stores, kdb_sv id);
 KDB_NODISCARD kdb_status kdbi_objects_fail_missing(const kdb_objects *objects, kdb_sv name, kdb_err *err);
+
+/* ---- the mark of a directory that is a storage ---- */
+
+/* KDB_IO unless the directory has the storage's mark. */
+KDB_NODISCARD kdb_status kdbi_mark_check(const char *folder, kdb_sv id, kdb_err *err);
+/* KDB_INVALID when there is one. */
+KDB_NODISCARD kdb_status kdbi_mark_make(const char *folder, kdb_sv id, kdb_err *err);
+void kdbi_mark_remove(const char *folder);
 
 /* Whether `path` is `folder` or inside it; both without links. */
 bool kdbi_path_is_within(const char *path, const char *folder);
 /* KDB_INVALID when the directory of another open storage is in `base`, or `base` in it. With the stores' lock held. */
 KDB_NODISCARD kdb_status kdbi_objects_check_apart(const kdb_object_stores *stores, kdb_sv id, const char *base,
                                                   kdb_err *err);
-/* Open what is stored where the spec says: what is at kdbi_objects_folder is replaced. Of *out, what kdb_objects_open fills is not
- * filled yet. Under the stores' lock. */
+/* ---- copies of remote objects ---- */
+
+typedef struct kdbi_cache kdbi_cache;
+/* Puts an object into the file `path` whose directories are there, whole or not at all, and tells its length. */
+typedef struct kdbi_fetcher {
+    kdb_status (*fetch)(void *arg, kdb_sv name, const char *path, uint64_t *bytes, kdb_err *err);
+    void *arg;
+} kdbi_fetcher;
+kdbi_cache *kdbi_cache_new(uint64_t limit /* bytes that nobody reads */);
+void kdbi_cache_free(kdbi_cache *cache); /* empty */
+/* The object has a copy at kdbi_folder_path until _end. KDB_NOT_FOUND after _drop; otherwise what the fetcher says. */
+KDB_NODISCARD kdb_status kdbi_cache_lease(kdbi_cache *cache, kdbi_folder *folder, kdb_sv name,
+                                          const kdbi_fetcher *fetcher, kdb_err *err);
+void kdbi_cache_end(kdbi_cache *cache, const kdbi_folder *folder, kdb_sv name);
+/* The file at kdbi_folder_path has become a copy. */
+void kdbi_cache_adopt(kdbi_cache *cache, kdbi_folder *folder, kdb_sv name, uint64_t bytes);
+/* The object is gone or replaced: its copy goes, with the last lease. */
+void kdbi_cache_drop(kdbi_cache *cache, const kdbi_folder *folder, kdb_sv name);
+/* All of a folder go; none is leased. */
+void kdbi_cache_purge(kdbi_cache *cache, const kdbi_folder *folder);
+kdbi_cache *kdbi_object_stores_cache(kdb_object_stores *stores);
+/* True once calls are to give up. */
+const atomic_bool *kdbi_object_stores_stop(const kdb_object_stores *stores);
+
+/* Runs `run(arg, 0..count-1)` on up to `threads` threads and returns the first failure, after which nothing new begins. */
+KDB_NODISCARD kdb_status kdbi_parallel(size_t count, size_t threads,
+                                       kdb_status (*run)(void *arg, size_t i, kdb_err *err), void *arg, kdb_err *err);
+
+/* Called as each element ends, with its path ("Error/Code") and its text, both borrowed; false ends the walk. */
+typedef bool (*kdbi_xml_visit)(void *self, kdb_sv path, kdb_sv text);
+/* KDB_IO for what is no XML. */
+KDB_NODISCARD kdb_status kdbi_xml_walk(kdb_sv text, kdbi_xml_visit visit, void *self, kdb_err *err);
+
+/* Open what is stored where the spec says. What is at kdbi_objects_folder is replaced, unless another of this id, of the same
+ * kind, is open. Of *out, `ops` and `folder` are filled. Under the stores' lock. */
 KDB_NODISCARD kdb_status kdbi_local_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out,
                                          kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_s3_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out,
+                                      kdb_err *err);
 
 #endif

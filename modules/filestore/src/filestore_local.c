@@ -18,6 +18,7 @@ typedef struct pin {
 
 typedef struct local {
     kdb_objects base;
+    bool marked; /* fixed: all are but the one in the data directory */
     kdb_mutex lock;
     kdb_map *pins KDB_GUARDED_BY(lock); /* name -> pin, of what is leased */
 } local;
@@ -38,6 +39,19 @@ static void close_local(kdb_objects *objects)
 
 /* ---- writing ---- */
 
+/* While the server runs the disk may go, too. */
+static kdb_status check_mark(kdb_objects *objects, kdb_err *err)
+{
+    return local_of(objects)->marked ? kdbi_mark_check(objects->folder.path, kdb_sv_cstr(objects->id), err) : KDB_OK;
+}
+
+static void disown_local(kdb_objects *objects)
+{
+    if (local_of(objects)->marked) {
+        kdbi_mark_remove(objects->folder.path);
+    }
+}
+
 static void revive(local *self, kdb_sv name)
 {
     kdb_mutex_lock(&self->lock);
@@ -50,6 +64,7 @@ static void revive(local *self, kdb_sv name)
 
 static kdb_status commit_local(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err)
 {
+    KDB_TRY(check_mark(objects, err));
     for (size_t i = 0; i < count; i++) {
         revive(local_of(objects), names[i]);
     }
@@ -65,6 +80,7 @@ static kdb_status put_held(kdb_objects *objects, kdb_sv name, kdb_sv content, bo
 
 static kdb_status put_local(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err)
 {
+    KDB_TRY(check_mark(objects, err));
     revive(local_of(objects), name);
     KDB_TRY(kdbi_folder_hold(&objects->folder, name, err));
     const kdb_status status = put_held(objects, name, content, durable, err);
@@ -198,8 +214,15 @@ static int64_t capacity_local(kdb_objects *objects)
     return statvfs(objects->folder.path, &info) == 0 ? (int64_t)(info.f_blocks * info.f_frsize) : -1;
 }
 
+static void purge_local(KDB_UNUSED kdb_objects *objects)
+{
+}
+
 static const kdbi_objects_ops local_ops = {
+    .type = "filesystem",
     .close = close_local,
+    .purge = purge_local,
+    .disown = disown_local,
     .commit = commit_local,
     .put = put_local,
     .remove = remove_local,
@@ -263,6 +286,14 @@ static char *would_be(const char *path)
     return joined;
 }
 
+static kdb_status mark(const kdb_objects_spec *spec, const char *base, kdb_err *err)
+{
+    if (spec->base_directory.len == 0) {
+        return KDB_OK;
+    }
+    return spec->is_new ? kdbi_mark_make(base, spec->id, err) : kdbi_mark_check(base, spec->id, err);
+}
+
 /* Looked at before it is made, so that a directory that is refused is not made. */
 static kdb_status find_base(const kdb_object_stores *stores, const kdb_objects_spec *spec, char **out, kdb_err *err)
 {
@@ -279,7 +310,9 @@ static kdb_status find_base(const kdb_object_stores *stores, const kdb_objects_s
     }
     KDB_TRY(check_apart(datadir, planned, err));
     KDB_TRY(kdbi_objects_check_apart(stores, spec->id, planned, err));
-    KDB_TRY(kdbi_dir_make(planned, err));
+    if (spec->is_new || spec->base_directory.len == 0) {
+        KDB_TRY(kdbi_dir_make(planned, err));
+    }
     char *base = realpath(planned, NULL);
     if (base == NULL) {
         return KDBI_FAIL_OS(err, errno, "looking at", planned);
@@ -288,11 +321,14 @@ static kdb_status find_base(const kdb_object_stores *stores, const kdb_objects_s
     return KDB_OK;
 }
 
-static kdb_status link_base(const char *base, const char *folder, kdb_err *err)
+static kdb_status link_base(kdb_object_stores *stores, kdb_sv id, const char *base, const char *folder, kdb_err *err)
 {
     KDB_CLEANUP(kdb_freep) char *now = realpath(folder, NULL);
     if (now != NULL && strcmp(now, base) == 0) {
         return KDB_OK;
+    }
+    if (kdbi_object_stores_opened(stores, id) != NULL) {
+        return kdbi_objects_fail_in_use(id, err); /* its leases would lead elsewhere */
     }
     KDB_TRY(kdbi_dir_clear(folder, err));
     return symlink(base, folder) == 0 ? KDB_OK : KDBI_FAIL_OS(err, errno, "linking", folder);
@@ -303,9 +339,18 @@ kdb_status kdbi_local_open(kdb_object_stores *stores, const kdb_objects_spec *sp
     KDB_CLEANUP(kdb_freep) char *base = NULL;
     KDB_CLEANUP(kdb_freep) char *folder = kdbi_objects_folder(stores, spec->id);
     KDB_TRY(find_base(stores, spec, &base, err));
-    KDB_TRY(link_base(base, folder, err));
+    KDB_TRY(mark(spec, base, err));
+    const kdb_status status = link_base(stores, spec->id, base, folder, err);
+    if (status != KDB_OK) {
+        if (spec->is_new) {
+            kdbi_mark_remove(base);
+        }
+        return status;
+    }
     local *self = KDB_NEW(local);
+    self->marked = spec->base_directory.len != 0;
     self->base.ops = &local_ops;
+    kdbi_folder_init(&self->base.folder, kdb_sv_cstr(folder));
     self->pins = kdb_map_new();
     kdb_mutex_init(&self->lock, KDB_LOCK_LEASES);
     *out = &self->base;

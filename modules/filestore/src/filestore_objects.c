@@ -8,6 +8,8 @@
 
 struct kdb_object_stores {
     kdb_object_stores_options options; /* fixed */
+    kdbi_cache *cache;
+    atomic_bool stop;
     kdb_mutex lock;
     kdb_map *by_id KDB_GUARDED_BY(lock);    /* id -> kdb_objects, a reference each */
     kdb_objects *open KDB_GUARDED_BY(lock); /* all that have not been closed */
@@ -20,6 +22,7 @@ kdb_object_stores *kdb_object_stores_new(const kdb_object_stores_options *option
 {
     kdb_object_stores *stores = KDB_NEW(kdb_object_stores);
     stores->options = *options;
+    stores->cache = kdbi_cache_new(options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes);
     stores->by_id = kdb_map_new();
     kdb_mutex_init(&stores->lock, KDB_LOCK_OBJECTS);
     return stores;
@@ -48,9 +51,25 @@ void kdb_object_stores_free(kdb_object_stores *stores)
         kdb_objects_unref(objects);
     }
     KDB_ASSERT(stores->open == NULL);
+    kdbi_cache_free(stores->cache);
     kdb_map_free(stores->by_id);
     kdb_mutex_done(&stores->lock);
     kdb_free(stores);
+}
+
+void kdb_object_stores_stop(kdb_object_stores *stores)
+{
+    atomic_store(&stores->stop, true);
+}
+
+const atomic_bool *kdbi_object_stores_stop(const kdb_object_stores *stores)
+{
+    return &stores->stop;
+}
+
+kdbi_cache *kdbi_object_stores_cache(kdb_object_stores *stores)
+{
+    return stores->cache;
 }
 
 const kdb_object_stores_options *kdbi_object_stores_options(const kdb_object_stores *stores)
@@ -92,11 +111,26 @@ KDB_UNCHECKED_LOCKS kdb_status kdbi_objects_check_apart(const kdb_object_stores 
     return KDB_OK;
 }
 
+const kdb_objects *kdbi_object_stores_opened(const kdb_object_stores *stores, kdb_sv id)
+{
+    const kdb_objects *objects = stores->open;
+    while (objects != NULL && !kdb_sv_eq(kdb_sv_cstr(objects->id), id)) {
+        objects = objects->next;
+    }
+    return objects;
+}
+
+kdb_status kdbi_objects_fail_in_use(kdb_sv id, kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_CONFLICT, "another storage '%.*s' is still being read", KDB_SV_ARG(id));
+}
+
 static const struct {
     const char *type;
     kdb_status (*open)(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out, kdb_err *err);
 } kinds[] = {
     { "filesystem", kdbi_local_open },
+    { "s3", kdbi_s3_open },
 };
 
 static kdb_status check_id(kdb_sv id, kdb_err *err)
@@ -108,7 +142,12 @@ static kdb_status check_id(kdb_sv id, kdb_err *err)
 }
 
 static kdb_status open_kind(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out, kdb_err *err)
+    KDB_REQUIRES(stores->lock)
 {
+    const kdb_objects *other = kdbi_object_stores_opened(stores, spec->id);
+    if (other != NULL && !kdb_sv_eq(spec->type, kdb_sv_cstr(other->ops->type))) {
+        return kdbi_objects_fail_in_use(spec->id, err);
+    }
     for (size_t i = 0; i < KDB_ARRAY_LEN(kinds); i++) {
         if (kdb_sv_eq(spec->type, kdb_sv_cstr(kinds[i].type))) {
             return kinds[i].open(stores, spec, out, err);
@@ -120,11 +159,9 @@ static kdb_status open_kind(kdb_object_stores *stores, const kdb_objects_spec *s
 
 static void enlist(kdb_object_stores *stores, kdb_sv id, kdb_objects *objects) KDB_REQUIRES(stores->lock)
 {
-    KDB_CLEANUP(kdb_freep) char *folder = kdbi_objects_folder(stores, id);
     objects->stores = stores;
     objects->id = kdb_sv_heap_cstr(id);
     atomic_init(&objects->refs, 1);
-    kdbi_folder_init(&objects->folder, kdb_sv_cstr(folder));
     objects->next = stores->open;
     stores->open = objects;
 }
@@ -152,20 +189,14 @@ kdb_objects *kdb_objects_ref(kdb_objects *objects)
 /* The folder of a storage goes with the last that has its id, so that a check that failed leaves nothing behind. */
 static void delist(kdb_object_stores *stores, kdb_objects *objects) KDB_REQUIRES(stores->lock)
 {
-    bool last = true;
     kdb_objects **at = &stores->open;
     while (*at != objects) {
         at = &(*at)->next;
     }
     *at = objects->next;
-    for (const kdb_objects *other = stores->open; other != NULL; other = other->next) {
-        last = last && strcmp(other->id, objects->id) != 0;
-    }
-    if (last && !stores->closing) {
-        kdb_err err;
-        if (kdbi_dir_clear(objects->folder.path, &err) != KDB_OK) {
-            kdb_log_warn("remove storage folder failed err=\"%s\"", err.text); /* replaced when the id is used again */
-        }
+    if (kdbi_object_stores_opened(stores, kdb_sv_cstr(objects->id)) == NULL && !stores->closing) {
+        KDB_CLEANUP(kdb_freep) char *folder = kdbi_objects_folder(stores, kdb_sv_cstr(objects->id));
+        kdbi_dir_discard(folder); /* what stays is replaced when the id is used again */
     }
 }
 
@@ -175,12 +206,20 @@ void kdb_objects_unref(kdb_objects *objects)
         return;
     }
     kdb_object_stores *stores = objects->stores;
+    objects->ops->purge(objects);
     kdb_mutex_lock(&stores->lock);
     delist(stores, objects);
     kdb_mutex_unlock(&stores->lock);
     kdbi_folder_done(&objects->folder);
     kdb_free(objects->id);
     objects->ops->close(objects);
+}
+
+void kdb_objects_disown(kdb_objects *objects)
+{
+    if (objects->ops->disown != NULL) {
+        objects->ops->disown(objects);
+    }
 }
 
 /* ---- by id ---- */
@@ -209,7 +248,12 @@ kdb_status kdb_object_stores_find(kdb_object_stores *stores, kdb_sv id, kdb_obje
         *out = kdb_objects_ref(found);
     }
     kdb_mutex_unlock(&stores->lock);
-    return found != NULL ? KDB_OK : KDB_FAIL(err, KDB_NOT_FOUND, "Storage '%.*s' not found", KDB_SV_ARG(id));
+    if (found != NULL) {
+        return KDB_OK;
+    }
+    const kdb_object_stores_options *options = &stores->options;
+    return options->open != NULL ? options->open(options->self, stores, id, out, err)
+                                 : KDB_FAIL(err, KDB_NOT_FOUND, "Storage '%.*s' not found", KDB_SV_ARG(id));
 }
 
 /* ---- writing ---- */

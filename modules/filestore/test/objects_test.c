@@ -17,7 +17,9 @@ typedef struct fixture {
 
 static kdb_objects *open_storage(fixture *f, const char *id, const char *base)
 {
-    const kdb_objects_spec spec = { kdb_sv_cstr(id), KDB_SV("filesystem"), kdb_sv_cstr(base), KDB_SV(""), KDB_SV("") };
+    const bool is_new = !exists(join_path(f->arena, base, ".kalamdb-storage"));
+    const kdb_objects_spec spec = { kdb_sv_cstr(id), KDB_SV("filesystem"), kdb_sv_cstr(base),
+                                    KDB_SV(""),      KDB_SV(""),           is_new };
     kdb_objects *objects = NULL;
     kdb_err err = { 0 };
     if (kdb_objects_open(f->stores, &spec, &objects, &err) != KDB_OK) {
@@ -165,7 +167,9 @@ static void a_storage_is_found_by_its_id_until_it_is_dropped(void **state)
 
 static void open_fails(fixture *f, const char *id, const char *type, const char *base, kdb_status status)
 {
-    const kdb_objects_spec spec = { kdb_sv_cstr(id), kdb_sv_cstr(type), kdb_sv_cstr(base), KDB_SV(""), KDB_SV("") };
+    const kdb_objects_spec spec = {
+        kdb_sv_cstr(id), kdb_sv_cstr(type), kdb_sv_cstr(base), KDB_SV(""), KDB_SV(""), true
+    };
     kdb_objects *objects = NULL;
     assert_int_equal(kdb_objects_open(f->stores, &spec, &objects, NULL), status);
     assert_null(objects);
@@ -209,9 +213,75 @@ static void two_storages_share_no_directory(void **state)
     }
     assert_false(exists(join_path(f->arena, base, "below")));
     kdb_objects_unref(open_storage(f, "second", join_path(f->arena, above, "base-2")));
+    kdb_objects_disown(first);
     kdb_objects_unref(first);
     kdb_objects_unref(open_storage(f, "second", link));
     free(real);
+}
+
+static kdb_status try_open(fixture *f, const char *id, const char *base, bool is_new, kdb_objects **out, kdb_err *err)
+{
+    const kdb_objects_spec spec = { kdb_sv_cstr(id), KDB_SV("filesystem"), kdb_sv_cstr(base),
+                                    KDB_SV(""),      KDB_SV(""),           is_new };
+    return kdb_objects_open(f->stores, &spec, out, err);
+}
+
+/* What is written to the mount point of a disk that is away is lost once it is back. */
+static void a_directory_without_its_mark_is_not_the_storage(void **state)
+{
+    fixture *f = *state;
+    kdb_err err;
+    kdb_objects *other = NULL;
+    const char *base = fresh_path(f->arena, "base");
+    const char *mark = join_path(f->arena, base, ".kalamdb-storage");
+    assert_int_equal(try_open(f, "other", base, false, &other, &err), KDB_IO);
+    assert_false(exists(base));
+    assert_int_equal(try_open(f, "other", base, true, &other, &err), KDB_OK);
+    assert_string_equal(file_content(mark, f->arena), "other\n");
+    assert_int_equal(kdb_objects_put(other, KDB_SV("a/x"), KDB_SV("x"), true, &err), KDB_OK);
+
+    const char *away = fresh_path(f->arena, "away");
+    kdb_objects_health health;
+    kdb_sv staged;
+    const kdb_sv name = KDB_SV("a/y");
+    assert_int_equal(kdb_objects_stage(other, name, f->arena, &staged, &err), KDB_OK);
+    make_file(staged.ptr, "y");
+    assert_int_equal(rename(base, away), 0);
+    assert_int_equal(mkdir(base, 0700), 0);
+    assert_int_equal(kdb_objects_put(other, KDB_SV("a/x"), KDB_SV("x"), true, &err), KDB_IO);
+    assert_int_equal(kdb_objects_commit(other, &name, 1, &err), KDB_IO);
+    assert_non_null(strstr(err.text, "has no file '.kalamdb-storage' of storage 'other': is its disk there?"));
+    kdb_objects_check(other, false, f->arena, &health);
+    assert_false(health.writable || health.readable || health.deletable);
+    kdb_objects_unref(other);
+    assert_int_equal(try_open(f, "other", base, false, &other, &err), KDB_IO);
+
+    assert_int_equal(rmdir(base), 0);
+    assert_int_equal(rename(away, base), 0);
+    assert_int_equal(try_open(f, "other", base, false, &other, &err), KDB_OK);
+    assert_int_equal(kdb_objects_commit(other, &name, 1, &err), KDB_OK);
+    kdb_objects_unref(other);
+}
+
+static void a_directory_with_a_mark_is_taken(void **state)
+{
+    fixture *f = *state;
+    kdb_err err;
+    kdb_objects *other = NULL;
+    const char *base = fresh_path(f->arena, "base");
+    assert_int_equal(try_open(f, "first", base, true, &other, &err), KDB_OK);
+    kdb_objects_unref(other);
+    assert_int_equal(try_open(f, "first", base, true, &other, &err), KDB_INVALID);
+    assert_int_equal(try_open(f, "second", base, true, &other, &err), KDB_INVALID);
+    assert_int_equal(try_open(f, "second", base, false, &other, &err), KDB_IO);
+    assert_non_null(strstr(err.text, "does not name 'second'"));
+    assert_int_equal(try_open(f, "first", base, false, &other, &err), KDB_OK);
+    kdb_objects_disown(other);
+    kdb_objects_unref(other);
+    assert_int_equal(try_open(f, "second", base, true, &other, &err), KDB_OK);
+    kdb_objects_unref(other);
+    kdb_objects_disown(f->objects); /* the one in the data directory has no mark */
+    assert_int_equal(kdb_objects_put(f->objects, KDB_SV("a/x"), KDB_SV("x"), true, &err), KDB_OK);
 }
 
 /* ---- writing ---- */
@@ -491,6 +561,8 @@ int main(void)
         STORED(a_storage_is_found_by_its_id_until_it_is_dropped),
         STORED(bad_specs_are_refused),
         STORED(two_storages_share_no_directory),
+        STORED(a_directory_without_its_mark_is_not_the_storage),
+        STORED(a_directory_with_a_mark_is_taken),
         STORED(a_staged_file_becomes_an_object),
         STORED(an_abandoned_file_leaves_nothing),
         STORED(many_files_are_committed_together),

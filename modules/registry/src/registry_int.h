@@ -156,9 +156,6 @@ KDB_NODISCARD kdb_status kdbi_storage_decode(kdb_sv id, kdb_sv bytes, kdb_storag
 kdb_sv kdbi_storage_seal(const kdb_registry *registry, kdb_sv id, kdb_sv plain, kdb_arena *arena);
 KDB_NODISCARD kdb_status kdbi_storage_unseal(const kdb_registry *registry, kdb_sv id, kdb_sv sealed, kdb_arena *arena,
                                              kdb_sv *out, kdb_err *err);
-/* Opens it, not yet among `stores`. */
-KDB_NODISCARD kdb_status kdbi_storage_open(const kdb_storage *storage, kdb_sv credentials_json,
-                                           kdb_object_stores *stores, kdb_objects **out, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_registry_load_storages(kdb_registry *registry, kdb_err *err);
 
 /* ---- names ---- */

@@ -145,8 +145,8 @@ void kdb_registry_list_storages(kdb_registry *registry, kdb_arena *arena, kdb_st
 
 /* ---- opening ---- */
 
-kdb_status kdbi_storage_open(const kdb_storage *storage, kdb_sv credentials_json, kdb_object_stores *stores,
-                             kdb_objects **out, kdb_err *err)
+static kdb_status open_storage(const kdb_storage *storage, kdb_sv credentials_json, bool is_new,
+                               kdb_object_stores *stores, kdb_objects **out, kdb_err *err)
 {
     const kdb_objects_spec spec = {
         .id = storage->id,
@@ -154,6 +154,7 @@ kdb_status kdbi_storage_open(const kdb_storage *storage, kdb_sv credentials_json
         .base_directory = storage->base_directory,
         .config_json = storage->config_json,
         .credentials_json = credentials_json,
+        .is_new = is_new,
     };
     return kdb_objects_open(stores, &spec, out, err);
 }
@@ -161,7 +162,7 @@ kdb_status kdbi_storage_open(const kdb_storage *storage, kdb_sv credentials_json
 kdb_status kdb_registry_open_draft(const kdb_storage_draft *draft, kdb_object_stores *stores, kdb_objects **out,
                                    kdb_err *err)
 {
-    return kdbi_storage_open(&draft->storage, draft->credentials_json, stores, out, err);
+    return open_storage(&draft->storage, draft->credentials_json, draft->is_new, stores, out, err);
 }
 
 static kdb_status not_found(kdb_sv id, kdb_err *err)
@@ -174,7 +175,7 @@ static kdb_status open_defined(kdb_registry *registry, kdb_object_stores *stores
 {
     kdb_sv credentials;
     KDB_TRY(kdbi_storage_unseal(registry, storage->id, sealed, arena, &credentials, err));
-    const kdb_status status = kdbi_storage_open(storage, credentials, stores, out, err);
+    const kdb_status status = open_storage(storage, credentials, false, stores, out, err);
     if (status != KDB_OK) {
         kdb_err_context(err, "storage '%.*s' cannot be opened", KDB_SV_ARG(storage->id));
     }
@@ -212,12 +213,9 @@ static kdb_status open_and_put(kdb_registry *registry, kdb_object_stores *stores
     return KDB_OK;
 }
 
-kdb_status kdb_registry_find_objects(kdb_registry *registry, kdb_object_stores *stores, kdb_sv id, kdb_objects **out,
+kdb_status kdb_registry_open_objects(void *registry, kdb_object_stores *stores, kdb_sv id, kdb_objects **out,
                                      kdb_err *err)
 {
-    if (kdb_object_stores_find(stores, id, out, NULL) == KDB_OK) {
-        return KDB_OK;
-    }
     for (bool settled = false; !settled;) {
         KDB_TRY(open_and_put(registry, stores, id, &settled, out, err));
     }

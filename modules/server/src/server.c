@@ -322,10 +322,13 @@ kdb_status kdb_server_start(const kdb_options *options, kdb_server **out, kdb_er
 static void let_requests_end(kdb_server *server)
 {
     const int64_t grace = kdb_opt_i64(server->options, KDB_OPT_SERVER_SHUTDOWN_GRACE) * SECOND_US;
-    kdb_jobs_stop(server->jobs);
     if (server->api != NULL) {
         kdb_api_drain(server->api, grace / 4 * 3);
     }
+    if (server->objects != NULL) { /* whoever waits for a bucket has waited long enough */
+        kdb_object_stores_stop(server->objects);
+    }
+    kdb_jobs_stop(server->jobs);
     if (server->core != NULL) {
         kdb_core_drain(server->core, 0);
     }

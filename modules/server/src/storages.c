@@ -6,7 +6,7 @@ static void open_storage(kdb_server *server, kdb_sv id)
 {
     KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
     kdb_err err;
-    if (kdb_registry_find_objects(server->registry, server->objects, id, &objects, &err) != KDB_OK) {
+    if (kdb_object_stores_find(server->objects, id, &objects, &err) != KDB_OK) {
         kdb_log_warn("storage not opened, tried again when it is needed storage_id=%.*s err=\"%s\"", KDB_SV_ARG(id),
                      err.text);
     }
@@ -21,6 +21,8 @@ void kdbi_server_open_storages(kdb_server *server)
         .cache_bytes = kdb_opt_i64(options, KDB_OPT_STORAGE_REMOTE_CACHE),
         .connect_timeout_ms = kdb_opt_i64(options, KDB_OPT_STORAGE_CONNECT_TIMEOUT) * 1000,
         .request_timeout_ms = kdb_opt_i64(options, KDB_OPT_STORAGE_REQUEST_TIMEOUT) * 1000,
+        .open = kdb_registry_open_objects,
+        .self = server->registry,
     };
     kdb_storage *storages;
     size_t count;

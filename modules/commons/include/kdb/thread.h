@@ -24,6 +24,9 @@ typedef struct kdb_thread {
 /* Starts `run(arg)` on a new thread named `name` (15 characters at most) with all signals blocked. Aborts when the
  * system has no threads left: only called at start. */
 void kdb_thread_start(kdb_thread *thread, const char *name, kdb_thread_role role, void (*run)(void *arg), void *arg);
+/* The same where the work can be done with fewer threads: false when the system has none left. */
+bool kdb_thread_try_start(kdb_thread *thread, const char *name, kdb_thread_role role, void (*run)(void *arg),
+                          void *arg);
 void kdb_thread_join(kdb_thread *thread); /* not started is fine */
 kdb_thread_role kdb_thread_role_get(void);
 #define KDB_ASSERT_ON(role) KDB_ASSERT(kdb_thread_role_get() == (role))
@@ -53,8 +56,10 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_COLD,    /* tables: manifests in memory */
     KDB_LOCK_OBJECTS, /* filestore: which storages are open */
     KDB_LOCK_LEASES,  /* filestore: who reads which object */
+    KDB_LOCK_CACHE,   /* filestore: copies of remote objects */
     KDB_LOCK_FOLDER,  /* filestore: directories that come and go */
     KDB_LOCK_STORE,   /* store: batches waiting for the committer */
+    KDB_LOCK_HTTP,    /* commons: connections that are kept */
     KDB_LOCK_QUEUE,   /* commons: inside kdb_queue */
     KDB_LOCK_MEMORY,  /* commons: blocks of arenas that are kept */
     KDB_LOCK_RANK_COUNT

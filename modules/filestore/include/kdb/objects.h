@@ -17,8 +17,14 @@ typedef struct kdb_object_stores_options {
     int64_t cache_bytes;        /* of copies of remote objects that nobody reads at the moment; all storages together */
     int64_t connect_timeout_ms; /* S3: storage.remote_timeouts */
     int64_t request_timeout_ms;
+    /* Opens a storage that is not among them and puts it there: asked by kdb_object_stores_find, with no lock held; fails as
+     * that does. NULL: there are no others. */
+    kdb_status (*open)(void *self, kdb_object_stores *stores, kdb_sv id, kdb_objects **out, kdb_err *err);
+    void *self;
 } kdb_object_stores_options;
 kdb_object_stores *kdb_object_stores_new(const kdb_object_stores_options *options);
+/* Calls that wait for a bucket give up soon: KDB_CANCELLED or KDB_IO. For the end of the server. */
+void kdb_object_stores_stop(kdb_object_stores *stores);
 void kdb_object_stores_free(kdb_object_stores *stores); /* after all objects and leases; NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_object_stores, kdb_object_stores_free)
 
@@ -29,18 +35,23 @@ typedef struct kdb_objects_spec {
     kdb_sv base_directory;   /* a path (empty: <data>/storage), or "s3://bucket[/prefix]" */
     kdb_sv config_json;      /* S3: {"endpoint","region","path_style"..}; empty: {} */
     kdb_sv credentials_json; /* plain; S3: {"access_key_id","secret_access_key"[,"session_token"]}; never logged */
+    bool is_new; /* a directory: made when missing, and marked as this storage. Else it has to be there with its mark */
 } kdb_objects_spec;
-/* Opens a storage without putting it among `stores`: to check it. Local: <data>/storages/<id> becomes a symlink to the directory,
- * which is made when missing. S3: <data>/storages/<id> is a directory, the cache. KDB_INVALID names what is wrong with the spec. */
+/* Opens a storage without putting it among `stores`: to check it. Local: <data>/storages/<id> becomes a symlink to the directory.
+ * S3: <data>/storages/<id> is a directory, the cache; nothing is sent. KDB_INVALID names what is wrong
+ * with the spec; KDB_CONFLICT when one that had the id and lies elsewhere is still being read. */
 KDB_NODISCARD kdb_status kdb_objects_open(kdb_object_stores *stores, const kdb_objects_spec *spec, kdb_objects **out,
                                           kdb_err *err);
 kdb_objects *kdb_objects_ref(kdb_objects *objects);
 void kdb_objects_unref(kdb_objects *objects); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_objects, kdb_objects_unref)
-/* Puts it in the place of what had its id. */
+/* The storage is no more, or did not come to be: the mark of its directory goes, so that another can be made there. */
+void kdb_objects_disown(kdb_objects *objects);
+/* When the last reference to a storage of an id goes, so does <data>/storages/<id>; the objects stay. Puts it in the place of what had its id. */
 void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects /* taken */);
 void kdb_object_stores_drop(kdb_object_stores *stores, kdb_sv id);
-/* A reference. KDB_NOT_FOUND `Storage 'x' not found`. */
+/* A reference; to one opened now, if it is not among them yet: a storage that was away at the start is tried again by each who
+ * needs it. KDB_NOT_FOUND `Storage 'x' not found`; what failed to open is named. Waits for the disk. */
 KDB_NODISCARD kdb_status kdb_object_stores_find(kdb_object_stores *stores, kdb_sv id, kdb_objects **out, kdb_err *err);
 
 /* ---- writing ---- */

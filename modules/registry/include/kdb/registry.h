@@ -267,7 +267,8 @@ KDB_NODISCARD kdb_status kdb_registry_draft_storage(kdb_registry *registry, cons
  * opened and the statement brings no others. */
 KDB_NODISCARD kdb_status kdb_registry_draft_altered_storage(kdb_registry *registry, const kdb_storage_stmt *spec,
                                                             kdb_arena *arena, kdb_storage_draft *out, kdb_err *err);
-/* Opens the storage of a draft, to try it: not yet among `stores`. Waits for the disk or the network. */
+/* Opens the storage of a draft, to try it: not yet among `stores`. Who gives up one that is_new then disowns it. Waits for the
+ * disk. */
 KDB_NODISCARD kdb_status kdb_registry_open_draft(const kdb_storage_draft *draft, kdb_object_stores *stores,
                                                  kdb_objects **out, kdb_err *err);
 /* With the DDL gate held. KDB_CONFLICT when the storage is not what the draft was made of any more; KDB_INVALID_OPERATION when
@@ -280,11 +281,10 @@ KDB_NODISCARD kdb_status kdb_registry_stage_drop_storage(kdb_registry *registry,
                                                          kdb_err *err);
 void kdb_registry_publish_drop_storage(kdb_registry *registry, kdb_sv id);
 
-/* The storage with that id, open, for whoever reads or writes its objects: from `stores`, or opened and put there now, so
- * that one that could not be opened before is tried again. KDB_NOT_FOUND `Storage 'x' not found`; a failure to open names
- * it. Waits for the disk; no lock may be held. Any thread that may. */
-KDB_NODISCARD kdb_status kdb_registry_find_objects(kdb_registry *registry, kdb_object_stores *stores, kdb_sv id,
-                                                   kdb_objects **out, kdb_err *err);
+/* Opens a storage by its definition and puts it among `stores`: their `open`, with the registry as `self`. KDB_NOT_FOUND
+ * `Storage 'x' not found`; a failure to open names it. */
+kdb_status kdb_registry_open_objects(void *registry, kdb_object_stores *stores, kdb_sv id, kdb_objects **out,
+                                     kdb_err *err);
 
 /* ---- views: tables and views of a namespace share their names ---- */
 
