@@ -20,6 +20,19 @@ ALTER TABLE app.missing ADD COLUMN x INT;
 ALTER TABLE missing.t ADD COLUMN x INT;
 ALTER TABLE system.users ADD COLUMN x INT;
 
+-- the same to both executors, and for rows that are written again
+CREATE USER TABLE app.added (id INT PRIMARY KEY, v INT);
+INSERT INTO app.added VALUES (1, 1), (2, 2);
+ALTER TABLE app.added ADD COLUMN n INT DEFAULT 7;
+INSERT INTO app.added (id, v) VALUES (3, 3);
+SELECT id, n FROM app.added WHERE n IS NULL;
+SELECT id FROM app.added WHERE n = 7;
+SELECT n, count(*) AS c FROM app.added GROUP BY n ORDER BY n;
+UPDATE app.added SET v = 10 WHERE id = 1;
+UPDATE app.added SET n = n + 1 WHERE v > 0;
+SELECT * FROM app.added;
+ALTER TABLE app.added ALTER COLUMN n SET NOT NULL;
+
 -- ADD COLUMN NOT NULL: with a literal default, rows from before it have that value, also after the default is another
 ALTER TABLE app.t ADD COLUMN x INT NOT NULL;
 ALTER TABLE app.t ADD COLUMN x INT NOT NULL DEFAULT NULL;

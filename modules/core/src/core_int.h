@@ -388,6 +388,9 @@ KDB_NODISCARD kdb_status kdbi_run_init(kdbi_run *run, kdb_exec *exec, kdbi_plan 
 KDB_NODISCARD kdb_status kdbi_run_start(kdbi_run *run, kdb_exec *exec, kdbi_plan *plan,
                                         const kdb_key_set *restrict_target, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err);
+/* The first chunk, before anything is sent: from here on everything that the query reads is fixed, and it is either of
+ * versions that the plan knows or the statement begins again. */
+KDB_NODISCARD kdb_status kdbi_run_fetch_first(kdbi_run *run, const kdb_chunk **out, kdb_err *err);
 void kdbi_run_done(kdbi_run *run); /* zeroed is fine */
 uint64_t kdbi_run_rows_read(const kdbi_run *run);
 /* The keys that slot `slot` has to read. */
@@ -621,6 +624,9 @@ void kdbi_exec_start(kdb_exec *exec);
 /* Makes the plan's binding valid and checks all rights of whom the statement acts as; in a transaction, also that it may read
  * and write what it names. */
 KDB_NODISCARD kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
+/* A run of the plan, which may be one that the statement runs within itself, has failed: the statement begins again when DDL
+ * overtook the plan and nothing is sent yet. */
+void kdbi_exec_note_failure(kdb_exec *exec, const kdbi_plan *plan, kdb_status status);
 /* Puts the execution back on the workers' queue, to continue with `resume`. Any thread. */
 void kdbi_exec_requeue(kdb_exec *exec, void (*resume)(kdb_exec *exec));
 /* Gives up what the statement that runs has done so far and puts it back on the queue, to begin from its start. Any

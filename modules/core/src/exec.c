@@ -242,6 +242,11 @@ static bool is_overtaken(const kdb_exec *exec, const kdbi_plan *plan, kdb_status
     return status != KDB_CANCELLED && status != KDB_TIMEOUT && !kdbi_plan_is_current(exec->core, plan);
 }
 
+void kdbi_exec_note_failure(kdb_exec *exec, const kdbi_plan *plan, kdb_status status)
+{
+    exec->stale = exec->stale || (!exec->sending && is_overtaken(exec, plan, status));
+}
+
 kdb_status kdbi_exec_bind(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
     KDB_TRY(kdbi_execute_as_check_target(exec, plan, err));
@@ -294,7 +299,7 @@ static kdb_status run_statement(kdb_exec *exec, bool *pending, kdb_err *err)
         return KDB_OK;
     }
     if (status != KDB_OK) {
-        exec->stale = exec->stale || (!exec->sending && is_overtaken(exec, plan, status));
+        kdbi_exec_note_failure(exec, plan, status);
         kdbi_plan_place_error(plan, exec, err);
     }
     return status;

@@ -325,6 +325,16 @@ kdb_status kdbi_run_fetch(kdbi_run *run, const kdb_chunk **out, kdb_err *err)
     return run->native != NULL ? kdbi_native_fetch(run->native, out, err) : kdb_engine_fetch(run->cursor, out, err);
 }
 
+kdb_status kdbi_run_fetch_first(kdbi_run *run, const kdb_chunk **out, kdb_err *err)
+{
+    KDB_TRY(kdbi_run_fetch(run, out, err));
+    if (!kdbi_plan_is_current(run->core, run->plan)) {
+        run->exec->stale = true;
+        return KDB_FAIL(err, KDB_CONFLICT, "A table was changed while the statement began");
+    }
+    return KDB_OK;
+}
+
 uint64_t kdbi_run_rows_read(const kdbi_run *run)
 {
     return run->native != NULL ? kdbi_native_rows_read(run->native)

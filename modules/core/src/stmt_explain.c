@@ -5,10 +5,33 @@
 static const kdbi_made_column explain_columns[] = { { "plan_type", KDB_TYPE_TEXT, true },
                                                     { "plan", KDB_TYPE_TEXT, true } };
 
-static kdb_status add_row(kdbi_made *m, const char *type, kdb_sv plan, kdb_err *err)
+/* The rows are sent when all is known: until then the statement can begin again, as one does that DDL overtakes. */
+enum { LINES_MAX = 8 };
+
+typedef struct outline {
+    struct {
+        const char *type;
+        kdb_sv plan;
+    } lines[LINES_MAX];
+    size_t count;
+} outline;
+
+static void add_line(outline *o, const char *type, kdb_sv plan)
 {
-    const kdb_value cells[] = { kdb_value_text(kdb_sv_cstr(type)), kdb_value_text(plan) };
-    return kdbi_made_row(m, cells, err);
+    KDB_ASSERT(o->count < LINES_MAX);
+    o->lines[o->count].type = type;
+    o->lines[o->count++].plan = plan;
+}
+
+static kdb_status send_lines(kdb_exec *exec, const outline *o, kdb_err *err)
+{
+    kdbi_made m;
+    kdbi_made_begin(&m, exec, explain_columns, KDB_ARRAY_LEN(explain_columns));
+    for (size_t i = 0; i < o->count; i++) {
+        const kdb_value cells[] = { kdb_value_text(kdb_sv_cstr(o->lines[i].type)), kdb_value_text(o->lines[i].plan) };
+        KDB_TRY(kdbi_made_row(&m, cells, err));
+    }
+    return kdbi_made_end(&m, err);
 }
 
 /* ---- executor ---- */
@@ -132,64 +155,63 @@ static kdb_status engine_text(kdbi_run *run, kdbi_plan *plan, kdb_sv *out, kdb_e
 
 /* ---- ANALYZE ---- */
 
-static kdb_status analyze(kdbi_made *m, kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
+static kdb_status analyze(outline *o, kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
     const int64_t start = kdb_monotonic_us();
     uint64_t returned = 0;
+    const kdb_chunk *chunk = NULL;
     KDB_TRY(kdbi_run_start(&run, exec, plan, NULL, err));
-    for (const kdb_chunk *chunk = NULL; chunk == NULL || chunk->nrows > 0; returned += chunk->nrows) {
+    KDB_TRY(kdbi_run_fetch_first(&run, &chunk, err));
+    while (chunk->nrows > 0) {
+        returned += chunk->nrows;
         KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
     }
     const int64_t took = kdb_monotonic_us() - start;
     kdb_arena *arena = exec->arena;
-    KDB_TRY(add_row(m, "executed_by", run.native != NULL ? KDB_SV("native") : KDB_SV("engine"), err));
-    KDB_TRY(add_row(m, "rows_read", kdb_sv_printf(arena, "%llu", (unsigned long long)kdbi_run_rows_read(&run)), err));
-    KDB_TRY(add_row(m, "rows_returned", kdb_sv_printf(arena, "%llu", (unsigned long long)returned), err));
-    return add_row(m, "time_ms",
-                   kdb_sv_printf(arena, "%lld.%03lld", (long long)(took / 1000), (long long)(took % 1000)), err);
+    add_line(o, "executed_by", run.native != NULL ? KDB_SV("native") : KDB_SV("engine"));
+    add_line(o, "rows_read", kdb_sv_printf(arena, "%llu", (unsigned long long)kdbi_run_rows_read(&run)));
+    add_line(o, "rows_returned", kdb_sv_printf(arena, "%llu", (unsigned long long)returned));
+    add_line(o, "time_ms", kdb_sv_printf(arena, "%lld.%03lld", (long long)(took / 1000), (long long)(took % 1000)));
+    return KDB_OK;
 }
 
 /* ---- the statement ---- */
 
-static kdb_status explain_query(kdbi_made *m, kdb_exec *exec, const kdb_explain_stmt *stmt, kdbi_plan *plan,
-                                kdb_err *err)
+static kdb_status explain_query(outline *o, kdb_exec *exec, const kdb_explain_stmt *stmt, kdbi_plan *plan, kdb_err *err)
 {
     kdbi_run run;
     KDB_TRY(kdbi_run_init(&run, exec, plan, NULL, err));
     const kdb_sv executor = executor_text(&run, plan);
     const bool native = kdb_sv_eq(executor, KDB_SV("native"));
-    KDB_TRY(add_row(m, "executor", executor, err));
-    KDB_TRY(add_row(m, "key_range", all_keys_text(&run, exec->arena), err));
+    add_line(o, "executor", executor);
+    add_line(o, "key_range", all_keys_text(&run, exec->arena));
     const kdb_sv policies = policies_text(&run, exec->arena);
     if (policies.len != 0) {
-        KDB_TRY(add_row(m, "row_policies", policies, err));
+        add_line(o, "row_policies", policies);
     }
     if (!native || stmt->verbose) {
         kdb_sv text;
         KDB_TRY(engine_text(&run, plan, &text, err));
-        KDB_TRY(add_row(m, "engine_plan", text, err));
+        add_line(o, "engine_plan", text);
     }
-    return stmt->analyze ? analyze(m, exec, plan, err) : KDB_OK;
+    return stmt->analyze ? analyze(o, exec, plan, err) : KDB_OK;
 }
 
 static kdb_status explain(kdb_exec *exec, const kdb_explain_stmt *stmt, kdbi_plan *plan, kdb_err *err)
 {
+    outline o = { .count = 0 };
     KDB_TRY(kdbi_exec_bind(exec, plan, err));
-    kdbi_made m;
-    kdbi_made_begin(&m, exec, explain_columns, KDB_ARRAY_LEN(explain_columns));
     if (plan->target != NULL) {
-        KDB_TRY(add_row(
-            &m, "target",
-            kdb_sv_printf(exec->arena, "%.*s.%.*s", KDB_SV_ARG(plan->target->ns), KDB_SV_ARG(plan->target->name)),
-            err));
+        add_line(&o, "target",
+                 kdb_sv_printf(exec->arena, "%.*s.%.*s", KDB_SV_ARG(plan->target->ns), KDB_SV_ARG(plan->target->name)));
     }
     if (plan->query.bound == NULL) { /* plain values */
-        KDB_TRY(add_row(&m, "executor", KDB_SV("native"), err));
+        add_line(&o, "executor", KDB_SV("native"));
     } else {
-        KDB_TRY(explain_query(&m, exec, stmt, plan, err));
+        KDB_TRY(explain_query(&o, exec, stmt, plan, err));
     }
-    return kdbi_made_end(&m, err);
+    return send_lines(exec, &o, err);
 }
 
 /* The statement is planned as it would be on its own, its literals taken out of the text. */
@@ -204,6 +226,9 @@ kdb_status kdbi_run_explain(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_
     bool owned = false;
     KDB_TRY(kdbi_plan_get(exec->worker, &text, &inner, &owned, err));
     const kdb_status status = explain(exec, stmt, inner, err);
+    if (status != KDB_OK) {
+        kdbi_exec_note_failure(exec, inner, status);
+    }
     if (status != KDB_OK && err->position >= 0) {
         const kdb_shaped_text running = { stmt->text, exec->shape };
         err->position = kdbi_plan_position(inner, &running, err->position) + stmt->position;

@@ -10,25 +10,13 @@ static uint64_t row_cap(const kdb_exec *exec, const kdbi_plan *plan)
     return (uint64_t)(plan->query.bound->has_limit ? exec->core->max_limit : exec->core->default_limit);
 }
 
-/* The first chunk, before anything is sent: from here on everything that the query reads is fixed, and it is either of
- * versions that the plan knows or the statement begins again. */
-static kdb_status fetch_first(kdb_exec *exec, kdbi_run *run, const kdb_chunk **out, kdb_err *err)
-{
-    KDB_TRY(kdbi_run_fetch(run, out, err));
-    if (!kdbi_plan_is_current(exec->core, run->plan)) {
-        exec->stale = true;
-        return KDB_FAIL(err, KDB_CONFLICT, "A table was changed while the statement began");
-    }
-    exec->sending = true;
-    return KDB_OK;
-}
-
 static kdb_status stream_rows(kdb_exec *exec, kdbi_run *run, uint64_t cap, kdb_err *err)
 {
     const kdbi_result *result = run->result;
     const kdb_reply *reply = &exec->request->reply;
     const kdb_chunk *chunk = NULL;
-    KDB_TRY(fetch_first(exec, run, &chunk, err));
+    KDB_TRY(kdbi_run_fetch_first(run, &chunk, err));
+    exec->sending = true;
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0); /* a batch may hold many a SELECT */
     kdbi_shown shown;
     kdbi_shown_init(&shown, result, arena);
