@@ -15,6 +15,7 @@ static void begin_user_cleanup(kdb_jobs *jobs, int64_t now_us);
 
 static const schedule_row schedule_rows[] = {
     { "flush", KDB_OPT_FLUSH_CHECK_INTERVAL, 0, kdbi_schedule_flushes },
+    { "compaction", KDB_OPT_FLUSH_CHECK_INTERVAL, 0, kdbi_schedule_compactions },
     { "stream eviction", KDB_OPT_STREAM_EVICTION_INTERVAL, 0, kdbi_schedule_evictions },
     { "retention", KDB_OPT_COUNT, HOUR_S, kdbi_schedule_retention },
     { "job cleanup", KDB_OPT_COUNT, DAY_S, kdbi_schedule_job_cleanup },

@@ -93,9 +93,9 @@ static void what_a_cleanup_says(void **state)
 {
     (void)state;
     open_jobs(1);
-    as_root("CREATE USER TABLE notes (id INT PRIMARY KEY); CREATE USER \"a:\\\"b\" WITH INTERNAL ROLE user");
-    run("a:\\\"b", KDB_ROLE_USER, "INSERT INTO notes VALUES (1)");
-    as_root("DROP USER \"a:\\\"b\"");
+    as_root("CREATE USER TABLE notes (id INT PRIMARY KEY); CREATE USER 'a:\"b' WITH INTERNAL ROLE user");
+    run("a:\"b", KDB_ROLE_USER, "INSERT INTO notes VALUES (1)");
+    as_root("DROP USER 'a:\"b'");
     later(31 * 24, kdbi_schedule_user_cleanup);
     assert_jobs("UC user_cleanup completed Removed the user, with rows in 1 table(s) |");
 }
