@@ -82,15 +82,23 @@ kdb_status kdbi_auth_load_users(kdb_auth *auth, kdb_err *err)
     return kdb_iter_status(iter, err);
 }
 
+static void free_account(kdbi_account *account)
+{
+    kdb_free(account->user);
+    kdb_free(account);
+}
+
 void kdbi_auth_free_accounts(kdb_auth *auth)
 {
     size_t cursor = 0;
     kdb_sv key;
     void *value;
     while (kdb_map_next(auth->accounts, &cursor, &key, &value)) {
-        kdbi_account *account = value;
-        kdb_free(account->user);
-        kdb_free(account);
+        free_account(value);
+    }
+    for (kdbi_account *account = auth->removed, *next; account != NULL; account = next) {
+        next = account->next_removed;
+        free_account(account);
     }
     kdb_map_free(auth->accounts);
 }

@@ -39,6 +39,15 @@ void kdbi_identity_show(kdb_auth *auth, kdbi_account *account)
     }
 }
 
+void kdbi_identity_hide(kdb_auth *auth, const kdbi_account *account)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv key = identity_of(account->user, arena);
+    if (key.len != 0 && kdb_map_lookup(auth->identities, key) == account) {
+        (void)kdb_map_remove(auth->identities, key);
+    }
+}
+
 kdb_status kdbi_identity_check_new(kdb_auth *auth, const kdb_user *user, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);

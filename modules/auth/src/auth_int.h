@@ -35,7 +35,8 @@ kdb_user kdbi_user_copy(const kdb_user *user, kdb_arena *arena);
 typedef struct kdbi_account {
     atomic_uint_fast64_t version; /* raised by every change after which an older token may be worth less */
     kdb_user *user;               /* guarded by the auth object's lock; replaced whole; one heap block */
-    size_t nsessions;             /* guarded by the same */
+    size_t nsessions;             /* guarded by the same, as the next */
+    struct kdbi_account *next_removed;
     size_t id_len;
     char id[]; /* fixed */
 } kdbi_account;
@@ -206,6 +207,8 @@ kdbi_session kdbi_session_find(kdb_auth *auth, kdb_sv key, kdbi_account *account
 /* Stores durably, then shows; within a change. When there are too many records the user's tokens are ended instead, all of
  * them. */
 KDB_NODISCARD kdb_status kdbi_session_put(kdb_auth *auth, kdb_sv key, const kdbi_session *session, kdb_err *err);
+/* Forgets the sign-ins of an account. Within a change. */
+KDB_NODISCARD kdb_status kdbi_session_drop(kdb_auth *auth, const kdbi_account *account, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_session_load(kdb_auth *auth, kdb_err *err);
 void kdbi_session_free_all(kdb_auth *auth);
 
@@ -263,7 +266,8 @@ bool kdbi_issuer_may_fetch(kdb_auth *auth, kdbi_issuer *issuer, bool take);
 void kdbi_issuer_fetch(kdb_auth *auth, kdbi_issuer *issuer);
 
 /* Subjects (auth_identity.c). */
-void kdbi_identity_show(kdb_auth *auth, kdbi_account *account); /* a new account; under the auth object's lock */
+void kdbi_identity_show(kdb_auth *auth, kdbi_account *account);       /* a new account; under the auth object's lock */
+void kdbi_identity_hide(kdb_auth *auth, const kdbi_account *account); /* the same of one that goes */
 /* KDB_ALREADY_EXISTS when an account has the same provider and subject. */
 KDB_NODISCARD kdb_status kdbi_identity_check_new(kdb_auth *auth, const kdb_user *user, kdb_err *err);
 bool kdbi_identity_lookup(kdb_auth *auth, const kdbi_issuer *issuer, kdb_sv subject, kdb_arena *arena, kdb_sv *id);
@@ -331,7 +335,8 @@ struct kdb_auth {
     kdb_mutex lock;            /* rank KDB_LOCK_AUTH: nothing is locked while this is held */
     kdb_cond change_done;      /* `changing` became false */
     bool changing;             /* guarded by lock; a flag and not a lock, because it stays over the commit */
-    kdb_map *accounts;         /* guarded by lock: user id -> kdbi_account, owned, never removed */
+    kdb_map *accounts;         /* guarded by lock: user id -> kdbi_account, owned */
+    kdbi_account *removed;     /* guarded by lock: those whose names are free again */
     kdbi_strangers *strangers; /* guarded by lock */
     kdb_map *identities;       /* guarded by lock: provider and subject -> kdbi_account */
     kdb_map *sessions;         /* guarded by lock: key -> kdbi_session, owned */

@@ -143,6 +143,7 @@ static kdb_sv *collect(kdb_auth *auth, const kdbi_account *account, kdb_arena *a
     return keys;
 }
 
+/* NULL: of those whose time is over. */
 static kdb_status drop_records(kdb_auth *auth, const kdbi_account *account, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
@@ -207,6 +208,11 @@ kdb_status kdbi_session_put(kdb_auth *auth, kdb_sv key, const kdbi_session *sess
     KDB_TRY(kdb_store_commit(auth->store, batch, err));
     show(auth, key, session);
     return KDB_OK;
+}
+
+kdb_status kdbi_session_drop(kdb_auth *auth, const kdbi_account *account, kdb_err *err)
+{
+    return drop_records(auth, account, err);
 }
 
 /* ---- start ---- */

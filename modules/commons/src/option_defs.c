@@ -275,6 +275,26 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_RETENTION_DELETED_HOURS] = { "retention", "default_deleted_retention_hours", NULL,
                                           INTEGER("168", 0, MOST_COUNT / 1000),
                                           "Hours for which deletions are kept for clients that resume, of tables that do not say." },
+    [KDB_OPT_RETENTION_DBA_STATS] = { "retention", "enable_dba_stats", NULL, BOOLEAN("true"),
+                                      "Every five minutes the figures of system.stats are added to table dba.stats." },
+    [KDB_OPT_RETENTION_DBA_STATS_DAYS] = { "retention", "dba_stats_retention_days", NULL, INTEGER("7", 1, 36500),
+                                           "Days that they are kept there." },
+
+    [KDB_OPT_FLUSH_ROW_LIMIT] = { "flush", "default_row_limit", NULL, INTEGER("10000", 0, MOST_COUNT),
+                                  "Rows of a partition (a user's part of a USER table) from which on they are moved to "
+                                  "Parquet, of tables without a FLUSH_POLICY; 0 is no limit." },
+    [KDB_OPT_FLUSH_TIME_INTERVAL] = { "flush", "default_time_interval", NULL, INTEGER("0", 0, MOST_SECONDS),
+                                      "Seconds after which its rows are moved however few they are, of the same tables; "
+                                      "0 is never, and the default because few rows are read faster where they are (the "
+                                      "reference has 300)." },
+    [KDB_OPT_FLUSH_CHECK_INTERVAL] = { "flush", "check_interval_seconds", NULL, INTEGER("60", 1, 86400),
+                                       "Seconds between two looks for tables to flush." },
+
+    [KDB_OPT_USER_GRACE_DAYS] = { "user_management", "deletion_grace_period_days", NULL, INTEGER("30", 0, 36500),
+                                  "Days after DROP USER before the user's rows and the account are removed for good." },
+    [KDB_OPT_USER_CLEANUP_SCHEDULE] = { "user_management", "cleanup_job_schedule", NULL, TEXT("0 2 * * *"),
+                                        "When that is looked at: minute, hour, day of month, month and day of week, in "
+                                        "UTC." },
 
     [KDB_OPT_LIVE_THREADS] = { "live", "threads", NULL, INTEGER("0", 0, 64),
                                "Threads that match changes to live queries; 0 is a quarter of the cores, at least 1." },

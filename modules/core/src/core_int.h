@@ -70,6 +70,10 @@ kdbi_seq_ticket *kdbi_sequencer_finish(kdbi_sequencer *sequencer, uint32_t table
 /* True when no write of the partition is on its way. *version then names what the store holds of it: reading the
  * partition after one such answer and before another of the same version reads that state. */
 bool kdbi_sequencer_quiet(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t *version);
+/* Brackets a change of the partition, from before its commit until after it, which takes no numbers and which nobody is told
+ * of: what was known of the partition in memory is old from then on. Any thread. */
+void kdbi_sequencer_change_begin(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user);
+void kdbi_sequencer_change_end(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user);
 /* The present, for _rests. */
 uint64_t kdbi_sequencer_now(kdbi_sequencer *sequencer);
 /* True when no write of the partition is on its way and the last had ended before `moment`: what a snapshot taken just
@@ -843,6 +847,12 @@ kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
 
 /* ---- table_gate.c ---- */
 
+/* Brackets, for whoever is no statement, what must not outlive the table as it is. KDB_TABLE_NOT_FOUND when it is dropped,
+ * KDB_CONFLICT when it is being altered or was. */
+KDB_NODISCARD kdb_status kdbi_table_enter(kdb_core *core, kdb_table *table, kdb_err *err);
+void kdbi_table_leave(kdb_core *core, kdb_table *table);
+/* Wakes who waits for a table to be left. */
+void kdbi_table_tell_closer(kdb_core *core);
 /* With the DDL gate held: puts the table in `state` (ALTERING or DROPPED), so that no write enters it any more, and waits
  * for those inside. They wait for the committer at most, never for a worker, so this ends soon. */
 void kdbi_table_close(kdb_core *core, kdb_table *table, kdb_table_state state);
@@ -856,6 +866,11 @@ void kdbi_table_tell(const kdb_core *core, const kdb_table *table, const kdb_tab
 /* The write of `exec` came to a table that is being altered or was: gives the write up, waits without a worker until the
  * table is settled, and begins the statement again. The exec may be gone on return. */
 void kdbi_table_await(kdb_exec *exec, kdb_table *table);
+
+/* ---- purge.c ---- */
+
+/* What is on record of a table that is dropped. */
+void kdbi_purge_stage_drop(const kdb_table *table, kdb_batch *batch);
 
 /* ---- table_drop.c: with the DDL gate held ---- */
 

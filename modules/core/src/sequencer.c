@@ -89,6 +89,18 @@ void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user
     kdb_mutex_unlock(&at->lock);
 }
 
+void kdbi_sequencer_change_begin(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user)
+{
+    atomic_fetch_add(&sequencer->counters[counter_of(table_id, user)].begun, 1);
+}
+
+void kdbi_sequencer_change_end(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user)
+{
+    counter *writes = &sequencer->counters[counter_of(table_id, user)];
+    atomic_store(&writes->last_end, kdbi_sequencer_now(sequencer)); /* first, as in _finish */
+    atomic_fetch_add(&writes->ended, 1);
+}
+
 uint64_t kdbi_sequencer_floor(kdbi_sequencer *sequencer, uint32_t table_id)
 {
     shard *at = &sequencer->shards[table_id % SHARDS];

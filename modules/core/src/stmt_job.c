@@ -48,12 +48,13 @@ static kdb_status find_table(kdb_exec *exec, const kdb_table_name *name, kdb_tab
 /* What is done to tables. */
 typedef struct maintenance {
     kdb_job_kind kind;
-    const char *verb; /* in the key */
-    const char *noun; /* in answers */
+    const char *verb;                                            /* in the key */
+    const char *noun;                                            /* in answers */
+    bool (*is_worth_it)(kdb_core *core, const kdb_table *table); /* NULL: always */
 } maintenance;
 
-static const maintenance flushing = { KDB_JOB_FLUSH, "flush", "flush" };
-static const maintenance compacting = { KDB_JOB_COMPACT, "compact", "compaction" };
+static const maintenance flushing = { KDB_JOB_FLUSH, "flush", "flush", kdb_core_has_pending };
+static const maintenance compacting = { KDB_JOB_COMPACT, "compact", "compaction", NULL };
 
 static kdb_job_request request_of(const maintenance *work, const kdb_table *table, kdb_arena *arena)
 {
@@ -75,6 +76,10 @@ kdb_status kdbi_run_flush_table(kdb_exec *exec, kdbi_plan *plan, KDB_UNUSED bool
     const kdb_sv shown = kdbi_audit_name(exec, name->ns, name->name);
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(find_table(exec, name, &table, err));
+    if (!kdb_core_has_pending(exec->core, table)) {
+        kdbi_exec_message(exec, "Storage flush skipped: no pending writes for table '%.*s'", KDB_SV_ARG(shown));
+        return KDB_OK;
+    }
     kdb_job_request request = request_of(&flushing, table, exec->arena);
     const kdb_status status = kdbi_submit_jobs(exec, &request, 1, shown, KDB_SV(""), err);
     if (status == KDB_IDEMPOTENT_CONFLICT) {
@@ -113,7 +118,13 @@ static kdb_status find_namespace(kdb_exec *exec, const kdbi_plan *plan, kdb_sv *
     return KDB_OK;
 }
 
-/* One request for each table of the namespace that is maintained. */
+static bool is_wanted(const kdb_exec *exec, kdb_sv ns, const maintenance *work, const kdb_table *table)
+{
+    return is_maintained(table) && kdb_sv_eq(table->ns, ns) &&
+           (work->is_worth_it == NULL || work->is_worth_it(exec->core, table));
+}
+
+/* One request for each table of the namespace that there is something to do for. */
 static size_t collect_requests(kdb_exec *exec, kdb_sv ns, const maintenance *work, kdb_job_request **out)
 {
     kdb_table **tables = NULL;
@@ -122,7 +133,7 @@ static size_t collect_requests(kdb_exec *exec, kdb_sv ns, const maintenance *wor
     kdb_registry_list_tables(exec->core->registry, exec->arena, &tables, &count);
     *out = KDB_ARENA_ARRAY(exec->arena, kdb_job_request, count + 1);
     for (size_t i = 0; i < count; i++) {
-        if (is_maintained(tables[i]) && kdb_sv_eq(tables[i]->ns, ns)) {
+        if (is_wanted(exec, ns, work, tables[i])) {
             (*out)[wanted++] = request_of(work, tables[i], exec->arena);
         }
     }

@@ -33,6 +33,7 @@ kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_
     KDB_TRY(kdb_registry_stage_drop_table(exec->core->registry, table, batch, err));
     KDB_TRY(kdb_cold_stage_drop(exec->core->cold, table, batch, err));
     kdb_tables_stage_drop(table, batch);
+    kdbi_purge_stage_drop(table, batch);
     stage_cleanup_job(exec, table, job_id, batch);
     return KDB_OK;
 }

@@ -3,6 +3,35 @@
  * worker and without row locks, and then begins its statement again with whatever the table has become. */
 #include "core_int.h"
 
+/* DDL waits for the last write to leave, be it one that was only counted until it saw that it came too late. */
+void kdbi_table_tell_closer(kdb_core *core)
+{
+    kdb_mutex_lock(&core->lock);
+    kdb_cond_broadcast(&core->changed);
+    kdb_mutex_unlock(&core->lock);
+}
+
+void kdbi_table_leave(kdb_core *core, kdb_table *table)
+{
+    kdb_table_write_leave(table);
+    if (kdb_table_state_of(table) != KDB_TABLE_OPEN) {
+        kdbi_table_tell_closer(core);
+    }
+}
+
+kdb_status kdbi_table_enter(kdb_core *core, kdb_table *table, kdb_err *err)
+{
+    if (kdb_table_write_enter(table)) {
+        return KDB_OK;
+    }
+    kdbi_table_tell_closer(core);
+    return kdb_table_state_of(table) == KDB_TABLE_DROPPED
+               ? KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
+                          KDB_SV_ARG(table->name), KDB_SV_ARG(table->ns))
+               : KDB_FAIL(err, KDB_CONFLICT, "Table '%.*s.%.*s' is being altered", KDB_SV_ARG(table->ns),
+                          KDB_SV_ARG(table->name));
+}
+
 void kdbi_table_close(kdb_core *core, kdb_table *table, kdb_table_state state)
 {
     atomic_store(&table->state, state);

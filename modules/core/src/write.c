@@ -44,22 +44,6 @@ static void write_drop_owner(kdbi_write *write)
     }
 }
 
-/* DDL waits for the last write to leave, be it one that was only counted until it saw that it came too late. */
-static void tell_closer(kdb_core *core)
-{
-    kdb_mutex_lock(&core->lock);
-    kdb_cond_broadcast(&core->changed);
-    kdb_mutex_unlock(&core->lock);
-}
-
-static void leave_table(kdbi_write *write)
-{
-    kdb_table_write_leave(write->table);
-    if (kdb_table_state_of(write->table) != KDB_TABLE_OPEN) {
-        tell_closer(write->core);
-    }
-}
-
 /* Gives back what other writes wait for. */
 static void unlock(kdbi_write *write)
 {
@@ -70,7 +54,7 @@ static void unlock(kdbi_write *write)
     for (kdbi_write *at = write; at != NULL; at = at->also) {
         if (at->entered) {
             at->entered = false;
-            leave_table(at);
+            kdbi_table_leave(at->core, at->table);
         }
     }
 }
@@ -141,7 +125,7 @@ size_t kdbi_write_count(const kdbi_write *write)
  * has evaluated all its statements cannot. */
 static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
-    tell_closer(write->core);
+    kdbi_table_tell_closer(write->core);
     if (write->commits != NULL) {
         return kdbi_txn_conflict(write, "DDL has changed table", err);
     }

@@ -16,11 +16,12 @@ static int setup(void **state)
 {
     (void)state;
     fixture_open(&f, NULL, NULL, 0);
-    answer a =
-        run(&f, "root",
-            "CREATE NAMESPACE app; CREATE NAMESPACE bare; CREATE USER TABLE app.a (id INT PRIMARY KEY);"
-            "CREATE SHARED TABLE app.b (id INT PRIMARY KEY); CREATE STREAM TABLE app.s (n INT) WITH (TTL_SECONDS = 9);"
-            "CREATE VIEW app.v AS SELECT id FROM app.a");
+    answer a = run(
+        &f, "root",
+        "CREATE NAMESPACE app; CREATE NAMESPACE bare; CREATE NAMESPACE empty; CREATE USER TABLE app.a (id INT PRIMARY KEY);"
+        "CREATE SHARED TABLE app.b (id INT PRIMARY KEY); CREATE STREAM TABLE app.s (n INT) WITH (TTL_SECONDS = 9);"
+        "CREATE VIEW app.v AS SELECT id FROM app.a; CREATE USER TABLE bare.c (id INT PRIMARY KEY);"
+        "INSERT INTO app.a VALUES (1); INSERT INTO app.b VALUES (1)");
     assert_int_equal(a.status, KDB_OK);
     answer_done(&a);
     return 0;
@@ -82,10 +83,12 @@ static void a_namespace_is_flushed_and_compacted(void **state)
            "[0 Storage flush started for 2 table(s) in namespace 'app'. Job IDs: [job-0-3, job-0-4]]\n");
     expect(&f, "root", "STORAGE COMPACT ALL IN NAMESPACE app",
            "[0 Storage compaction started for 2 table(s) in namespace 'app'. Job IDs: [job-1-5, job-1-6]]\n");
+    expect(&f, "root", "STORAGE FLUSH TABLE bare.c",
+           "[0 Storage flush skipped: no pending writes for table 'bare.c']\n");
     expect(&f, "root", "STORAGE FLUSH ALL IN bare",
            "[0 Storage flush skipped: no pending writes in namespace 'bare']\n");
-    expect_failure(&f, "root", "STORAGE COMPACT ALL IN bare", KDB_NOT_FOUND,
-                   "No compactable tables found in namespace bare");
+    expect_failure(&f, "root", "STORAGE COMPACT ALL IN empty", KDB_NOT_FOUND,
+                   "No compactable tables found in namespace empty");
     expect_failure(&f, "root", "STORAGE FLUSH ALL IN nothing", KDB_NAMESPACE_NOT_FOUND,
                    "Namespace 'nothing' not found");
 }

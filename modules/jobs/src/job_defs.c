@@ -2,14 +2,14 @@
 #include "jobs_int.h"
 
 const kdbi_job_def kdbi_job_defs[KDB_JOB_KIND_COUNT] = {
-    [KDB_JOB_FLUSH] = { "flush", "FL", NULL },
-    [KDB_JOB_COMPACT] = { "compact", "CO", NULL },
+    [KDB_JOB_FLUSH] = { "flush", "FL", kdbi_run_flush },
+    [KDB_JOB_COMPACT] = { "compact", "CO", kdbi_run_compact },
     [KDB_JOB_CLEANUP] = { "cleanup", "CL", NULL },
     [KDB_JOB_JOB_CLEANUP] = { "job_cleanup", "JC", kdbi_run_job_cleanup },
     [KDB_JOB_BACKUP] = { "backup", "BK", NULL },
     [KDB_JOB_RESTORE] = { "restore", "RS", NULL },
-    [KDB_JOB_RETENTION] = { "retention", "RT", NULL },
+    [KDB_JOB_RETENTION] = { "retention", "RT", kdbi_run_retention },
     [KDB_JOB_STREAM_EVICTION] = { "stream_eviction", "SE", kdbi_run_eviction },
-    [KDB_JOB_USER_CLEANUP] = { "user_cleanup", "UC", NULL },
+    [KDB_JOB_USER_CLEANUP] = { "user_cleanup", "UC", kdbi_run_user_cleanup },
     [KDB_JOB_USER_EXPORT] = { "user_export", "UE", NULL },
 };

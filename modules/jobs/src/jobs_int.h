@@ -175,11 +175,29 @@ KDB_NODISCARD kdb_status kdbi_schedule_new(kdb_jobs *jobs, kdbi_schedule **out, 
 void kdbi_schedule_free(kdbi_schedule *schedule); /* NULL is fine */
 void kdbi_schedule_run(void *jobs);               /* what the clock does */
 
+/* Calls `visit` for every table that is `wanted`; what lies in `arena` is dropped after each. */
+void kdbi_visit_tables(kdb_jobs *jobs, bool (*wanted)(const kdb_table *table),
+                       void (*visit)(kdb_jobs *jobs, const kdb_table *table, int64_t now_us, kdb_arena *arena),
+                       int64_t now_us);
+bool kdbi_is_flushed(const kdb_table *table); /* USER and SHARED */
+/* "FL:app:t:2026-11-22-01": one scheduled job per table and hour is active. */
+kdb_sv kdbi_hourly_key(const char *prefix, const kdb_table *table, int64_t now_us, kdb_arena *arena);
+
 /* ---- what jobs do, and when they are due: a file each ---- */
 
 void kdbi_schedule_evictions(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_eviction(kdbi_run *run, kdb_err *err);
 void kdbi_schedule_job_cleanup(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_job_cleanup(kdbi_run *run, kdb_err *err);
+void kdbi_schedule_flushes(kdb_jobs *jobs, int64_t now_us);
+kdb_status kdbi_run_flush(kdbi_run *run, kdb_err *err);
+void kdbi_schedule_compactions(kdb_jobs *jobs, int64_t now_us);
+kdb_status kdbi_run_compact(kdbi_run *run, kdb_err *err);
+void kdbi_schedule_retention(kdb_jobs *jobs, int64_t now_us);
+kdb_status kdbi_run_retention(kdbi_run *run, kdb_err *err);
+void kdbi_schedule_user_cleanup(kdb_jobs *jobs, int64_t now_us);
+kdb_status kdbi_run_user_cleanup(kdbi_run *run, kdb_err *err);
+void kdbi_sample_stats(kdb_jobs *jobs, int64_t now_us);
+void kdbi_prune_stats(kdb_jobs *jobs, int64_t now_us);
 
 #endif

@@ -9,16 +9,45 @@ typedef struct schedule_row {
     void (*begin)(kdb_jobs *jobs, int64_t now_us);
 } schedule_row;
 
-enum { MINUTE_S = 60, DAY_S = 24 * 3600 };
+enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 24 * 3600, SAMPLE_S = 300, CRON_S = 20, MISSED_MAX = 60 };
+
+static void begin_user_cleanup(kdb_jobs *jobs, int64_t now_us);
 
 static const schedule_row schedule_rows[] = {
+    { "flush", KDB_OPT_FLUSH_CHECK_INTERVAL, 0, kdbi_schedule_flushes },
+    { "compaction", KDB_OPT_FLUSH_CHECK_INTERVAL, 0, kdbi_schedule_compactions },
     { "stream eviction", KDB_OPT_STREAM_EVICTION_INTERVAL, 0, kdbi_schedule_evictions },
+    { "retention", KDB_OPT_COUNT, HOUR_S, kdbi_schedule_retention },
     { "job cleanup", KDB_OPT_COUNT, DAY_S, kdbi_schedule_job_cleanup },
+    { "user cleanup", KDB_OPT_COUNT, CRON_S, begin_user_cleanup },
+    { "dba.stats", KDB_OPT_COUNT, SAMPLE_S, kdbi_sample_stats },
+    { "old dba.stats", KDB_OPT_COUNT, HOUR_S, kdbi_prune_stats },
 };
 
 struct kdbi_schedule {
     int64_t due_us[KDB_ARRAY_LEN(schedule_rows)]; /* monotonic */
+    kdbi_cron user_cleanup;
+    int64_t minute; /* the last that was looked at for it */
 };
+
+/* ---- by the time of day ---- */
+
+/* The clock may have been busy for some minutes. */
+static void begin_user_cleanup(kdb_jobs *jobs, int64_t now_us)
+{
+    kdbi_schedule *schedule = jobs->schedule;
+    const int64_t minute = now_us / ((int64_t)MINUTE_S * KDBI_SECOND_US);
+    bool due = false;
+    for (int64_t at = minute; at > schedule->minute && at > minute - MISSED_MAX; at--) {
+        due = due || kdbi_cron_matches(&schedule->user_cleanup, at);
+    }
+    schedule->minute = minute;
+    if (due) {
+        kdbi_schedule_user_cleanup(jobs, now_us);
+    }
+}
+
+/* ---- by intervals ---- */
 
 static int64_t interval_us(const kdb_jobs *jobs, const schedule_row *row)
 {
@@ -27,10 +56,18 @@ static int64_t interval_us(const kdb_jobs *jobs, const schedule_row *row)
     return seconds * KDBI_SECOND_US;
 }
 
-kdb_status kdbi_schedule_new(kdb_jobs *jobs, kdbi_schedule **out, KDB_UNUSED kdb_err *err)
+kdb_status kdbi_schedule_new(kdb_jobs *jobs, kdbi_schedule **out, kdb_err *err)
 {
-    kdbi_schedule *schedule = KDB_NEW(kdbi_schedule);
     const int64_t soon = (int64_t)MINUTE_S * KDBI_SECOND_US; /* servers that never run for a day do it too */
+    kdbi_cron cron;
+    kdb_status status = kdbi_cron_parse(kdb_opt_text(jobs->options.options, KDB_OPT_USER_CLEANUP_SCHEDULE), &cron, err);
+    if (status != KDB_OK) {
+        kdb_err_context(err, "user_management.cleanup_job_schedule");
+        return status;
+    }
+    kdbi_schedule *schedule = KDB_NEW(kdbi_schedule);
+    schedule->user_cleanup = cron;
+    schedule->minute = kdb_now_us() / soon;
     for (size_t i = 0; i < KDB_ARRAY_LEN(schedule_rows); i++) {
         const int64_t interval = interval_us(jobs, &schedule_rows[i]);
         schedule->due_us[i] = kdb_monotonic_us() + (interval < soon ? interval : soon);
@@ -73,4 +110,35 @@ void kdbi_schedule_run(void *arg)
 {
     kdb_jobs *jobs = arg;
     while (sleep_until(jobs, begin_due(jobs))) {}
+}
+
+/* ---- tables ---- */
+
+bool kdbi_is_flushed(const kdb_table *table)
+{
+    return table->type == KDB_TABLE_USER || table->type == KDB_TABLE_SHARED;
+}
+
+kdb_sv kdbi_hourly_key(const char *prefix, const kdb_table *table, int64_t now_us, kdb_arena *arena)
+{
+    return kdb_sv_printf(arena, "%s:%.*s:%.*s:%.*s", prefix, KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name),
+                         KDB_SV_ARG(kdb_utc_text(now_us, "%Y-%m-%d-%H", arena)));
+}
+
+void kdbi_visit_tables(kdb_jobs *jobs, bool (*wanted)(const kdb_table *table),
+                       void (*visit)(kdb_jobs *jobs, const kdb_table *table, int64_t now_us, kdb_arena *arena),
+                       int64_t now_us)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *list_arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_table **tables = NULL;
+    size_t count = 0;
+    kdb_registry_list_tables(jobs->options.registry, list_arena, &tables, &count);
+    for (size_t i = 0; i < count && !kdbi_jobs_stopping(jobs); i++) {
+        if (wanted(tables[i])) {
+            visit(jobs, tables[i], now_us, arena);
+            kdb_arena_reset(arena);
+        }
+    }
+    kdb_registry_release_tables(tables, count);
 }

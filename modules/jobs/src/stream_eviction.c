@@ -83,10 +83,15 @@ static kdb_status evict(eviction *e, kdb_err *err)
     return KDB_OK;
 }
 
+static bool is_stream(const kdb_table *table)
+{
+    return table->type == KDB_TABLE_STREAM;
+}
+
 kdb_status kdbi_run_eviction(kdbi_run *run, kdb_err *err)
 {
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdbi_run_table(run);
-    if (table == NULL || table->type != KDB_TABLE_STREAM) {
+    if (table == NULL || !is_stream(table)) {
         return KDB_OK;
     }
     eviction e = { .step = { .table = table,
@@ -103,28 +108,15 @@ kdb_status kdbi_run_eviction(kdbi_run *run, kdb_err *err)
 
 /* ---- when ---- */
 
-/* Active jobs have one key per table and hour. */
 static void schedule_table(kdb_jobs *jobs, const kdb_table *table, int64_t now_us, kdb_arena *arena)
 {
-    const kdb_sv hour = kdb_utc_text(now_us, "%Y-%m-%d-%H", arena);
-    const kdb_sv key =
-        kdb_sv_printf(arena, "SE:%.*s:%.*s:%.*s", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), KDB_SV_ARG(hour));
     const kdb_sv parameters = kdb_sv_printf(
         arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"stream\",\"ttl_seconds\":%lld,\"batch_size\":%d}",
         KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), (long long)table->ttl_seconds, STEP_ROWS);
-    kdbi_jobs_schedule(jobs, KDB_JOB_STREAM_EVICTION, parameters, key);
+    kdbi_jobs_schedule(jobs, KDB_JOB_STREAM_EVICTION, parameters, kdbi_hourly_key("SE", table, now_us, arena));
 }
 
 void kdbi_schedule_evictions(kdb_jobs *jobs, int64_t now_us)
 {
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    kdb_table **tables = NULL;
-    size_t count = 0;
-    kdb_registry_list_tables(jobs->options.registry, arena, &tables, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (tables[i]->type == KDB_TABLE_STREAM) {
-            schedule_table(jobs, tables[i], now_us, arena);
-        }
-    }
-    kdb_registry_release_tables(tables, count);
+    kdbi_visit_tables(jobs, is_stream, schedule_table, now_us);
 }

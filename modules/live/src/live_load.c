@@ -159,7 +159,7 @@ static bool enter(kdbi_load *load)
     return true;
 }
 
-/* Deletions are kept for some time only. */
+/* Deletions are kept for some time only, which may have been a shorter one. */
 static bool is_too_old(const kdbi_load *load)
 {
     const kdb_live *live = load->sub->live;
@@ -167,7 +167,8 @@ static bool is_too_old(const kdbi_load *load)
                               ? load->watch->table->deleted_retention_hours
                               : kdb_opt_i64(live->options, KDB_OPT_RETENTION_DELETED_HOURS);
     const int64_t from_us = kdb_snowflake_us(load->sub->from);
-    return from_us < kdb_now_us() - hours * 3600 * INT64_C(1000000);
+    return from_us < kdb_now_us() - hours * 3600 * INT64_C(1000000) ||
+           load->sub->from < kdb_core_purge_floor(live->core, load->watch->table);
 }
 
 static kdb_status check_start(const kdbi_load *load, kdb_err *err)

@@ -33,6 +33,23 @@ void kdb_tables_stage_put(const kdb_table *table, kdb_user_id user, kdb_sv key, 
     }
 }
 
+void kdb_tables_stage_purge(const kdb_table *table, kdb_sv key, uint64_t seq, kdb_batch *batch)
+{
+    const size_t user_len = kdbi_table_has_user(table) ? kdbi_key_bytes_length(key) : 0;
+    char small[256];
+    char *bytes = user_len + 8 <= sizeof(small) ? small : kdb_alloc(user_len + 8);
+    KDB_ASSERT(table->type != KDB_TABLE_STREAM);
+    if (user_len != 0) {
+        memcpy(bytes, key.ptr, user_len);
+    }
+    kdb_put_be64(bytes + user_len, seq);
+    kdb_batch_delete(batch, kdb_table_partition(table), key);
+    kdb_batch_delete(batch, kdb_table_seq_partition(table), (kdb_sv){ bytes, user_len + 8 });
+    if (bytes != small) {
+        kdb_free(bytes);
+    }
+}
+
 void kdb_tables_stage_remove(const kdb_table *table, kdb_sv key, kdb_batch *batch)
 {
     KDB_ASSERT(table->type == KDB_TABLE_STREAM);

@@ -177,6 +177,9 @@ KDB_NODISCARD kdb_status kdb_auth_set_role(kdb_auth *auth, const kdb_principal *
 KDB_NODISCARD kdb_status kdb_auth_set_email(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_sv email,
                                             kdb_err *err);
 KDB_NODISCARD kdb_status kdb_auth_drop_user(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, kdb_err *err);
+/* Removes for good an account that was dropped before that time: its name is free then. KDB_NOT_FOUND when there is none such. What
+ * it has in tables is the caller's to remove first. */
+KDB_NODISCARD kdb_status kdb_auth_remove_user(kdb_auth *auth, kdb_user_id id, int64_t before_us, kdb_err *err);
 /* Checks the rights part of CREATE/ALTER alone, before any hashing is done for it; when altering, also that the user
  * is there. */
 KDB_NODISCARD kdb_status kdb_auth_may_manage(kdb_auth *auth, const kdb_principal *actor, kdb_user_id id, bool create,

@@ -97,21 +97,28 @@ typedef enum kdb_option_id {
     KDB_OPT_EXEC_TIMEOUT, /* seconds per statement */
     KDB_OPT_EXEC_MAX_PARAMETERS,
     KDB_OPT_EXEC_MAX_PARAMETER_SIZE,
-    KDB_OPT_EXEC_PLAN_CACHE,          /* entries per worker */
+    KDB_OPT_EXEC_PLAN_CACHE, /* entries per worker */
     KDB_OPT_FLUSH_ROW_GROUP_ROWS,
     KDB_OPT_STREAM_EVICTION_INTERVAL, /* seconds */
     KDB_OPT_JOBS_MAX_CONCURRENT,      /* 0: half the cores, at least 2 */
     KDB_OPT_JOBS_MAX_RETRIES,
     KDB_OPT_JOBS_RETRY_BACKOFF, /* ms before the first */
-    KDB_OPT_TXN_TIMEOUT,              /* seconds between two statements */
-    KDB_OPT_TXN_BUFFER,               /* bytes one transaction may stage */
+    KDB_OPT_TXN_TIMEOUT,        /* seconds between two statements */
+    KDB_OPT_TXN_BUFFER,         /* bytes one transaction may stage */
     KDB_OPT_EXEC_NATIVE,
-    KDB_OPT_EXEC_HOT_ROWS, /* bytes */
+    KDB_OPT_EXEC_HOT_ROWS,        /* bytes */
+    KDB_OPT_FLUSH_ROW_LIMIT,      /* of tables without a policy; 0 off, as the next */
+    KDB_OPT_FLUSH_TIME_INTERVAL,  /* seconds */
+    KDB_OPT_FLUSH_CHECK_INTERVAL, /* seconds */
     KDB_OPT_RETENTION_DELETED_HOURS,
-    KDB_OPT_LIVE_THREADS, /* 0: a quarter of the cores, at least 1 */
-    KDB_OPT_LIVE_BACKLOG, /* bytes per thread */
-    KDB_OPT_LIVE_HELD,    /* bytes per subscription */
-    KDB_OPT_NODE_ID,      /* cluster.node_id, 0-1023 */
+    KDB_OPT_RETENTION_DBA_STATS,
+    KDB_OPT_RETENTION_DBA_STATS_DAYS,
+    KDB_OPT_USER_GRACE_DAYS,
+    KDB_OPT_USER_CLEANUP_SCHEDULE, /* "m h dom mon dow" */
+    KDB_OPT_LIVE_THREADS,          /* 0: a quarter of the cores, at least 1 */
+    KDB_OPT_LIVE_BACKLOG,          /* bytes per thread */
+    KDB_OPT_LIVE_HELD,             /* bytes per subscription */
+    KDB_OPT_NODE_ID,               /* cluster.node_id, 0-1023 */
     KDB_OPT_COUNT
 } kdb_option_id;
 

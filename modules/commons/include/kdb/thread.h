@@ -38,6 +38,7 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_COLD_WORK,     /* core: tables whose rows are flushed or compacted */
     KDB_LOCK_DDL,           /* core: one DDL statement at a time; a gate, held over commit */
     KDB_LOCK_WORKERS,       /* core: worker pool */
+    KDB_LOCK_STEP,          /* core: row locks that a job waits for */
     KDB_LOCK_REQUEST,       /* api: one streaming response */
     KDB_LOCK_HASHER,        /* auth: jobs waiting for a hashing thread */
     KDB_LOCK_AUTH,          /* auth: users in memory, token cache */

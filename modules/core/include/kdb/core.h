@@ -223,6 +223,15 @@ void kdb_core_manifests(kdb_core *core, const kdb_principal *viewer, kdb_arena *
 bool kdb_core_manifest(kdb_core *core, kdb_arena *arena, kdb_manifest_row *row);
 /* Removes files of the cold tier that nobody reads any more; waits for the storages. Returns how many. */
 size_t kdb_core_sweep(kdb_core *core);
+/* Removes the tombstones of rows that were deleted before that time, which clients then cannot resume over any more. */
+KDB_NODISCARD kdb_status kdb_core_purge_tombstones(kdb_core *core, kdb_table *table, int64_t before_us,
+                                                   const kdb_work *work, uint64_t *out_rows, kdb_err *err);
+/* Deletions of a lower `_seq` may have been removed so; 0: none have. Reads the store. */
+uint64_t kdb_core_purge_floor(kdb_core *core, const kdb_table *table);
+/* Removes all that the user has in USER and STREAM tables; *out_tables: in how many there was something. For an account that can
+ * sign in no more. */
+KDB_NODISCARD kdb_status kdb_core_remove_user_rows(kdb_core *core, kdb_user_id user, const kdb_work *work,
+                                                   uint64_t *out_tables, kdb_err *err);
 /* Whether a flush of all would find a row to move. */
 bool kdb_core_has_pending(kdb_core *core, const kdb_table *table);
 

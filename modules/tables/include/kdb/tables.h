@@ -72,6 +72,9 @@ void kdb_tables_stage_put(const kdb_table *table, kdb_user_id user, kdb_sv key, 
                           uint64_t old_seq, kdb_batch *batch);
 /* Removes a STREAM row at once. */
 void kdb_tables_stage_remove(const kdb_table *table, kdb_sv key, kdb_batch *batch);
+/* Removes a row of a USER or SHARED table from the store as if it had never been, with its entry in the seq index; `seq` is its
+ * `_seq`. */
+void kdb_tables_stage_purge(const kdb_table *table, kdb_sv key, uint64_t seq, kdb_batch *batch);
 /* Removes every row of the table. */
 void kdb_tables_stage_drop(const kdb_table *table, kdb_batch *batch);
 /* ---- `_seq` never repeats or goes back, whatever the wall clock does between two runs ----
