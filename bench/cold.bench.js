@@ -40,12 +40,12 @@ async function jobOf(server, statement) {
         return null;
     }
     for (;;) {
-        const rows = (await server.root.sql(`SELECT status, message, (epoch_ms(finished_at) - epoch_ms(started_at)) AS ms FROM system.jobs WHERE job_id = '${id[0]}'`)).objects;
+        const rows = await server.root.objects(`SELECT status, message, started_at, finished_at FROM system.jobs WHERE job_id = '${id[0]}'`);
         if (rows.length === 1 && !['new', 'queued', 'running', 'retrying'].includes(rows[0].status)) {
             if (rows[0].status !== 'completed' && rows[0].status !== 'skipped') {
                 throw new Error(`${id[0]} ${rows[0].status}: ${rows[0].message}`);
             }
-            return { ms: Number(rows[0].ms), message: rows[0].message };
+            return { ms: Math.max(1, (Number(rows[0].finished_at) - Number(rows[0].started_at)) / 1000), message: rows[0].message };
         }
         await new Promise((resolve) => setTimeout(resolve, 2));
     }

@@ -171,7 +171,7 @@ async function main() {
     if (wanted.length > 0 && !wanted.some((name) => name === 'idle' || WORKLOADS.some((workload) => workload.name === name))) {
         return; // workloads of another driver
     }
-    const server = new Server({ options: { 'rate_limit.max_auth_requests_per_ip_per_sec': 0, 'rate_limit.max_subscriptions_per_user': 0, 'websocket.client_timeout_secs': 60, 'rate_limit.max_messages_per_sec': 0, 'auth.jwt_secret': SECRET } });
+    const server = new Server({ options: { 'rate_limit.max_auth_requests_per_ip_per_sec': 0, 'rate_limit.max_subscriptions_per_user': 0, 'websocket.client_timeout_secs': 60, 'rate_limit.max_messages_per_sec': 0, 'auth.jwt_secret': SECRET, 'flush.default_row_limit': 0 } });
     await server.start();
     await server.setUp();
     const bench = { server, tokens: path.join(server.dir, 'tokens') };

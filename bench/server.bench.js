@@ -208,7 +208,7 @@ async function inParallel(count, width, work) {
 
 class Bench {
     constructor(durability) {
-        this.server = new Server({ options: { 'auth.bcrypt_cost': 12, 'auth.jwt_secret': SECRET, 'rate_limit.max_auth_requests_per_ip_per_sec': 0, 'storage.durability': durability } });
+        this.server = new Server({ options: { 'auth.bcrypt_cost': 12, 'auth.jwt_secret': SECRET, 'rate_limit.max_auth_requests_per_ip_per_sec': 0, 'storage.durability': durability, 'flush.default_row_limit': 0 } });
         this.tokens = {};
     }
 

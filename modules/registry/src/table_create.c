@@ -169,7 +169,7 @@ static void fill_options(kdb_table *table, const kdb_create_table *spec)
     table->ttl_seconds = spec->ttl_seconds;
     table->deleted_retention_hours = spec->deleted_retention_hours;
     table->max_stream_bytes = spec->max_stream_bytes;
-    table->compression = dup_or(table->arena, spec->compression, KDB_SV("snappy"));
+    table->compression = dup_or(table->arena, spec->compression, KDB_SV("zstd"));
     if (stream) {
         table->eviction_strategy = dup_or(table->arena, spec->eviction_strategy, KDB_SV("time_based"));
     } else {
