@@ -7,6 +7,8 @@
 
 /* A group's files are synced together, and it is one commit. */
 enum { GROUP_FILES = 64 };
+/* Rows that went, from which on the store writes out what it has in memory. */
+enum { WRITE_OUT_ROWS = 5000 };
 #define GROUP_ROWS ((uint64_t)1000000)
 
 typedef struct flush {
@@ -228,6 +230,17 @@ static kdb_status flush_users(flush *f, kdb_err *err)
     return status;
 }
 
+/* Walks would pass over the rows that have gone one by one, as long as they are in the store's memory, and our snapshot keeps them
+ * there. */
+static void write_out(flush *f)
+{
+    kdb_snapshot_free(f->snapshot);
+    f->snapshot = NULL;
+    if (f->work.result.rows >= WRITE_OUT_ROWS) {
+        kdb_store_write_out(f->work.core->store);
+    }
+}
+
 kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *spec, const kdb_work *work, kdb_cold_result *out,
                           kdb_err *err)
 {
@@ -238,6 +251,7 @@ kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *spec, const kdb_
     const kdb_status status = spec->table->type == KDB_TABLE_USER ? flush_users(&f, err) : flush_shared(&f, err);
     *out = f.work.result;
     (void)kdb_cold_sweep(core->cold);
+    write_out(&f);
     return status;
 }
 

@@ -204,6 +204,11 @@ kdb_status kdb_store_next_partition(kdb_store *store, kdb_family family, uint32_
     return kdb_iter_status(iter, err);
 }
 
+void kdb_store_write_out(kdb_store *store)
+{
+    store->backend->write_out(store);
+}
+
 void kdb_store_stats_get(kdb_store *store, kdb_store_stats *out)
 {
     *out = (kdb_store_stats){

@@ -89,6 +89,7 @@ typedef struct kdbi_backend {
     size_t iter_size; /* bytes of the backend's iterator, head included */
     /* As kdb_store_splits; `splits` come back as physical keys. */
     size_t (*splits)(kdb_store *store, kdbi_bounds bounds, size_t max, kdb_arena *arena, kdb_sv *splits);
+    void (*write_out)(kdb_store *store);
     /* Sets the memory figures of `out`. */
     void (*usage)(kdb_store *store, kdb_store_stats *out);
 } kdbi_backend;

@@ -368,6 +368,11 @@ static void close_store(kdb_store *store)
     kdb_free(memory);
 }
 
+/* There are no files. */
+static void write_out(KDB_UNUSED kdb_store *store)
+{
+}
+
 static const kdbi_backend memory_backend = {
     .close = close_store,
     .write = write_group,
@@ -383,6 +388,7 @@ static const kdbi_backend memory_backend = {
     .iter_close = iter_close,
     .iter_size = sizeof(memory_iter),
     .splits = splits_of,
+    .write_out = write_out,
     .usage = usage,
 };
 

@@ -296,6 +296,21 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
     return text == NULL ? KDB_OK : kdbi_rocks_fail(text, "writing to the store", err);
 }
 
+static void write_out(kdb_store *store)
+{
+    const kdbi_rocks *rocks = kdbi_rocks_of(store);
+    char *text = NULL;
+    rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+    rocksdb_flushoptions_set_wait(options, 1);
+    rocksdb_flush_cf(rocks->db, options, rocks->family, &text);
+    rocksdb_flushoptions_destroy(options);
+    if (text != NULL) {
+        kdb_err err;
+        (void)kdbi_rocks_fail(text, "writing out the store's memory", &err);
+        kdb_log_warn("store not written out err=%s", err.text);
+    }
+}
+
 /* ---- figures ---- */
 
 static uint64_t count_jobs(const kdbi_rocks *rocks)
@@ -334,5 +349,6 @@ const kdbi_backend kdbi_rocks_backend = {
     .iter_close = kdbi_rocks_iter_close,
     .iter_size = sizeof(kdbi_rocks_iter),
     .splits = kdbi_rocks_splits,
+    .write_out = write_out,
     .usage = usage,
 };

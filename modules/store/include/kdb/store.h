@@ -167,6 +167,10 @@ typedef struct kdb_commit_with {
     void *self;
 } kdb_commit_with;
 
+/* After very many keys were deleted: until what is in memory has been written to files, walks pass over each of them. Waits for
+ * the disk; writers go on. When it fails, the store does it later. */
+void kdb_store_write_out(kdb_store *store);
+
 typedef struct kdb_store_stats {
     uint64_t commits; /* batches */
     uint64_t groups;  /* merged writes */
