@@ -111,9 +111,9 @@ static kdb_status read_chunk(kdb_engine_cursor *cursor, kdb_err *err)
     }
     char *scratch = kdbi_conn_scratch(plan->conn, scratch_total);
     for (size_t i = 0; i < plan->ncolumns; i++) {
-        cursor->chunk.cols[i] = (kdb_vec){ .type = plan->columns[i].type };
-        KDB_TRY(read_column(duckdb_data_chunk_get_vector(cursor->duck, i), plan->rows[i], nrows, scratch,
-                            &cursor->chunk.cols[i], err));
+        duckdb_vector vector = duckdb_data_chunk_get_vector(cursor->duck, i);
+        cursor->chunk.cols[i] = (kdb_vec){ .type = plan->columns[i].type, .handle = vector };
+        KDB_TRY(read_column(vector, plan->rows[i], nrows, scratch, &cursor->chunk.cols[i], err));
         scratch += scratch_size(plan->rows[i], nrows);
     }
     cursor->chunk.nrows = nrows;

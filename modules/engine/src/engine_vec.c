@@ -279,6 +279,16 @@ static const kdb_vec_writer writer = {
     .put_null = put_null,
 };
 
+bool kdb_engine_share(kdb_vec *vec, const kdb_vec *fetched)
+{
+    if (vec->writer != &writer || fetched->writer != NULL || fetched->handle == NULL) {
+        return false;
+    }
+    KDB_DASSERT(kdbi_type_duck_id(vec->type) == kdbi_type_duck_id(fetched->type));
+    duckdb_vector_reference_vector(vec->handle, fetched->handle);
+    return true;
+}
+
 /* Where plain stores go; NULL for layouts that only a writer may store. */
 static void *plain_data(duckdb_vector vector, kdb_type type)
 {

@@ -530,9 +530,12 @@ kdb_status kdbi_cold_query_value(kdbi_cold_query *query, size_t field, size_t i,
     return cell_value(query, &query->cells[field], query->kept[i], arena, out, err);
 }
 
-/* Runs of rows that lie side by side are copied at once. */
+/* All rows of a chunk need not be copied; of others, runs that lie side by side are copied at once. */
 static void fill_same(const kdbi_cold_query *query, const file_cell *cell, kdb_vec *vec, size_t at)
 {
+    if (at == 0 && query->nkept == query->chunk->nrows && kdb_engine_share(vec, &query->cols[cell->at])) {
+        return;
+    }
     for (size_t i = 0; i < query->nkept;) {
         size_t end = i + 1;
         while (end < query->nkept && query->kept[end] == query->kept[end - 1] + 1) {

@@ -96,6 +96,9 @@ KDB_NODISCARD kdb_status kdb_engine_execute(kdb_engine_plan *plan, const kdb_val
                                             const kdb_scan_source *source, kdb_engine_cursor **out, kdb_err *err);
 /* The next rows, borrowed until the next call; nrows 0 at the end. Results stream: memory does not grow with them. */
 KDB_NODISCARD kdb_status kdb_engine_fetch(kdb_engine_cursor *cursor, const kdb_chunk **out, kdb_err *err);
+/* Makes a vector that a scan's source is to fill show all rows of a column just fetched, by a cursor of this or of another engine
+ * that lives on, without copying them: nothing may be stored in it afterwards. False: it is no such vector; copy them. */
+bool kdb_engine_share(kdb_vec *vec, const kdb_vec *fetched);
 void kdb_engine_cursor_free(kdb_engine_cursor *cursor); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_engine_cursor, kdb_engine_cursor_free)
 
