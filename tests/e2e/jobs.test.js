@@ -79,7 +79,7 @@ test('STORAGE FLUSH and COMPACT: the statement answers at once, the job does it'
 });
 
 test('a table is flushed by its policy, others by the server\'s', async () => {
-    await withServer({ 'flush.check_interval_seconds': 1, 'flush.default_row_limit': 50 }, async ({ root }) => {
+    await withServer({ 'flush.check_interval_seconds': 1, 'flush.default_row_limit': 50, 'retention.enable_dba_stats': false }, async ({ root }) => {
         await root.results(`CREATE NAMESPACE app; CREATE SHARED TABLE app.many (id INT PRIMARY KEY) WITH (FLUSH_POLICY = 'rows:100');
             CREATE SHARED TABLE app.few (id INT PRIMARY KEY) WITH (FLUSH_POLICY = 'rows:100');
             CREATE SHARED TABLE app.old (id INT PRIMARY KEY) WITH (FLUSH_POLICY = 'interval:1');
@@ -105,9 +105,9 @@ test('who may: flushes are for services, kills and backups for admins', async ()
         const ann = await server.createUser('ann');
         const svc = await server.createUser('svc', 'service');
         const refused = async (client, sql, text) => {
-            const { body } = await client.sql(sql, { ok: false });
-            assert.strictEqual(body.error.code, 'PERMISSION_DENIED', sql);
-            assert.match(body.error.message, text);
+            const error = await client.fails(sql);
+            assert.strictEqual(error.code, 'PERMISSION_DENIED', sql);
+            assert.match(error.text, text);
         };
         await refused(ann, 'STORAGE FLUSH TABLE app.notes', /STORAGE FLUSH TABLE requires Service, DBA, or System role/);
         await refused(svc, "KILL JOB 'FL-000000000000'", /DBA or System role required/);
@@ -131,10 +131,8 @@ test('KILL JOB: what waits is cancelled at once, what has ended is not', async (
         const [killed] = await until('its end', () => jobs(root, `job_id = '${last}'`), ([job]) => job.finished_at !== null);
         assert.strictEqual(killed.status, 'cancelled');
         await until('the others', () => jobs(root, "status IN ('queued', 'running')"), (list) => list.length === 0);
-        const first = await root.sql(`KILL JOB '${ids[0]}'`, { ok: false });
-        assert.match(first.body.error.message, /Cannot cancel job in status completed/);
-        const unknown = await root.sql("KILL JOB 'FL-nothing'", { ok: false });
-        assert.match(unknown.body.error.message, /Job FL-nothing not found/);
+        assert.match((await root.fails(`KILL JOB '${ids[0]}'`)).text, /Cannot cancel job in status completed/);
+        assert.match((await root.fails("KILL JOB 'FL-nothing'")).text, /Job FL-nothing not found/);
         assert.deepStrictEqual(await root.rows("SELECT target FROM system.audit_log WHERE action = 'KILL_JOB'"), [[last]]);
     });
 });

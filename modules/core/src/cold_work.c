@@ -23,7 +23,7 @@ static kdb_sv busy_key(char bytes[4], uint32_t table_id)
     return kdb_sv_of(bytes, 4);
 }
 
-static kdb_status take_table(kdb_core *core, kdb_table *table, const kdb_work *work, kdb_err *err)
+kdb_status kdbi_cold_take(kdb_core *core, kdb_table *table, const kdb_work *work, kdb_err *err)
 {
     char bytes[4];
     const kdb_sv key = busy_key(bytes, table->id);
@@ -40,7 +40,7 @@ static kdb_status take_table(kdb_core *core, kdb_table *table, const kdb_work *w
     return taken ? KDB_OK : KDB_FAIL(err, KDB_CANCELLED, "The job was told to end");
 }
 
-static void leave_table(kdb_core *core, const kdb_table *table)
+void kdbi_cold_leave(kdb_core *core, const kdb_table *table)
 {
     char bytes[4];
     kdb_mutex_lock(&core->cold_lock);
@@ -71,7 +71,7 @@ kdb_status kdbi_cold_begin(kdb_core *core, kdb_table *table, const kdb_work *wor
     if (core->cold == NULL) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "This server has no cold tier");
     }
-    KDB_TRY(take_table(core, table, work, err));
+    KDB_TRY(kdbi_cold_take(core, table, work, err));
     *out = (kdbi_cold_work){ .core = core,
                              .work = work,
                              .table = kdb_table_ref(table),
@@ -89,7 +89,7 @@ void kdbi_cold_end(kdbi_cold_work *work)
     kdb_cold_writer_free(work->writer);
     kdb_objects_unref(work->objects);
     kdb_arena_free(work->arena);
-    leave_table(work->core, work->table);
+    kdbi_cold_leave(work->core, work->table);
     kdb_table_unref(work->table);
     work->table = NULL;
 }

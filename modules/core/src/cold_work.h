@@ -23,6 +23,9 @@ typedef struct kdbi_cold_work {
 } kdbi_cold_work;
 
 /* Only one piece of work on a table at a time: waits for the one before, unless `work` is to stop. */
+KDB_NODISCARD kdb_status kdbi_cold_take(kdb_core *core, kdb_table *table, const kdb_work *work, kdb_err *err);
+void kdbi_cold_leave(kdb_core *core, const kdb_table *table);
+/* Takes the table, and makes ready what files are written with. */
 KDB_NODISCARD kdb_status kdbi_cold_begin(kdb_core *core, kdb_table *table, const kdb_work *work, kdbi_cold_work *out,
                                          kdb_err *err);
 void kdbi_cold_end(kdbi_cold_work *work);                                           /* zeroed is fine */

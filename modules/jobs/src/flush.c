@@ -9,7 +9,7 @@ static kdb_flush_spec spec_of(const kdbi_run *run, kdb_table *table)
     return (kdb_flush_spec){ .table = table,
                              .all = rows == 0 && seconds == 0,
                              .min_rows = (uint64_t)rows,
-                             .older_than_us = seconds * KDBI_SECOND_US };
+                             .older_than_us = seconds == 0 ? 0 : kdb_now_us() - seconds * KDBI_SECOND_US };
 }
 
 kdb_status kdbi_run_flush(kdbi_run *run, kdb_err *err)

@@ -4,7 +4,7 @@
 const kdbi_job_def kdbi_job_defs[KDB_JOB_KIND_COUNT] = {
     [KDB_JOB_FLUSH] = { "flush", "FL", kdbi_run_flush },
     [KDB_JOB_COMPACT] = { "compact", "CO", kdbi_run_compact },
-    [KDB_JOB_CLEANUP] = { "cleanup", "CL", NULL },
+    [KDB_JOB_CLEANUP] = { "cleanup", "CL", kdbi_run_cleanup },
     [KDB_JOB_JOB_CLEANUP] = { "job_cleanup", "JC", kdbi_run_job_cleanup },
     [KDB_JOB_BACKUP] = { "backup", "BK", NULL },
     [KDB_JOB_RESTORE] = { "restore", "RS", NULL },

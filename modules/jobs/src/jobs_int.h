@@ -187,6 +187,8 @@ kdb_sv kdbi_hourly_key(const char *prefix, const kdb_table *table, int64_t now_u
 
 void kdbi_schedule_evictions(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_eviction(kdbi_run *run, kdb_err *err);
+void kdbi_schedule_cleanup(kdb_jobs *jobs, int64_t now_us);
+kdb_status kdbi_run_cleanup(kdbi_run *run, kdb_err *err);
 void kdbi_schedule_job_cleanup(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_job_cleanup(kdbi_run *run, kdb_err *err);
 void kdbi_schedule_flushes(kdb_jobs *jobs, int64_t now_us);

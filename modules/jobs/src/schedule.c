@@ -18,6 +18,7 @@ static const schedule_row schedule_rows[] = {
     { "compaction", KDB_OPT_FLUSH_CHECK_INTERVAL, 0, kdbi_schedule_compactions },
     { "stream eviction", KDB_OPT_STREAM_EVICTION_INTERVAL, 0, kdbi_schedule_evictions },
     { "retention", KDB_OPT_COUNT, HOUR_S, kdbi_schedule_retention },
+    { "cleanup", KDB_OPT_COUNT, MINUTE_S, kdbi_schedule_cleanup },
     { "job cleanup", KDB_OPT_COUNT, DAY_S, kdbi_schedule_job_cleanup },
     { "user cleanup", KDB_OPT_COUNT, CRON_S, begin_user_cleanup },
     { "dba.stats", KDB_OPT_COUNT, SAMPLE_S, kdbi_sample_stats },

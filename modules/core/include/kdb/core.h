@@ -198,7 +198,7 @@ typedef struct kdb_flush_spec {
     kdb_table *table;      /* USER or SHARED; borrowed */
     bool all;              /* every partition, whatever follows */
     uint64_t min_rows;     /* those of so many rows; 0: that is no reason, */
-    int64_t older_than_us; /* and those whose oldest row is older; 0: neither is that */
+    int64_t older_than_us; /* and those whose oldest row is from before that time; 0: neither is that */
 } kdb_flush_spec;
 typedef struct kdb_cold_result {
     uint64_t partitions, rows, bytes, files;
