@@ -16,8 +16,8 @@ struct kdb_http_client {
     char *token_header; /* NULL: none */
     char *signature;    /* how to sign; NULL: not */
     kdb_mutex lock;
-    CURL *idle[IDLE_MAX] KDB_GUARDED_BY(lock);
-    size_t idle_count KDB_GUARDED_BY(lock);
+    CURL *idle[IDLE_MAX]; /* guarded by lock, as the next */
+    size_t idle_count;
 };
 
 static char *join(const char *before, kdb_sv text, const char *behind)

@@ -27,9 +27,10 @@ struct kdbi_cache {
     uint64_t limit; /* fixed */
     kdb_mutex lock;
     kdb_cond loaded;
-    kdb_map *copies KDB_GUARDED_BY(lock); /* path -> copy */
-    copy row KDB_GUARDED_BY(lock);        /* behind it the least recently used one */
-    uint64_t idle_bytes KDB_GUARDED_BY(lock);
+    /* guarded by lock: */
+    kdb_map *copies; /* path -> copy */
+    copy row;        /* behind it the least recently used one */
+    uint64_t idle_bytes;
 };
 
 kdbi_cache *kdbi_cache_new(uint64_t limit)

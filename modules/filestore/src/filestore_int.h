@@ -68,8 +68,9 @@ kdb_sv kdbi_name_directory(kdb_sv name); /* "a/b" of "a/b/c"; empty of "c" */
 typedef struct kdbi_folder {
     char *path; /* fixed */
     kdb_mutex lock;
-    kdb_map *held KDB_GUARDED_BY(lock);   /* directory -> how many are about to make a file in it */
-    kdb_map *staged KDB_GUARDED_BY(lock); /* names whose directories are held for a staged file */
+    /* guarded by lock: */
+    kdb_map *held;   /* directory -> how many are about to make a file in it */
+    kdb_map *staged; /* names whose directories are held for a staged file */
 } kdbi_folder;
 void kdbi_folder_init(kdbi_folder *folder, kdb_sv path);
 void kdbi_folder_done(kdbi_folder *folder);

@@ -20,7 +20,7 @@ typedef struct local {
     kdb_objects base;
     bool marked; /* fixed: all are but the one in the data directory */
     kdb_mutex lock;
-    kdb_map *pins KDB_GUARDED_BY(lock); /* name -> pin, of what is leased */
+    kdb_map *pins; /* guarded by lock; name -> pin, of what is leased */
 } local;
 
 static local *local_of(kdb_objects *objects)
@@ -253,9 +253,10 @@ static kdb_status check_apart(const kdb_datadir *datadir, const char *base, kdb_
     return KDB_OK;
 }
 
+/* Of a NUL-terminated path, behind a slash. */
 static bool has_parent_part(kdb_sv path)
 {
-    for (const char *slash = path.ptr; slash != NULL; slash = strchr(slash + 1, '/')) {
+    for (const char *slash = strchr(path.ptr, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         if (strncmp(slash, "/..", 3) == 0 && (slash[3] == '\0' || slash[3] == '/')) {
             return true;
         }

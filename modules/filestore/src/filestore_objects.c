@@ -11,9 +11,10 @@ struct kdb_object_stores {
     kdbi_cache *cache;
     atomic_bool stop;
     kdb_mutex lock;
-    kdb_map *by_id KDB_GUARDED_BY(lock);    /* id -> kdb_objects, a reference each */
-    kdb_objects *open KDB_GUARDED_BY(lock); /* all that have not been closed */
-    bool closing KDB_GUARDED_BY(lock);      /* folders stay for the next start */
+    /* guarded by lock: */
+    kdb_map *by_id;    /* id -> kdb_objects, a reference each */
+    kdb_objects *open; /* all that have not been closed */
+    bool closing;      /* folders stay for the next start */
 };
 
 enum { ID_MAX = 128 };
