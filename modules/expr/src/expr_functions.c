@@ -85,6 +85,7 @@ static const function_row function_rows[] = {
     { "rtrim", "t>t", kdbi_run_rtrim, 0, false, NULL, NULL },
     { "rtrim", "tt>t", kdbi_run_rtrim, 0, false, NULL, NULL },
     { "second", NULL, NULL, 0, false, NULL, kdbi_compile_part },
+    { "split_part", "ttb>t", kdbi_run_split_part, 0, false, kdbi_check_split_part, NULL },
     { "sqrt", NULL, NULL, 0, false, NULL, kdbi_compile_sqrt },
     { "starts_with", "tt>o", kdbi_run_starts_with, 0, false, NULL, NULL },
     { "strlen", "t>b", kdbi_run_byte_length, 0, false, NULL, NULL },

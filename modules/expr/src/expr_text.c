@@ -359,6 +359,74 @@ kdb_status kdbi_run_first_character(const kdbi_step *step, kdbi_run *run, kdb_va
     return KDB_OK;
 }
 
+/* ---- pieces ---- */
+
+/* Takes the first piece and what it ends with off *rest; false when all of it is the last piece. Without a separator a piece
+ * is a character. */
+static bool take_piece(kdb_sv *rest, kdb_sv by, kdb_sv *piece)
+{
+    const char *end = rest->len == 0 ? NULL : find(*rest, by);
+    if (end == NULL) {
+        return false;
+    }
+    size_t len = (size_t)(end - rest->ptr);
+    if (by.len == 0) {
+        (void)take_character(*rest, &len);
+        if (len == rest->len) {
+            return false;
+        }
+    }
+    *piece = kdb_sv_of(rest->ptr, len);
+    *rest = kdb_sv_of(rest->ptr + len + by.len, rest->len - len - by.len);
+    return true;
+}
+
+static size_t count_pieces(kdb_sv text, kdb_sv by)
+{
+    size_t count = 1;
+    for (kdb_sv piece; take_piece(&text, by, &piece);) {
+        count++;
+    }
+    return count;
+}
+
+/* Counted from 1, from the end when negative; empty where there is none. */
+static kdb_sv piece_at(kdb_sv text, kdb_sv by, int64_t position)
+{
+    int64_t before = position > 0 ? position - 1 : position == 0 ? -1 : (int64_t)count_pieces(text, by) + position;
+    for (kdb_sv piece; before >= 0 && take_piece(&text, by, &piece); before--) {
+        if (before == 0) {
+            return piece;
+        }
+    }
+    return before == 0 ? text : KDB_SV("");
+}
+
+/* The engine's is a macro that may skip an argument for a NULL in another. */
+bool kdbi_check_split_part(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs)
+{
+    (void)c;
+    for (size_t i = 0; i < nargs; i++) {
+        if (args[i]->can_fail) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kdb_status kdbi_run_split_part(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    kdb_value by;
+    kdb_value position;
+    KDB_TRY(text_and(step, run, out, &by));
+    KDB_TRY(kdbi_arg(step, 2, run, &position));
+    out->is_null = out->is_null || position.is_null;
+    if (!out->is_null) {
+        out->as.bytes = piece_at(out->as.bytes, by.as.bytes, position.as.i64);
+    }
+    return KDB_OK;
+}
+
 /* ---- joining ---- */
 
 #define VALUE_MAX ((size_t)64 << 20) /* as the engine's */

@@ -151,6 +151,11 @@ static const char *const text_forms[] = {
     "rpad(%t, s, 'ab')",
     "replace(%t, %t, %t)",
     "replace(%t, 'a', 'bb')",
+    "split_part(%t, %t, %n)",
+    "split_part(%t, 'b', 2)",
+    "split_part(%t, '', i)",
+    "split_part(%t || 'bab' || %t, 'b', s)",
+    "split_part(%t, %t, -1)",
 };
 static const char *const truth_forms[] = {
     "(%n = %n)",
