@@ -128,6 +128,15 @@ static kdb_sv characters(kdb_sv text, int64_t start, int64_t end)
     return kdb_sv_of(text.ptr + first, last - first);
 }
 
+/* The engine takes no other places and lengths. */
+enum { REACH_BITS = 32 };
+
+static kdb_status check_reach(const kdbi_run *run, int64_t n)
+{
+    const int64_t reach = INT64_C(1) << REACH_BITS;
+    return n >= -reach && n < reach ? KDB_OK : KDB_FAIL(run->err, KDB_ARITHMETIC, "a place in a text is out of range");
+}
+
 /* Both arguments; *out is the text. */
 static kdb_status text_and(const kdbi_step *step, kdbi_run *run, kdb_value *out, kdb_value *second)
 {
@@ -145,6 +154,7 @@ kdb_status kdbi_run_left(const kdbi_step *step, kdbi_run *run, kdb_value *out)
         return KDB_OK;
     }
     const int64_t end = n.as.i64 >= 0 ? n.as.i64 : (int64_t)kdb_utf8_count(out->as.bytes) + n.as.i64;
+    KDB_TRY(check_reach(run, end < 0 ? 0 : end));
     out->as.bytes = characters(out->as.bytes, 0, end);
     return KDB_OK;
 }
@@ -156,7 +166,9 @@ kdb_status kdbi_run_right(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     if (out->is_null) {
         return KDB_OK;
     }
-    const int64_t start = n.as.i64 >= 0 ? (int64_t)kdb_utf8_count(out->as.bytes) - n.as.i64 : -n.as.i64;
+    const int64_t start = n.as.i64 >= 0           ? (int64_t)kdb_utf8_count(out->as.bytes) - n.as.i64
+                          : n.as.i64 == INT64_MIN ? INT64_MAX
+                                                  : -n.as.i64;
     out->as.bytes = characters(out->as.bytes, start, INT64_MAX);
     return KDB_OK;
 }
@@ -179,6 +191,8 @@ kdb_status kdbi_run_substring(const kdbi_step *step, kdbi_run *run, kdb_value *o
     if (out->is_null) {
         return KDB_OK;
     }
+    KDB_TRY(check_reach(run, offset.as.i64));
+    KDB_TRY(step->nargs == 3 ? check_reach(run, length.as.i64) : KDB_OK);
     const int64_t start = start_of(out->as.bytes, offset.as.i64);
     const int64_t other = start + length.as.i64;
     out->as.bytes = characters(out->as.bytes, start < other ? start : other, start < other ? other : start);
