@@ -62,6 +62,7 @@ static const function_row function_rows[] = {
     { "json_length", NULL, NULL, 0, false, NULL, kdbi_compile_json },
     { "lcase", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
     { "left", "ti>t", kdbi_run_left, 0, false, NULL, NULL },
+    { "left", "tb>t", kdbi_run_left, 0, true, NULL, NULL },
     { "len", "t>b", kdbi_run_length, 0, false, NULL, NULL },
     { "length", "t>b", kdbi_run_length, 0, false, NULL, NULL },
     { "lower", "t>t", kdbi_run_lower, 0, false, NULL, NULL },
@@ -79,20 +80,25 @@ static const function_row function_rows[] = {
     { "quarter", NULL, NULL, 0, false, NULL, kdbi_compile_part },
     { "repeat", "tb>t", kdbi_run_repeat, 0, true, NULL, NULL },
     { "replace", "ttt>t", kdbi_run_replace, 0, true, NULL, NULL },
-    { "right", "ti>t", kdbi_run_right, 0, false, NULL, NULL },
+    { "right", "tb>t", kdbi_run_right, 0, false, NULL, NULL },
     { "round", NULL, NULL, 0, false, NULL, kdbi_compile_round },
     { "rpad", "tbt>t", kdbi_run_pad, false, true, NULL, NULL },
     { "rtrim", "t>t", kdbi_run_rtrim, 0, false, NULL, NULL },
     { "rtrim", "tt>t", kdbi_run_rtrim, 0, false, NULL, NULL },
     { "second", NULL, NULL, 0, false, NULL, kdbi_compile_part },
+    { "split_part", "ttb>t", kdbi_run_split_part, 0, false, kdbi_check_split_part, NULL },
     { "sqrt", NULL, NULL, 0, false, NULL, kdbi_compile_sqrt },
     { "starts_with", "tt>o", kdbi_run_starts_with, 0, false, NULL, NULL },
     { "strlen", "t>b", kdbi_run_byte_length, 0, false, NULL, NULL },
     { "strpos", "tt>b", kdbi_run_strpos, 0, false, NULL, NULL },
     { "substr", "ti>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
     { "substr", "tii>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
+    { "substr", "tb>t", kdbi_run_substring, 0, true, kdbi_check_substring, NULL },
+    { "substr", "tbb>t", kdbi_run_substring, 0, true, kdbi_check_substring, NULL },
     { "substring", "ti>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
     { "substring", "tii>t", kdbi_run_substring, 0, false, kdbi_check_substring, NULL },
+    { "substring", "tb>t", kdbi_run_substring, 0, true, kdbi_check_substring, NULL },
+    { "substring", "tbb>t", kdbi_run_substring, 0, true, kdbi_check_substring, NULL },
     { "suffix", "tt>o", kdbi_run_ends_with, 0, false, NULL, NULL },
     { "to_unixtime", NULL, NULL, 0, false, NULL, kdbi_compile_epoch },
     { "trim", "t>t", kdbi_run_trim, 0, false, NULL, NULL },
@@ -130,18 +136,15 @@ static kdb_type type_of_letter(char letter)
     }
 }
 
-/* Integers are taken where they are no wider than what is wanted; all else must be what is wanted. */
+/* Integers are taken where they are no wider than what is wanted; all else must be what is wanted. A parameter is to each of a
+ * function's forms what its value is. */
 static const kdbi_step *argument(kdbi_compiler *c, const kdbi_step *arg, kdb_type wanted)
 {
-    if (arg->is_param) { /* text is text to each of a function's forms */
-        const bool text = arg->type.kind == KDB_TYPE_TEXT && wanted.kind == KDB_TYPE_TEXT;
-        return text ? kdbi_param_open(c, arg) : NULL;
-    }
-    if (kdbi_is_null_literal(arg)) {
+    const bool widens = kdbi_is_integer(arg->type) && kdbi_is_integer(wanted) && arg->type.kind != KDB_TYPE_BIGINT;
+    if (kdbi_is_null_literal(arg) || (!widens && !kdb_type_eq(arg->type, wanted))) {
         return NULL;
     }
-    const bool widens = kdbi_is_integer(arg->type) && kdbi_is_integer(wanted) && arg->type.kind != KDB_TYPE_BIGINT;
-    return kdb_type_eq(arg->type, wanted) || widens ? kdbi_cast(c, arg, wanted) : NULL;
+    return kdbi_cast(c, arg->is_param ? kdbi_param_open(c, arg) : arg, wanted);
 }
 
 static bool fit_signature(kdbi_compiler *c, const char *signature, const kdbi_step *const *args, size_t nargs,

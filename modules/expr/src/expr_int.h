@@ -315,6 +315,8 @@ kdb_status kdbi_run_starts_with(const kdbi_step *step, kdbi_run *run, kdb_value 
 kdb_status kdbi_run_ends_with(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_repeat(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_pad(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_split_part(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+bool kdbi_check_split_part(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs);
 kdb_status kdbi_run_replace(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_first_character(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 

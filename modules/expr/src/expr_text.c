@@ -128,6 +128,15 @@ static kdb_sv characters(kdb_sv text, int64_t start, int64_t end)
     return kdb_sv_of(text.ptr + first, last - first);
 }
 
+/* The engine takes no other places and lengths. */
+enum { REACH_BITS = 32 };
+
+static kdb_status check_reach(const kdbi_run *run, int64_t n)
+{
+    const int64_t reach = INT64_C(1) << REACH_BITS;
+    return n >= -reach && n < reach ? KDB_OK : KDB_FAIL(run->err, KDB_ARITHMETIC, "a place in a text is out of range");
+}
+
 /* Both arguments; *out is the text. */
 static kdb_status text_and(const kdbi_step *step, kdbi_run *run, kdb_value *out, kdb_value *second)
 {
@@ -145,6 +154,7 @@ kdb_status kdbi_run_left(const kdbi_step *step, kdbi_run *run, kdb_value *out)
         return KDB_OK;
     }
     const int64_t end = n.as.i64 >= 0 ? n.as.i64 : (int64_t)kdb_utf8_count(out->as.bytes) + n.as.i64;
+    KDB_TRY(check_reach(run, end < 0 ? 0 : end));
     out->as.bytes = characters(out->as.bytes, 0, end);
     return KDB_OK;
 }
@@ -156,7 +166,9 @@ kdb_status kdbi_run_right(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     if (out->is_null) {
         return KDB_OK;
     }
-    const int64_t start = n.as.i64 >= 0 ? (int64_t)kdb_utf8_count(out->as.bytes) - n.as.i64 : -n.as.i64;
+    const int64_t start = n.as.i64 >= 0           ? (int64_t)kdb_utf8_count(out->as.bytes) - n.as.i64
+                          : n.as.i64 == INT64_MIN ? INT64_MAX
+                                                  : -n.as.i64;
     out->as.bytes = characters(out->as.bytes, start, INT64_MAX);
     return KDB_OK;
 }
@@ -179,6 +191,8 @@ kdb_status kdbi_run_substring(const kdbi_step *step, kdbi_run *run, kdb_value *o
     if (out->is_null) {
         return KDB_OK;
     }
+    KDB_TRY(check_reach(run, offset.as.i64));
+    KDB_TRY(step->nargs == 3 ? check_reach(run, length.as.i64) : KDB_OK);
     const int64_t start = start_of(out->as.bytes, offset.as.i64);
     const int64_t other = start + length.as.i64;
     out->as.bytes = characters(out->as.bytes, start < other ? start : other, start < other ? other : start);
@@ -355,6 +369,74 @@ kdb_status kdbi_run_first_character(const kdbi_step *step, kdbi_run *run, kdb_va
     size_t at = 0;
     if (!out->is_null) {
         out->as.i64 = out->as.bytes.len == 0 ? (int32_t)step->detail : (int64_t)take_character(out->as.bytes, &at);
+    }
+    return KDB_OK;
+}
+
+/* ---- pieces ---- */
+
+/* Takes the first piece and what it ends with off *rest; false when all of it is the last piece. Without a separator a piece
+ * is a character. */
+static bool take_piece(kdb_sv *rest, kdb_sv by, kdb_sv *piece)
+{
+    const char *end = rest->len == 0 ? NULL : find(*rest, by);
+    if (end == NULL) {
+        return false;
+    }
+    size_t len = (size_t)(end - rest->ptr);
+    if (by.len == 0) {
+        (void)take_character(*rest, &len);
+        if (len == rest->len) {
+            return false;
+        }
+    }
+    *piece = kdb_sv_of(rest->ptr, len);
+    *rest = kdb_sv_of(rest->ptr + len + by.len, rest->len - len - by.len);
+    return true;
+}
+
+static size_t count_pieces(kdb_sv text, kdb_sv by)
+{
+    size_t count = 1;
+    for (kdb_sv piece; take_piece(&text, by, &piece);) {
+        count++;
+    }
+    return count;
+}
+
+/* Counted from 1, from the end when negative; empty where there is none. */
+static kdb_sv piece_at(kdb_sv text, kdb_sv by, int64_t position)
+{
+    int64_t before = position > 0 ? position - 1 : position == 0 ? -1 : (int64_t)count_pieces(text, by) + position;
+    for (kdb_sv piece; before >= 0 && take_piece(&text, by, &piece); before--) {
+        if (before == 0) {
+            return piece;
+        }
+    }
+    return before == 0 ? text : KDB_SV("");
+}
+
+/* The engine's is a macro that may skip an argument for a NULL in another. */
+bool kdbi_check_split_part(const kdbi_compiler *c, const kdbi_step *const *args, size_t nargs)
+{
+    (void)c;
+    for (size_t i = 0; i < nargs; i++) {
+        if (args[i]->can_fail) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kdb_status kdbi_run_split_part(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    kdb_value by;
+    kdb_value position;
+    KDB_TRY(text_and(step, run, out, &by));
+    KDB_TRY(kdbi_arg(step, 2, run, &position));
+    out->is_null = out->is_null || position.is_null;
+    if (!out->is_null) {
+        out->as.bytes = piece_at(out->as.bytes, by.as.bytes, position.as.i64);
     }
     return KDB_OK;
 }

@@ -131,6 +131,9 @@ static const char *const text_forms[] = {
     "substr(%t, s)",
     "substring(%t, i, s2)",
     "left(%t, i)",
+    "left(%t, b)",
+    "right(%t, b2)",
+    "substr(%t, b, b2)",
     "right(%t, s)",
     "concat(%t, %n, %b)",
     "concat(%t, %t)",
@@ -151,6 +154,11 @@ static const char *const text_forms[] = {
     "rpad(%t, s, 'ab')",
     "replace(%t, %t, %t)",
     "replace(%t, 'a', 'bb')",
+    "split_part(%t, %t, %n)",
+    "split_part(%t, 'b', 2)",
+    "split_part(%t, '', i)",
+    "split_part(%t || 'bab' || %t, 'b', s)",
+    "split_part(%t, %t, -1)",
 };
 static const char *const truth_forms[] = {
     "(%n = %n)",
