@@ -85,7 +85,8 @@ static kdb_status name_files(group *g, kdb_err *err)
         KDB_TRY(kdbi_cold_part_init(work, part, g->arena, err));
         kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, g->arena), batch);
     }
-    return kdb_store_commit(work->core->store, batch, err);
+    KDB_TRY(kdb_store_commit(work->core->store, batch, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_COLD_NAMED, err);
 }
 
 static kdb_status write_part(group *g, kdbi_cold_part *part, kdb_err *err)

@@ -43,6 +43,8 @@ KDB_NODISCARD kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_par
                                              kdb_err *err);
 /* The directory of a partition's files, in `arena`. */
 kdb_sv kdbi_cold_dir(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena);
+/* "<dir>/manifest.json", in `arena`. */
+kdb_sv kdbi_cold_manifest_path(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena);
 /* "<dir>/batch-<n>.parquet", in `arena`. */
 kdb_sv kdbi_cold_path(const kdbi_cold_work *work, const kdbi_cold_part *part, uint32_t id, kdb_arena *arena);
 /* Writes all the rows to files, staged; before each file is begun its name is in the store. `named`: the first one's is. */
