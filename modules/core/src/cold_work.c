@@ -154,15 +154,16 @@ static kdb_status name_file(kdbi_cold_work *work, kdbi_cold_part *part, kdb_aren
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, arena), batch);
     KDB_TRY(kdb_store_commit(work->core->store, batch, err));
+    part->named = part->next_id;
     return kdb_failpoint_pass(KDB_FAILPOINT_COLD_NAMED, err);
 }
 
-kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows, bool named,
-                                kdb_arena *arena, kdb_err *err)
+kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows, kdb_arena *arena,
+                                kdb_err *err)
 {
-    for (bool more = true; more; named = false) {
+    for (bool more = true; more;) {
         KDB_TRY(kdbi_cold_check(work, err));
-        if (!named) {
+        if (part->named != part->next_id) {
             KDB_TRY(name_file(work, part, arena, err));
         }
         const kdb_segment_spec spec = { .table = work->table,
@@ -262,6 +263,7 @@ static kdb_status commit_closed(kdbi_cold_work *work, kdb_batch *batch,
     if (status == KDB_OK) {
         kdb_cold_note(core->cold, table->id);
         status = kdb_store_commit(core->store, batch, err);
+        work->unsure = status != KDB_OK;
     }
     kdbi_table_settle(core, table, KDB_TABLE_OPEN);
     return status;
@@ -279,8 +281,26 @@ kdb_status kdbi_cold_commit(kdbi_cold_work *work, kdb_batch *batch,
     return status;
 }
 
+/* A try that fails before a file is begun, again and again, must not leave a name in the store each time. */
+static void take_names_back(kdbi_cold_work *work, const kdbi_cold_part *parts)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        if (part->named == part->next_id) {
+            kdb_cold_stage_wanted(work->table->storage_id, kdbi_cold_path(work, part, part->named, work->arena), batch);
+        }
+    }
+    if (kdb_batch_count(batch) != 0 && kdb_store_commit(work->core->store, batch, NULL) != KDB_OK) {
+        kdb_log_warn("names of files that were not written stay until the next start");
+    }
+}
+
 void kdbi_cold_abandon(kdbi_cold_work *work, const kdbi_cold_part *parts)
 {
+    if (work->unsure) {
+        return;
+    }
+    take_names_back(work, parts);
     for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
         for (size_t i = 0; i < part->nfiles; i++) {
             kdb_cold_doom(work->core->cold, work->table->id, part->user, &part->files[i]->segment);

@@ -126,10 +126,16 @@ static kdb_status remove_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kd
     return kdb_objects_remove(objects, &path, 1, err);
 }
 
-/* The file first: what is named and is not there does no harm. */
+/* The file first: what is named and is not there does no harm. What has lost its name is somebody's again: the manifest.json of a table
+ * that was made anew. */
 static kdb_status remove_doomed(kdb_cold *cold, const kdbi_doomed *doomed, kdb_err *err)
 {
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    bool unwanted = false;
+    KDB_TRY(kdb_cold_is_unwanted(cold, doomed->storage_id, doomed->path, &unwanted, err));
+    if (!unwanted) {
+        return KDB_OK;
+    }
     KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_BEGUN, err));
     KDB_TRY(remove_file(cold, doomed->storage_id, doomed->path, err));
     KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_REMOVED, err));
