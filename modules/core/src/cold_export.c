@@ -7,8 +7,10 @@
 
 static void put_segment(kdb_buf *out, const kdb_segment *segment)
 {
-    const char *slash = strrchr(segment->path.ptr, '/');
-    const kdb_sv name = slash == NULL ? segment->path : kdb_sv_cstr(slash + 1);
+    const kdb_sv path = segment->path;
+    const char *slash = memrchr(path.ptr, '/', path.len);
+    const size_t before = slash == NULL ? 0 : (size_t)(slash - path.ptr) + 1;
+    const kdb_sv name = kdb_sv_of(path.ptr + before, path.len - before);
     kdb_buf_printf(out, "{\"id\":%u,\"path\":", segment->id);
     kdb_json_put_string(out, name);
     kdb_buf_printf(out,
