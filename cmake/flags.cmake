@@ -17,7 +17,7 @@ if(KDB_CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
 endif()
 
 add_library(kdb_flags INTERFACE)
-target_compile_definitions(kdb_flags INTERFACE _GNU_SOURCE $<$<NOT:$<CONFIG:Release>>:KDB_DEBUG=1>)
+target_compile_definitions(kdb_flags INTERFACE _GNU_SOURCE $<$<NOT:$<CONFIG:Release>>:KDB_DEBUG=1> $<$<NOT:$<CONFIG:Release>>:KDB_FAILPOINTS=1>)
 target_compile_options(kdb_flags INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
     $<$<C_COMPILER_ID:Clang>:-Wthread-safety>   # what KDB_REQUIRES and its kin say about locks

@@ -75,7 +75,7 @@ static kdb_status write_and_commit(turn *t, kdb_err *err)
     t->rows = kdb_cold_merge_new(work->core->cold, work->table, t->manifest);
     const kdb_cold_rows rows = { t->rows, kdb_cold_merge_next };
     KDB_TRY(kdbi_cold_part_init(work, &t->part, t->arena, err));
-    KDB_TRY(kdbi_cold_part_write(work, &t->part, &rows, false, t->arena, err));
+    KDB_TRY(kdbi_cold_part_write(work, &t->part, &rows, t->arena, err));
     KDB_TRY(kdbi_cold_publish_files(work, &t->part, t->arena, err));
     stage_removals(t);
     kdbi_cold_stage_parts(work, &t->part, t->batch);

@@ -1,13 +1,16 @@
 /* cold_export.c - manifest.json beside a partition's files (catalog.md 7): what the store knows of them, for people, other tools, and
- * rebuilding. The store's is the one that counts: this one is written after it and need not survive a crash. */
+ * rebuilding. The store's is the one that counts: this one is written after it. The commit that made the last one untrue has named it among
+ * the files that nobody needs, so that a start after a crash removes it with what is left of the next one; now the name is taken back. */
 #include "cold_work.h"
 
 #include "kdb/json.h"
 
 static void put_segment(kdb_buf *out, const kdb_segment *segment)
 {
-    const char *slash = strrchr(segment->path.ptr, '/');
-    const kdb_sv name = slash == NULL ? segment->path : kdb_sv_cstr(slash + 1);
+    const kdb_sv path = segment->path;
+    const char *slash = memrchr(path.ptr, '/', path.len);
+    const size_t before = slash == NULL ? 0 : (size_t)(slash - path.ptr) + 1;
+    const kdb_sv name = kdb_sv_of(path.ptr + before, path.len - before);
     kdb_buf_printf(out, "{\"id\":%u,\"path\":", segment->id);
     kdb_json_put_string(out, name);
     kdb_buf_printf(out,
@@ -51,12 +54,12 @@ void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest
                    last == 0 ? 0 : last - 1);
 }
 
-static kdb_status export_part(kdbi_cold_work *work, kdb_user_id user, kdb_err *err)
+static kdb_status write_manifest(kdbi_cold_work *work, kdb_user_id user, kdb_err *err)
 {
     KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     KDB_TRY(kdb_manifest_get(work->core->cold, NULL, work->table, user, false, &manifest, err));
-    const kdb_sv name = kdb_sv_printf(arena, "%.*s/manifest.json", KDB_SV_ARG(kdbi_cold_dir(work, user, arena)));
+    const kdb_sv name = kdbi_cold_manifest_path(work, user, arena);
     if (manifest == NULL) {
         return kdb_objects_remove(work->objects, &name, 1, err);
     }
@@ -68,13 +71,30 @@ static kdb_status export_part(kdbi_cold_work *work, kdb_user_id user, kdb_err *e
     return status;
 }
 
+static kdb_status export_part(kdbi_cold_work *work, kdb_user_id user, kdb_batch *batch, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_TRY(write_manifest(work, user, err));
+    kdb_cold_stage_wanted(work->table->storage_id, kdbi_cold_manifest_path(work, user, arena), batch);
+    return kdb_failpoint_pass(KDB_FAILPOINT_COLD_EXPORTED, err);
+}
+
+static void warn(const kdbi_cold_work *work, const kdb_err *err)
+{
+    kdb_log_warn("manifest.json is not written table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(work->table->ns),
+                 KDB_SV_ARG(work->table->name), err->text);
+}
+
 void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts)
 {
     kdb_err err;
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
-        if (export_part(work, part->user, &err) != KDB_OK) {
-            kdb_log_warn("manifest.json is not written table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(work->table->ns),
-                         KDB_SV_ARG(work->table->name), err.text);
+        if (export_part(work, part->user, batch, &err) != KDB_OK) {
+            warn(work, &err);
         }
+    }
+    if (kdb_batch_count(batch) != 0 && kdb_store_commit(work->core->store, batch, &err) != KDB_OK) {
+        warn(work, &err);
     }
 }

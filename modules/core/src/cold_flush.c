@@ -87,7 +87,11 @@ static kdb_status name_files(group *g, kdb_err *err)
         KDB_TRY(kdbi_cold_part_init(work, part, g->arena, err));
         kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, g->arena), batch);
     }
-    return kdb_store_commit(work->core->store, batch, err);
+    KDB_TRY(kdb_store_commit(work->core->store, batch, err));
+    for (kdbi_cold_part *part = g->parts; part != NULL; part = part->next) {
+        part->named = part->next_id;
+    }
+    return kdb_failpoint_pass(KDB_FAILPOINT_COLD_NAMED, err);
 }
 
 static kdb_status write_part(group *g, kdbi_cold_part *part, kdb_err *err)
@@ -96,7 +100,7 @@ static kdb_status write_part(group *g, kdbi_cold_part *part, kdb_err *err)
     kdb_cold_hot *hot = kdb_cold_hot_new(work->core->store, work->table, part->user, g->flush->snapshot, g->batch);
     part->source = hot;
     const kdb_cold_rows rows = { hot, kdb_cold_hot_next };
-    KDB_TRY(kdbi_cold_part_write(work, part, &rows, true, g->arena, err));
+    KDB_TRY(kdbi_cold_part_write(work, part, &rows, g->arena, err));
     return kdb_cold_hot_end(hot, err);
 }
 

@@ -106,6 +106,11 @@ kdb_sv kdbi_cold_dir(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *ar
     return copy;
 }
 
+kdb_sv kdbi_cold_manifest_path(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena)
+{
+    return kdb_sv_printf(arena, "%.*s/manifest.json", KDB_SV_ARG(kdbi_cold_dir(work, user, arena)));
+}
+
 kdb_sv kdbi_cold_path(const kdbi_cold_work *work, const kdbi_cold_part *part, uint32_t id, kdb_arena *arena)
 {
     return kdb_sv_printf(arena, "%.*s/batch-%u.parquet", KDB_SV_ARG(kdbi_cold_dir(work, part->user, arena)), id - 1);
@@ -148,15 +153,17 @@ static kdb_status name_file(kdbi_cold_work *work, kdbi_cold_part *part, kdb_aren
     KDB_TRY(find_free_id(work, part, arena, err));
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, arena), batch);
-    return kdb_store_commit(work->core->store, batch, err);
+    KDB_TRY(kdb_store_commit(work->core->store, batch, err));
+    part->named = part->next_id;
+    return kdb_failpoint_pass(KDB_FAILPOINT_COLD_NAMED, err);
 }
 
-kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows, bool named,
-                                kdb_arena *arena, kdb_err *err)
+kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows, kdb_arena *arena,
+                                kdb_err *err)
 {
-    for (bool more = true; more; named = false) {
+    for (bool more = true; more;) {
         KDB_TRY(kdbi_cold_check(work, err));
-        if (!named) {
+        if (part->named != part->next_id) {
             KDB_TRY(name_file(work, part, arena, err));
         }
         const kdb_segment_spec spec = { .table = work->table,
@@ -174,6 +181,7 @@ kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, cons
         more = file->more;
         add_file(part, file, arena); /* one without rows too: its name is to be taken back */
         part->next_id++;
+        KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_COLD_WRITTEN, err));
     }
     return KDB_OK;
 }
@@ -193,7 +201,10 @@ kdb_status kdbi_cold_publish_files(kdbi_cold_work *work, const kdbi_cold_part *p
             }
         }
     }
-    return count == 0 ? KDB_OK : kdb_objects_commit(work->objects, names, count, err);
+    if (count != 0) {
+        KDB_TRY(kdb_objects_commit(work->objects, names, count, err));
+    }
+    return kdb_failpoint_pass(KDB_FAILPOINT_COLD_PUBLISHED, err);
 }
 
 /* ---- the commit ---- */
@@ -208,6 +219,8 @@ void kdbi_cold_stage_parts(kdbi_cold_work *work, const kdbi_cold_part *parts, kd
                 kdb_cold_stage_segment(work->table, part->user, file, kdb_snowflake_next(), batch);
             }
         }
+        /* What is said of the files is not true any more: a start removes it unless kdbi_cold_export has come. */
+        kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_manifest_path(work, part->user, work->arena), batch);
     }
 }
 
@@ -245,8 +258,12 @@ static kdb_status commit_closed(kdbi_cold_work *work, kdb_batch *batch,
     kdbi_table_close(core, table, KDB_TABLE_ALTERING);
     kdb_status status = settle(self, batch, err);
     if (status == KDB_OK) {
+        status = kdb_failpoint_pass(KDB_FAILPOINT_COLD_CLOSED, err);
+    }
+    if (status == KDB_OK) {
         kdb_cold_note(core->cold, table->id);
         status = kdb_store_commit(core->store, batch, err);
+        work->unsure = status != KDB_OK;
     }
     kdbi_table_settle(core, table, KDB_TABLE_OPEN);
     return status;
@@ -258,11 +275,32 @@ kdb_status kdbi_cold_commit(kdbi_cold_work *work, kdb_batch *batch,
     kdb_mutex_lock(&work->core->ddl);
     const kdb_status status = commit_closed(work, batch, settle, self, err);
     kdb_mutex_unlock(&work->core->ddl);
+    if (status == KDB_OK) {
+        (void)kdb_failpoint_pass(KDB_FAILPOINT_COLD_COMMITTED, NULL);
+    }
     return status;
+}
+
+/* A try that fails before a file is begun, again and again, must not leave a name in the store each time. */
+static void take_names_back(kdbi_cold_work *work, const kdbi_cold_part *parts)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        if (part->named == part->next_id) {
+            kdb_cold_stage_wanted(work->table->storage_id, kdbi_cold_path(work, part, part->named, work->arena), batch);
+        }
+    }
+    if (kdb_batch_count(batch) != 0 && kdb_store_commit(work->core->store, batch, NULL) != KDB_OK) {
+        kdb_log_warn("names of files that were not written stay until the next start");
+    }
 }
 
 void kdbi_cold_abandon(kdbi_cold_work *work, const kdbi_cold_part *parts)
 {
+    if (work->unsure) {
+        return;
+    }
+    take_names_back(work, parts);
     for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
         for (size_t i = 0; i < part->nfiles; i++) {
             kdb_cold_doom(work->core->cold, work->table->id, part->user, &part->files[i]->segment);

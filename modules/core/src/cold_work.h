@@ -20,6 +20,7 @@ typedef struct kdbi_cold_work {
     kdb_arena *arena; /* of this */
     uint64_t row_group_rows;
     kdb_cold_result result;
+    bool unsure; /* the store failed to commit: what is on its disk, only the next start sees */
 } kdbi_cold_work;
 
 /* Only one piece of work on a table at a time: waits for the one before, unless `work` is to stop. */
@@ -35,7 +36,8 @@ KDB_NODISCARD kdb_status kdbi_cold_check(const kdbi_cold_work *work, kdb_err *er
 typedef struct kdbi_cold_part {
     struct kdbi_cold_part *next;
     kdb_user_id user;
-    uint32_t next_id;        /* of its next segment */
+    uint32_t next_id; /* of its next segment */
+    uint32_t named;   /* the segment whose file's name is in the store though it is not written yet: next_id, or less */
     kdb_new_segment **files; /* in the arena that _write was given */
     size_t nfiles, cap;
     void *source; /* the caller's */
@@ -46,11 +48,13 @@ KDB_NODISCARD kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_par
                                              kdb_err *err);
 /* The directory of a partition's files, in `arena`. */
 kdb_sv kdbi_cold_dir(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena);
+/* "<dir>/manifest.json", in `arena`. */
+kdb_sv kdbi_cold_manifest_path(const kdbi_cold_work *work, kdb_user_id user, kdb_arena *arena);
 /* "<dir>/batch-<n>.parquet", in `arena`. */
 kdb_sv kdbi_cold_path(const kdbi_cold_work *work, const kdbi_cold_part *part, uint32_t id, kdb_arena *arena);
-/* Writes all the rows to files, staged; before each file is begun its name is in the store. `named`: the first one's is. */
+/* Writes all the rows to files, staged; before each file is begun its name is in the store, if part->named does not say that it is. */
 KDB_NODISCARD kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows,
-                                              bool named, kdb_arena *arena, kdb_err *err);
+                                              kdb_arena *arena, kdb_err *err);
 /* Makes the parts' files objects. */
 KDB_NODISCARD kdb_status kdbi_cold_publish_files(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_arena *arena,
                                                  kdb_err *err);
@@ -64,7 +68,7 @@ KDB_NODISCARD kdb_status kdbi_cold_stage_dead(kdbi_cold_work *work, const kdbi_c
 KDB_NODISCARD kdb_status kdbi_cold_commit(kdbi_cold_work *work, kdb_batch *batch,
                                           kdb_status (*settle)(void *self, kdb_batch *batch, kdb_err *err), void *self,
                                           kdb_err *err);
-/* The parts' files were written in vain. */
+/* The parts' files were written in vain. They stay for the next start to judge when the commit is the reason. */
 void kdbi_cold_abandon(kdbi_cold_work *work, const kdbi_cold_part *parts);
 void kdbi_cold_parts_done(kdbi_cold_part *parts);
 /* Writes manifest.json beside the files of each part. */

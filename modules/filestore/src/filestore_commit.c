@@ -119,6 +119,7 @@ static kdb_status rename_all(const batch *b, kdb_err *err)
         if (rename(b->files[i].from, b->files[i].to) != 0) {
             return KDBI_FAIL_OS(err, errno, "renaming", b->files[i].from);
         }
+        KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_FILES_RENAMED, err));
     }
     return KDB_OK;
 }
@@ -133,8 +134,10 @@ static kdb_status commit_batch(const kdbi_folder *folder, const kdb_sv *names, s
     }
     KDB_TRY(open_all(&b, err));
     KDB_TRY(sync_files(&b, err));
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_FILES_SYNCED, err));
     KDB_TRY(rename_all(&b, err));
-    return sync_directories(&b, err);
+    KDB_TRY(sync_directories(&b, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_FILES_COMMITTED, err);
 }
 
 kdb_status kdbi_folder_commit(const kdbi_folder *folder, const kdb_sv *names, size_t count, kdb_err *err)

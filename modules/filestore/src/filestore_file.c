@@ -142,9 +142,11 @@ char *kdbi_file_temporary(const char *path, int *fd)
     return name;
 }
 
-static kdb_status write_temporary(char *name, kdb_sv content, uint32_t mode, bool durable, kdb_err *err)
+/* `fd` is taken. */
+static kdb_status write_temporary(int opened, const char *name, kdb_sv content, uint32_t mode, bool durable,
+                                  kdb_err *err)
 {
-    KDB_CLEANUP(kdbi_fd_close) int fd = mkostemps(name, (int)strlen(TMP_SUFFIX), O_CLOEXEC);
+    KDB_CLEANUP(kdbi_fd_close) int fd = opened;
     if (fd < 0) {
         return KDBI_FAIL_OS(err, errno, "making temporary file", name);
     }
@@ -156,10 +158,17 @@ static kdb_status write_temporary(char *name, kdb_sv content, uint32_t mode, boo
     return KDB_OK;
 }
 
-kdb_status kdbi_file_replace(const char *path, kdb_sv content, uint32_t mode, bool durable, kdb_err *err)
+kdb_status kdbi_file_replace(const char *path, const char *temporary, kdb_sv content, uint32_t mode, bool durable,
+                             kdb_err *err)
 {
-    KDB_CLEANUP(kdb_freep) char *name = temporary_name(path);
-    KDB_TRY(write_temporary(name, content, mode, durable, err));
+    int fd = -1;
+    KDB_CLEANUP(kdb_freep) char *own = temporary == NULL ? kdbi_file_temporary(path, &fd) : NULL;
+    const char *name = temporary == NULL ? own : temporary;
+    if (temporary != NULL) {
+        fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
+    }
+    KDB_TRY(write_temporary(fd, name, content, mode, durable, err));
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_OBJECT_WRITTEN, err));
     if (rename(name, path) != 0) {
         const int errnum = errno;
         (void)unlink(name);
@@ -170,7 +179,7 @@ kdb_status kdbi_file_replace(const char *path, kdb_sv content, uint32_t mode, bo
 
 kdb_status kdb_file_write(const char *path, kdb_sv content, uint32_t mode, kdb_err *err)
 {
-    KDB_TRY(kdbi_file_replace(path, content, mode, true, err));
+    KDB_TRY(kdbi_file_replace(path, NULL, content, mode, true, err));
     return kdbi_dir_sync_parent(path, err);
 }
 

@@ -40,8 +40,10 @@ bool kdbi_file_is_temporary(const char *name);
 char *kdbi_file_temporary(const char *path, int *fd);
 /* Removes a file; one that is not there is fine. */
 KDB_NODISCARD kdb_status kdbi_file_remove(const char *path, kdb_err *err);
-/* A whole small file, replaced atomically through a temporary file beside it; durable but for its name's entry if `durable`. */
-KDB_NODISCARD kdb_status kdbi_file_replace(const char *path, kdb_sv content, uint32_t mode, bool durable, kdb_err *err);
+/* A whole small file, replaced atomically through a temporary file beside it, which is called `temporary`; NULL: by a name that nobody else
+ * has. Durable but for its name's entry if `durable`. */
+KDB_NODISCARD kdb_status kdbi_file_replace(const char *path, const char *temporary, kdb_sv content, uint32_t mode,
+                                           bool durable, kdb_err *err);
 
 /* "<path>/storage", the folder of storage `local`, which is not made here; and the data directory itself. */
 const char *kdbi_datadir_storage(const kdb_datadir *dir);

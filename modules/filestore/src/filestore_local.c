@@ -74,7 +74,8 @@ static kdb_status commit_local(kdb_objects *objects, const kdb_sv *names, size_t
 static kdb_status put_held(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err)
 {
     KDB_CLEANUP(kdb_freep) char *path = kdbi_folder_path(&objects->folder, name, "");
-    KDB_TRY(kdbi_file_replace(path, content, FILE_MODE, durable, err));
+    KDB_CLEANUP(kdb_freep) char *staged = kdbi_folder_path(&objects->folder, name, KDBI_STAGED);
+    KDB_TRY(kdbi_file_replace(path, staged, content, FILE_MODE, durable, err));
     return durable ? kdbi_folder_sync(&objects->folder, name, err) : KDB_OK;
 }
 
@@ -105,6 +106,7 @@ static kdb_status remove_local(kdb_objects *objects, const kdb_sv *names, size_t
     for (size_t i = 0; i < count; i++) {
         if (!doom(local_of(objects), names[i])) {
             KDB_TRY(kdbi_folder_remove(&objects->folder, names[i], "", err));
+            KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_OBJECT_REMOVED, err));
         }
     }
     return KDB_OK;

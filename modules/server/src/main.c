@@ -1,5 +1,6 @@
 /* main.c - kalamdb-server. Exit status: 0 stopped as asked, 1 could not start, 2 wrong arguments. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "kdb/server.h"
@@ -39,12 +40,20 @@ static kdb_status set_up_log(const kdb_options *options, kdb_err *err)
     return KDB_OK;
 }
 
+/* For tests of crashes. */
+static kdb_status arm_failpoint(kdb_err *err)
+{
+    const char *point = getenv("KALAMDB_FAILPOINT");
+    return point == NULL ? KDB_OK : kdb_failpoint_arm(kdb_sv_cstr(point), err);
+}
+
 static int serve(const kdb_options *options)
 {
     KDB_CLEANUP(kdb_server_stopp) kdb_server *server = NULL;
     kdb_err err;
     kdb_signals_prepare();
-    if (set_up_log(options, &err) != KDB_OK || kdb_server_start(options, &server, &err) != KDB_OK) {
+    if (set_up_log(options, &err) != KDB_OK || arm_failpoint(&err) != KDB_OK ||
+        kdb_server_start(options, &server, &err) != KDB_OK) {
         kdb_log_error("cannot start err=\"%s\"", err.text);
         return EXIT_FAILED;
     }

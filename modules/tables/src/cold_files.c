@@ -1,5 +1,5 @@
 /* cold_files.c - files that no manifest names: those being written, until the commit that adds their segment, and those whose segment
- * has gone, until nobody can read it any more. Each is named in the store while it is in that state, so that a start after a crash
+ * has gone, until nobody can read it any more; and each manifest.json that is not of today. Each is named in the store while it is in that state, so that a start after a crash
  * removes exactly what is left over, and nothing else that lies in the same bucket.
  *
  *   partition KDBI_COLD_FILES: storage id | 00 | path -> nothing */
@@ -126,13 +126,23 @@ static kdb_status remove_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kd
     return kdb_objects_remove(objects, &path, 1, err);
 }
 
-/* The file first: what is named and is not there does no harm. */
+/* The file first: what is named and is not there does no harm. What has lost its name is somebody's again: the manifest.json of a table
+ * that was made anew. */
 static kdb_status remove_doomed(kdb_cold *cold, const kdbi_doomed *doomed, kdb_err *err)
 {
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    bool unwanted = false;
+    KDB_TRY(kdb_cold_is_unwanted(cold, doomed->storage_id, doomed->path, &unwanted, err));
+    if (!unwanted) {
+        return KDB_OK;
+    }
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_BEGUN, err));
     KDB_TRY(remove_file(cold, doomed->storage_id, doomed->path, err));
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_REMOVED, err));
     kdb_cold_stage_wanted(doomed->storage_id, doomed->path, batch);
-    return kdb_store_commit(cold->store, batch, err);
+    KDB_TRY(kdb_store_commit(cold->store, batch, err));
+    (void)kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_FORGOTTEN, NULL);
+    return KDB_OK;
 }
 
 size_t kdb_cold_sweep(kdb_cold *cold)
@@ -156,8 +166,26 @@ size_t kdb_cold_sweep(kdb_cold *cold)
     return removed;
 }
 
-/* At a start: nobody reads yet. A storage that cannot be reached keeps its names for the next start. */
-kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err)
+/* Whether the file is gone. A storage that cannot be reached, which may take long to see, keeps its names for the next start. */
+static bool recover_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_buf *unreachable)
+{
+    kdb_err err;
+    if (kdb_sv_eq(kdb_buf_sv(unreachable), storage_id)) {
+        return false;
+    }
+    const kdb_status status = remove_file(cold, storage_id, path, &err);
+    if (status == KDB_OK) {
+        return true;
+    }
+    kdb_log_warn("files of the cold tier are left over storage=%.*s path=\"%.*s\" err=\"%s\"", KDB_SV_ARG(storage_id),
+                 KDB_SV_ARG(path), err.text);
+    unreachable->len = 0;
+    kdb_buf_append_sv(unreachable, storage_id);
+    return false;
+}
+
+/* At a start: nobody reads yet. */
+static kdb_status recover_files(kdb_cold *cold, kdb_buf *unreachable, kdb_err *err)
 {
     const kdb_iter_range all = { .scan = true };
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
@@ -171,16 +199,22 @@ kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err)
         }
         const kdb_sv storage_id = kdb_sv_of(key.ptr, (size_t)(end - key.ptr));
         const kdb_sv path = kdb_sv_of(end + 1, key.len - storage_id.len - 1);
-        kdb_err why;
-        if (remove_file(cold, storage_id, path, &why) == KDB_OK) {
+        if (recover_file(cold, storage_id, path, unreachable)) {
+            KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_RECOVER_REMOVED, err));
             kdb_batch_delete(batch, kdbi_cold_partition(KDBI_COLD_FILES), key);
-        } else {
-            kdb_log_warn("a file of the cold tier is left over storage=%.*s path=\"%.*s\" err=\"%s\"",
-                         KDB_SV_ARG(storage_id), KDB_SV_ARG(path), why.text);
         }
     }
     KDB_TRY(kdb_iter_status(iter, err));
     return kdb_batch_count(batch) == 0 ? KDB_OK : kdb_store_commit(cold->store, batch, err);
+}
+
+kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err)
+{
+    kdb_buf unreachable; /* the storage that could not be reached last */
+    kdb_buf_init(&unreachable, 0);
+    const kdb_status status = recover_files(cold, &unreachable, err);
+    kdb_buf_done(&unreachable);
+    return status;
 }
 
 void kdbi_cold_files_done(kdb_cold *cold)

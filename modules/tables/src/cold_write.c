@@ -113,6 +113,9 @@ static kdb_status next_chunk(void *self, KDB_UNUSED void *scan, KDB_UNUSED void 
     const kdb_cold_rows *rows = f->spec->rows;
     const uint64_t before = f->bytes;
     kdb_arena_reset(f->scratch);
+    if (before != 0) {
+        KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_COLD_WRITING, err));
+    }
     while (chunk->nrows < KDB_CHUNK_ROWS && f->bytes - before < CHUNK_BYTES_MAX && !is_full(f) && !f->through) {
         kdb_sv key, row;
         bool more = false;

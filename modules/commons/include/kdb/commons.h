@@ -5,6 +5,7 @@
 #include "kdb/base.h"
 #include "kdb/clock.h"
 #include "kdb/err.h"
+#include "kdb/failpoint.h"
 #include "kdb/json.h"
 #include "kdb/log.h"
 #include "kdb/mem.h"

@@ -68,7 +68,7 @@ KDB_NODISCARD kdb_status kdb_objects_commit(kdb_objects *objects, const kdb_sv *
 KDB_NODISCARD kdb_status kdb_objects_staged_bytes(kdb_objects *objects, kdb_sv name, uint64_t *out, kdb_err *err);
 /* Forgets a staged file, if it is there. */
 void kdb_objects_abandon(kdb_objects *objects, kdb_sv name);
-/* A small object written whole: replaced atomically; not fsynced unless `durable`. */
+/* A small object written whole: replaced atomically; not fsynced unless `durable`. One call per name at a time. */
 KDB_NODISCARD kdb_status kdb_objects_put(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err);
 /* Removes objects, and local directories that become empty by it. Absent ones are fine. */
 KDB_NODISCARD kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
