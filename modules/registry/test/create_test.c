@@ -242,7 +242,7 @@ static void options_are_shown_as_json(void **state)
     kdb_create_table user = table_spec("u", &column, 1);
     assert_options(fix, &user,
                    "{\"table_type\":\"USER\",\"storage_id\":\"local\",\"use_user_storage\":false,"
-                   "\"flush_policy\":null,\"compression\":\"snappy\"}");
+                   "\"flush_policy\":null,\"compression\":\"zstd\"}");
     user.table.name = KDB_SV("u2");
     user.use_user_storage = true;
     user.flush_rows = 1000;
@@ -258,20 +258,20 @@ static void options_are_shown_as_json(void **state)
     assert_options(fix, &shared,
                    "{\"table_type\":\"SHARED\",\"storage_id\":\"local\",\"access_level\":\"private\","
                    "\"flush_policy\":{\"type\":\"time_interval\",\"interval_seconds\":60},"
-                   "\"compression\":\"snappy\"}");
+                   "\"compression\":\"zstd\"}");
     shared.table.name = KDB_SV("s2");
     shared.access = KDB_ACCESS_PUBLIC;
     shared.flush_rows = 5;
     assert_options(fix, &shared,
                    "{\"table_type\":\"SHARED\",\"storage_id\":\"local\",\"access_level\":\"public\","
                    "\"flush_policy\":{\"type\":\"combined\",\"row_limit\":5,\"interval_seconds\":60},"
-                   "\"compression\":\"snappy\"}");
+                   "\"compression\":\"zstd\"}");
     kdb_create_table stream = table_spec("e", &column, 1);
     stream.type = KDB_TABLE_STREAM;
     stream.ttl_seconds = 30;
     assert_options(fix, &stream,
                    "{\"table_type\":\"STREAM\",\"ttl_seconds\":30,\"eviction_strategy\":\"time_based\","
-                   "\"max_stream_size_bytes\":0,\"compression\":\"snappy\"}");
+                   "\"max_stream_size_bytes\":0,\"compression\":\"zstd\"}");
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)
