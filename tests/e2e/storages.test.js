@@ -57,6 +57,59 @@ test('a storage is made with its directory, checked, used, kept while it is used
     assert.deepStrictEqual(fs.readdirSync(place('deep/er')), [], 'the directory is the user\'s');
 });
 
+// Dropped once the files of dropped tables are gone, which another may be removing at the moment.
+async function dropStorage(client, id) {
+    for (;;) {
+        const answer = await client.sqlRaw(`DROP STORAGE ${id}`);
+        if (answer.status === 200) {
+            return;
+        }
+        assert.match(answer.json.error.message, /files of dropped tables are being removed from it\. Try again shortly$/);
+    }
+}
+
+async function flush(client, table) {
+    const [, job] = /Job ID: (\S+)$/.exec((await client.sql(`STORAGE FLUSH TABLE ${table}`)).message);
+    for (;;) {
+        const [[status, message]] = await client.rows(`SELECT status, message FROM system.jobs WHERE job_id = '${job}'`);
+        if (!['new', 'queued', 'running', 'retrying'].includes(status)) {
+            assert.strictEqual(status, 'completed', message);
+            return;
+        }
+    }
+}
+
+test('cold files lie in the storage of their table, are missed while it is away, and go with the table', async () => {
+    const own = await startServer();
+    try {
+        await own.setUp();
+        await own.root.sql(`${disk('cold')} USER_TABLES_TEMPLATE 'u/{namespace}/{tableName}/{userId}'`);
+        await own.root.sql("CREATE USER TABLE t (id INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'cold')");
+        await own.root.sql("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+        await flush(own.root, 'default.t');
+        const parquet = () => filesBelow(place('cold')).filter((file) => file.endsWith('.parquet')).map((file) => path.relative(place('cold'), file));
+        assert.deepStrictEqual(parquet(), ['u/default/t/root/batch-0.parquet']);
+        await own.halt();
+        fs.renameSync(place('cold'), place('gone'));
+        fs.mkdirSync(place('cold'));
+        await own.start();
+        const client = await own.signIn('root');
+        const answer = await client.sqlRaw('SELECT id, v FROM t');
+        assert.notStrictEqual(answer.status, 200);
+        assert.match(answer.json.error.message, /storage 'cold' cannot be opened: .* is its disk there\?/);
+        await client.sql("INSERT INTO t VALUES (3, 'c')");
+        assert.deepStrictEqual(await client.rows('SELECT v FROM t WHERE id = 3'), [['c']], 'hot rows are there');
+        fs.rmdirSync(place('cold'));
+        fs.renameSync(place('gone'), place('cold'));
+        assert.deepStrictEqual(await client.rows('SELECT id, v FROM t ORDER BY id'), [[1, 'a'], [2, 'b'], [3, 'c']]);
+        await client.sql('DROP TABLE t');
+        await dropStorage(client, 'cold');
+        assert.deepStrictEqual(parquet(), []);
+    } finally {
+        await own.stop();
+    }
+});
+
 test('what cannot be written to is not made, and not left half made', async () => {
     await fails(root, "CREATE STORAGE proc TYPE filesystem PATH '/proc'", /Invalid operation: Storage connectivity check failed \(latency \d+ ms\): ./);
     fs.writeFileSync(place('file'), 'a file');

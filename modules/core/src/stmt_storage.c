@@ -200,12 +200,30 @@ kdb_status kdbi_run_alter_storage(kdb_exec *exec, kdbi_plan *plan, bool *pending
 
 /* ---- DROP ---- */
 
-/* Holds the DDL gate, so no table comes to use it meanwhile. */
-static kdb_status remove_definition(kdb_exec *exec, kdb_sv id, kdb_err *err)
+/* Files of tables that were dropped: once the storage is forgotten nobody could remove them. */
+static kdb_status check_swept(kdb_core *core, kdb_sv id, kdb_err *err)
+{
+    bool left = false;
+    if (core->cold != NULL) {
+        KDB_TRY(kdb_cold_has_unwanted(core->cold, id, &left, err));
+    }
+    return !left
+               ? KDB_OK
+               : KDB_FAIL(
+                     err, KDB_INVALID_OPERATION,
+                     "Cannot drop storage '%.*s': files of dropped tables are being removed from it. Try again shortly",
+                     KDB_SV_ARG(id));
+}
+
+/* Holds the DDL gate, so no table comes to use it meanwhile. What is in a storage that is away stays there. */
+static kdb_status remove_definition(kdb_exec *exec, kdb_sv id, bool is_open, kdb_err *err)
 {
     kdb_registry *registry = exec->core->registry;
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     KDB_TRY(kdb_registry_stage_drop_storage(registry, id, batch, err));
+    if (is_open) {
+        KDB_TRY(check_swept(exec->core, id, err));
+    }
     KDB_TRY(kdbi_audit_commit(exec, batch, id, KDB_SV(""), err));
     kdb_registry_publish_drop_storage(registry, id);
     return KDB_OK;
@@ -216,8 +234,9 @@ static kdb_status drop_storage(kdb_exec *exec, const kdb_storage_stmt *stmt, kdb
     kdb_core *core = exec->core;
     KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
     const bool is_open = kdb_object_stores_find(core->objects, stmt->id, &objects, NULL) == KDB_OK; /* or away */
+    (void)kdb_core_sweep(core);
     kdb_mutex_lock(&core->ddl);
-    const kdb_status status = remove_definition(exec, stmt->id, err);
+    const kdb_status status = remove_definition(exec, stmt->id, is_open, err);
     kdb_mutex_unlock(&core->ddl);
     if (status != KDB_OK) {
         kdb_err_at(err, stmt->position);

@@ -47,6 +47,17 @@ kdb_status kdb_cold_is_unwanted(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, 
     return status == KDB_NOT_FOUND ? KDB_OK : status;
 }
 
+kdb_status kdb_cold_has_unwanted(kdb_cold *cold, kdb_sv storage_id, bool *out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_sv prefix = file_key(storage_id, KDB_SV(""), arena);
+    const kdb_iter_range range = { .from = prefix };
+    KDB_CLEANUP(kdb_iter_freep)
+    kdb_iter *iter = kdb_iter_new(cold->store, NULL, kdbi_cold_partition(KDBI_COLD_FILES), range);
+    *out = kdb_iter_valid(iter) && kdb_sv_has_prefix(kdb_iter_key(iter), prefix);
+    return kdb_iter_status(iter, err);
+}
+
 static kdbi_doomed *doomed_new(uint32_t table_id, kdb_user_id user, const kdb_segment *segment)
 {
     kdb_arena *arena = kdb_arena_new(0);
@@ -118,10 +129,14 @@ void kdb_cold_drop_end(kdb_cold *cold, const kdb_table *table, kdb_status commit
 
 /* ---- removal ---- */
 
+/* A storage that was dropped while it was away has kept its files. */
 static kdb_status remove_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_err *err)
 {
     KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
-    KDB_TRY(kdb_object_stores_find(cold->objects, storage_id, &objects, err));
+    const kdb_status status = kdb_object_stores_find(cold->objects, storage_id, &objects, err);
+    if (status != KDB_OK) {
+        return status == KDB_NOT_FOUND ? KDB_OK : status;
+    }
     kdb_objects_abandon(objects, path);
     return kdb_objects_remove(objects, &path, 1, err);
 }

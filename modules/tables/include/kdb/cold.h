@@ -206,6 +206,8 @@ void kdb_cold_stage_unwanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch);
 void kdb_cold_stage_wanted(kdb_sv storage_id, kdb_sv path, kdb_batch *batch);
 /* Whether a file of that name waits to be written or removed. */
 KDB_NODISCARD kdb_status kdb_cold_is_unwanted(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, bool *out, kdb_err *err);
+/* Whether any file of the storage does. */
+KDB_NODISCARD kdb_status kdb_cold_has_unwanted(kdb_cold *cold, kdb_sv storage_id, bool *out, kdb_err *err);
 /* After such a commit, and for what was written in vain: the file is removed by a sweep once nobody can read it. */
 void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
 /* Removes what can be removed by now; returns how many files that were. Waits for the storages. */
