@@ -236,6 +236,9 @@ class House {
             return false;
         }
         assert.strictEqual(answer.status, 200, `${sql}: ${answer.text}`);
+        if (/skipped: no pending writes/.test(answer.text)) {
+            return true;
+        }
         const id = /Job ID: (\S+)/.exec(answer.json.results[0].message ?? answer.text)?.[1]?.replace(/["}].*$/, '');
         assert.ok(id !== undefined, answer.text);
         for (;;) {
@@ -287,7 +290,13 @@ const ACTIONS = {
         },
         passes: (point) => /^(object\.removed|sweep)/.test(point),
         // Its files go with the next sweep, which every flush ends with.
-        run: (house) => house.root.sqlRaw(`DROP TABLE ${house.goneTable}`).catch(() => null).then((answer) => answer !== null && house.work('STORAGE FLUSH TABLE app.own')),
+        run: async (house) => {
+            let alive = await house.root.sqlRaw(`DROP TABLE ${house.goneTable}`).catch(() => null) !== null;
+            while (alive) {
+                alive = await house.work('STORAGE FLUSH TABLE app.own');
+            }
+            return alive;
+        },
     },
 };
 
@@ -349,7 +358,7 @@ test('every failpoint: nothing is lost, doubled or left behind', { skip: points.
     }
 });
 
-test(`rows move by themselves, through ${KILLS} kills`, async () => {
+test(`rows move by themselves, through ${KILLS} kills`, { skip: KILLS === 0 }, async () => {
     const house = new House({ 'flush.check_interval_seconds': 1 }, "WITH (FLUSH_POLICY = 'rows:50')");
     const { server, random } = house;
     let rows = 0;
