@@ -48,6 +48,7 @@ kdb_dependency(inih       HEADER ini.h           LIBRARY inih)
 kdb_dependency(xxhash     HEADER xxhash.h        LIBRARY xxhash)
 kdb_dependency(z          HEADER zlib.h          LIBRARY z)
 kdb_dependency(curl       HEADER curl/curl.h     LIBRARY curl)
+kdb_dependency(archive    HEADER archive.h       LIBRARY archive)
 # In what people run, RocksDB is linked statically: its thread-local counters then cost no call, which is a tenth of a scan.
 # Elsewhere it stays a library of its own, which is how the sanitisers' suppressions know it.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -102,6 +102,7 @@ kdb_status kdb_api_open(const kdb_api_options *options, kdb_api **out, kdb_err *
     api->core = options->core;
     api->auth = options->auth;
     api->audit = options->audit;
+    api->datadir = options->datadir;
     api->live = options->live;
     kdb_mutex_init(&api->lock, KDB_LOCK_REQUEST);
     kdb_cond_init(&api->changed);

@@ -159,6 +159,7 @@ static void retire(kdbi_exchange *ex)
     kdb_arena_reset(ex->arena);
     reset_pieces(ex);
     ex->answered = false;
+    ex->content_type = NULL;
     ex->posted = ex->streaming = ex->finished = ex->broken = ex->gone = false;
     ex->outstanding = ex->body_bytes = 0;
     ex->request = (kdb_request){ .nparams = 0 };
@@ -321,7 +322,7 @@ kdb_status kdbi_exchange_piece_full(kdbi_exchange *ex, kdb_err *err)
     const size_t limit = ex->loop->api->set.result_bytes;
     kdbi_piece *next = NULL;
     ex->body_bytes += kdbi_exchange_out(ex)->len;
-    if (limit != 0 && ex->body_bytes > limit) {
+    if (limit != 0 && ex->body_bytes > limit && ex->content_type == NULL) {
         return KDB_FAIL(err, KDB_LIMIT, "The result is larger than limits.max_result_bytes allows (%zu bytes)", limit);
     }
     if (ex->body_bytes >= (size_t)KDBI_PIECES_HELD * KDBI_PIECE_BYTES && here != ex) {
@@ -428,12 +429,18 @@ static void send_pieces(kdbi_exchange *ex, h2o_send_state_t state)
     h2o_send(ex->req, bufs, n, state);
 }
 
+/* What fails is told in JSON. */
+static kdb_sv type_of(const kdbi_exchange *ex, int status)
+{
+    return ex->content_type == NULL || status != 200 ? KDB_SV("application/json") : kdb_sv_cstr(ex->content_type);
+}
+
 void kdbi_exchange_send(kdbi_exchange *ex, int status)
 {
     static h2o_generator_t whole = { NULL, NULL };
     move(ex, KDBI_EX_SENDING);
     list_move(&ex->sent, &ex->body);
-    kdbi_respond_head(ex->loop, ex->req, status, list_bytes(&ex->sent), &whole);
+    kdbi_respond_head_as(ex->loop, ex->req, status, type_of(ex, status), list_bytes(&ex->sent), &whole);
     send_pieces(ex, H2O_SEND_STATE_FINAL);
 }
 
@@ -474,7 +481,7 @@ static void start_stream(kdbi_exchange *ex)
 {
     move(ex, KDBI_EX_STREAMING);
     ex->generator = (h2o_generator_t){ on_proceed, NULL };
-    kdbi_respond_head(ex->loop, ex->req, 200, SIZE_MAX, &ex->generator);
+    kdbi_respond_head_as(ex->loop, ex->req, 200, type_of(ex, 200), SIZE_MAX, &ex->generator);
     pump(ex);
 }
 

@@ -52,7 +52,8 @@ struct kdb_api {
     kdb_core *core;
     kdb_auth *auth;
     kdb_audit *audit;
-    kdb_live *live; /* NULL: no live queries */
+    kdb_datadir *datadir; /* NULL: no exports */
+    kdb_live *live;       /* NULL: no live queries */
     kdbi_settings set;
     kdbi_rate_limit *queries;  /* by user */
     kdbi_rate_limit *signins;  /* by address */
@@ -212,7 +213,8 @@ struct kdbi_exchange {
     kdbi_piece_list body; /* the last one is being written */
     kdbi_reply reply;
     int http_status;
-    size_t body_bytes; /* of finished pieces */
+    const char *content_type; /* of an answer that is no JSON, and as long as it is: NULL, it is JSON */
+    size_t body_bytes;        /* of finished pieces */
     kdb_request request;
     kdb_auth_job job;
     kdb_err job_err;            /* KDB_OK: the job succeeded */
@@ -284,6 +286,7 @@ void kdbi_get_status(kdbi_call *call);
 void kdbi_get_health(kdbi_call *call);
 void kdbi_get_socket(kdbi_call *call);
 void kdbi_get_live(kdbi_call *call);
+void kdbi_get_export(kdbi_call *call); /* http_export.c */
 
 /* Hands a job to auth's threads; `answer` runs here when it is done. `job` without what is the same for all jobs. When it
  * cannot be taken that is answered. */

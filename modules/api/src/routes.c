@@ -19,6 +19,7 @@ const kdb_route_def kdb_route_defs[] = {
     { KDB_HTTP_GET, "/v1/ws", KDB_ROUTE_OPEN, "Open a WebSocket for live queries" },
     { KDB_HTTP_GET, "/ws", KDB_ROUTE_OPEN, "Open a WebSocket for live queries" },
     { KDB_HTTP_GET, "/v1/live", KDB_ROUTE_OPEN, "Stream a live query as server-sent events" },
+    { KDB_HTTP_GET, "/v1/exports/", KDB_ROUTE_BEARER, "Give a user's export: {user}/{export_id}" },
 };
 const size_t kdb_route_defs_count = KDB_ARRAY_LEN(kdb_route_defs);
 
@@ -35,7 +36,7 @@ static const route_handler handlers[] = {
     { kdbi_post_logout, KDBI_ERROR_AUTH }, { kdbi_get_me, KDBI_ERROR_AUTH },
     { kdbi_post_setup, KDBI_ERROR_AUTH },  { kdbi_get_status, KDBI_ERROR_AUTH },
     { kdbi_get_socket, KDBI_ERROR_PLAIN }, { kdbi_get_socket, KDBI_ERROR_PLAIN },
-    { kdbi_get_live, KDBI_ERROR_SQL },
+    { kdbi_get_live, KDBI_ERROR_SQL },     { kdbi_get_export, KDBI_ERROR_PLAIN },
 };
 _Static_assert(KDB_ARRAY_LEN(handlers) == KDB_ARRAY_LEN(kdb_route_defs), "one handler for each route");
 
@@ -102,11 +103,14 @@ static bool is_method(const h2o_req_t *req, const char *name)
     return h2o_memis(req->method.base, req->method.len, name, strlen(name));
 }
 
+/* A route whose path ends with a slash takes what is below it. */
 static const kdb_route_def *find_route(const h2o_req_t *req)
 {
+    const kdb_sv asked = kdb_sv_of(req->path_normalized.base, req->path_normalized.len);
     for (size_t i = 0; i < KDB_ARRAY_LEN(kdb_route_defs); i++) {
-        const char *path = kdb_route_defs[i].path;
-        if (h2o_memis(req->path_normalized.base, req->path_normalized.len, path, strlen(path))) {
+        const kdb_sv path = kdb_sv_cstr(kdb_route_defs[i].path);
+        const bool below = path.ptr[path.len - 1] == '/';
+        if (below ? asked.len > path.len && kdb_sv_has_prefix(asked, path) : kdb_sv_eq(asked, path)) {
             return &kdb_route_defs[i];
         }
     }

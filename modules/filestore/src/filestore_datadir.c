@@ -9,7 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0600, FORMAT_MAX_BYTES = 256, PID_MAX_BYTES = 32 };
+enum { FILE_MODE = 0600, FORMAT_MAX_BYTES = 256, PID_MAX_BYTES = 32, EXPORT_ID_MAX = 36 };
 
 #define FORMAT_START "kalamdb format "
 
@@ -22,6 +22,9 @@ struct kdb_datadir {
     char *storage;
     char *tmp;
     char *key;
+    char *exports;
+    char *restore;
+    char *restored;
     int lock_fd; /* holds the flock; -1 before it is opened */
 };
 
@@ -154,6 +157,9 @@ static kdb_datadir *new_datadir(kdb_sv path)
     dir->storage = join(dir->path, "storage");
     dir->tmp = join(dir->path, "tmp");
     dir->key = join(dir->path, "server.key");
+    dir->exports = join(dir->path, "exports");
+    dir->restore = join(dir->path, "restore");
+    dir->restored = join(dir->path, "restored");
     dir->lock_fd = -1;
     return dir;
 }
@@ -175,6 +181,7 @@ static kdb_status prepare(kdb_datadir *dir, bool formatted, kdb_err *err)
 {
     KDB_TRY(write_pid(dir, err));
     KDB_TRY(kdbi_dir_walk(dir->path, remove_leftover, dir, err));
+    KDB_TRY(kdbi_restore_apply(dir->path, err));
     KDB_TRY(kdbi_dir_make(dir->rocksdb, err));
     KDB_TRY(kdbi_dir_make(dir->storages, err));
     KDB_TRY(kdbi_dir_make(dir->tmp, err));
@@ -213,6 +220,9 @@ void kdb_datadir_close(kdb_datadir *dir)
     kdb_free(dir->storage);
     kdb_free(dir->tmp);
     kdb_free(dir->key);
+    kdb_free(dir->exports);
+    kdb_free(dir->restore);
+    kdb_free(dir->restored);
     kdb_free(dir);
 }
 
@@ -244,4 +254,56 @@ const char *kdbi_datadir_storage(const kdb_datadir *dir)
 const char *kdbi_datadir_path(const kdb_datadir *dir)
 {
     return dir->path;
+}
+
+const char *kdb_datadir_exports(const kdb_datadir *dir)
+{
+    return dir->exports;
+}
+
+const char *kdb_datadir_restore(const kdb_datadir *dir)
+{
+    return dir->restore;
+}
+
+const char *kdb_datadir_restored(const kdb_datadir *dir)
+{
+    return dir->restored;
+}
+
+kdb_sv kdb_datadir_exports_of(const kdb_datadir *dir, kdb_sv user, kdb_arena *arena)
+{
+    kdb_buf name;
+    kdb_buf_init(&name, 0);
+    kdb_template_put(KDB_SV("{userId}"), KDB_SV(""), KDB_SV(""), user, &name);
+    const kdb_sv out = kdb_sv_printf(arena, "%s/%.*s", dir->exports, KDB_SV_ARG(kdb_buf_sv(&name)));
+    kdb_buf_done(&name);
+    return out;
+}
+
+static bool is_export_id(kdb_sv id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        const char c = id.ptr[i];
+        if (c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'f')) {
+            return false;
+        }
+    }
+    return id.len != 0 && id.len <= EXPORT_ID_MAX;
+}
+
+const char *kdb_datadir_export(const kdb_datadir *dir, kdb_sv user, kdb_sv id, kdb_arena *arena)
+{
+    return user.len == 0 || !is_export_id(id)
+               ? NULL
+               : kdb_sv_printf(arena, "%.*s/%.*s.zip", KDB_SV_ARG(kdb_datadir_exports_of(dir, user, arena)),
+                               KDB_SV_ARG(id))
+                     .ptr;
+}
+
+bool kdb_datadir_holds(const kdb_datadir *dir, const char *path)
+{
+    KDB_CLEANUP(kdb_freep) char *data = kdbi_path_would_be(dir->path);
+    KDB_CLEANUP(kdb_freep) char *place = kdbi_path_would_be(path);
+    return data != NULL && place != NULL && kdbi_path_is_within(place, data);
 }

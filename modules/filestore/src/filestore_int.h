@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "kdb/objects.h"
+#include "kdb/tree.h"
 
 /* Fails with KDB_IO and the text of `errnum`: "<doing> '<path>': No space left on device". */
 #define KDBI_FAIL_OS(err, errnum, doing, path)                                                                         \
@@ -48,6 +49,16 @@ KDB_NODISCARD kdb_status kdbi_file_replace(const char *path, const char *tempora
 /* "<path>/storage", the folder of storage `local`, which is not made here; and the data directory itself. */
 const char *kdbi_datadir_storage(const kdb_datadir *dir);
 const char *kdbi_datadir_path(const kdb_datadir *dir);
+
+/* ---- trees ---- */
+
+/* In a tree that is being made, and while it is packed: no part of what it becomes. */
+#define KDBI_UNFINISHED "UNFINISHED"
+#define KDBI_ARCHIVE_STAGED "ARCHIVE.tmp"
+KDB_NODISCARD kdb_status kdbi_tree_check(const kdb_tree_watch *watch, kdb_err *err); /* KDB_CANCELLED; NULL is fine */
+
+/* Lets what a restore has put into a data directory take its place. May be called again after a crash. */
+KDB_NODISCARD kdb_status kdbi_restore_apply(const char *data, kdb_err *err);
 
 /* ---- names of objects ---- */
 
@@ -140,6 +151,9 @@ KDB_NODISCARD kdb_status kdbi_mark_check(const char *folder, kdb_sv id, kdb_err 
 KDB_NODISCARD kdb_status kdbi_mark_make(const char *folder, kdb_sv id, kdb_err *err);
 void kdbi_mark_remove(const char *folder);
 
+/* Where `path` is or would be made: what there is of it without links, and the rest behind that. NULL when that cannot be told. The
+ * caller's to free. */
+char *kdbi_path_would_be(const char *path);
 /* Whether `path` is `folder` or inside it; both without links. */
 bool kdbi_path_is_within(const char *path, const char *folder);
 /* KDB_INVALID when the directory of another open storage is in `base`, or `base` in it. With the stores' lock held. */

@@ -266,8 +266,7 @@ static bool has_parent_part(kdb_sv path)
     return false;
 }
 
-/* Where `path` is or would be made: what there is of it without links, and the rest behind that. NULL when that cannot be told. */
-static char *would_be(const char *path)
+char *kdbi_path_would_be(const char *path)
 {
     KDB_CLEANUP(kdb_freep) char *there = kdb_sv_heap_cstr(kdb_sv_cstr(path));
     KDB_CLEANUP(kdb_freep) char *real = NULL;
@@ -307,7 +306,7 @@ static kdb_status find_base(const kdb_object_stores *stores, const kdb_objects_s
         return KDB_FAIL(err, KDB_INVALID, "a base directory holds no NUL byte");
     }
     KDB_CLEANUP(kdb_freep) char *path = kdb_sv_heap_cstr(text);
-    KDB_CLEANUP(kdb_freep) char *planned = would_be(path);
+    KDB_CLEANUP(kdb_freep) char *planned = kdbi_path_would_be(path);
     if (planned == NULL) {
         return KDB_FAIL(err, KDB_INVALID, "base directory '%s' cannot be made", path);
     }

@@ -1,5 +1,5 @@
 /* job_cleanup.c - rows of system.jobs that nobody will ask for any more. Those of jobs that the schedule began, one a minute for
- * each busy table, go after a day if they ended well; the others after `retention_days`. */
+ * each busy table, go after a day if they ended well; the others after `retention_days`. Exports that have been there long enough go, too. */
 #include "jobs_int.h"
 
 enum { BATCH_MAX = 1000, KEPT_DAYS = 30 };
@@ -52,8 +52,10 @@ kdb_status kdbi_run_job_cleanup(kdbi_run *run, kdb_err *err)
         KDB_TRY(run_step(run->jobs, &c, &count, err));
         removed += count;
     } while (count == BATCH_MAX);
-    run->skipped = removed == 0;
-    kdbi_run_result(run, "Removed %zu job(s)", removed);
+    size_t exports = 0;
+    KDB_TRY(kdbi_exports_expire(run->jobs, &exports, err));
+    run->skipped = removed == 0 && exports == 0;
+    kdbi_run_result(run, "Removed %zu job(s) and %zu export(s)", removed, exports);
     return KDB_OK;
 }
 

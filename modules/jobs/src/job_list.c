@@ -66,8 +66,11 @@ static const struct {
     [KDBI_JOB_SCHEDULED] = { "schedule", 0 },
 };
 
-static kdb_sv subject_of(const kdb_json *parameters)
+static kdb_sv subject_of(const kdbi_job_def *def, const kdb_json *parameters)
 {
+    if (def->alone) {
+        return kdb_sv_cstr(def->prefix);
+    }
     static const char *const names[] = { "table_id", "user_id" };
     for (size_t i = 0; i < KDB_ARRAY_LEN(names); i++) {
         const kdb_json *member = kdb_json_lookup(parameters, kdb_sv_cstr(names[i]));
@@ -104,7 +107,7 @@ static kdb_status read_parameters(kdbi_job *job, kdb_sv json, kdb_err *err)
     if (job->parameters->kind != KDB_JSON_OBJECT) {
         return KDB_FAIL(err, KDB_INVALID, "the parameters of a job are an object");
     }
-    job->subject = subject_of(job->parameters);
+    job->subject = subject_of(job->def, job->parameters);
     return KDB_OK;
 }
 

@@ -19,6 +19,7 @@ typedef struct kdbi_job_def {
     /* Does it, on a thread of the jobs. May be called again after a failure or a crash, so it can be done twice; ends with
      * KDB_CANCELLED soon after kdbi_run_stops. NULL: this server has none of that kind. */
     kdb_status (*run)(kdbi_run *run, kdb_err *err);
+    bool alone; /* one of the kind runs at a time */
 } kdbi_job_def;
 extern const kdbi_job_def kdbi_job_defs[KDB_JOB_KIND_COUNT];
 
@@ -201,5 +202,11 @@ void kdbi_schedule_user_cleanup(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_user_cleanup(kdbi_run *run, kdb_err *err);
 void kdbi_sample_stats(kdb_jobs *jobs, int64_t now_us);
 void kdbi_prune_stats(kdb_jobs *jobs, int64_t now_us);
+kdb_status kdbi_run_backup_job(kdbi_run *run, kdb_err *err);
+kdb_status kdbi_run_restore_job(kdbi_run *run, kdb_err *err);
+kdb_status kdbi_run_user_export(kdbi_run *run, kdb_err *err);
+/* Removes exports that are older than a week; and all of a user's, who goes. */
+KDB_NODISCARD kdb_status kdbi_exports_expire(kdb_jobs *jobs, size_t *out_removed, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_exports_forget(kdb_jobs *jobs, kdb_user_id user, kdb_err *err);
 
 #endif

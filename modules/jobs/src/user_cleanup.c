@@ -25,6 +25,7 @@ kdb_status kdbi_run_user_cleanup(kdbi_run *run, kdb_err *err)
         return KDB_OK;
     }
     KDB_TRY(kdb_core_remove_user_rows(jobs->options.core, id, &run->work, &tables, err));
+    KDB_TRY(kdbi_exports_forget(jobs, id, err));
     KDB_TRY(kdb_auth_remove_user(jobs->options.auth, id, deleted_before_us(jobs, now_us), err));
     kdbi_run_result(run, "Removed the user, with rows in %llu table(s)", (unsigned long long)tables);
     return KDB_OK;

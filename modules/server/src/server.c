@@ -122,6 +122,7 @@ static kdb_status open_reader(kdb_server *server, kdb_engine_options engine, kdb
 static kdb_status open_cold(kdb_server *server, kdb_err *err)
 {
     const kdb_cold_options cold = { .store = server->store, .reader = server->reader, .objects = server->objects };
+    KDB_TRY(kdbi_server_put_back(server, err));
     KDB_TRY(kdb_cold_open(&cold, &server->cold, err));
     return kdb_cold_recover(server->cold, err);
 }
@@ -215,6 +216,9 @@ static kdb_status open_jobs(kdb_server *server, kdb_err *err)
         .registry = server->registry,
         .auth = server->auth,
         .options = server->options,
+        .datadir = server->datadir,
+        .objects = server->objects,
+        .cold = server->cold,
     };
     return kdb_jobs_open(&jobs, &server->jobs, err);
 }
@@ -244,6 +248,7 @@ static kdb_status open_http(kdb_server *server, kdb_err *err)
         .core = server->core,
         .auth = server->auth,
         .audit = server->audit,
+        .datadir = server->datadir,
         .live = server->live,
         .options = server->options,
         .version = kdb_server_version,

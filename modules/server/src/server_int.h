@@ -33,6 +33,8 @@ KDB_NODISCARD kdb_status kdbi_keys_open(const kdb_options *options, const kdb_da
                                         kdb_err *err);
 /* storages.c: opens the storages of the registry. One that cannot be opened is logged, and tried again by whoever needs it. */
 void kdbi_server_open_storages(kdb_server *server);
+/* After a restore: puts the files that came with it into their storages. Those of one that cannot be reached wait for the next start. */
+KDB_NODISCARD kdb_status kdbi_server_put_back(kdb_server *server, kdb_err *err);
 /* Figures of core, live and api for system.stats. */
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count);
 void kdbi_server_report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count);

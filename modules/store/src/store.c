@@ -218,3 +218,10 @@ void kdb_store_stats_get(kdb_store *store, kdb_store_stats *out)
     };
     store->backend->usage(store, out);
 }
+
+kdb_status kdb_store_checkpoint(kdb_store *store, const char *path, kdb_err *err)
+{
+    return store->backend->checkpoint == NULL
+               ? KDB_FAIL(err, KDB_INVALID_OPERATION, "A store that lies in memory cannot be copied")
+               : store->backend->checkpoint(store, path, err);
+}

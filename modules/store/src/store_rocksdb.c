@@ -311,6 +311,20 @@ static void write_out(kdb_store *store)
     }
 }
 
+/* ---- a copy ---- */
+
+/* All that is in memory is written out first, so that the copy needs no log. */
+static kdb_status checkpoint(kdb_store *store, const char *path, kdb_err *err)
+{
+    char *text = NULL;
+    rocksdb_checkpoint_t *maker = rocksdb_checkpoint_object_create(kdbi_rocks_of(store)->db, &text);
+    if (text == NULL) {
+        rocksdb_checkpoint_create(maker, path, 0, &text);
+        rocksdb_checkpoint_object_destroy(maker);
+    }
+    return text == NULL ? KDB_OK : kdbi_rocks_fail(text, "copying the store", err);
+}
+
 /* ---- figures ---- */
 
 static uint64_t count_jobs(const kdbi_rocks *rocks)
@@ -350,5 +364,6 @@ const kdbi_backend kdbi_rocks_backend = {
     .iter_size = sizeof(kdbi_rocks_iter),
     .splits = kdbi_rocks_splits,
     .write_out = write_out,
+    .checkpoint = checkpoint,
     .usage = usage,
 };

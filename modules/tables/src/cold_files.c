@@ -160,11 +160,36 @@ static kdb_status remove_doomed(kdb_cold *cold, const kdbi_doomed *doomed, kdb_e
     return KDB_OK;
 }
 
+void kdb_cold_hold(kdb_cold *cold)
+{
+    kdb_mutex_lock(&cold->lock);
+    cold->holds++;
+    kdb_mutex_unlock(&cold->lock);
+}
+
+void kdb_cold_release(kdb_cold *cold)
+{
+    kdb_mutex_lock(&cold->lock);
+    KDB_ASSERT(cold->holds != 0);
+    cold->holds--;
+    kdb_mutex_unlock(&cold->lock);
+}
+
+/* What is taken before a hold, the copy that is made after it does not name: the commit came first. */
+static kdbi_doomed *take_unless_held(kdb_cold *cold)
+{
+    kdb_mutex_lock(&cold->lock);
+    kdbi_doomed *list = cold->holds == 0 ? cold->doomed : NULL;
+    cold->doomed = cold->holds == 0 ? NULL : cold->doomed;
+    kdb_mutex_unlock(&cold->lock);
+    return list;
+}
+
 size_t kdb_cold_sweep(kdb_cold *cold)
 {
     const uint64_t oldest = kdb_store_oldest_snapshot(cold->store);
     size_t removed = 0;
-    for (kdbi_doomed *at = take_all(cold, &cold->doomed), *next = NULL; at != NULL; at = next) {
+    for (kdbi_doomed *at = take_unless_held(cold), *next = NULL; at != NULL; at = next) {
         next = at->next;
         kdb_err err = { .position = -1 };
         if (oldest < at->version || kdbi_cold_is_held(cold, at->table_id, at->user, at->segment)) {

@@ -23,6 +23,7 @@ struct kdb_cold {
     kdb_manifest *first_live; /* every manifest that there is, cached or held */
     kdbi_doomed *leaving;     /* files of tables that are being dropped */
     kdbi_doomed *doomed;      /* files that wait for their last reader */
+    unsigned holds;           /* who wants all files to stay */
 };
 
 /* ---- cold_keys.c: the keys of family manifest. A partition's begin with the user's part of its row keys ---- */
@@ -78,6 +79,16 @@ KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_
 /* One without segments yet; a reference. */
 kdb_manifest *kdbi_manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id user, kdb_sv prefix,
                                 uint64_t generation);
+
+/* ---- cold_write.c ---- */
+
+struct kdb_cold_writer {
+    kdb_cold *cold;
+    kdb_engine_conn *conn;
+};
+/* What a file of the table has: its columns, `_seq`, and the row id where that is the key. In `arena`. */
+kdb_parquet_column *kdbi_cold_columns(const kdb_table *table, kdb_arena *arena, size_t *count);
+
 /* Whether somebody holds a manifest that names the segment. */
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);
 void kdbi_cold_leaving_add(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);

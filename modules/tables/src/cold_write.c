@@ -6,11 +6,6 @@
 /* A chunk of large rows is a short one. */
 enum { CHUNK_BYTES_MAX = 4 << 20 };
 
-struct kdb_cold_writer {
-    kdb_cold *cold;
-    kdb_engine_conn *conn;
-};
-
 kdb_status kdb_cold_writer_new(kdb_cold *cold, kdb_cold_writer **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_cold_writer_freep) kdb_cold_writer *writer = KDB_NEW(kdb_cold_writer);
@@ -152,8 +147,7 @@ static void close_rows(KDB_UNUSED void *self, KDB_UNUSED void *scan)
 
 /* ---- the file ---- */
 
-/* The table's columns, `_seq`, and the row id where that is the key. */
-static kdb_parquet_column *columns_of(const kdb_table *table, kdb_arena *arena, size_t *count)
+kdb_parquet_column *kdbi_cold_columns(const kdb_table *table, kdb_arena *arena, size_t *count)
 {
     const kdb_schema *schema = table->schema;
     kdb_parquet_column *columns = KDB_ARENA_ARRAY(arena, kdb_parquet_column, schema->ncolumns + 2);
@@ -194,7 +188,7 @@ static kdb_status write_file(kdb_cold_writer *writer, file *f, kdb_sv path, kdb_
     kdb_parquet_spec parquet = { .path = path,
                                  .compression = f->spec->compression,
                                  .row_group_rows = f->spec->row_group_rows };
-    parquet.columns = columns_of(f->spec->table, f->plans_arena, &parquet.ncolumns);
+    parquet.columns = kdbi_cold_columns(f->spec->table, f->plans_arena, &parquet.ncolumns);
     const kdb_scan_source source = { f, open_rows, open_part, next_chunk, close_part, close_rows };
     return kdb_engine_write_parquet(writer->conn, &parquet, &source, err);
 }

@@ -27,7 +27,8 @@ typedef struct kdb_api_options {
     kdb_core *core;
     kdb_auth *auth;
     kdb_audit *audit;
-    kdb_live *live; /* NULL: the routes of live queries answer 503 */
+    kdb_datadir *datadir; /* where exports are; NULL: there are none */
+    kdb_live *live;       /* NULL: the routes of live queries answer 503 */
     const kdb_options *options;
     const char *version;    /* "0.1.0" */
     const char *build_date; /* ISO 8601 date */

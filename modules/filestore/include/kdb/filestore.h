@@ -26,6 +26,21 @@ const char *kdb_datadir_tmp(const kdb_datadir *dir);
 /* "<path>/server.key": not made here. */
 const char *kdb_datadir_key(const kdb_datadir *dir);
 
+/* "<path>/exports": what users have asked for of their data; made with the first. */
+const char *kdb_datadir_exports(const kdb_datadir *dir);
+/* Those of one user, whose name is escaped as in path templates; and one of them, NULL when nothing can be called so. In `arena`. */
+kdb_sv kdb_datadir_exports_of(const kdb_datadir *dir, kdb_sv user, kdb_arena *arena);
+const char *kdb_datadir_export(const kdb_datadir *dir, kdb_sv user, kdb_sv id, kdb_arena *arena);
+
+/* "<path>/restore": where a restore puts (tree.h) what is to take the place of the data. A data directory that is opened with a whole
+ * one does that first: what was there moves to "<path>/replaced-<time>", and the files of storages that come with it lie
+ * below "<path>/restored" then, by storage id, for somebody to put them back. */
+const char *kdb_datadir_restore(const kdb_datadir *dir);
+const char *kdb_datadir_restored(const kdb_datadir *dir);
+
+/* Whether `path`, be there something or not, is the data directory or lies in it. */
+bool kdb_datadir_holds(const kdb_datadir *dir, const char *path);
+
 /* A small file read whole into `arena`, at most `limit` bytes. KDB_NOT_FOUND when absent. */
 KDB_NODISCARD kdb_status kdb_file_read(const char *path, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err);
 /* The same for a file of secrets: KDB_PERMISSION_DENIED when it belongs to, or can be read or written by, anybody but this

@@ -14,6 +14,9 @@ typedef struct kdb_jobs_options {
     kdb_registry *registry;
     kdb_auth *auth;
     const kdb_options *options;
+    kdb_datadir *datadir;       /* NULL: no backups, restores and exports; as the next two */
+    kdb_object_stores *objects;
+    kdb_cold *cold;
 } kdb_jobs_options;
 
 /* Notes that the jobs that ran when the server ended have failed, puts those that waited in line again, and starts threads.

@@ -121,6 +121,10 @@ size_t kdb_store_splits(kdb_store *store, kdb_partition part, kdb_sv from, kdb_s
 KDB_NODISCARD kdb_status kdb_store_next_partition(kdb_store *store, kdb_family family, uint32_t from, uint32_t *out,
                                                   bool *out_found, kdb_err *err);
 
+/* Writes the store as it is at one moment to a new directory at `path`, whose parent exists, on the same file system with few bytes
+ * copied: another store that _open opens. KDB_INVALID_OPERATION of one that lies in memory. */
+KDB_NODISCARD kdb_status kdb_store_checkpoint(kdb_store *store, const char *path, kdb_err *err);
+
 /* ---- writing ---- */
 
 /* A list of changes applied all or none. Its bytes are self-contained (format in store_batch.c), so a replicated log

@@ -73,6 +73,11 @@ bool kdb_cold_has(kdb_cold *cold, uint32_t table_id);
 /* The table is about to have segments: before the commit that adds the first. */
 void kdb_cold_note(kdb_cold *cold, uint32_t table_id);
 
+/* Every segment's file that the store names, whatever table it is of; `segment` is borrowed for the call, and has no id and no dead rows. */
+KDB_NODISCARD kdb_status kdb_cold_visit_files(kdb_store *store,
+                                              kdb_status (*visit)(void *self, const kdb_segment *segment, kdb_err *err),
+                                              void *self, kdb_err *err);
+
 /* ---- rows by key ---- */
 
 /* Where a cold row is. */
@@ -123,6 +128,20 @@ struct kdb_new_segment {
 KDB_NODISCARD kdb_status kdb_cold_write(kdb_cold_writer *writer, const kdb_segment_spec *spec, kdb_arena *arena,
                                         kdb_new_segment **out, kdb_err *err);
 void kdb_new_segment_done(kdb_new_segment *segment); /* NULL is fine */
+
+/* A user's rows of a table, hot and cold, as a file of their own that anyone can open: the table's columns and `_seq`. */
+typedef struct kdb_user_file {
+    kdb_store *store;
+    const kdb_table *table; /* USER; borrowed for the call, as all here */
+    kdb_user_id user;
+    const kdb_snapshot *snapshot;
+    kdb_sv path; /* where the reader engine may write */
+    uint64_t row_group_rows;
+    bool (*stop)(void *self); /* true: ends with KDB_CANCELLED */
+    void *self;
+    uint64_t rows; /* set: how many there were */
+} kdb_user_file;
+KDB_NODISCARD kdb_status kdb_cold_write_user(kdb_cold_writer *writer, kdb_user_file *file, kdb_err *err);
 
 /* ---- hot rows that go cold ---- */
 
@@ -212,6 +231,10 @@ KDB_NODISCARD kdb_status kdb_cold_has_unwanted(kdb_cold *cold, kdb_sv storage_id
 void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
 /* Removes what can be removed by now; returns how many files that were. Waits for the storages. */
 size_t kdb_cold_sweep(kdb_cold *cold);
+/* From here to _release a sweep removes nothing: a copy of the store names files that the store itself may not name any more. As often as
+ * you like. */
+void kdb_cold_hold(kdb_cold *cold);
+void kdb_cold_release(kdb_cold *cold);
 /* At a start, once storages are open: removes what a crash has left. */
 KDB_NODISCARD kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err);
 

@@ -1,0 +1,32 @@
+/* backup_tree.h - what is in a backup, for who makes one and who takes one in:
+ *
+ *   backup.json                      which format the backup and the data have; last to be written
+ *   rocksdb/                         the store, as of one moment
+ *   storage/<storage>/<object>       every file that the store's manifests name
+ *   server.key                       unless the server keeps its keys elsewhere (storage.key_file) */
+#ifndef KDB_JOBS_BACKUP_TREE_H
+#define KDB_JOBS_BACKUP_TREE_H
+
+#include "jobs_int.h"
+#include "kdb/cold.h"
+#include "kdb/tree.h"
+
+enum { KDBI_BACKUP_FORMAT = 1 };
+
+/* "<tree>/<rest>", NUL-terminated, in `arena`. */
+const char *kdbi_tree_path(const char *tree, const char *rest, kdb_arena *arena);
+/* Where the segment's file is in a tree, in `arena`. */
+kdb_sv kdbi_backup_name(const kdb_segment *segment, kdb_arena *arena);
+/* KDB_INVALID_OPERATION where the server has no files of its own. */
+KDB_NODISCARD kdb_status kdbi_run_check_files(const kdbi_run *run, kdb_err *err);
+/* Ends the work when the job is to end. */
+kdb_tree_watch kdbi_run_watch(kdbi_run *run);
+/* Visits what the store in the tree names; that it can be opened is thereby known. */
+KDB_NODISCARD kdb_status kdbi_backup_visit(const char *tree,
+                                           kdb_status (*visit)(void *self, const kdb_segment *segment, kdb_err *err),
+                                           void *self, kdb_err *err);
+/* Writes backup.json, and looks at one: KDB_CORRUPT when it is none, or of another format than this server reads. */
+KDB_NODISCARD kdb_status kdbi_backup_write_head(const char *tree, uint64_t files, uint64_t bytes, kdb_err *err);
+KDB_NODISCARD kdb_status kdbi_backup_check_head(const char *tree, const char *path /* to name it by */, kdb_err *err);
+
+#endif
