@@ -225,6 +225,13 @@ kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
     return KDB_OK;
 }
 
+/* Tasks are those of exports, which end-to-end tests download. */
+kdb_status kdb_core_task_submit(KDB_UNUSED kdb_core *core, KDB_UNUSED kdb_core_task *task, KDB_UNUSED bool bounded,
+                                kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_OVERLOADED, "The server is busy; try again shortly");
+}
+
 struct kdb_core_lane {
     runner runner;
     kdb_thread_role role; /* of the thread that made it */

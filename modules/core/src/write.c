@@ -122,11 +122,11 @@ size_t kdbi_write_count(const kdbi_write *write)
 /* ---- locking ---- */
 
 /* The table is gone, or what was evaluated may not fit what it is now: then the statement begins again. A transaction that
- * has evaluated all its statements cannot. */
+ * has evaluated all its statements cannot, unless the table was only closed for a while, as a flush does: its COMMIT begins again. */
 static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     kdbi_table_tell_closer(write->core);
-    if (write->commits != NULL) {
+    if (write->commits != NULL && kdb_table_state_of(write->table) != KDB_TABLE_ALTERING) {
         return kdbi_txn_conflict(write, "DDL has changed table", err);
     }
     if (kdb_table_state_of(write->table) == KDB_TABLE_DROPPED) {
