@@ -41,11 +41,11 @@ static void rows_go_after_their_time(void **state)
     kdbi_schedule_job_cleanup(f.jobs, kdb_now_us());
     wait_until_idle();
     assert_jobs("FA flush completed  |FD flush completed  |FE flush failed  |FG flush running  |"
-                "JC job_cleanup completed Removed 3 job(s) |");
+                "JC job_cleanup completed Removed 3 job(s) and 0 export(s) |");
     kdbi_schedule_job_cleanup(f.jobs, kdb_now_us()); /* nothing to do, nothing to say */
     wait_until_idle();
     assert_jobs("FA flush completed  |FD flush completed  |FE flush failed  |FG flush running  |"
-                "JC job_cleanup completed Removed 3 job(s) |");
+                "JC job_cleanup completed Removed 3 job(s) and 0 export(s) |");
 }
 
 static void many_rows_go_in_several_batches(void **state)
@@ -68,7 +68,7 @@ static void many_rows_go_in_several_batches(void **state)
     assert_int_equal(kdb_store_commit(f.store, batch, NULL), KDB_OK);
     kdbi_schedule_job_cleanup(f.jobs, kdb_now_us());
     wait_until_idle();
-    assert_jobs("JC job_cleanup completed Removed 2500 job(s) |");
+    assert_jobs("JC job_cleanup completed Removed 2500 job(s) and 0 export(s) |");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, jobs_setup, jobs_teardown)
