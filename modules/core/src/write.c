@@ -126,10 +126,11 @@ size_t kdbi_write_count(const kdbi_write *write)
 static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
     kdbi_table_tell_closer(write->core);
-    if (write->commits != NULL && kdb_table_state_of(write->table) != KDB_TABLE_ALTERING) {
+    const kdb_table_state state = kdb_table_state_of(write->table); /* it may have been opened again by now */
+    if (write->commits != NULL && (state == KDB_TABLE_REPLACED || state == KDB_TABLE_DROPPED)) {
         return kdbi_txn_conflict(write, "DDL has changed table", err);
     }
-    if (kdb_table_state_of(write->table) == KDB_TABLE_DROPPED) {
+    if (state == KDB_TABLE_DROPPED) {
         return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
                         KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
     }

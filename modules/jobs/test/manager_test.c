@@ -115,16 +115,16 @@ static kdb_status fake(kdbi_run *run, kdb_err *err)
 }
 
 static const kdbi_job_def fakes[KDB_JOB_KIND_COUNT] = {
-    [KDB_JOB_FLUSH] = { "flush", "FL", fake },
-    [KDB_JOB_COMPACT] = { "compact", "CO", fake },
-    [KDB_JOB_CLEANUP] = { "cleanup", "CL", fake },
-    [KDB_JOB_JOB_CLEANUP] = { "job_cleanup", "JC", fake },
-    [KDB_JOB_BACKUP] = { "backup", "BK", NULL },
-    [KDB_JOB_RESTORE] = { "restore", "RS", fake },
-    [KDB_JOB_RETENTION] = { "retention", "RT", fake },
-    [KDB_JOB_STREAM_EVICTION] = { "stream_eviction", "SE", fake },
-    [KDB_JOB_USER_CLEANUP] = { "user_cleanup", "UC", fake },
-    [KDB_JOB_USER_EXPORT] = { "user_export", "UE", fake },
+    [KDB_JOB_FLUSH] = { "flush", "FL", fake, false },
+    [KDB_JOB_COMPACT] = { "compact", "CO", fake, false },
+    [KDB_JOB_CLEANUP] = { "cleanup", "CL", fake, false },
+    [KDB_JOB_JOB_CLEANUP] = { "job_cleanup", "JC", fake, false },
+    [KDB_JOB_BACKUP] = { "backup", "BK", NULL, false },
+    [KDB_JOB_RESTORE] = { "restore", "RS", fake, false },
+    [KDB_JOB_RETENTION] = { "retention", "RT", fake, false },
+    [KDB_JOB_STREAM_EVICTION] = { "stream_eviction", "SE", fake, false },
+    [KDB_JOB_USER_CLEANUP] = { "user_cleanup", "UC", fake, false },
+    [KDB_JOB_USER_EXPORT] = { "user_export", "UE", fake, false },
 };
 
 static int setup(void **state)
