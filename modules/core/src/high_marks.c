@@ -38,7 +38,7 @@ typedef struct shard {
 struct kdbi_high_marks {
     kdb_store *store;
     kdb_cold *cold; /* NULL: all rows are hot */
-    size_t kept; /* of a shard, when nobody holds them */
+    size_t kept;    /* of a shard, when nobody holds them */
     shard shards[SHARDS];
 };
 

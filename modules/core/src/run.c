@@ -81,11 +81,9 @@ static kdb_status find_source(kdbi_run *run, size_t slot, kdb_err *err)
         return KDB_OK;
     }
     const kdb_user_id user = kdbi_exec_user(run->exec, table);
-    const kdb_walk_spec walk = { .store = run->core->store,
-                                 .table = table,
-                                 .user = user,
-                                 .now_ms = run->now_us / 1000,
-                                 .cold = run->core->cold };
+    const kdb_walk_spec walk = {
+        .store = run->core->store, .table = table, .user = user, .now_ms = run->now_us / 1000, .cold = run->core->cold
+    };
     return kdbi_hot_cache_get(run->core->hot, &walk, user,
                               kdbi_hot_use_of(table, user, &source->keys, false, run->arena), &source->hot, err);
 }

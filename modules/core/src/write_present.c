@@ -99,9 +99,9 @@ static kdb_status read_cold(kdbi_write *write, size_t from, const round_keys *ro
     }
     KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
     const bool in_lane = write->exec->in_lane;
-    KDB_TRY(missed.count == 0 ? KDB_OK
-                              : kdb_manifest_get(cold, snapshot_of(write), write->table, write->user, in_lane,
-                                                 &manifest, err));
+    KDB_TRY(missed.count == 0
+                ? KDB_OK
+                : kdb_manifest_get(cold, snapshot_of(write), write->table, write->user, in_lane, &manifest, err));
     if (manifest == NULL) {
         return KDB_OK;
     }

@@ -20,9 +20,9 @@ struct kdb_system_scan {
     const kdb_system_table_def *def;
     kdb_role viewer;
     const kdb_principal *principal; /* the viewer's; borrowed while the scan opens */
-    const kdb_snapshot *snapshot; /* may be NULL */
-    kdb_arena *arena;             /* lives as long as the scan: the lists that open made */
-    kdb_arena *row_arena;         /* reset for each row: text that next made */
+    const kdb_snapshot *snapshot;   /* may be NULL */
+    kdb_arena *arena;               /* lives as long as the scan: the lists that open made */
+    kdb_arena *row_arena;           /* reset for each row: text that next made */
     const size_t *projection;
     size_t nprojection;
     kdb_value *blank; /* ncolumns NULLs */

@@ -141,18 +141,18 @@ struct kdb_table_scan {
     struct kdb_manifest *manifest; /* NULL: no row is cold */
     kdbi_cold_scan *cold;          /* a range's cold rows, when their order does not count */
     kdb_row_decoder *decoder;      /* hot and cold rows are read by a walk: points, and rows in order; else NULL */
-    kdb_arena *arena;          /* the split keys and the raised start */
-    int64_t oldest_ms;         /* STREAM: rows older than this are not seen */
-    kdb_sv from;               /* of a range: its start, raised past what the TTL hides */
-    atomic_bool started;       /* a reader has taken the head of the range, or the points */
-    kdb_mutex lock;            /* rank KDB_LOCK_SCAN */
-    kdb_cond split_done;       /* of `split` */
-    bool split;                /* guarded by lock: the parts below are final; fixed from then on */
-    bool hot_decoded;          /* every projected column of the rows in memory is */
-    size_t hot_begin, hot_end; /* of a range: those of them that it holds */
-    kdb_sv *bounds;            /* part i is [bounds[i], bounds[i + 1]) */
-    size_t nparts;             /* 0: the head was all */
-    atomic_size_t next_part;   /* the first that no reader has taken */
+    kdb_arena *arena;              /* the split keys and the raised start */
+    int64_t oldest_ms;             /* STREAM: rows older than this are not seen */
+    kdb_sv from;                   /* of a range: its start, raised past what the TTL hides */
+    atomic_bool started;           /* a reader has taken the head of the range, or the points */
+    kdb_mutex lock;                /* rank KDB_LOCK_SCAN */
+    kdb_cond split_done;           /* of `split` */
+    bool split;                    /* guarded by lock: the parts below are final; fixed from then on */
+    bool hot_decoded;              /* every projected column of the rows in memory is */
+    size_t hot_begin, hot_end;     /* of a range: those of them that it holds */
+    kdb_sv *bounds;                /* part i is [bounds[i], bounds[i + 1]) */
+    size_t nparts;                 /* 0: the head was all */
+    atomic_size_t next_part;       /* the first that no reader has taken */
 };
 
 /* Table scans give the first rows of a range to one reader and split only what is left after them: most ranges end

@@ -14,7 +14,7 @@ typedef struct kdb_jobs_options {
     kdb_registry *registry;
     kdb_auth *auth;
     const kdb_options *options;
-    kdb_datadir *datadir;       /* NULL: no backups, restores and exports; as the next two */
+    kdb_datadir *datadir; /* NULL: no backups, restores and exports; as the next two */
     kdb_object_stores *objects;
     kdb_cold *cold;
 } kdb_jobs_options;

@@ -193,8 +193,8 @@ typedef struct kdb_scan_spec {
     size_t max_readers;
     bool in_order;     /* rows come in key order, from one reader */
     kdb_hot_rows *hot; /* as of a walk; NULL: none */
-    kdb_cold *cold;   /* where the partition's other rows are; NULL: there are none. With it, `snapshot` is not NULL */
-    kdb_user_id user; /* whose partition; empty for SHARED */
+    kdb_cold *cold;    /* where the partition's other rows are; NULL: there are none. With it, `snapshot` is not NULL */
+    kdb_user_id user;  /* whose partition; empty for SHARED */
     const kdb_pred *preds; /* what rows that matter meet, for what is read of files; columns index kdb_table_fields */
     size_t npreds;
     const kdb_value *params; /* of those */
