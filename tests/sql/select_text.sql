@@ -20,6 +20,10 @@ SELECT abs(-5), ceil(1.2), floor(-1.2), round(2.5), round(1.2345, 2), sqrt(16), 
 SELECT 7 / 2 AS int_div, -7 / 2 AS neg, 7 % -2 AS rem, 7 / 2.0 AS dec, 1e3 AS exp, .5 AS half;
 SELECT 1 / 0;
 SELECT 1 % 0;
+SELECT 1 % '0';
+SELECT 7 % '4', 7 / '2';
+-- the type is the column's, as by any other number
+SELECT max(CAST(n AS SMALLINT) % 0) AS a, max(CAST(n AS SMALLINT) % 5) AS b FROM (SELECT 1 AS n) one WHERE n > 1;
 SELECT 1.0::DECIMAL(4,2) / 0;
 SELECT 1.5::DOUBLE PRECISION / 0;
 SELECT 9223372036854775807 + 1;

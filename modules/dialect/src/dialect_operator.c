@@ -174,16 +174,46 @@ static kdb_status emit_infix(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb
     return KDB_OK;
 }
 
-/* True for a number that is plainly not zero. */
-static bool is_nonzero(const PgQuery__Node *node)
+/* The divisor is written twice, so divisions inside divisors are bounded: each level doubles the text. */
+static kdb_status emit_checked_divisor(const kdbi_expr *e, const PgQuery__Node *right, int32_t location, kdb_buf *out)
 {
-    kdb_value value;
-    return kdbi_literal_value(node, NULL, &value) && !value.is_null && value.type.kind == KDB_TYPE_BIGINT &&
-           value.as.i64 != 0;
+    const size_t start = out->len;
+    const size_t copied = e->b->copied;
+    e->b->divisors++;
+    KDB_TRY(kdbi_emit_expr(e, right, out));
+    e->b->divisors--;
+    const kdb_sv divisor = kdb_sv_dup(e->b->arena, kdb_sv_of(out->ptr + start, out->len - start));
+    out->len = start;
+    KDB_TRY(kdbi_note_copies(e->b, 1, e->b->copied - copied, location)); /* its copies stand here twice too */
+    /* Compared with 0, a parameter would become an INTEGER for the engine, 2.5 included; concat() leaves it open. */
+    const bool open = right->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
+    kdb_buf_append_sv(out, open ? KDB_SV("CASE WHEN TRY_CAST(concat(") : KDB_SV("CASE WHEN "));
+    kdb_buf_append_sv(out, divisor);
+    kdb_buf_append_sv(out, open ? KDB_SV(") AS DOUBLE)") : KDB_SV(""));
+    kdb_buf_append_lit(out, " = 0 THEN error('division by zero') ELSE ");
+    kdb_buf_append_sv(out, divisor);
+    kdb_buf_append_lit(out, " END");
+    return KDB_OK;
 }
 
-/* The engine answers NULL to a division by zero; ours is an error (sql.md 24 rule 22). The divisor is written twice, so
- * divisions inside divisors are bounded: each level doubles the text. */
+/* A literal stays one, outside of the CASE: `small % 0` is a SMALLINT and `n / '2'` a number for the engine only while the
+ * operator itself sees the literal. */
+static kdb_status emit_division_by_literal(const kdbi_expr *e, const PgQuery__Node *left, const PgQuery__Node *right,
+                                           const char *name, bool nonzero, kdb_buf *out)
+{
+    if (!nonzero) {
+        kdb_buf_append_lit(out, "CASE WHEN TRY_CAST(");
+        KDB_TRY(kdbi_emit_expr(e, right, out));
+        kdb_buf_append_lit(out, " AS DOUBLE) = 0 THEN error('division by zero') ELSE ");
+    }
+    KDB_TRY(kdbi_emit_expr(e, left, out));
+    kdb_buf_printf(out, " %s ", name);
+    KDB_TRY(kdbi_emit_expr(e, right, out));
+    kdb_buf_append_sv(out, nonzero ? KDB_SV("") : KDB_SV(" END"));
+    return KDB_OK;
+}
+
+/* The engine answers NULL to a division by zero; ours is an error (sql.md 24 rule 22). */
 kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, const PgQuery__Node *right,
                               const char *name, int32_t location, kdb_buf *out)
 {
@@ -191,26 +221,14 @@ kdb_status kdbi_emit_division(const kdbi_expr *e, const PgQuery__Node *left, con
         return KDBI_REFUSE(e->b, location, "Divisions inside divisors nest at most %d deep", KDBI_DIVISORS_MAX);
     }
     kdb_buf_append_byte(out, '(');
-    KDB_TRY(kdbi_emit_expr(e, left, out));
-    kdb_buf_printf(out, " %s ", name);
-    const size_t start = out->len;
-    const size_t copied = e->b->copied;
-    e->b->divisors++;
-    KDB_TRY(kdbi_emit_expr(e, right, out));
-    e->b->divisors--;
-    if (!is_nonzero(right)) {
-        const kdb_sv divisor = kdb_sv_dup(e->b->arena, kdb_sv_of(out->ptr + start, out->len - start));
-        out->len = start;
-        KDB_TRY(kdbi_note_copies(e->b, 1, e->b->copied - copied, location)); /* its copies stand here twice too */
-        /* Compared with 0, a parameter would become an INTEGER for the engine, 2.5 included; concat() leaves it
-         * open. */
-        const bool open = right->node_case == PG_QUERY__NODE__NODE_PARAM_REF;
-        kdb_buf_append_sv(out, open ? KDB_SV("CASE WHEN TRY_CAST(concat(") : KDB_SV("CASE WHEN "));
-        kdb_buf_append_sv(out, divisor);
-        kdb_buf_append_sv(out, open ? KDB_SV(") AS DOUBLE)") : KDB_SV(""));
-        kdb_buf_append_lit(out, " = 0 THEN error('division by zero') ELSE ");
-        kdb_buf_append_sv(out, divisor);
-        kdb_buf_append_lit(out, " END");
+    kdb_value value;
+    if (kdbi_literal_value(right, NULL, &value) && !value.is_null) {
+        const bool nonzero = value.type.kind == KDB_TYPE_BIGINT && value.as.i64 != 0;
+        KDB_TRY(emit_division_by_literal(e, left, right, name, nonzero, out));
+    } else {
+        KDB_TRY(kdbi_emit_expr(e, left, out));
+        kdb_buf_printf(out, " %s ", name);
+        KDB_TRY(emit_checked_divisor(e, right, location, out));
     }
     kdb_buf_append_byte(out, ')');
     return KDB_OK;
