@@ -51,7 +51,8 @@ function(kdb_module_tests name)
         set(target ${name}_${test}_test)
         add_executable(${target} test/${test}_test.c ${support})
         # The module's own headers, private ones included, and whatever its .c files see.
-        target_include_directories(${target} PRIVATE src test $<TARGET_PROPERTY:kdb_${name},INCLUDE_DIRECTORIES>)
+        target_include_directories(${target} PRIVATE src test ${PROJECT_SOURCE_DIR}/tests/support
+                                   $<TARGET_PROPERTY:kdb_${name},INCLUDE_DIRECTORIES>)
         target_link_libraries(${target} PRIVATE kdb_${name} ${modules} ${libs} kdb::cmocka kdb_flags)
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
         kdb_test(${name}.${test} ${target})

@@ -2,16 +2,16 @@
 // is there exactly once, what was deleted stays deleted, and no file lies in a storage that nobody names.
 //
 // Writers keep models of their rows, as in crash.test.js, and go on while rows move. KALAMDB_COLD_POINTS chooses some only, as a
-// regular expression ("FLUSH, cold" of "FLUSH, cold.named"), KALAMDB_COLD_KILLS sets the kills of the soak, KALAMDB_COLD_SEED repeats a run's choices (the timing
+// regular expression ("FLUSH, cold" of "FLUSH, cold.named"), KALAMDB_COLD_KILLS sets the kills of the soak, KALAMDB_SEED repeats a run's choices (the timing
 // differs). A release build has no failpoints: there only the soak runs.
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
+const { SEED } = require('../lib/seed.js');
 const { Server, preset, slowness, top, within } = require('../lib/server.js');
 
-const SEED = Number(process.env.KALAMDB_COLD_SEED ?? Date.now() % 1000000);
 const KILLS = Number(process.env.KALAMDB_COLD_KILLS ?? 8);
 const STRIKE_MS = 60000 * slowness;
 
@@ -325,7 +325,7 @@ const points = preset === 'release' ? [] : readFailpoints();
 const asked = new RegExp(process.env.KALAMDB_COLD_POINTS ?? '');
 
 test('every failpoint: nothing is lost, doubled or left behind', { skip: points.length === 0 }, async (t) => {
-    console.log(`# KALAMDB_COLD_SEED=${SEED}`);
+    console.log(`# KALAMDB_SEED=${SEED}`);
     const house = new House({}, '');
     try {
         await house.open();

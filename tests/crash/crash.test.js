@@ -3,14 +3,14 @@
 //
 // Each writer has rows of its own, keeps a model of them and has one statement under way. When the server dies, the model
 // with and without that statement are the two states that may be found. KALAMDB_CRASH_KILLS sets the number of kills,
-// KALAMDB_CRASH_SEED repeats a run's choices (the timing of the kills still differs).
+// KALAMDB_SEED repeats a run's choices (the timing of the kills still differs).
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const { SEED } = require('../lib/seed.js');
 const { Server, slowness } = require('../lib/server.js');
 
 const KILLS = Number(process.env.KALAMDB_CRASH_KILLS ?? (slowness > 4 ? 10 : 60));
-const SEED = Number(process.env.KALAMDB_CRASH_SEED ?? Date.now() % 1000000);
 const ROWS_KEPT = 60; // per writer
 
 // A small generator of repeatable choices (mulberry32).

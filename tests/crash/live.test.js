@@ -3,16 +3,16 @@
 //
 // A replica is strict: within a connection an insert of a row it has, an update of another version than the one it has, or the
 // end of a row it has not, is a change lost or told twice. After a resume changes from before may come again.
-// KALAMDB_LIVE_KILLS sets the number of kills, KALAMDB_LIVE_SEED repeats a run's choices (the timing still differs).
+// KALAMDB_LIVE_KILLS sets the number of kills, KALAMDB_SEED repeats a run's choices (the timing still differs).
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const { SEED } = require('../lib/seed.js');
 const { Server, slowness } = require('../lib/server.js');
 const { openSocketAs } = require('../lib/ws.js');
 const { parseMessage } = require('../lib/official_client.js');
 
 const KILLS = Number(process.env.KALAMDB_LIVE_KILLS ?? (slowness > 4 ? 4 : 12));
-const SEED = Number(process.env.KALAMDB_LIVE_SEED ?? Date.now() % 1000000);
 const LAST = 99999; // the row that is written last
 const CONTENDED = 40; // rows that all writers of a table change; theirs alone begin at 1000
 const OWN = 25; // of each writer
@@ -295,7 +295,7 @@ class Replica {
 // ---- the run ----
 
 test(`every subscriber ends up with the table, through ${KILLS} kills`, async () => {
-    console.log(`# KALAMDB_LIVE_SEED=${SEED}`);
+    console.log(`# KALAMDB_SEED=${SEED}`);
     const random = makeRandom(SEED);
     const server = new Server({ options: { 'rate_limit.max_subscriptions_per_user': 0, 'rate_limit.max_messages_per_sec': 0, 'live.threads': 2 } });
     await server.start();

@@ -4,9 +4,9 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const { SEED } = require('../lib/seed.js');
 const { useServer, slowness } = require('../lib/server.js');
 
-const SEED = Number(process.env.KALAMDB_SEED ?? Date.now() % 1000000);
 const ROUNDS = slowness > 4 ? 60 : 400;
 
 const server = useServer(test);

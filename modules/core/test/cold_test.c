@@ -1,6 +1,7 @@
 /* cold_test.c - where rows lie must not show: the same statements are run on a server whose rows go cold at random moments and on one
- * whose rows stay hot, and every answer is compared. KDB_COLD_SEED repeats a run. */
+ * whose rows stay hot, and every answer is compared. KALAMDB_SEED repeats a run. */
 #include "core_fixture.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -273,9 +274,7 @@ static void transact(twins *t, const char *user)
 
 static void rows_are_the_same_wherever_they_lie(KDB_UNUSED void **state)
 {
-    const char *given = getenv("KDB_COLD_SEED");
-    twins t = { .random = given == NULL ? (uint64_t)kdb_now_us() : strtoull(given, NULL, 10) };
-    print_message("KDB_COLD_SEED=%llu\n", (unsigned long long)t.random);
+    twins t = { .random = test_seed() };
     setup(&t);
     for (int round = 0; round < 12; round++) {
         for (int i = 0; i < 12; i++) {

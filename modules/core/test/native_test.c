@@ -1,6 +1,7 @@
 /* native_test.c - two executors, one meaning: random statements over one table, run natively, in a lane and by the engine, give the
  * same rows, columns and errors. And what the native executor is for is run by it. */
 #include "core_fixture.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -435,18 +436,10 @@ static void run_text(fixture *f, kdb_core_lane *lane, generator *g, tally *count
     count->native_texts += count->compared > before;
 }
 
-/* KALAMDB_SEED repeats a run. */
-static uint64_t seed(void)
-{
-    const char *given = getenv("KALAMDB_SEED");
-    return given != NULL ? strtoull(given, NULL, 10) : (uint64_t)kdb_now_us();
-}
-
 static void random_statements_agree(void **state)
 {
     (void)state;
-    generator g = { .state = seed() };
-    print_message("KALAMDB_SEED=%llu\n", (unsigned long long)g.state);
+    generator g = { .state = test_seed() };
     kdb_buf_init(&g.sql, 0);
     fixture f;
     static const char *const settings[] = { "server.workers=1", NULL }; /* each prepares the texts it meets */

@@ -1,6 +1,7 @@
 /* policy_test.c - row policies against an oracle: the same statement by an admin with the conditions written out. Random
  * policies, roles and statements, natively, in a lane and by the engine; then what a single rule says. */
 #include "core_fixture.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -603,13 +604,6 @@ static void compare_write(const policy_set *set)
 
 /* ---- the whole ---- */
 
-/* KALAMDB_SEED repeats a run. */
-static uint64_t seed(void)
-{
-    const char *given = getenv("KALAMDB_SEED");
-    return given != NULL ? strtoull(given, NULL, 10) : (uint64_t)kdb_now_us();
-}
-
 static void make_tables(void)
 {
     must("root", "CREATE NAMESPACE app");
@@ -623,8 +617,7 @@ static void random_policies_agree_with_conditions_written_out(void **unused)
 {
     (void)unused;
     static const char *const settings[] = { "server.workers=1", NULL };
-    state_of_random = seed();
-    print_message("KALAMDB_SEED=%llu\n", (unsigned long long)state_of_random);
+    state_of_random = test_seed();
     fixture_open(&f, settings, NULL, 0);
     make_tables();
     kdb_core_lane *lane = kdb_core_lane_new(f.core);

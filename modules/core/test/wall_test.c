@@ -1,7 +1,7 @@
 /* wall_test.c - the tenant wall, attacked by machine: two users with marked rows send statements that a grammar makes, mutated
  * and not, over tables, views, policies and everything that must be refused. Whatever the statement: no answer to one holds a
  * mark of the other or of what users may not read, nobody's rows are changed by anybody else, no file is opened or made, and
- * the engine's settings stay. The seed is printed; KDB_WALL_SEED and KDB_WALL_STATEMENTS choose other runs. */
+ * the engine's settings stay. KALAMDB_SEED and KDB_WALL_STATEMENTS choose other runs. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "core_fixture.h"
+#include "seed.h"
 
 enum {
     USUAL_STATEMENTS = 6000,
@@ -755,10 +756,10 @@ static void no_statement_gets_through_the_wall(void **state)
 {
     (void)state;
     const size_t statements = number_from("KDB_WALL_STATEMENTS", USUAL_STATEMENTS);
-    chance c = { number_from("KDB_WALL_SEED", 20261121) };
+    chance c = { test_seed() };
     kdb_buf text, scratch;
     tally t = { 0 };
-    print_message("seed %llu, %zu statements\n", (unsigned long long)c.state, statements);
+    print_message("%zu statements\n", statements);
     kdb_buf_init(&text, 0);
     kdb_buf_init(&scratch, 0);
     for (size_t i = 0; t.sent < statements; i++) {

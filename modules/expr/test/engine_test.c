@@ -1,6 +1,7 @@
 /* engine_test.c - programs against the engine: random expressions over random rows, their types, values and errors.
- * KDB_EXPR_SEED and KDB_EXPR_COUNT choose others than the usual; a failure prints its seed and statement. */
+ * KALAMDB_SEED and KDB_EXPR_COUNT choose others than the usual; a failure prints its seed and statement. */
 #include "sentences.h"
+#include "seed.h"
 
 #include <stdlib.h>
 
@@ -75,7 +76,7 @@ static void complain(trial *t, const char *what, const char *engine, const char 
 {
     t->tally->wrong++;
     if (t->tally->wrong <= 20) {
-        print_error("%s (KDB_EXPR_SEED=%llu)\n  %s\n  engine: %s\n  ours:   %s\n", what, (unsigned long long)t->seed,
+        print_error("%s (KALAMDB_SEED=%llu)\n  %s\n  engine: %s\n  ours:   %s\n", what, (unsigned long long)t->seed,
                     t->sql, engine, ours);
         for (size_t i = 0; i < t->nparams; i++) {
             print_error("  $%zu = %s %s\n", i + 1, kdb_type_defs[t->params[i].type.kind].sql_name,
@@ -417,7 +418,7 @@ static void programs_compute_what_the_engine_does(void **state)
     (void)state;
     rows *r = rows_open();
     tally sum = { 0 };
-    const uint64_t first = setting("KDB_EXPR_SEED", 1);
+    const uint64_t first = test_seed();
     const uint64_t count = setting("KDB_EXPR_COUNT", STATEMENTS);
     for (uint64_t seed = first; seed < first + count; seed++) {
         if (seed == first || seed % ROWS_LAST == 0) {

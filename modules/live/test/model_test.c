@@ -2,6 +2,7 @@
  * all kinds of statements; every message is applied to a replica that knows what may come: an insert of a row it has, an update
  * or a deletion of one it has not, or from another version than the one it has, is a change lost or told twice. */
 #include "live_fixture.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -298,9 +299,7 @@ static void replicas_are_what_the_table_is(KDB_UNUSED void **state)
     static writer writers[WRITERS];
     pthread_t writing[WRITERS], replicating[REPLICAS];
     replica *replicas = kdb_alloc_array(REPLICAS, sizeof(*replicas));
-    const char *seed_text = getenv("KDB_LIVE_SEED");
-    const unsigned seed = seed_text == NULL ? (unsigned)kdb_now_us() : (unsigned)strtoul(seed_text, NULL, 10);
-    print_message("KDB_LIVE_SEED=%u\n", seed);
+    const unsigned seed = (unsigned)test_seed();
     for (unsigned i = 0; i < REPLICAS; i++) {
         replicas[i] = (replica){ .of = &views[i % KDB_ARRAY_LEN(views)], .seed = seed + 100 + i };
         assert_int_equal(pthread_create(&replicating[i], NULL, replicate, &replicas[i]), 0);

@@ -1,6 +1,7 @@
 /* views_test.c - orders and aggregates kept while many write: at a quiet point they are what reading the table makes. Replicas are sets
  * of rows as text; an insert of a row that is there, or the end of one that is not, is a change lost or told twice. */
 #include "live_fixture.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -262,9 +263,7 @@ static void kept_results_are_what_a_scan_makes(KDB_UNUSED void **state)
     unsigned seeds[WRITERS];
     pthread_t writing[WRITERS], replicating[REPLICAS];
     replica *replicas = kdb_alloc_array(REPLICAS, sizeof(*replicas));
-    const char *seed_text = getenv("KDB_LIVE_SEED");
-    const unsigned seed = seed_text == NULL ? (unsigned)kdb_now_us() : (unsigned)strtoul(seed_text, NULL, 10);
-    print_message("KDB_LIVE_SEED=%u\n", seed);
+    const unsigned seed = (unsigned)test_seed();
     run_ok(&f, "svc",
            "INSERT INTO app.t (id, g, v, d) SELECT i, i % 6, i % 100, i / 9.0 FROM generate_series(0, 399) AS s(i)");
     for (unsigned i = 0; i < REPLICAS; i++) {
