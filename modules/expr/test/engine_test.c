@@ -1,7 +1,7 @@
 /* engine_test.c - programs against the engine: random expressions over random rows, their types, values and errors.
  * KALAMDB_SEED and KDB_EXPR_COUNT choose others than the usual; a failure prints its seed and statement. */
-#include "sentences.h"
 #include "seed.h"
+#include "sentences.h"
 
 #include <stdlib.h>
 
