@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { runJobs } = require('../tests/lib/jobs.js');
 const { insertNumbers } = require('../tests/lib/rows.js');
 const { Server, top } = require('../tests/lib/server.js');
 
@@ -33,22 +34,16 @@ const COLUMNS = 'id BIGINT PRIMARY KEY, title TEXT, category TEXT, n INT, score 
 
 // ---- the server ----
 
+// null: there was nothing to do.
 async function jobOf(server, statement) {
-    const text = JSON.stringify(await server.root.results(statement));
-    const id = /(FL|CO)-[0-9a-f]{12}/.exec(text);
-    if (id === null) {
+    const [job] = await runJobs(server.root, statement);
+    if (job === undefined) {
         return null;
     }
-    for (;;) {
-        const rows = await server.root.objects(`SELECT status, message, started_at, finished_at FROM system.jobs WHERE job_id = '${id[0]}'`);
-        if (rows.length === 1 && !['new', 'queued', 'running', 'retrying'].includes(rows[0].status)) {
-            if (rows[0].status !== 'completed' && rows[0].status !== 'skipped') {
-                throw new Error(`${id[0]} ${rows[0].status}: ${rows[0].message}`);
-            }
-            return { ms: Math.max(1, (Number(rows[0].finished_at) - Number(rows[0].started_at)) / 1000), message: rows[0].message };
-        }
-        await new Promise((resolve) => setTimeout(resolve, 2));
+    if (job.status !== 'completed' && job.status !== 'skipped') {
+        throw new Error(`${job.id} ${job.status}: ${job.message}`);
     }
+    return { ms: Math.max(1, (Number(job.finished_at) - Number(job.started_at)) / 1000), message: job.message };
 }
 
 const flush = (bench, table) => jobOf(bench.server, `STORAGE FLUSH TABLE ${table}`);

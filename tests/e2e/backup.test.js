@@ -108,6 +108,8 @@ for (const name of ['tree', 'packed.tar.gz']) {
             await restoreInto(server, path_);
             assert.deepStrictEqual(await state(server), before);
             assert.deepStrictEqual(names(server.dataPath).filter((entry) => entry.startsWith('re')).map((entry) => entry.slice(0, 9)), ['replaced-']);
+            const states = await (await server.signIn('root')).rows('SELECT DISTINCT sync_state, etag FROM system.manifest');
+            assert.deepStrictEqual(states, [['pending_write', null]]); // no manifest.json is in a backup
             await server.restart({ kill: true });
             assert.deepStrictEqual(await state(server), before);
             const root = await server.signIn('root');

@@ -5,7 +5,7 @@ const { slowness } = require('./server.js');
 const ENDED = new Set(['completed', 'failed', 'cancelled', 'skipped']);
 
 async function jobRow(client, id) {
-    const rows = await client.objects(`SELECT status, message, exception_trace FROM system.jobs WHERE job_id = '${id}'`);
+    const rows = await client.objects(`SELECT status, message, exception_trace, started_at, finished_at FROM system.jobs WHERE job_id = '${id}'`);
     return rows[0];
 }
 

@@ -54,7 +54,7 @@ void kdb_core_manifest_json(const kdb_table *table, const kdb_manifest *manifest
                    last == 0 ? 0 : last - 1);
 }
 
-static kdb_status write_manifest(kdbi_cold_work *work, kdb_user_id user, kdb_err *err)
+static kdb_status write_manifest(kdbi_cold_work *work, kdb_user_id user, kdb_batch *batch, kdb_err *err)
 {
     KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
@@ -66,15 +66,18 @@ static kdb_status write_manifest(kdbi_cold_work *work, kdb_user_id user, kdb_err
     kdb_buf json;
     kdb_buf_init(&json, 0);
     kdb_core_manifest_json(work->table, manifest, &json);
-    const kdb_status status = kdb_objects_put(work->objects, name, kdb_buf_sv(&json), false, err);
+    kdb_object_etag etag;
+    const kdb_status status = kdb_objects_put_tagged(work->objects, name, kdb_buf_sv(&json), false, &etag, err);
     kdb_buf_done(&json);
-    return status;
+    KDB_TRY(status);
+    kdb_cold_stage_exported(work->table, manifest, kdb_sv_cstr(etag.text), kdb_now_ms(), batch);
+    return KDB_OK;
 }
 
 static kdb_status export_part(kdbi_cold_work *work, kdb_user_id user, kdb_batch *batch, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    KDB_TRY(write_manifest(work, user, err));
+    KDB_TRY(write_manifest(work, user, batch, err));
     kdb_cold_stage_wanted(work->table->storage_id, kdbi_cold_manifest_path(work, user, arena), batch);
     return kdb_failpoint_pass(KDB_FAILPOINT_COLD_EXPORTED, err);
 }

@@ -28,12 +28,13 @@ static kdb_status add(void *self, kdb_user_id user, KDB_UNUSED kdb_err *err)
     return KDB_OK;
 }
 
-/* Of other users' partitions even the names are theirs. */
+/* Of other users' partitions even the names are theirs, and of rows that policies hide even how many there are. */
 static void list_table(listing *list, const kdb_principal *viewer)
 {
     const kdb_table *table = list->table;
     if (table->type == KDB_TABLE_STREAM || !kdb_cold_has(list->core->cold, table->id) ||
-        kdbi_rights_check_table(viewer->role, table, KDBI_READ, NULL) != KDB_OK) {
+        kdbi_rights_check_table(viewer->role, table, KDBI_READ, NULL) != KDB_OK ||
+        kdbi_policy_binds(viewer->role, table)) {
         return;
     }
     if (table->type == KDB_TABLE_USER && viewer->role < KDB_ROLE_DBA) {
@@ -65,27 +66,64 @@ void kdb_core_manifests(kdb_core *core, const kdb_principal *viewer, kdb_arena *
     *count = list.count;
 }
 
-bool kdb_core_manifest(kdb_core *core, kdb_arena *arena, kdb_manifest_row *row)
+static const char *const sync_states[] = {
+    [KDB_COLD_IN_SYNC] = "in_sync",
+    [KDB_COLD_PENDING_WRITE] = "pending_write",
+    [KDB_COLD_STALE] = "stale",
+};
+
+/* What is known of its manifest.json, read before the manifest: what is written in between makes it newer than what it is compared with. */
+static void put_state(const kdb_manifest *manifest, const kdb_cold_exported *exported, kdb_manifest_row *row)
 {
-    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdb_registry_lookup_table(core->registry, row->ns, row->table);
-    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
-    if (table == NULL) {
-        return false;
+    row->sync_state = kdb_sv_cstr(sync_states[kdb_cold_sync_of(manifest, exported)]);
+    row->etag = exported->etag;
+    row->refreshed_us = exported->at_ms * 1000;
+    for (size_t i = 0; row->refreshed_us == 0 && i < manifest->nsegments; i++) {
+        const int64_t at = manifest->segments[i].created_ms * 1000;
+        row->refreshed_us = at > row->refreshed_us ? at : row->refreshed_us;
     }
-    const kdb_user_id user = { table->type == KDB_TABLE_SHARED ? (kdb_sv){ NULL, 0 } : row->scope };
-    if (kdb_manifest_get(core->cold, NULL, table, user, false, &manifest, NULL) != KDB_OK || manifest == NULL) {
-        return false;
-    }
+    row->accessed_us = row->accessed_us > row->refreshed_us ? row->accessed_us : row->refreshed_us;
+}
+
+static void put_manifest(const kdb_table *table, const kdb_manifest *manifest, kdb_arena *arena, kdb_manifest_row *row)
+{
     kdb_buf json;
     kdb_buf_init(&json, 0);
     kdb_core_manifest_json(table, manifest, &json);
     row->json = kdb_sv_dup(arena, kdb_buf_sv(&json));
     kdb_buf_done(&json);
-    row->in_memory = true; /* it is by now */
-    for (size_t i = 0; i < manifest->nsegments; i++) {
-        const int64_t at = manifest->segments[i].created_ms * 1000;
-        row->updated_us = at > row->updated_us ? at : row->updated_us;
+}
+
+/* One whose records cannot be read is shown as that. */
+static bool put_error(const kdb_table *table, const kdb_err *err, kdb_manifest_row *row)
+{
+    kdb_log_warn("manifest is not read table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name),
+                 err->text);
+    row->sync_state = KDB_SV("error");
+    row->json = KDB_SV("{}");
+    return true;
+}
+
+bool kdb_core_manifest(kdb_core *core, kdb_arena *arena, kdb_manifest_row *row)
+{
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = kdb_registry_lookup_table(core->registry, row->ns, row->table);
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    kdb_cold_exported exported;
+    kdb_err err;
+    if (table == NULL) {
+        return false;
     }
+    const kdb_user_id user = { table->type == KDB_TABLE_SHARED ? (kdb_sv){ NULL, 0 } : row->scope };
+    row->in_memory = kdb_manifest_is_cached(core->cold, table, user, &row->accessed_us);
+    if (kdb_cold_find_exported(core->cold, table, user, arena, &exported, &err) != KDB_OK ||
+        kdb_manifest_get(core->cold, NULL, table, user, false, &manifest, &err) != KDB_OK) {
+        return put_error(table, &err, row);
+    }
+    if (manifest == NULL) {
+        return false;
+    }
+    put_state(manifest, &exported, row);
+    put_manifest(table, manifest, arena, row);
     return true;
 }
 

@@ -7,14 +7,9 @@ enum { SECOND_US = 1000000 };
 
 /* ---- one at a time ---- */
 
-static bool stops(const kdb_work *work)
-{
-    return work != NULL && work->stop != NULL && work->stop(work->self);
-}
-
 kdb_status kdbi_cold_check(const kdbi_cold_work *work, kdb_err *err)
 {
-    return stops(work->work) ? KDB_FAIL(err, KDB_CANCELLED, "The job was told to end") : KDB_OK;
+    return kdb_work_check(work->work, err);
 }
 
 static kdb_sv busy_key(char bytes[4], uint32_t table_id)
@@ -27,9 +22,10 @@ kdb_status kdbi_cold_take(kdb_core *core, kdb_table *table, const kdb_work *work
 {
     char bytes[4];
     const kdb_sv key = busy_key(bytes, table->id);
+    kdb_status status = KDB_OK;
     kdb_mutex_lock(&core->cold_lock);
     bool taken = kdb_map_lookup(core->cold_busy, key) == NULL;
-    while (!taken && !stops(work)) {
+    while (!taken && (status = kdb_work_check(work, err)) == KDB_OK) {
         (void)kdb_cond_wait_until(&core->cold_changed, &core->cold_lock, kdb_monotonic_us() + SECOND_US);
         taken = kdb_map_lookup(core->cold_busy, key) == NULL;
     }
@@ -37,7 +33,7 @@ kdb_status kdbi_cold_take(kdb_core *core, kdb_table *table, const kdb_work *work
         (void)kdb_map_put(core->cold_busy, key, table);
     }
     kdb_mutex_unlock(&core->cold_lock);
-    return taken ? KDB_OK : KDB_FAIL(err, KDB_CANCELLED, "The job was told to end");
+    return status;
 }
 
 void kdbi_cold_leave(kdb_core *core, const kdb_table *table)
@@ -252,8 +248,7 @@ static kdb_status commit_closed(kdbi_cold_work *work, kdb_batch *batch,
     KDB_CLEANUP(kdb_table_unrefp)
     kdb_table *table = kdb_registry_lookup_table(core->registry, work->table->ns, work->table->name);
     if (table == NULL || table->id != work->table->id) {
-        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                        KDB_SV_ARG(work->table->name), KDB_SV_ARG(work->table->ns));
+        return kdbi_table_fail_gone(work->table, err);
     }
     kdbi_table_close(core, table, KDB_TABLE_ALTERING);
     kdb_status status = settle(self, batch, err);

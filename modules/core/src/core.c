@@ -391,3 +391,9 @@ void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out)
     }
     kdb_mutex_unlock(&core->lock);
 }
+
+kdb_status kdb_work_check(const kdb_work *work, kdb_err *err)
+{
+    const bool stop = work != NULL && work->stop != NULL && work->stop(work->self);
+    return stop ? KDB_FAIL(err, KDB_CANCELLED, "The job was told to end") : KDB_OK;
+}

@@ -329,6 +329,8 @@ KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
 typedef struct kdbi_hot_cache kdbi_hot_cache;
 kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit /* bytes; 0: keeps nothing */);
 void kdbi_hot_cache_free(kdbi_hot_cache *cache);
+/* Bytes of the partition's rows that are kept. */
+size_t kdbi_hot_cache_bytes(kdbi_hot_cache *cache, const kdb_table *table, kdb_user_id user);
 /* How much of a partition a statement reads. */
 typedef enum kdbi_hot_use {
     KDBI_HOT_KEYS, /* rows by key */
@@ -850,6 +852,8 @@ kdb_value kdbi_default_value(const kdbi_cells *cells, const kdb_column *column);
 /* Brackets, for whoever is no statement, what must not outlive the table as it is. KDB_TABLE_NOT_FOUND when it is dropped,
  * KDB_CONFLICT when it is being altered or was. */
 KDB_NODISCARD kdb_status kdbi_table_enter(kdb_core *core, kdb_table *table, kdb_err *err);
+/* KDB_TABLE_NOT_FOUND: it has been dropped meanwhile. */
+kdb_status kdbi_table_fail_gone(const kdb_table *table, kdb_err *err);
 void kdbi_table_leave(kdb_core *core, kdb_table *table);
 /* Wakes who waits for a table to be left. */
 void kdbi_table_tell_closer(kdb_core *core);

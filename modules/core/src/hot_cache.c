@@ -107,6 +107,17 @@ static kdb_sv key_of(uint32_t table_id, kdb_user_id user, char *bytes)
     return kdb_sv_of(bytes, sizeof(uint32_t) + user.text.len);
 }
 
+size_t kdbi_hot_cache_bytes(kdbi_hot_cache *cache, const kdb_table *table, kdb_user_id user)
+{
+    char bytes[sizeof(uint32_t) + USER_MAX];
+    const kdb_sv key = key_of(table->id, user, bytes);
+    kdb_mutex_lock(&cache->lock);
+    const partition *found = kdb_map_lookup(cache->by_key, key);
+    const size_t kept = found == NULL || found->rows == NULL ? 0 : kdb_hot_rows_bytes(found->rows);
+    kdb_mutex_unlock(&cache->lock);
+    return kept;
+}
+
 static partition *make_place(kdbi_hot_cache *cache, kdb_sv key)
 {
     if (kdb_map_count(cache->by_key) >= PARTITIONS_MAX) {

@@ -201,9 +201,7 @@ static kdb_status run_step(purge *p, kdb_err *err)
 static kdb_status run_steps(purge *p, const kdb_work *work, kdb_err *err)
 {
     while (!p->through) {
-        if (work->stop(work->self)) {
-            return KDB_FAIL(err, KDB_CANCELLED, "Stopped");
-        }
+        KDB_TRY(kdb_work_check(work, err));
         KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
         p->arena = arena;
         KDB_TRY(run_step(p, err));

@@ -7,7 +7,7 @@
 
 typedef struct export_row {
     kdb_sv job_id, status, message, key, export_id;
-    int64_t created_us;
+    int64_t created_us, finished_us;
 } export_row;
 
 typedef struct exports {
@@ -53,7 +53,8 @@ static void visit(void *self, const kdb_job_row *job)
                                   .message = kdb_sv_dup(all->arena, job->message),
                                   .key = kdb_sv_dup(all->arena, job->idempotency_key),
                                   .export_id = kdb_sv_dup(all->arena, member(parameters, KDB_SV("export_id"))),
-                                  .created_us = job->created_us };
+                                  .created_us = job->created_us,
+                                  .finished_us = job->finished_us };
 }
 
 static kdb_status find_exports(kdb_exec *exec, exports *out, kdb_err *err)
@@ -151,11 +152,18 @@ static kdb_sv url_part(kdb_sv text, kdb_arena *arena)
     return kdb_sv_of(out, len);
 }
 
-/* NULL until there is something to fetch. */
+/* From when on it may be removed at any moment. */
+static bool is_expired(const kdb_exec *exec, const export_row *row)
+{
+    return row->finished_us < exec->now_us - KDB_EXPORT_KEPT_S * INT64_C(1000000);
+}
+
+/* NULL until there is something to fetch, and when that has gone. */
 static kdb_value url_of(kdb_exec *exec, const export_row *row)
 {
     const kdb_job_control *jobs = &exec->core->job_control;
-    if (jobs->url == NULL || row->export_id.len == 0 || !kdb_sv_eq(row->status, KDB_SV("completed"))) {
+    if (jobs->url == NULL || row->export_id.len == 0 || !kdb_sv_eq(row->status, KDB_SV("completed")) ||
+        is_expired(exec, row)) {
         return kdb_value_null(kdb_type_of(KDB_TYPE_TEXT));
     }
     const kdb_sv user = url_part(exec->request->caller.user.text, exec->arena);

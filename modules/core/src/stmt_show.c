@@ -1,6 +1,7 @@
 /* stmt_show.c - SHOW and DESCRIBE. What system tables hold is asked of them, by our own SELECTs that every role may run;
  * the rest is read from the registry. */
 #include "core_int.h"
+#include "kdb/cold.h"
 
 kdb_status kdbi_run_show_namespaces(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
@@ -182,7 +183,7 @@ static const kdbi_made_column stats_columns[] = {
     { "table_name", KDB_TYPE_TEXT, true },         { "namespace", KDB_TYPE_TEXT, true },
     { "schema_version", KDB_TYPE_BIGINT, true },   { "logical_rows", KDB_TYPE_BIGINT, true },
     { "flushed_segments", KDB_TYPE_BIGINT, true }, { "active_streams", KDB_TYPE_BIGINT, true },
-    { "memory_bytes", KDB_TYPE_BIGINT, true },
+    { "memory_bytes", KDB_TYPE_BIGINT, false },
 };
 
 static kdb_status filter_rows(kdb_exec *exec, const kdb_table *table, kdbi_policies **policies,
@@ -223,6 +224,25 @@ static kdb_status count_rows(kdb_exec *exec, const kdb_table *table, const kdb_s
     return status;
 }
 
+/* Live queries: of the caller where rows are the caller's own. */
+static uint64_t count_streams(kdb_exec *exec, const kdb_table *table)
+{
+    const kdb_live_control *live = &exec->core->live_control;
+    return live->watching == NULL ? 0 : live->watching(live->self, table, kdbi_exec_user(exec, table));
+}
+
+/* What is kept in memory of those rows alone; NULL where there are others among them that policies hide from the caller. The store's
+ * memtables and block cache are of all tables together: system.stats has them. */
+static kdb_value count_memory(kdb_exec *exec, const kdb_table *table, const kdb_manifest *manifest)
+{
+    if (kdbi_policy_binds(kdbi_exec_principal(exec)->role, table)) {
+        return kdb_value_null(kdb_type_of(KDB_TYPE_BIGINT));
+    }
+    const size_t cold = manifest == NULL ? 0 : kdb_arena_used(manifest->arena);
+    return kdb_value_bigint(
+        (int64_t)(cold + kdbi_hot_cache_bytes(exec->core->hot, table, kdbi_exec_user(exec, table))));
+}
+
 kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err)
 {
     (void)pending;
@@ -249,8 +269,8 @@ kdb_status kdbi_run_show_stats(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
                                 kdb_value_bigint((int64_t)table->schema->version),
                                 kdb_value_bigint((int64_t)rows),
                                 kdb_value_bigint(manifest == NULL ? 0 : (int64_t)manifest->nsegments),
-                                kdb_value_bigint(0),
-                                kdb_value_bigint(0) };
+                                kdb_value_bigint((int64_t)count_streams(exec, table)),
+                                count_memory(exec, table, manifest) };
     KDB_TRY(kdbi_made_row(&m, cells, err));
     return kdbi_made_end(&m, err);
 }

@@ -19,6 +19,12 @@ void kdbi_table_leave(kdb_core *core, kdb_table *table)
     }
 }
 
+kdb_status kdbi_table_fail_gone(const kdb_table *table, kdb_err *err)
+{
+    return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'", KDB_SV_ARG(table->name),
+                    KDB_SV_ARG(table->ns));
+}
+
 kdb_status kdbi_table_enter(kdb_core *core, kdb_table *table, kdb_err *err)
 {
     if (kdb_table_write_enter(table)) {
@@ -26,8 +32,7 @@ kdb_status kdbi_table_enter(kdb_core *core, kdb_table *table, kdb_err *err)
     }
     kdbi_table_tell_closer(core);
     return kdb_table_state_of(table) == KDB_TABLE_DROPPED
-               ? KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                          KDB_SV_ARG(table->name), KDB_SV_ARG(table->ns))
+               ? kdbi_table_fail_gone(table, err)
                : KDB_FAIL(err, KDB_CONFLICT, "Table '%.*s.%.*s' is being altered", KDB_SV_ARG(table->ns),
                           KDB_SV_ARG(table->name));
 }

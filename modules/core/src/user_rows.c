@@ -89,9 +89,7 @@ static kdb_status remove_all(kdb_core *core, kdb_table *const *tables, size_t co
                              const kdb_work *work, uint64_t *out_tables, kdb_err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (work->stop(work->self)) {
-            return KDB_FAIL(err, KDB_CANCELLED, "Stopped");
-        }
+        KDB_TRY(kdb_work_check(work, err));
         if (has_users(tables[i])) {
             KDB_TRY(remove_if_any(core, tables[i], user, work, out_tables, err));
         }

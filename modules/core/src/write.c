@@ -131,8 +131,7 @@ static kdb_status turned_away(kdb_exec *exec, kdbi_write *write, bool *pending, 
         return kdbi_txn_conflict(write, "DDL has changed table", err);
     }
     if (state == KDB_TABLE_DROPPED) {
-        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table '%.*s' not found in namespace '%.*s'",
-                        KDB_SV_ARG(write->table->name), KDB_SV_ARG(write->table->ns));
+        return kdbi_table_fail_gone(write->table, err);
     }
     *pending = true;
     kdbi_table_await(exec, write->table);

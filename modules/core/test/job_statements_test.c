@@ -175,13 +175,14 @@ static void backups_are_started(void **state)
     expect_audit("root|BACKUP_DATABASE|/etcetera/b's \"x\"|NULL\nroot|RESTORE_DATABASE|/tmp|NULL\n");
 }
 
-static void finish_exports(void)
+static void finish_export(int64_t ago_s)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     kdb_job_row row;
     assert_int_equal(kdb_system_find_job(f.store, KDB_SV("UE-9-1"), arena, &row, NULL), KDB_OK);
     row.status = KDB_SV("completed");
+    row.finished_us = kdb_now_us() - ago_s * 1000000;
     kdb_system_stage_job(&row, batch);
     assert_int_equal(kdb_store_commit(f.store, batch, NULL), KDB_OK);
 }
@@ -200,13 +201,18 @@ static void data_is_exported_by_its_owner_once_a_day(void **state)
     assert_non_null(strstr(a.text, "|NULL|NULL\n"));
     assert_int_equal(a.rows, 1);
     answer_done(&a);
-    finish_exports();
+    finish_export(0);
     a = run(&f, "a/b", "SHOW EXPORT");
     assert_non_null(strstr(a.text, "UE-9-1|completed|20"));
     assert_non_null(strstr(a.text, "|NULL|http://localhost:8080/v1/exports/a%2Fb/"));
     answer_done(&a);
     expect_failure(&f, "a/b", "EXPORT USER DATA", KDB_IDEMPOTENT_CONFLICT, "Today's export of your data is there");
     expect(&f, "carol", "SHOW EXPORT", "job_id|status|created_at|message|download_url\n");
+    finish_export(KDB_EXPORT_KEPT_S + 1);
+    a = run(&f, "a/b", "SHOW EXPORT");
+    assert_non_null(strstr(a.text, "UE-9-1|completed|20"));
+    assert_non_null(strstr(a.text, "|NULL|NULL\n"));
+    answer_done(&a);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

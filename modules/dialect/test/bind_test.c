@@ -493,8 +493,8 @@ static void divisions_check_their_divisors(void **state)
     (void)state;
     static const text_case cases[] = {
         { "SELECT age / 2, age % 0, age / score, score / $1, mod(age, id), 7 / 2, (age / id) / (id / age) FROM users",
-          "SELECT (\"users\".\"age\" / 2) AS \"age / 2\", (\"users\".\"age\" % CASE WHEN 0 = 0 THEN error('division "
-          "by zero') ELSE 0 END) AS \"age % 0\", (\"users\".\"age\" / CASE WHEN \"users\".\"score\" = 0 THEN "
+          "SELECT (\"users\".\"age\" / 2) AS \"age / 2\", (CASE WHEN TRY_CAST(0 AS DOUBLE) = 0 THEN "
+          "error('division by zero') ELSE \"users\".\"age\" % 0 END) AS \"age % 0\", (\"users\".\"age\" / CASE WHEN \"users\".\"score\" = 0 THEN "
           "error('division by zero') ELSE \"users\".\"score\" END) AS \"age / score\", (\"users\".\"score\" / CASE "
           "WHEN TRY_CAST(concat($1) AS DOUBLE) = 0 THEN error('division by zero') ELSE $1 END) AS \"score / $1\", "
           "(\"users\".\"age\" % CASE WHEN \"users\".\"id\" = 0 THEN error('division by zero') ELSE \"users\".\"id\" "

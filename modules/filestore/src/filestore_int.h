@@ -116,7 +116,8 @@ typedef struct kdbi_objects_ops {
     void (*close)(kdb_objects *objects);  /* frees it */
     void (*disown)(kdb_objects *objects); /* NULL: there is nothing to do */
     kdb_status (*commit)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
-    kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err);
+    kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_object_etag *out,
+                      kdb_err *err);
     kdb_status (*remove)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
     kdb_status (*lease)(kdb_objects *objects, kdb_sv name, kdb_err *err);
     void (*lease_end)(kdb_objects *objects, kdb_sv name);

@@ -79,13 +79,15 @@ static kdb_status put_held(kdb_objects *objects, kdb_sv name, kdb_sv content, bo
     return durable ? kdbi_folder_sync(&objects->folder, name, err) : KDB_OK;
 }
 
-static kdb_status put_local(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err)
+static kdb_status put_local(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_object_etag *out,
+                            kdb_err *err)
 {
     KDB_TRY(check_mark(objects, err));
     revive(local_of(objects), name);
     KDB_TRY(kdbi_folder_hold(&objects->folder, name, err));
     const kdb_status status = put_held(objects, name, content, durable, err);
     kdbi_folder_release(&objects->folder, name);
+    (void)snprintf(out->text, sizeof(out->text), "%016llx", (unsigned long long)kdb_hash64(content));
     return status;
 }
 

@@ -306,10 +306,17 @@ void kdb_objects_abandon(kdb_objects *objects, kdb_sv name)
     }
 }
 
-kdb_status kdb_objects_put(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err)
+kdb_status kdb_objects_put_tagged(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_object_etag *out,
+                                  kdb_err *err)
 {
     KDB_TRY(kdbi_name_check(name, err));
-    return objects->ops->put(objects, name, content, durable, err);
+    return objects->ops->put(objects, name, content, durable, out, err);
+}
+
+kdb_status kdb_objects_put(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err)
+{
+    kdb_object_etag etag;
+    return kdb_objects_put_tagged(objects, name, content, durable, &etag, err);
 }
 
 kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err)

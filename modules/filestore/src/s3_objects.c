@@ -69,18 +69,28 @@ static kdb_status commit_s3(kdb_objects *objects, const kdb_sv *list, size_t cou
     return kdbi_parallel(count, AT_ONCE, upload_one, &n, err);
 }
 
-static kdb_status send_small(kdbi_s3 *s3, const kdbi_s3_call *call, kdb_err *err)
+static kdb_status send_tagged(kdbi_s3 *s3, const kdbi_s3_call *call, kdb_object_etag *out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_buf_done) kdb_buf body;
     kdb_buf_init(&body, REPLY_MAX);
     kdb_http_reply reply = { .body = &body };
-    return kdbi_s3_expect(s3, call, &reply, err);
+    KDB_TRY(kdbi_s3_expect(s3, call, &reply, err));
+    const char *tag = reply.etag + (reply.etag[0] == '"');
+    (void)snprintf(out->text, sizeof(out->text), "%.*s", (int)strcspn(tag, "\""), tag);
+    return KDB_OK;
 }
 
-static kdb_status put_s3(kdb_objects *objects, kdb_sv name, kdb_sv content, KDB_UNUSED bool durable, kdb_err *err)
+static kdb_status send_small(kdbi_s3 *s3, const kdbi_s3_call *call, kdb_err *err)
+{
+    kdb_object_etag etag;
+    return send_tagged(s3, call, &etag, err);
+}
+
+static kdb_status put_s3(kdb_objects *objects, kdb_sv name, kdb_sv content, KDB_UNUSED bool durable,
+                         kdb_object_etag *out, kdb_err *err)
 {
     const kdbi_s3_call call = { .verb = KDB_HTTP_PUT, .name = name, .body = content };
-    KDB_TRY(send_small(s3_of(objects), &call, err));
+    KDB_TRY(send_tagged(s3_of(objects), &call, out, err));
     kdbi_cache_drop(cache_of(s3_of(objects)), &objects->folder, name);
     return KDB_OK;
 }

@@ -44,7 +44,9 @@ static kdb_status put_data(backup *b, kdb_err *err)
 {
     const char *rocksdb = kdbi_tree_path(b->tree, "rocksdb", b->run->arena);
     KDB_TRY(kdb_store_checkpoint(b->run->jobs->options.store, rocksdb, err));
-    return kdbi_backup_visit(b->tree, put_file, b, err);
+    KDB_CLEANUP(kdb_store_closep) kdb_store *copy = NULL;
+    KDB_TRY(kdbi_backup_open(b->tree, &copy, err));
+    return kdb_cold_visit_files(copy, put_file, b, err);
 }
 
 /* ---- the whole ---- */

@@ -34,20 +34,16 @@ kdb_tree_watch kdbi_run_watch(kdbi_run *run)
     return (kdb_tree_watch){ run_stops, run };
 }
 
-kdb_status kdbi_backup_visit(const char *tree,
-                             kdb_status (*visit)(void *self, const kdb_segment *segment, kdb_err *err), void *self,
-                             kdb_err *err)
+kdb_status kdbi_backup_open(const char *tree, kdb_store **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    KDB_CLEANUP(kdb_store_closep) kdb_store *store = NULL;
     const kdb_store_options options = { .path = kdbi_tree_path(tree, "rocksdb", arena),
                                         .sync = true,
                                         .block_cache_bytes = CACHE_BYTES,
                                         .write_buffer_bytes = WRITE_BUFFER_BYTES,
                                         .background_jobs = 1,
                                         .max_open_files = OPEN_FILES };
-    KDB_TRY(kdb_store_open(&options, &store, err));
-    return kdb_cold_visit_files(store, visit, self, err);
+    return kdb_store_open(&options, out, err);
 }
 
 /* ---- backup.json ---- */

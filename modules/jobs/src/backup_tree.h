@@ -21,10 +21,8 @@ kdb_sv kdbi_backup_name(const kdb_segment *segment, kdb_arena *arena);
 KDB_NODISCARD kdb_status kdbi_run_check_files(const kdbi_run *run, kdb_err *err);
 /* Ends the work when the job is to end. */
 kdb_tree_watch kdbi_run_watch(kdbi_run *run);
-/* Visits what the store in the tree names; that it can be opened is thereby known. */
-KDB_NODISCARD kdb_status kdbi_backup_visit(const char *tree,
-                                           kdb_status (*visit)(void *self, const kdb_segment *segment, kdb_err *err),
-                                           void *self, kdb_err *err);
+/* Opens the store in the tree. */
+KDB_NODISCARD kdb_status kdbi_backup_open(const char *tree, kdb_store **out, kdb_err *err);
 /* Writes backup.json, and looks at one: KDB_CORRUPT when it is none, or of another format than this server reads. */
 KDB_NODISCARD kdb_status kdbi_backup_write_head(const char *tree, uint64_t files, uint64_t bytes, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_backup_check_head(const char *tree, const char *path /* to name it by */, kdb_err *err);

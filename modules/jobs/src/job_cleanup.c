@@ -46,9 +46,7 @@ kdb_status kdbi_run_job_cleanup(kdbi_run *run, kdb_err *err)
     size_t count = 0;
     size_t removed = 0;
     do {
-        if (kdbi_run_stops(run)) {
-            return KDB_FAIL(err, KDB_CANCELLED, "Stopped");
-        }
+        KDB_TRY(kdb_work_check(&run->work, err));
         KDB_TRY(run_step(run->jobs, &c, &count, err));
         removed += count;
     } while (count == BATCH_MAX);

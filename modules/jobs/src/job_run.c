@@ -3,6 +3,7 @@
 #include "jobs_int.h"
 
 #include <stdio.h>
+#include <time.h>
 
 enum { TELL_EVERY_US = KDBI_SECOND_US, TEXT_MAX = 1024, TRACE_MAX = 4096 };
 #define BACKOFF_MAX_US (INT64_C(60) * KDBI_SECOND_US)
@@ -19,10 +20,24 @@ static bool work_stops(void *self)
     return kdbi_run_stops(self);
 }
 
+/* Of this thread: executors do their work on it, also DuckDB's and the network's part. */
+static int64_t thread_cpu_us(void)
+{
+    struct timespec used = { 0 };
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * KDBI_SECOND_US + used.tv_nsec / 1000;
+}
+
+static void count_cpu(kdbi_run *run)
+{
+    run->job->row.cpu_us = thread_cpu_us() - run->cpu_us;
+}
+
 static void tell(kdbi_run *run, kdb_sv message)
 {
     const int64_t now = kdb_monotonic_us();
     kdbi_job_set_message(run->job, message);
+    count_cpu(run);
     if (run->told_us == 0 || now - run->told_us >= TELL_EVERY_US) {
         run->told_us = now;
         kdbi_job_store(run->jobs, run->job);
@@ -157,10 +172,12 @@ static kdbi_job_state try_once(kdb_jobs *jobs, kdbi_job *job)
     kdb_err err = { .position = -1 };
     kdbi_run run = { .jobs = jobs, .job = job, .arena = arena };
     run.work = (kdb_work){ &run, work_stops, work_tells };
+    run.cpu_us = thread_cpu_us() - (job->row.cpu_us > 0 ? job->row.cpu_us : 0);
     if (job->shown) {
         kdbi_job_store(jobs, job);
     }
     const kdb_status status = job->def->run(&run, &err);
+    count_cpu(&run);
     return outcome(&run, status, &err);
 }
 

@@ -134,6 +134,7 @@ struct kdbi_run {
     kdb_arena *arena; /* of this try */
     kdb_work work;    /* for core: says and asks through this run */
     int64_t told_us;  /* monotonic: when its row was last stored */
+    int64_t cpu_us;   /* the thread's processor time when the try began, less that of the tries before */
     bool skipped;     /* set when there was nothing to do */
 };
 /* The server stops, or the job was killed. */

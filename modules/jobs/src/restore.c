@@ -32,7 +32,7 @@ static kdb_status check_file(void *self, const kdb_segment *segment, kdb_err *er
         return KDB_FAIL(err, KDB_CORRUPT, "the backup lacks the file '%.*s', or part of it", KDB_SV_ARG(name));
     }
     r->files++;
-    return kdbi_run_stops(r->run) ? KDB_FAIL(err, KDB_CANCELLED, "The job was told to end") : KDB_OK;
+    return kdb_work_check(&r->run->work, err);
 }
 
 /* The key that is there would not open what the backup's did. */
@@ -49,11 +49,15 @@ static kdb_status check_key(restore *r, kdb_err *err)
     return KDB_OK;
 }
 
+/* What is in each manifest.json is not known then: a backup has none of them. */
 static kdb_status check(restore *r, kdb_err *err)
 {
+    KDB_CLEANUP(kdb_store_closep) kdb_store *store = NULL;
     KDB_TRY(kdbi_backup_check_head(r->tree, r->path, err));
     KDB_TRY(check_key(r, err));
-    return kdbi_backup_visit(r->tree, check_file, r, err);
+    KDB_TRY(kdbi_backup_open(r->tree, &store, err));
+    KDB_TRY(kdb_cold_visit_files(store, check_file, r, err));
+    return kdb_cold_forget_exported(store, err);
 }
 
 static kdb_status stage(restore *r, const char *place, kdb_err *err)

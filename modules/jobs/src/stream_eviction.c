@@ -75,7 +75,7 @@ static kdb_status evict(eviction *e, kdb_err *err)
         return status;
     }
     if (killed && e->step.place.len != 0) {
-        return KDB_FAIL(err, KDB_CANCELLED, "Killed");
+        return kdb_work_check(&e->run->work, err);
     }
     e->run->skipped = e->removed == 0;
     kdbi_run_result(e->run, "Evicted %llu row(s)%s", (unsigned long long)e->removed,

@@ -3,8 +3,6 @@
  * start. */
 #include "backup_tree.h"
 
-enum { KEPT_SECONDS = 7 * 24 * 3600 };
-
 typedef struct export
 {
     kdbi_run *run;
@@ -115,7 +113,7 @@ kdb_status kdbi_exports_expire(kdb_jobs *jobs, size_t *out_removed, kdb_err *err
     *out_removed = 0;
     return jobs->options.datadir == NULL
                ? KDB_OK
-               : kdb_tree_expire(kdb_datadir_exports(jobs->options.datadir), KEPT_SECONDS, out_removed, err);
+               : kdb_tree_expire(kdb_datadir_exports(jobs->options.datadir), KDB_EXPORT_KEPT_S, out_removed, err);
 }
 
 kdb_status kdbi_exports_forget(kdb_jobs *jobs, kdb_user_id user, kdb_err *err)

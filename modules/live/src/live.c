@@ -316,6 +316,24 @@ void kdb_live_list(kdb_live *live, kdb_arena *arena, kdb_live_row **out, size_t 
     *count = n;
 }
 
+/* Holds live->lock. */
+static bool watches_table(const kdb_live_sub *sub, const kdb_table *table, kdb_user_id user)
+{
+    return atomic_load(&sub->phase) == KDBI_SUB_REGISTERED && sub->watch->table->id == table->id &&
+           (user.text.len == 0 || kdb_sv_eq(sub->user, user.text));
+}
+
+uint64_t kdb_live_watching(kdb_live *live, const kdb_table *table, kdb_user_id user)
+{
+    uint64_t count = 0;
+    kdb_mutex_lock(&live->lock);
+    for (const kdb_live_sub *sub = live->newest; sub != NULL; sub = sub->older) {
+        count += watches_table(sub, table, user);
+    }
+    kdb_mutex_unlock(&live->lock);
+    return count;
+}
+
 /* A reference, or NULL. Ids are compared whole: what is in them may hold hyphens. */
 static kdb_live_sub *find(kdb_live *live, kdb_sv id)
 {

@@ -178,6 +178,11 @@ kdb_status kdbi_server_live_kill(void *self, kdb_sv live_id, const kdb_principal
     return kdb_live_kill(((kdb_server *)self)->live, live_id, by, err);
 }
 
+uint64_t kdbi_server_live_watching(void *self, const kdb_table *table, kdb_user_id user)
+{
+    return kdb_live_watching(((kdb_server *)self)->live, table, user);
+}
+
 static kdb_status open_executor(kdb_server *server, kdb_err *err)
 {
     server->live = kdb_live_new(server->options);
@@ -192,7 +197,10 @@ static kdb_status open_executor(kdb_server *server, kdb_err *err)
         .objects = server->objects,
         .cold = server->cold,
         .options = server->options,
-        .live = { .self = server, .url = kdbi_server_live_url, .kill = kdbi_server_live_kill },
+        .live = { .self = server,
+                  .url = kdbi_server_live_url,
+                  .kill = kdbi_server_live_kill,
+                  .watching = kdbi_server_live_watching },
         .jobs = kdbi_server_job_control(server),
         .sinks = &sink,
         .nsinks = 1,

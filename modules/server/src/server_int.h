@@ -54,6 +54,7 @@ kdb_sv kdbi_server_http_url(void *self, kdb_arena *arena);
 /* For kdb_live_control. */
 kdb_sv kdbi_server_live_url(void *self, kdb_arena *arena);
 kdb_status kdbi_server_live_kill(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err);
+uint64_t kdbi_server_live_watching(void *self, const kdb_table *table, kdb_user_id user);
 /* jobs.c: for kdb_job_control. */
 kdb_job_control kdbi_server_job_control(kdb_server *server);
 /* True when only this machine can reach server.host. */

@@ -1,19 +1,24 @@
 /* job_record.c - a job as the value of its record in partition system_jobs, whose key is the job id.
  *
- *   u8 format, 2 | u32 length and bytes of each of type, status, parameters, message, idempotency key, trace, queue
- *   | i64 created, updated, started, finished | i16 retries, most retries | i64 node | i32 priority
- * little-endian; times are microseconds since 1970, 0 for none. Format 1 has neither trace and queue nor the priority. */
+ *   u8 format, 3 | u32 length and bytes of each of type, status, parameters, message, idempotency key, trace, queue
+ *   | i64 created, updated, started, finished | i16 retries, most retries | i64 node | i32 priority | i64 processor time
+ * little-endian; times are microseconds since 1970, 0 for none; the last is microseconds, -1 for unknown. Format 2 has no processor
+ * time; format 1 neither that, nor trace and queue, nor the priority. */
 #include "system_int.h"
 
 enum {
-    FORMAT_1 = 1,
-    FORMAT = 2,
+    FORMAT = 3,
     NTEXTS = 7,
-    NTEXTS_1 = 5,
     NTIMES = 4,
-    TAIL_1 = 8 * NTIMES + 2 * 2 + 8,
-    TAIL = TAIL_1 + 4
+    AT_PRIORITY = 8 * NTIMES + 2 * 2 + 8,
+    AT_CPU = AT_PRIORITY + 4,
+    TAIL = AT_CPU + 8
 };
+
+/* How much of it each format has. */
+static const struct {
+    size_t texts, tail;
+} formats[] = { [1] = { 5, AT_PRIORITY }, [2] = { NTEXTS, AT_CPU }, [FORMAT] = { NTEXTS, TAIL } };
 
 static void put_text(kdb_buf *out, kdb_sv text)
 {
@@ -40,7 +45,8 @@ void kdbi_job_encode(const kdb_job_row *job, kdb_buf *out)
     kdb_put_le16(tail + 8 * NTIMES, (uint16_t)job->retry_count);
     kdb_put_le16(tail + 8 * NTIMES + 2, (uint16_t)job->max_retries);
     kdb_put_le64(tail + 8 * NTIMES + 4, (uint64_t)job->node_id);
-    kdb_put_le32(tail + TAIL_1, (uint32_t)job->priority);
+    kdb_put_le32(tail + AT_PRIORITY, (uint32_t)job->priority);
+    kdb_put_le64(tail + AT_CPU, (uint64_t)job->cpu_us);
     kdb_buf_append(out, tail, sizeof(tail));
 }
 
@@ -64,17 +70,17 @@ static bool decode(kdb_sv rest, kdb_job_row *out)
                                     &out->message, &out->idempotency_key, &out->exception_trace,
                                     &out->queue };
     int64_t *const times[NTIMES] = { &out->created_us, &out->updated_us, &out->started_us, &out->finished_us };
-    if (rest.len < 1 || (rest.ptr[0] != FORMAT && rest.ptr[0] != FORMAT_1)) {
+    const size_t format = rest.len == 0 ? 0 : (unsigned char)rest.ptr[0];
+    if (format == 0 || format > FORMAT) {
         return false;
     }
-    const bool old = rest.ptr[0] == FORMAT_1;
     rest = (kdb_sv){ rest.ptr + 1, rest.len - 1 };
-    for (size_t i = 0; i < (old ? NTEXTS_1 : NTEXTS); i++) {
+    for (size_t i = 0; i < formats[format].texts; i++) {
         if (!take_text(&rest, texts[i])) {
             return false;
         }
     }
-    if (rest.len != (old ? TAIL_1 : TAIL)) {
+    if (rest.len != formats[format].tail) {
         return false;
     }
     for (size_t i = 0; i < NTIMES; i++) {
@@ -83,7 +89,8 @@ static bool decode(kdb_sv rest, kdb_job_row *out)
     out->retry_count = (int16_t)kdb_get_le16(rest.ptr + 8 * NTIMES);
     out->max_retries = (int16_t)kdb_get_le16(rest.ptr + 8 * NTIMES + 2);
     out->node_id = (int64_t)kdb_get_le64(rest.ptr + 8 * NTIMES + 4);
-    out->priority = old ? 0 : (int32_t)kdb_get_le32(rest.ptr + TAIL_1);
+    out->priority = format < 2 ? 0 : (int32_t)kdb_get_le32(rest.ptr + AT_PRIORITY);
+    out->cpu_us = format < 3 ? -1 : (int64_t)kdb_get_le64(rest.ptr + AT_CPU);
     return true;
 }
 

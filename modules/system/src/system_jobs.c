@@ -76,8 +76,8 @@ static void put_job(const kdb_job_row *job, kdb_value *cells)
     cells = job->queue.len == 0 ? kdbi_skip(cells) : kdbi_put_int(cells, job->priority);
     cells = kdbi_put_smallint(cells, job->retry_count);
     cells = kdbi_put_smallint(cells, job->max_retries);
-    cells = kdbi_skip(cells); /* memory_used */
-    cells = kdbi_skip(cells); /* cpu_used */
+    cells = kdbi_skip(cells); /* memory_used: what a thread allocates is not counted apart from what others do */
+    cells = job->started_us == 0 || job->cpu_us < 0 ? kdbi_skip(cells) : kdbi_put_bigint(cells, job->cpu_us);
     cells = kdbi_put_time(cells, job->created_us);
     cells = kdbi_put_time(cells, job->updated_us);
     cells = kdbi_put_time_or_null(cells, job->started_us);

@@ -21,11 +21,11 @@ static void put_row(kdb_system_scan *scan, const kdb_manifest_row *row, kdb_valu
     cells = kdbi_put_text(cells, row->ns);
     cells = kdbi_put_text(cells, row->table);
     cells = kdbi_put_text(cells, row->scope);
-    cells = kdbi_skip(cells); /* etag: the store's entry is the one that counts */
-    cells = kdbi_put_time(cells, row->updated_us);
-    cells = kdbi_put_time(cells, row->updated_us);
+    cells = kdbi_put_text_or_null(cells, row->etag);
+    cells = kdbi_put_time(cells, row->refreshed_us);
+    cells = kdbi_put_time(cells, row->accessed_us);
     cells = kdbi_put_bool(cells, row->in_memory);
-    cells = kdbi_put_text(cells, KDB_SV("in_sync"));
+    cells = kdbi_put_text(cells, row->sync_state);
     (void)kdbi_put_text(cells, row->json);
 }
 

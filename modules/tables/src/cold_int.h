@@ -31,6 +31,7 @@ struct kdb_cold {
 typedef enum kdbi_cold_tag {
     KDBI_COLD_BLOOM = 'B',      /* segment, block */
     KDBI_COLD_DEAD = 'D',       /* segment, row */
+    KDBI_COLD_EXPORTED = 'E',   /* nothing more */
     KDBI_COLD_GENERATION = 'G', /* nothing more */
     KDBI_COLD_NEXT = 'N',       /* nothing more: the next segment's number */
     KDBI_COLD_SEGMENT = 'S'     /* segment */
@@ -67,6 +68,14 @@ KDB_NODISCARD kdb_status kdbi_bloom_may_hold(kdb_cold *cold, const kdb_snapshot 
 /* ---- what files hold besides the table's columns: their field ids are none that a column has ---- */
 
 enum { KDBI_FIELD_SEQ = 0, KDBI_FIELD_ROW_ID = 0x7fffffff };
+
+/* ---- cold_named.c ---- */
+
+/* Calls `visit` for the entries of that tag, with so many numbers behind it, of every partition of every table. */
+KDB_NODISCARD kdb_status kdbi_cold_visit_tag(kdb_store *store, kdbi_cold_tag tag, size_t nparts,
+                                             kdb_status (*visit)(void *self, kdb_partition part, kdb_sv key,
+                                                                 kdb_sv value, kdb_err *err),
+                                             void *self, kdb_err *err);
 
 /* ---- cold_segment.c: a segment's record ---- */
 

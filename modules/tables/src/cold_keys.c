@@ -1,5 +1,6 @@
 /* cold_keys.c - the keys of family manifest, whose partitions are the tables'.
  *
+ *   user's part | 'E'                        what the manifest.json beside the files says (cold_exported.c)
  *   user's part | 'G'                        u64 little-endian: the partition's generation
  *   user's part | 'N'                        u32 little-endian: the number of the next segment
  *   user's part | 'S' | segment              a segment's record (cold_segment.c)

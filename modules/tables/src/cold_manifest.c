@@ -111,6 +111,7 @@ static kdb_manifest *find_cached(kdb_cold *cold, kdb_sv name, uint64_t generatio
     kdb_manifest *found = kdb_map_lookup(cold->by_partition, name);
     if (found != NULL && found->generation == generation) {
         found->refs++;
+        found->used_us = kdb_now_us();
         unlink_cached(cold, found);
         link_newest(cold, found);
     } else {
@@ -131,6 +132,7 @@ static void put_cached(kdb_cold *cold, kdb_sv name, kdb_manifest *manifest)
     (void)kdb_map_put(cold->by_partition, name, manifest);
     link_newest(cold, manifest);
     manifest->cached = true;
+    manifest->used_us = kdb_now_us();
     manifest->refs++;
     cold->cached_bytes += kdb_arena_used(manifest->arena);
     while (cold->cached_bytes > CACHED_BYTES_MAX && cold->oldest != manifest) {
@@ -355,6 +357,16 @@ kdb_status kdb_manifest_get(kdb_cold *cold, const kdb_snapshot *snapshot, const 
         *out = NULL;
     }
     return KDB_OK;
+}
+
+bool kdb_manifest_is_cached(kdb_cold *cold, const kdb_table *table, kdb_user_id user, int64_t *used_us)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_mutex_lock(&cold->lock);
+    const kdb_manifest *found = kdb_map_lookup(cold->by_partition, partition_name(table->id, user, arena));
+    *used_us = found == NULL ? 0 : found->used_us;
+    kdb_mutex_unlock(&cold->lock);
+    return found != NULL;
 }
 
 /* ---- who can still name a segment ---- */

@@ -66,20 +66,20 @@ typedef enum kdb_lock_rank {
     KDB_LOCK_RANK_COUNT
 } kdb_lock_rank;
 
-/* Said of a function or a field, and checked by Clang: the lock must be held by the caller, is taken and kept for the
- * caller, is given up for it, or guards the field. KDB_UNCHECKED_LOCKS: the analysis cannot follow this function. */
+/* Said of a function, and checked by Clang: the lock must be held by the caller, is taken and kept for the caller, or is
+ * given up for it.
+ * KDB_UNCHECKED_LOCKS: the analysis cannot follow this function.
+ * Which lock guards a field its comment says: in C, Clang takes no attribute that names another field of the same struct. */
 #ifdef __clang__
 #define KDB_REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define KDB_ACQUIRES(...) __attribute__((acquire_capability(__VA_ARGS__)))
 #define KDB_RELEASES(...) __attribute__((release_capability(__VA_ARGS__)))
-#define KDB_GUARDED_BY(lock) __attribute__((guarded_by(lock)))
 #define KDB_UNCHECKED_LOCKS __attribute__((no_thread_safety_analysis))
 #define KDB_CAPABILITY __attribute__((capability("mutex")))
 #else
 #define KDB_REQUIRES(...)
 #define KDB_ACQUIRES(...)
 #define KDB_RELEASES(...)
-#define KDB_GUARDED_BY(lock)
 #define KDB_UNCHECKED_LOCKS
 #define KDB_CAPABILITY
 #endif

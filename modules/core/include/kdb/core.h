@@ -148,6 +148,8 @@ typedef struct kdb_live_control {
     kdb_sv (*url)(void *self, kdb_arena *arena);
     /* Ends one. KDB_NOT_FOUND; KDB_PERMISSION_DENIED unless `by` is its owner or an admin. */
     kdb_status (*kill)(void *self, kdb_sv live_id, const kdb_principal *by, kdb_err *err);
+    /* How many there are on the table: of that user, or of all when it is empty. */
+    uint64_t (*watching)(void *self, const kdb_table *table, kdb_user_id user);
 } kdb_live_control;
 
 /* ---- jobs, which run in a module above ---- */
@@ -186,12 +188,17 @@ typedef struct kdb_job_control {
     kdb_sv (*url)(void *self, kdb_arena *arena);
 } kdb_job_control;
 
+/* How long a user's export can be fetched. */
+enum { KDB_EXPORT_KEPT_S = 7 * 24 * 3600 };
+
 /* What a long piece of work tells whoever started it, and asks. Called by the thread that works, between two steps. */
 typedef struct kdb_work {
     void *self;
     bool (*stop)(void *self);                     /* whether to end with KDB_CANCELLED; what is done stays done */
     void (*progress)(void *self, kdb_sv message); /* borrowed for the call */
 } kdb_work;
+/* KDB_CANCELLED when it is to end; NULL never is. */
+KDB_NODISCARD kdb_status kdb_work_check(const kdb_work *work, kdb_err *err);
 
 /* Which hot rows of a table become Parquet. */
 typedef struct kdb_flush_spec {

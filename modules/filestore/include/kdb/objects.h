@@ -70,6 +70,14 @@ KDB_NODISCARD kdb_status kdb_objects_staged_bytes(kdb_objects *objects, kdb_sv n
 void kdb_objects_abandon(kdb_objects *objects, kdb_sv name);
 /* A small object written whole: replaced atomically; not fsynced unless `durable`. One call per name at a time. */
 KDB_NODISCARD kdb_status kdb_objects_put(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_err *err);
+/* What tells one content of an object from another. */
+enum { KDB_OBJECT_ETAG_MAX = 128 };
+typedef struct kdb_object_etag {
+    char text[KDB_OBJECT_ETAG_MAX]; /* without quotes: a bucket's ETag, or a hash of the content in a directory */
+} kdb_object_etag;
+/* The same, and says the object's tag. */
+KDB_NODISCARD kdb_status kdb_objects_put_tagged(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable,
+                                                kdb_object_etag *out, kdb_err *err);
 /* Removes objects, and local directories that become empty by it. Absent ones are fine. */
 KDB_NODISCARD kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
 

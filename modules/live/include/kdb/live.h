@@ -114,6 +114,8 @@ const char *kdb_live_error_code(kdb_status status);
 
 /* All subscriptions, in `arena`: what system.live lists. Any thread. */
 void kdb_live_list(kdb_live *live, kdb_arena *arena, kdb_live_row **out, size_t *count);
+/* How many there are on the table: of that user, or of all when it is empty. Any thread. */
+uint64_t kdb_live_watching(kdb_live *live, const kdb_table *table, kdb_user_id user);
 /* Ends a subscription; its client gets an ERROR. KDB_NOT_FOUND; KDB_PERMISSION_DENIED unless `by` is its owner or an admin. Any
  * thread. */
 KDB_NODISCARD kdb_status kdb_live_kill(kdb_live *live, kdb_sv live_id, const kdb_principal *by, kdb_err *err);

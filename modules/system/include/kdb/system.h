@@ -50,7 +50,8 @@ typedef struct kdb_transaction_row {
 typedef struct kdb_manifest_row {
     kdb_sv ns, table, scope; /* the user, or "shared" */
     bool in_memory;
-    int64_t updated_us;
+    int64_t refreshed_us, accessed_us; /* when manifest.json was written; when it was last asked for */
+    kdb_sv etag, sync_state;           /* of manifest.json (empty: not known); by catalog.md 1 */
     kdb_sv json;
 } kdb_manifest_row;
 /* One figure of system.stats. */
@@ -97,6 +98,7 @@ typedef struct kdb_job_row {
     int64_t created_us, updated_us, started_us, finished_us; /* 0: none */
     int16_t retry_count, max_retries;
     int32_t priority; /* higher first; nothing without a queue */
+    int64_t cpu_us;   /* processor time of its thread, all tries together; -1: not known */
     int64_t node_id;
 } kdb_job_row;
 void kdb_system_stage_job(const kdb_job_row *job, kdb_batch *batch);

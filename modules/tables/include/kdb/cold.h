@@ -40,7 +40,7 @@ typedef struct kdb_new_segment kdb_new_segment;
 
 /* All segments of a partition at one moment. Counted, immutable. While somebody holds it, its files stay. */
 typedef struct kdb_manifest {
-    unsigned refs; /* guarded by the cold tier's lock, as the last five */
+    unsigned refs; /* guarded by the cold tier's lock, as the last six */
     uint32_t table_id;
     kdb_user_id user; /* empty for SHARED */
     kdb_sv prefix;    /* of the partition's row keys: the user's part, empty for SHARED */
@@ -52,6 +52,7 @@ typedef struct kdb_manifest {
     struct kdb_manifest *newer, *older; /* the cache's, by use */
     struct kdb_manifest *next, *prev;   /* all that there are */
     bool cached;
+    int64_t used_us; /* when it was last asked for */
 } kdb_manifest;
 
 /* The partition's as of `snapshot` (NULL: the latest). *out NULL: all its rows are hot. `memory_only`: KDB_WOULD_BLOCK where the
@@ -77,6 +78,33 @@ void kdb_cold_note(kdb_cold *cold, uint32_t table_id);
 KDB_NODISCARD kdb_status kdb_cold_visit_files(kdb_store *store,
                                               kdb_status (*visit)(void *self, const kdb_segment *segment, kdb_err *err),
                                               void *self, kdb_err *err);
+
+/* The manifest of that partition in memory; false when none is. *used_us: when it was last asked for (microseconds since 1970). */
+bool kdb_manifest_is_cached(kdb_cold *cold, const kdb_table *table, kdb_user_id user, int64_t *used_us);
+
+/* ---- manifest.json, beside the files ---- */
+
+/* What was last written there. */
+typedef struct kdb_cold_exported {
+    uint64_t generation; /* of the manifest; 0: nothing was written */
+    uint32_t nsegments, last_segment;
+    int64_t at_ms;
+    kdb_sv etag; /* the storage's tag of that content */
+} kdb_cold_exported;
+/* In the batch that follows the writing. */
+void kdb_cold_stage_exported(const kdb_table *table, const kdb_manifest *manifest, kdb_sv etag, int64_t now_ms,
+                             kdb_batch *batch);
+/* In `arena`. */
+KDB_NODISCARD kdb_status kdb_cold_find_exported(kdb_cold *cold, const kdb_table *table, kdb_user_id user,
+                                                kdb_arena *arena, kdb_cold_exported *out, kdb_err *err);
+typedef enum kdb_cold_sync {
+    KDB_COLD_IN_SYNC,
+    KDB_COLD_PENDING_WRITE, /* it lacks files, or names some that are gone */
+    KDB_COLD_STALE          /* it counts dead rows as they were */
+} kdb_cold_sync;
+kdb_cold_sync kdb_cold_sync_of(const kdb_manifest *manifest, const kdb_cold_exported *exported);
+/* Of a store that was copied without the files manifest.json: what is known of them goes. */
+KDB_NODISCARD kdb_status kdb_cold_forget_exported(kdb_store *store, kdb_err *err);
 
 /* ---- rows by key ---- */
 
