@@ -282,6 +282,10 @@ const ACTIONS = {
         passes: (point) => /^(files|cold|object|sweep)/.test(point),
         run: (house) => house.work('STORAGE COMPACT TABLE app.own').then((alive) => alive && house.work('STORAGE COMPACT TABLE app.shared')),
     },
+    REBUILD: {
+        passes: (point) => /^(cold\.(closed|committed|exported)|object\.written)/.test(point),
+        run: (house) => house.work('STORAGE REBUILD MANIFEST TABLE app.own').then((alive) => alive && house.work('STORAGE REBUILD MANIFEST TABLE app.shared')),
+    },
     DROP: {
         prepare: async (house) => {
             house.goneTable = `app.gone_${house.gone++}`;

@@ -6,6 +6,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Server } = require('../lib/server.js');
+const { runJob } = require('../lib/jobs.js');
 
 const FILE = 'batch-0.parquet';
 const ROWS = 500;
@@ -86,6 +87,11 @@ for (const [what, damage] of Object.entries(damages)) {
             await server.restart(); // nothing of the files is in memory
             damage(path.join(storage, 'app/shared', FILE));
             damage(path.join(storage, 'app/own/alice', FILE));
+            fs.writeFileSync(path.join(storage, 'app/shared/manifest.json'), '{"segments": [');
+            const job = await runJob(await server.signIn('root'), 'STORAGE REBUILD MANIFEST TABLE app.shared');
+            assert.ok(job.message.startsWith('Rebuilt 1 partition(s): '), job.message);
+            assert.ok(job.message.includes(`app/shared/${FILE} (`), job.message);
+            assert.ok(JSON.parse(fs.readFileSync(path.join(storage, 'app/shared/manifest.json'), 'utf8')).segments.length === 2);
             fs.writeFileSync(path.join(storage, 'app/shared/manifest.json'), '{"segments": [');
             for (let start = 0; start < 2; start++) {
                 const root = await server.signIn('root');

@@ -6,6 +6,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { useServer, startServer } = require('../lib/server.js');
+const { runJob } = require('../lib/jobs.js');
 const { startS3, startFaultyS3, ACCESS_KEY, SECRET_KEY } = require('../lib/s3.js');
 
 const server = useServer(test, { options: { 'storage.remote_timeouts.request_timeout_secs': 2, 'storage.remote_timeouts.connect_timeout_secs': 2 } });
@@ -44,6 +45,18 @@ test('a bucket is made a storage, checked, used, kept while it is used, and drop
     await fails(root, 'DROP STORAGE remote', /Cannot drop storage 'remote': 1 table\(s\) still using it$/);
     await root.sql('DROP TABLE kept');
     await root.sql('DROP STORAGE remote');
+});
+
+test('files of a bucket are listed and read to make a manifest anew', async () => {
+    await root.sql(bucket('listed', 's3://cold/listed'));
+    await root.results(`CREATE USER TABLE far (id INT PRIMARY KEY, t TEXT) WITH (STORAGE_ID = 'listed'); INSERT INTO far VALUES (1, 'one'), (2, 'two')`);
+    await runJob(root, 'STORAGE FLUSH TABLE default.far');
+    await root.results("UPDATE far SET t = 'more' WHERE id = 2; INSERT INTO far VALUES (3, 'three')");
+    const job = await runJob(root, 'STORAGE REBUILD MANIFEST TABLE default.far');
+    assert.strictEqual(job.message, 'Rebuilt 1 partition(s): 1 segment(s), 2 row(s), 1 of them dead; 0 file(s) left alone');
+    assert.deepStrictEqual(await root.rows('SELECT id, t FROM far ORDER BY id'), [[1, 'one'], [2, 'more'], [3, 'three']]);
+    await root.sql('DROP TABLE far');
+    while ((await root.sqlRaw('DROP STORAGE listed')).status !== 200) {} // its file is being removed
 });
 
 test('BUCKET and REGION are short for a base directory and a member of the configuration', async () => {

@@ -74,6 +74,17 @@ SELECT storage_id, storage_name, description, credentials, config_json FROM syst
 STORAGE CHECK local;
 DROP STORAGE local;
 
+-- manifests are made anew by admins, of tables that have them
+CREATE STREAM TABLE gone (id INT) WITH (TTL_SECONDS = 5);
+STORAGE REBUILD MANIFEST TABLE default.gone;
+STORAGE REBUILD MANIFEST TABLE default.nothing;
+STORAGE REBUILD MANIFEST TABLE system.users;
+STORAGE REBUILD MANIFEST TABLE gone;
+STORAGE REBUILD MANIFEST default.gone;
+STORAGE REBUILD MANIFEST;
+STORAGE REBUILD;
+DROP TABLE gone;
+
 -- tables name one
 CREATE TABLE t (id INT PRIMARY KEY) WITH (STORAGE_ID = 'cold');
 CREATE TABLE t (id INT PRIMARY KEY) WITH (STORAGE_ID = 'local');
@@ -92,3 +103,4 @@ SELECT * FROM system.storages;
 -- user sam service
 CREATE STORAGE cold TYPE filesystem PATH '/cold';
 STORAGE CHECK local;
+STORAGE REBUILD MANIFEST TABLE default.t;

@@ -1,8 +1,6 @@
 /* cold_compact.c - segments that are small, or have many dead rows, are put together, partition by partition. Their rows are written to new
  * files on a snapshot, beside all that goes on; one commit, for which alone writers wait, puts the new segments in the place of the old. Rows
  * that died meanwhile are dead in the new files from the start. The old files go when nobody reads them any more. */
-#include <stdio.h>
-
 #include "cold_work.h"
 
 typedef struct compaction {
@@ -74,22 +72,13 @@ static kdb_status write_and_commit(turn *t, kdb_err *err)
     kdbi_cold_work *work = &t->of->work;
     t->rows = kdb_cold_merge_new(work->core->cold, work->table, t->manifest);
     const kdb_cold_rows rows = { t->rows, kdb_cold_merge_next };
+    t->part.replaces = t->manifest;
     KDB_TRY(kdbi_cold_part_init(work, &t->part, t->arena, err));
     KDB_TRY(kdbi_cold_part_write(work, &t->part, &rows, t->arena, err));
     KDB_TRY(kdbi_cold_publish_files(work, &t->part, t->arena, err));
     stage_removals(t);
-    kdbi_cold_stage_parts(work, &t->part, t->batch);
+    KDB_TRY(kdbi_cold_stage_parts(work, &t->part, t->batch, err));
     return kdbi_cold_commit(work, t->batch, settle, t, err);
-}
-
-static void count(kdb_cold_result *result, const kdbi_cold_part *part)
-{
-    result->partitions++;
-    for (size_t i = 0; i < part->nfiles; i++) {
-        result->files += part->files[i]->segment.rows != 0;
-        result->rows += part->files[i]->segment.rows;
-        result->bytes += part->files[i]->segment.bytes;
-    }
 }
 
 static kdb_status compact(turn *t, kdb_err *err)
@@ -103,7 +92,7 @@ static kdb_status compact(turn *t, kdb_err *err)
     for (size_t i = 0; i < t->manifest->nsegments; i++) {
         kdb_cold_doom(work->core->cold, work->table->id, t->manifest->user, &t->manifest->segments[i]);
     }
-    count(&work->result, &t->part);
+    kdbi_cold_count(&work->result, &t->part);
     kdbi_cold_export(work, &t->part);
     return KDB_OK;
 }
@@ -119,7 +108,9 @@ static kdb_status compact_partition(compaction *c, kdb_user_id user, kdb_err *er
 
 static kdb_status visit_compact(void *self, kdb_user_id user, kdb_err *err)
 {
-    return compact_partition(self, user, err);
+    compaction *c = self;
+    kdb_err why = { .status = KDB_OK };
+    return kdbi_cold_pass_over(&c->work, user, compact_partition(c, user, &why), &why, err);
 }
 
 kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kdb_work *work, kdb_cold_result *out,
@@ -128,10 +119,10 @@ kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kd
     KDB_CLEANUP(compaction_done) compaction c = { .all = all };
     *out = (kdb_cold_result){ 0 };
     KDB_TRY(kdbi_cold_begin(core, table, work, &c.work, err));
-    const kdb_status status = kdbi_cold_visit(core, table, visit_compact, &c, err);
+    const kdb_status status = kdbi_cold_visit(core, table, NULL, visit_compact, &c, err);
     *out = c.work.result;
     (void)kdb_cold_sweep(core->cold);
-    return status;
+    return kdbi_cold_finish(&c.work, status, err);
 }
 
 /* ---- whether there is something to do ---- */
@@ -146,7 +137,9 @@ static kdb_status visit_search(void *self, kdb_user_id user, kdb_err *err)
 {
     search *s = self;
     KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
-    KDB_TRY(s->due ? KDB_OK : kdb_manifest_get(s->core->cold, NULL, s->table, user, false, &manifest, err));
+    const kdb_status status =
+        s->due ? KDB_OK : kdb_manifest_get(s->core->cold, NULL, s->table, user, false, &manifest, err);
+    KDB_TRY(status == KDB_CORRUPT ? KDB_OK : status); /* others may be due */
     if (manifest != NULL) {
         KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
         bool *picked = KDB_ARENA_ARRAY(arena, bool, manifest->nsegments);
@@ -161,5 +154,5 @@ bool kdb_core_compact_due(kdb_core *core, const kdb_table *table)
     if (core->cold == NULL || table->type == KDB_TABLE_STREAM || !kdb_cold_has(core->cold, table->id)) {
         return false;
     }
-    return kdbi_cold_visit(core, table, visit_search, &s, NULL) == KDB_OK && s.due;
+    return kdbi_cold_visit(core, table, NULL, visit_search, &s, NULL) == KDB_OK && s.due;
 }

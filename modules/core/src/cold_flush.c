@@ -9,7 +9,6 @@
 enum { GROUP_FILES = 64 };
 /* Rows that went, from which on the store writes out what it has in memory. */
 enum { WRITE_OUT_ROWS = 5000 };
-#define GROUP_ROWS ((uint64_t)1000000)
 
 typedef struct flush {
     kdbi_cold_work work;
@@ -25,7 +24,6 @@ typedef struct group {
     kdb_batch *batch;
     kdbi_cold_part *parts, **end;
     size_t count;
-    uint64_t rows;
 } group;
 
 static void flush_done(flush *f)
@@ -67,13 +65,28 @@ static kdb_status is_due(const flush *f, kdb_user_id user, kdb_arena *arena, boo
     return KDB_OK;
 }
 
-static void add_part(group *g, kdb_user_id user)
+/* Adds a partition that is due, and whose manifest is in order: else its turn comes when that has been put right. */
+static kdb_status add_part(group *g, kdb_user_id user, kdb_err *err)
 {
+    kdbi_cold_work *work = &g->flush->work;
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    kdb_err why = { .status = KDB_OK };
+    bool due = false;
+    KDB_TRY(is_due(g->flush, user, g->arena, &due, err));
+    if (!due) {
+        return KDB_OK;
+    }
+    const kdb_status status = kdb_manifest_get(work->core->cold, NULL, work->table, user, false, &manifest, &why);
+    KDB_TRY(kdbi_cold_pass_over(work, user, status, &why, err));
+    if (status != KDB_OK) {
+        return KDB_OK;
+    }
     kdbi_cold_part *part = KDB_ARENA_NEW(g->arena, kdbi_cold_part);
     part->user = (kdb_user_id){ kdb_sv_dup(g->arena, user.text) };
     *g->end = part;
     g->end = &part->next;
     g->count++;
+    return KDB_OK;
 }
 
 /* ---- a group ---- */
@@ -85,7 +98,7 @@ static kdb_status name_files(group *g, kdb_err *err)
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     for (kdbi_cold_part *part = g->parts; part != NULL; part = part->next) {
         KDB_TRY(kdbi_cold_part_init(work, part, g->arena, err));
-        kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, g->arena), batch);
+        KDB_TRY(kdbi_cold_stage_name(work, part, g->arena, batch, err));
     }
     KDB_TRY(kdb_store_commit(work->core->store, batch, err));
     for (kdbi_cold_part *part = g->parts; part != NULL; part = part->next) {
@@ -120,16 +133,6 @@ static kdb_status settle(void *self, kdb_batch *batch, kdb_err *err)
     return KDB_OK;
 }
 
-static void count_part(kdb_cold_result *result, const kdbi_cold_part *part)
-{
-    result->partitions++;
-    for (size_t i = 0; i < part->nfiles; i++) {
-        result->files += part->files[i]->segment.rows != 0;
-        result->rows += part->files[i]->segment.rows;
-        result->bytes += part->files[i]->segment.bytes;
-    }
-}
-
 static kdb_status write_group(group *g, kdb_err *err)
 {
     kdbi_cold_work *work = &g->flush->work;
@@ -138,7 +141,7 @@ static kdb_status write_group(group *g, kdb_err *err)
         KDB_TRY(write_part(g, part, err));
     }
     KDB_TRY(kdbi_cold_publish_files(work, g->parts, g->arena, err));
-    kdbi_cold_stage_parts(work, g->parts, g->batch);
+    KDB_TRY(kdbi_cold_stage_parts(work, g->parts, g->batch, err));
     return kdbi_cold_commit(work, g->batch, settle, g, err);
 }
 
@@ -167,7 +170,7 @@ static kdb_status flush_group(group *g, kdb_err *err)
         return status;
     }
     for (const kdbi_cold_part *part = g->parts; part != NULL; part = part->next) {
-        count_part(&f->work.result, part);
+        kdbi_cold_count(&f->work.result, part);
     }
     kdbi_cold_export(&f->work, g->parts);
     report(f);
@@ -180,12 +183,7 @@ static kdb_status flush_shared(flush *f, kdb_err *err)
 {
     KDB_CLEANUP(group_done) group g;
     group_init(&g, f);
-    const kdb_user_id nobody = { { NULL, 0 } };
-    bool due = false;
-    KDB_TRY(is_due(f, nobody, g.arena, &due, err));
-    if (due) {
-        add_part(&g, nobody);
-    }
+    KDB_TRY(add_part(&g, (kdb_user_id){ { NULL, 0 } }, err));
     return flush_group(&g, err);
 }
 
@@ -202,13 +200,9 @@ static kdb_status flush_some_users(flush *f, kdb_buf *from, bool *out_more, kdb_
         KDB_TRY(kdbi_cold_check(&f->work, err));
         KDB_TRY(kdb_table_next_user(f->work.core->store, f->snapshot, part, g.arena, &at, &user, out_more, err));
         if (*out_more) {
-            bool due = false;
             from->len = 0;
             kdb_buf_append_sv(from, at);
-            KDB_TRY(is_due(f, user, g.arena, &due, err));
-            if (due) {
-                add_part(&g, user);
-            }
+            KDB_TRY(add_part(&g, user, err));
         }
     }
     return flush_group(&g, err);
@@ -256,7 +250,7 @@ kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *spec, const kdb_
     *out = f.work.result;
     (void)kdb_cold_sweep(core->cold);
     write_out(&f);
-    return status;
+    return kdbi_cold_finish(&f.work, status, err);
 }
 
 bool kdb_core_has_pending(kdb_core *core, const kdb_table *table)

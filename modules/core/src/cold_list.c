@@ -42,7 +42,7 @@ static void list_table(listing *list, const kdb_principal *viewer)
         return;
     }
     kdb_err err;
-    if (kdbi_cold_visit(list->core, table, add, list, &err) != KDB_OK) {
+    if (kdbi_cold_visit(list->core, table, NULL, add, list, &err) != KDB_OK) {
         kdb_log_warn("manifests are not listed table=%.*s.%.*s err=\"%s\"", KDB_SV_ARG(table->ns),
                      KDB_SV_ARG(table->name), err.text);
     }

@@ -12,6 +12,29 @@ kdb_status kdbi_cold_check(const kdbi_cold_work *work, kdb_err *err)
     return kdb_work_check(work->work, err);
 }
 
+kdb_status kdbi_cold_pass_over(kdbi_cold_work *work, kdb_user_id user, kdb_status status, const kdb_err *why,
+                               kdb_err *err)
+{
+    if (status == KDB_OK) {
+        return KDB_OK;
+    }
+    if (status != KDB_CORRUPT) {
+        return KDB_FAIL(err, status, "%s", why->text);
+    }
+    kdb_log_warn("a partition is passed over table=%.*s.%.*s user=\"%.*s\" err=\"%s\"", KDB_SV_ARG(work->table->ns),
+                 KDB_SV_ARG(work->table->name), KDB_SV_ARG(user.text), why->text);
+    if (work->damage.status == KDB_OK) {
+        work->damage = *why;
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_cold_finish(const kdbi_cold_work *work, kdb_status status, kdb_err *err)
+{
+    return status != KDB_OK || work->damage.status == KDB_OK ? status
+                                                             : KDB_FAIL(err, KDB_CORRUPT, "%s", work->damage.text);
+}
+
 static kdb_sv busy_key(char bytes[4], uint32_t table_id)
 {
     kdb_put_be32(bytes, table_id);
@@ -112,6 +135,25 @@ kdb_sv kdbi_cold_path(const kdbi_cold_work *work, const kdbi_cold_part *part, ui
     return kdb_sv_printf(arena, "%.*s/batch-%u.parquet", KDB_SV_ARG(kdbi_cold_dir(work, part->user, arena)), id - 1);
 }
 
+bool kdbi_cold_file_number(kdb_sv dir, kdb_sv path, uint32_t *out)
+{
+    static const char head[] = "/batch-", tail[] = ".parquet";
+    const size_t before = dir.len + sizeof(head) - 1;
+    if (path.len <= before + sizeof(tail) - 1 || !kdb_sv_has_prefix(path, dir) ||
+        memcmp(path.ptr + dir.len, head, sizeof(head) - 1) != 0 ||
+        memcmp(path.ptr + path.len - (sizeof(tail) - 1), tail, sizeof(tail) - 1) != 0) {
+        return false;
+    }
+    const kdb_sv digits = kdb_sv_of(path.ptr + before, path.len - before - (sizeof(tail) - 1));
+    uint64_t number = 0;
+    if (kdb_parse_u64(digits, &number, NULL) != KDB_OK || number >= UINT32_MAX - 1 || digits.ptr[0] == '+' ||
+        (digits.ptr[0] == '0' && digits.len != 1)) {
+        return false;
+    }
+    *out = (uint32_t)number + 1;
+    return true;
+}
+
 /* A file of a table of this name that was dropped may still wait for its last reader. */
 static kdb_status find_free_id(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
 {
@@ -125,10 +167,35 @@ static kdb_status find_free_id(kdbi_cold_work *work, kdbi_cold_part *part, kdb_a
     }
 }
 
+/* Of the files that are there, those that look like a partition's. */
+typedef struct numbered {
+    kdb_sv dir;
+    uint32_t next;
+} numbered;
+
+static bool pass_number(void *self, const kdb_object_info *info)
+{
+    numbered *n = self;
+    uint32_t id = 0;
+    if (kdbi_cold_file_number(n->dir, info->name, &id) && id >= n->next) {
+        n->next = id + 1;
+    }
+    return true;
+}
+
+/* A partition that knows of no segment may have lost its manifest: its files are not written over. */
+static kdb_status pass_files(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+{
+    numbered n = { .dir = kdbi_cold_dir(work, part->user, arena), .next = 1 };
+    KDB_TRY(kdb_objects_list(work->objects, n.dir, pass_number, &n, err));
+    part->next_id = n.next;
+    return KDB_OK;
+}
+
 kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
 {
     KDB_TRY(kdb_cold_next_segment(work->core->cold, work->table, part->user, &part->next_id, err));
-    return find_free_id(work, part, arena, err);
+    return part->next_id != 0 ? KDB_OK : pass_files(work, part, arena, err);
 }
 
 static void add_file(kdbi_cold_part *part, kdb_new_segment *file, kdb_arena *arena)
@@ -144,11 +211,18 @@ static void add_file(kdbi_cold_part *part, kdb_new_segment *file, kdb_arena *are
     part->files[part->nfiles++] = file;
 }
 
-static kdb_status name_file(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+kdb_status kdbi_cold_stage_name(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_batch *batch,
+                                kdb_err *err)
 {
     KDB_TRY(find_free_id(work, part, arena, err));
-    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_path(work, part, part->next_id, arena), batch);
+    return KDB_OK;
+}
+
+static kdb_status name_file(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_TRY(kdbi_cold_stage_name(work, part, arena, batch, err));
     KDB_TRY(kdb_store_commit(work->core->store, batch, err));
     part->named = part->next_id;
     return kdb_failpoint_pass(KDB_FAILPOINT_COLD_NAMED, err);
@@ -163,6 +237,8 @@ kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, cons
             KDB_TRY(name_file(work, part, arena, err));
         }
         const kdb_segment_spec spec = { .table = work->table,
+                                        .user = part->user,
+                                        .replaces = part->replaces,
                                         .rows = rows,
                                         .max_rows = KDBI_SEGMENT_ROWS,
                                         .max_bytes = SEGMENT_BYTES,
@@ -205,9 +281,34 @@ kdb_status kdbi_cold_publish_files(kdbi_cold_work *work, const kdbi_cold_part *p
 
 /* ---- the commit ---- */
 
-void kdbi_cold_stage_parts(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_batch *batch)
+/* The segments that the partition has and keeps, and those that come: their numbers are greater. */
+static kdb_status stage_roster(kdbi_cold_work *work, const kdbi_cold_part *part, kdb_batch *batch, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    KDB_CLEANUP(kdb_manifest_unrefp) kdb_manifest *manifest = NULL;
+    KDB_TRY(kdb_manifest_get(work->core->cold, NULL, work->table, part->user, false, &manifest, err));
+    const size_t before = manifest == NULL ? 0 : manifest->nsegments;
+    uint32_t *ids = KDB_ARENA_ARRAY(arena, uint32_t, before + part->nfiles + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < before; i++) {
+        const uint32_t id = manifest->segments[i].id;
+        if (part->replaces == NULL || kdb_manifest_segment(part->replaces, id) == NULL) {
+            ids[count++] = id;
+        }
+    }
+    for (size_t i = 0; i < part->nfiles; i++) {
+        if (part->files[i]->segment.rows != 0) {
+            ids[count++] = part->files[i]->segment.id;
+        }
+    }
+    kdb_cold_stage_roster(work->table, part->user, part->next_id, ids, count, kdb_snowflake_next(), batch);
+    return KDB_OK;
+}
+
+kdb_status kdbi_cold_stage_parts(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_batch *batch, kdb_err *err)
 {
     for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        KDB_TRY(stage_roster(work, part, batch, err));
         for (size_t i = 0; i < part->nfiles; i++) {
             kdb_new_segment *file = part->files[i];
             kdb_cold_stage_wanted(file->segment.storage_id, file->segment.path, batch);
@@ -217,6 +318,17 @@ void kdbi_cold_stage_parts(kdbi_cold_work *work, const kdbi_cold_part *parts, kd
         }
         /* What is said of the files is not true any more: a start removes it unless kdbi_cold_export has come. */
         kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_manifest_path(work, part->user, work->arena), batch);
+    }
+    return KDB_OK;
+}
+
+void kdbi_cold_count(kdb_cold_result *result, const kdbi_cold_part *part)
+{
+    result->partitions++;
+    for (size_t i = 0; i < part->nfiles; i++) {
+        result->files += part->files[i]->segment.rows != 0;
+        result->rows += part->files[i]->segment.rows;
+        result->bytes += part->files[i]->segment.bytes;
     }
 }
 
@@ -314,7 +426,7 @@ void kdbi_cold_parts_done(kdbi_cold_part *parts)
 
 /* ---- partitions ---- */
 
-kdb_status kdbi_cold_visit(kdb_core *core, const kdb_table *table,
+kdb_status kdbi_cold_visit(kdb_core *core, const kdb_table *table, const kdb_snapshot *snapshot,
                            kdb_status (*visit)(void *self, kdb_user_id user, kdb_err *err), void *self, kdb_err *err)
 {
     if (table->type == KDB_TABLE_SHARED) {
@@ -327,7 +439,7 @@ kdb_status kdbi_cold_visit(kdb_core *core, const kdb_table *table,
     for (bool more = true; more && status == KDB_OK; kdb_arena_reset(arena)) {
         kdb_sv at = kdb_buf_sv(&from);
         kdb_user_id user;
-        status = kdb_table_next_user(core->store, NULL, kdb_cold_partition(table), arena, &at, &user, &more, err);
+        status = kdb_table_next_user(core->store, snapshot, kdb_cold_partition(table), arena, &at, &user, &more, err);
         if (status == KDB_OK && more) {
             from.len = 0;
             kdb_buf_append_sv(&from, at);

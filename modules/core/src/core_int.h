@@ -732,6 +732,7 @@ kdb_status kdbi_run_kill_live_query(kdb_exec *exec, kdbi_plan *plan, bool *pendi
 kdb_status kdbi_run_flush_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_flush_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_compact_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
+kdb_status kdbi_run_rebuild_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_compact_all(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_kill_job(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);
 kdb_status kdbi_run_backup(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_err *err);

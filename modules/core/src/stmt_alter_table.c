@@ -1,7 +1,7 @@
 /* stmt_alter_table.c - ALTER TABLE: the next version is made, the table is closed to writes, its rows are looked at where the
  * change depends on them, and the new version is committed and published. Rows are not rewritten. Statements that read go
  * on; writes that come meanwhile wait for the outcome. */
-#include "core_int.h"
+#include "cold_work.h"
 
 /* ---- the rows ---- */
 
@@ -99,11 +99,18 @@ static kdb_status check_scan(const row_check *check, const kdb_scan_spec *spec, 
     return read_rows(check, scan, check->table->schema->columns[check->made->column].type, spec->nprojection, err);
 }
 
+typedef struct cold_check {
+    const row_check *check;
+    const kdb_snapshot *snapshot;
+} cold_check;
+
 /* The hot rows of such a partition are looked at twice. */
-static kdb_status check_partition(const row_check *check, const kdb_snapshot *snapshot, kdb_user_id user, kdb_err *err)
+static kdb_status check_partition(void *self, kdb_user_id user, kdb_err *err)
 {
+    const cold_check *cold = self;
+    const row_check *check = cold->check;
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    kdb_scan_spec spec = scan_spec(check, snapshot);
+    kdb_scan_spec spec = scan_spec(check, cold->snapshot);
     spec.cold = check->exec->core->cold;
     spec.user = user;
     kdb_row_user_range(check->table, user, arena, &spec.keys.from, &spec.keys.to);
@@ -118,20 +125,8 @@ static kdb_status check_cold_rows(const row_check *check, const kdb_snapshot *sn
     if (core->cold == NULL || table->type == KDB_TABLE_STREAM || !kdb_cold_has(core->cold, table->id)) {
         return KDB_OK;
     }
-    if (table->type == KDB_TABLE_SHARED) {
-        return check_partition(check, snapshot, (kdb_user_id){ { NULL, 0 } }, err);
-    }
-    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    const kdb_partition manifests = { KDB_FAMILY_MANIFEST, table->id };
-    kdb_sv from = { NULL, 0 };
-    for (bool found = true;;) {
-        kdb_user_id user;
-        KDB_TRY(kdb_table_next_user(core->store, snapshot, manifests, arena, &from, &user, &found, err));
-        if (!found) {
-            return KDB_OK;
-        }
-        KDB_TRY(check_partition(check, snapshot, user, err));
-    }
+    cold_check cold = { check, snapshot };
+    return kdbi_cold_visit(core, table, snapshot, check_partition, &cold, err);
 }
 
 /* Deleted rows keep their bytes, so that they must convert as well; what they lack or hold as NULL matters to nobody. */

@@ -1,4 +1,4 @@
-/* stmt_job.c - STORAGE FLUSH and COMPACT, and KILL JOB (sql.md 18). The statements queue jobs and return; the jobs run in a
+/* stmt_job.c - STORAGE FLUSH, COMPACT and REBUILD MANIFEST, and KILL JOB (sql.md 18). The statements queue jobs and return; the jobs run in a
  * module above: what is needed of it comes through kdb_job_control. */
 #include "core_int.h"
 
@@ -55,6 +55,7 @@ typedef struct maintenance {
 
 static const maintenance flushing = { KDB_JOB_FLUSH, "flush", "flush", kdb_core_has_pending };
 static const maintenance compacting = { KDB_JOB_COMPACT, "compact", "compaction", NULL };
+static const maintenance rebuilding = { KDB_JOB_REBUILD_MANIFEST, "rebuild", "manifest rebuild", NULL };
 
 static kdb_job_request request_of(const maintenance *work, const kdb_table *table, kdb_arena *arena)
 {
@@ -93,17 +94,28 @@ kdb_status kdbi_run_flush_table(kdb_exec *exec, kdbi_plan *plan, KDB_UNUSED bool
     return KDB_OK;
 }
 
-kdb_status kdbi_run_compact_table(kdb_exec *exec, kdbi_plan *plan, KDB_UNUSED bool *pending, kdb_err *err)
+/* What is done in any case. */
+static kdb_status start_table(kdb_exec *exec, const kdbi_plan *plan, const maintenance *work, kdb_err *err)
 {
     const kdb_table_name *name = &plan->stmt->as.table.table;
     const kdb_sv shown = kdbi_audit_name(exec, name->ns, name->name);
     KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
     KDB_TRY(find_table(exec, name, &table, err));
-    kdb_job_request request = request_of(&compacting, table, exec->arena);
+    kdb_job_request request = request_of(work, table, exec->arena);
     KDB_TRY(kdbi_submit_jobs(exec, &request, 1, shown, KDB_SV(""), err));
-    kdbi_exec_message(exec, "Storage compaction started for table '%.*s'. Job ID: %.*s", KDB_SV_ARG(shown),
+    kdbi_exec_message(exec, "Storage %s started for table '%.*s'. Job ID: %.*s", work->noun, KDB_SV_ARG(shown),
                       KDB_SV_ARG(request.id));
     return KDB_OK;
+}
+
+kdb_status kdbi_run_compact_table(kdb_exec *exec, kdbi_plan *plan, KDB_UNUSED bool *pending, kdb_err *err)
+{
+    return start_table(exec, plan, &compacting, err);
+}
+
+kdb_status kdbi_run_rebuild_table(kdb_exec *exec, kdbi_plan *plan, KDB_UNUSED bool *pending, kdb_err *err)
+{
+    return start_table(exec, plan, &rebuilding, err);
 }
 
 /* ---- of a namespace ---- */

@@ -102,6 +102,7 @@ static const expectation on_tables[] = {
     { "SHOW POLICIES ON %t", "DDdddddddDDD" },
     { "STORAGE FLUSH TABLE %t", "sSsssssssSSS" },
     { "STORAGE COMPACT TABLE %t", "sSsssssssSSS" },
+    { "STORAGE REBUILD MANIFEST TABLE %t", "dDdddddddDDD" },
     { "BEGIN; SELECT * FROM %t; COMMIT", "uUussduuduDU" },
     /* the rights of role user, whoever acts */
     { "EXECUTE AS USER 'bob' (SELECT * FROM %t)", "sss---ss-s-s" },

@@ -1,8 +1,8 @@
-/* dialect_job.c - the statements that start jobs and end them: STORAGE FLUSH and COMPACT, KILL JOB, BACKUP and RESTORE DATABASE
+/* dialect_job.c - the statements that start jobs and end them: STORAGE FLUSH, COMPACT and REBUILD, KILL JOB, BACKUP and RESTORE DATABASE
  * (sql.md 18, 19). */
 #include "dialect_int.h"
 
-/* After STORAGE FLUSH TABLE, STORAGE COMPACT TABLE and the legacy FLUSH TABLE: which table it is does not depend on where the
+/* After STORAGE FLUSH TABLE, STORAGE COMPACT TABLE, STORAGE REBUILD MANIFEST TABLE and the legacy FLUSH TABLE: which table it is does not depend on where the
  * request stands. */
 kdb_status kdbi_parse_maintained_table(kdbi_cursor *cur, kdb_stmt *stmt)
 {

@@ -464,6 +464,10 @@ static void add_stmt(const kdb_stmt *stmt)
         kdb_buf_append_lit(&text, "COMPACT");
         add_table(&stmt->as.table.table);
         return;
+    case KDB_STMT_REBUILD_MANIFEST:
+        kdb_buf_append_lit(&text, "REBUILD MANIFEST");
+        add_table(&stmt->as.table.table);
+        return;
     case KDB_STMT_FLUSH_ALL:
         kdb_buf_append_lit(&text, "FLUSH ALL");
         add_word("ns", stmt->as.ns.name);

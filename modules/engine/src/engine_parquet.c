@@ -36,7 +36,15 @@ static void put_copy(kdb_buf *sql, const kdb_engine_conn *conn, const kdb_parque
         put_name(sql, spec->columns[i].name);
         kdb_buf_printf(sql, ": %u", spec->columns[i].field_id);
     }
-    kdb_buf_append_lit(sql, "})");
+    kdb_buf_append_byte(sql, '}');
+    if (spec->note.name.len != 0) {
+        kdb_buf_append_lit(sql, ", KV_METADATA {");
+        put_name(sql, spec->note.name);
+        kdb_buf_append_lit(sql, ": ");
+        put_text(sql, spec->note.value);
+        kdb_buf_append_byte(sql, '}');
+    }
+    kdb_buf_append_lit(sql, ")");
     kdb_buf_append_byte(sql, '\0');
 }
 

@@ -339,3 +339,120 @@ void kdb_template_put(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_sv user, kdb_buf
         }
     }
 }
+
+/* ---- taking apart ---- */
+
+/* A directory around what is the user's: a user of one byte that every name escapes marks the place. Its shard is one of 64. */
+typedef struct frame {
+    kdb_sv before, between, after; /* the shard lies before `between`, if there is one; the user behind it */
+    bool has_shard;
+} frame;
+
+static frame frame_of(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_arena *arena)
+{
+    static const char shown[] = "%01";
+    const kdb_sv mark = KDB_SV("\1");
+    kdb_buf directory, shard;
+    kdb_buf_init(&directory, 0);
+    kdb_buf_init(&shard, 0);
+    kdb_template_put(text, ns, table, mark, &directory);
+    kdb_template_put(KDB_SV("{shard}"), (kdb_sv){ NULL, 0 }, (kdb_sv){ NULL, 0 }, mark, &shard);
+    const kdb_sv whole = kdb_sv_dup(arena, kdb_buf_sv(&directory));
+    shard.len -= sizeof(shown); /* "/%01" follows */
+    const char *user = memmem(whole.ptr, whole.len, shown, sizeof(shown) - 1);
+    const size_t at = (size_t)(user - whole.ptr);
+    frame f = { .before = kdb_sv_of(whole.ptr, at),
+                .after = kdb_sv_of(user + sizeof(shown) - 1, whole.len - at - (sizeof(shown) - 1)) };
+    if (memmem(text.ptr, text.len, "{shard}", strlen("{shard}")) != NULL) {
+        size_t from = at - shard.len; /* the last that is before the user */
+        while (memcmp(whole.ptr + from, shard.ptr, shard.len) != 0) {
+            from--;
+        }
+        f.has_shard = true;
+        f.before = kdb_sv_of(whole.ptr, from);
+        f.between = kdb_sv_of(whole.ptr + from + shard.len, at - from - shard.len);
+    }
+    kdb_buf_done(&shard);
+    kdb_buf_done(&directory);
+    return f;
+}
+
+static bool take_prefix(kdb_sv *rest, kdb_sv prefix)
+{
+    if (!kdb_sv_has_prefix(*rest, prefix)) {
+        return false;
+    }
+    *rest = kdb_sv_of(rest->ptr + prefix.len, rest->len - prefix.len);
+    return true;
+}
+
+static bool take_shard(kdb_sv *rest)
+{
+    if (!take_prefix(rest, KDB_SV("shard_"))) {
+        return false;
+    }
+    while (rest->len != 0 && rest->ptr[0] >= '0' && rest->ptr[0] <= '9') {
+        *rest = kdb_sv_of(rest->ptr + 1, rest->len - 1);
+    }
+    return true;
+}
+
+static int hex_of(char byte)
+{
+    return byte >= '0' && byte <= '9' ? byte - '0' : byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
+}
+
+/* What put_id made. What no put_id would make comes out as something, or not at all: the caller puts it again. */
+static bool get_id(kdb_sv text, kdb_arena *arena, kdb_sv *out)
+{
+    char *id = kdb_arena_alloc_raw(arena, text.len + 1);
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '%') {
+            id[len++] = text.ptr[i];
+            continue;
+        }
+        if (i + 2 >= text.len) {
+            return false;
+        }
+        const int high = hex_of(text.ptr[i + 1]), low = hex_of(text.ptr[i + 2]);
+        if (text.ptr[i + 1] != '/') { /* else a cut */
+            if (high < 0 || low < 0) {
+                return false;
+            }
+            id[len++] = (char)(high << 4 | low);
+        }
+        i += 2;
+    }
+    *out = kdb_sv_of(id, len);
+    return true;
+}
+
+bool kdb_template_user(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_sv directory, kdb_arena *arena, kdb_sv *out)
+{
+    const frame f = frame_of(text, ns, table, arena);
+    kdb_sv rest = directory;
+    kdb_sv id;
+    if (!take_prefix(&rest, f.before) || (f.has_shard && (!take_shard(&rest) || !take_prefix(&rest, f.between))) ||
+        rest.len <= f.after.len || memcmp(rest.ptr + rest.len - f.after.len, f.after.ptr, f.after.len) != 0 ||
+        !get_id(kdb_sv_of(rest.ptr, rest.len - f.after.len), arena, &id)) {
+        return false;
+    }
+    kdb_buf again;
+    kdb_buf_init(&again, 0);
+    kdb_template_put(text, ns, table, id, &again);
+    const bool same = kdb_sv_eq(kdb_buf_sv(&again), directory);
+    kdb_buf_done(&again);
+    *out = id;
+    return same;
+}
+
+kdb_sv kdb_template_root(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_arena *arena)
+{
+    const frame f = frame_of(text, ns, table, arena);
+    size_t len = f.before.len;
+    while (len > 0 && f.before.ptr[len - 1] != '/') {
+        len--;
+    }
+    return kdb_sv_of(f.before.ptr, len == 0 ? 0 : len - 1);
+}

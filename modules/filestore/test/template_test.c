@@ -182,6 +182,41 @@ static void no_two_ids_share_a_directory(void **state)
     }
 }
 
+static void a_directory_tells_whose_it_is(void **state)
+{
+    static const char *const templates[] = { "",
+                                             "{userId}",
+                                             "{namespace}/{tableName}/{userId}",
+                                             "c/{tableName}-{userId}",
+                                             "{shard}/{userId}",
+                                             "shard_1/{namespace}/{shard}/x-{userId}/y" };
+    static const char *const roots[] = { "app/notes", "", "app/notes", "c", "", "shard_1/app" };
+    char id[256];
+    for (size_t t = 0; t < KDB_ARRAY_LEN(templates); t++) {
+        const kdb_sv text = kdb_sv_cstr(templates[t]);
+        const kdb_sv root = kdb_template_root(text, KDB_SV("app"), KDB_SV("notes"), *state);
+        assert_string_equal(kdb_sv_dup_cstr(*state, root), roots[t]);
+        for (size_t len = 1; len < sizeof(id); len += 1 + len / 8) {
+            for (size_t i = 0; i < len; i++) {
+                id[i] = "ab%/.\1\xff-"[(i * 7 + len) % 8];
+            }
+            const kdb_sv want = kdb_sv_of(id, len);
+            const char *directory = put(*state, templates[t], "notes", want);
+            kdb_sv got;
+            assert_true(kdb_template_user(text, KDB_SV("app"), KDB_SV("notes"), kdb_sv_cstr(directory), *state, &got));
+            assert_true(kdb_sv_eq(got, want));
+            assert_false(kdb_template_user(text, KDB_SV("app"), KDB_SV("other"), kdb_sv_cstr(directory), *state, &got));
+        }
+    }
+    static const char *const nobodys[] = { "app/notes",     "app/notes/",    "app/notes/%",   "app/notes/%2",
+                                           "app/notes/%61", "app/notes/a/b", "app/notes/%zz", "app" };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(nobodys); i++) {
+        kdb_sv got;
+        assert_false(kdb_template_user(KDB_SV("{namespace}/{tableName}/{userId}"), KDB_SV("app"), KDB_SV("notes"),
+                                       kdb_sv_cstr(nobodys[i]), *state, &got));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +229,7 @@ int main(void)
         CASE(placeholders_are_put),
         CASE(hostile_ids_stay_inside_their_directory),
         CASE(no_two_ids_share_a_directory),
+        CASE(a_directory_tells_whose_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

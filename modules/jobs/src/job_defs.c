@@ -4,6 +4,7 @@
 const kdbi_job_def kdbi_job_defs[KDB_JOB_KIND_COUNT] = {
     [KDB_JOB_FLUSH] = { "flush", "FL", kdbi_run_flush, false },
     [KDB_JOB_COMPACT] = { "compact", "CO", kdbi_run_compact, false },
+    [KDB_JOB_REBUILD_MANIFEST] = { "rebuild_manifest", "RM", kdbi_run_rebuild_manifest, false },
     [KDB_JOB_CLEANUP] = { "cleanup", "CL", kdbi_run_cleanup, false },
     [KDB_JOB_JOB_CLEANUP] = { "job_cleanup", "JC", kdbi_run_job_cleanup, false },
     [KDB_JOB_BACKUP] = { "backup", "BK", kdbi_run_backup_job, true },

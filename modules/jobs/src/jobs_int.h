@@ -197,6 +197,7 @@ void kdbi_schedule_flushes(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_flush(kdbi_run *run, kdb_err *err);
 void kdbi_schedule_compactions(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_compact(kdbi_run *run, kdb_err *err);
+kdb_status kdbi_run_rebuild_manifest(kdbi_run *run, kdb_err *err);
 void kdbi_schedule_retention(kdb_jobs *jobs, int64_t now_us);
 kdb_status kdbi_run_retention(kdbi_run *run, kdb_err *err);
 void kdbi_schedule_user_cleanup(kdb_jobs *jobs, int64_t now_us);

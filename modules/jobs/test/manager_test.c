@@ -124,6 +124,7 @@ static const kdbi_job_def fakes[KDB_JOB_KIND_COUNT] = {
     [KDB_JOB_RETENTION] = { "retention", "RT", fake, false },
     [KDB_JOB_STREAM_EVICTION] = { "stream_eviction", "SE", fake, false },
     [KDB_JOB_USER_CLEANUP] = { "user_cleanup", "UC", fake, false },
+    [KDB_JOB_REBUILD_MANIFEST] = { "rebuild_manifest", "RM", fake, false },
     [KDB_JOB_USER_EXPORT] = { "user_export", "UE", fake, false },
 };
 

@@ -22,7 +22,7 @@ static void leave(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb
     kdbi_cold_leaving_add(cold, table_id, user, &beside);
 }
 
-/* Keys of [from, to) of the table's partition in family manifest. */
+/* Keys of [from, to) of the table's partition in family manifest. A damaged record does not keep a table alive. */
 static kdb_status stage_range(kdb_cold *cold, const kdb_table *table, kdb_sv from, kdb_sv to, kdb_batch *batch,
                               kdb_err *err)
 {
@@ -33,12 +33,17 @@ static kdb_status stage_range(kdb_cold *cold, const kdb_table *table, kdb_sv fro
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         const kdb_sv key = kdb_iter_key(iter);
         const size_t user_len = kdbi_table_has_user(table) ? kdbi_key_bytes_length(key) : 0;
-        if (key.len != user_len + 5 || key.ptr[user_len] != KDBI_COLD_SEGMENT) {
+        kdb_segment segment;
+        kdb_err why = { .status = KDB_OK };
+        if (!kdbi_cold_key_is(key, user_len, KDBI_COLD_SEGMENT, 1)) {
             continue;
         }
-        kdb_segment segment;
-        KDB_TRY(kdbi_segment_read(kdb_iter_value(iter), &segment, err));
-        segment.id = kdb_get_be32(key.ptr + user_len + 1);
+        if (kdbi_segment_read(kdb_iter_value(iter), &segment, &why) != KDB_OK) {
+            kdb_log_warn("the file of a segment stays: %s table=%.*s.%.*s segment=%u", why.text, KDB_SV_ARG(table->ns),
+                         KDB_SV_ARG(table->name), kdbi_cold_key_segment(key, user_len));
+            continue;
+        }
+        segment.id = kdbi_cold_key_segment(key, user_len);
         const kdb_user_id user = { user_len == 0 ? (kdb_sv){ NULL, 0 }
                                                  : kdbi_key_bytes_get(kdb_sv_of(key.ptr, user_len), arena) };
         leave(cold, table->id, user, &segment, batch);

@@ -120,11 +120,6 @@ void kdb_cold_hot_free(kdb_cold_hot *hot)
     kdb_arena_free(hot->arena);
 }
 
-static bool is_deleted(kdb_sv row)
-{
-    return ((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0;
-}
-
 static uint64_t seq_of(kdb_sv row)
 {
     return kdb_get_le64(row.ptr + KDBI_ROW_SEQ_AT);
@@ -159,7 +154,7 @@ kdb_status kdb_cold_hot_next(void *self, bool *more, kdb_sv *key, kdb_sv *row, k
         if (row->len < KDBI_ROW_HEADER) {
             return kdbi_row_damaged(hot->table, err);
         }
-        if (!is_deleted(*row)) {
+        if (!kdbi_row_is_deleted(*row)) {
             take(hot, *key, *row);
             *more = true;
             return KDB_OK;
@@ -173,16 +168,6 @@ kdb_status kdb_cold_hot_next(void *self, bool *more, kdb_sv *key, kdb_sv *row, k
 }
 
 /* ---- the seq index ---- */
-
-static kdb_sv index_key(const kdb_cold_hot *hot, uint64_t seq, kdb_arena *arena)
-{
-    char *bytes = kdb_arena_alloc_raw(arena, hot->from.len + 8);
-    if (hot->from.len != 0) {
-        memcpy(bytes, hot->from.ptr, hot->from.len);
-    }
-    kdb_put_be64(bytes + hot->from.len, seq);
-    return kdb_sv_of(bytes, hot->from.len + 8);
-}
 
 static int compare_seqs(const void *a, const void *b)
 {
@@ -223,7 +208,8 @@ kdb_status kdb_cold_hot_end(kdb_cold_hot *hot, kdb_err *err)
     }
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     for (size_t i = 0; i < hot->moved.count; i++) {
-        kdb_batch_delete(hot->batch, kdb_table_seq_partition(hot->table), index_key(hot, hot->moved.seqs[i], arena));
+        kdb_batch_delete(hot->batch, kdb_table_seq_partition(hot->table),
+                         kdbi_seq_key(hot->from, hot->moved.seqs[i], arena));
     }
     return KDB_OK;
 }
@@ -257,16 +243,11 @@ static kdb_status row_at(const kdb_cold_hot *hot, const kdb_snapshot *snapshot, 
 static kdb_status settle_entry(const kdb_cold_hot *hot, kdb_sv entry, kdb_sv rest, kdb_arena *arena,
                                kdb_cold_changed *changed, kdb_err *err)
 {
-    char *bytes = kdb_arena_alloc_raw(arena, hot->from.len + rest.len);
-    if (hot->from.len != 0) {
-        memcpy(bytes, hot->from.ptr, hot->from.len);
-    }
-    memcpy(bytes + hot->from.len, rest.ptr, rest.len);
-    const kdb_sv key = kdb_sv_of(bytes, hot->from.len + rest.len);
+    const kdb_sv key = kdbi_key_join(hot->from, rest, arena);
     const uint64_t seq = kdb_get_be64(entry.ptr + hot->from.len);
     kdb_sv then, now;
     KDB_TRY(row_at(hot, hot->snapshot, key, arena, &then, err));
-    if (then.len != 0 && !is_deleted(then) && seq_of(then) == seq) {
+    if (then.len != 0 && !kdbi_row_is_deleted(then) && seq_of(then) == seq) {
         return KDB_OK; /* as it was: it moves */
     }
     KDB_TRY(row_at(hot, NULL, key, arena, &now, err));
@@ -275,7 +256,7 @@ static kdb_status settle_entry(const kdb_cold_hot *hot, kdb_sv entry, kdb_sv res
     }
     kdb_batch_put(hot->batch, kdb_table_partition(hot->table), key, now);
     kdb_batch_put(hot->batch, kdb_table_seq_partition(hot->table), entry, rest);
-    if (then.len == 0 || is_deleted(then)) {
+    if (then.len == 0 || kdbi_row_is_deleted(then)) {
         return KDB_OK;
     }
     kdbi_cold_changed_add(changed, key, arena);
@@ -285,7 +266,7 @@ static kdb_status settle_entry(const kdb_cold_hot *hot, kdb_sv entry, kdb_sv res
 kdb_status kdb_cold_hot_settle(kdb_cold_hot *hot, uint64_t floor, kdb_arena *arena, kdb_cold_changed *out, kdb_err *err)
 {
     *out = (kdb_cold_changed){ 0 };
-    const kdb_iter_range range = { .from = index_key(hot, floor, arena), .to = hot->to };
+    const kdb_iter_range range = { .from = kdbi_seq_key(hot->from, floor, arena), .to = hot->to };
     KDB_CLEANUP(kdb_iter_freep)
     kdb_iter *iter = kdb_iter_new(hot->store, NULL, kdb_table_seq_partition(hot->table), range);
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {

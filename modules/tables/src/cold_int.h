@@ -33,7 +33,7 @@ typedef enum kdbi_cold_tag {
     KDBI_COLD_DEAD = 'D',       /* segment, row */
     KDBI_COLD_EXPORTED = 'E',   /* nothing more */
     KDBI_COLD_GENERATION = 'G', /* nothing more */
-    KDBI_COLD_NEXT = 'N',       /* nothing more: the next segment's number */
+    KDBI_COLD_ROSTER = 'N',     /* nothing more */
     KDBI_COLD_SEGMENT = 'S'     /* segment */
 } kdbi_cold_tag;
 
@@ -47,8 +47,27 @@ kdb_sv kdbi_cold_key(kdb_sv prefix, kdbi_cold_tag tag, size_t nparts, uint32_t f
                      kdb_arena *arena);
 /* The least key above all that begin as kdbi_cold_key's. */
 kdb_sv kdbi_cold_key_end(kdb_sv prefix, kdbi_cold_tag tag, size_t nparts, uint32_t first, kdb_arena *arena);
+/* Whether it is such a key of a partition whose keys begin with `prefix_len` bytes: else, if the tag is right, a damaged one. */
+bool kdbi_cold_key_is(kdb_sv key, size_t prefix_len, kdbi_cold_tag tag, size_t nparts);
+/* The first number of a key that has any. */
+uint32_t kdbi_cold_key_segment(kdb_sv key, size_t prefix_len);
 /* The two numbers at the end of a DEAD key. */
 kdb_cold_place kdbi_cold_key_place(kdb_sv key);
+
+/* ---- cold_roster.c: which segments a partition has, all in one place, so that one that is missing is missed ---- */
+
+typedef struct kdbi_cold_roster {
+    uint32_t next;       /* the number of the next segment; 0: nothing is stored */
+    const uint32_t *ids; /* rising */
+    size_t count;
+    bool known; /* older ones say the next number only */
+} kdbi_cold_roster;
+/* KDB_NOT_FOUND is no failure here; KDB_CORRUPT when what is stored is none. In `arena`. */
+KDB_NODISCARD kdb_status kdbi_cold_roster_read(kdb_cold *cold, const kdb_snapshot *snapshot, uint32_t table_id,
+                                               kdb_sv prefix, bool memory_only, kdb_arena *arena, kdbi_cold_roster *out,
+                                               kdb_err *err);
+
+void kdbi_cold_roster_write(uint32_t next, const uint32_t *ids, size_t count, kdb_buf *out);
 
 /* ---- cold_bloom.c: which keys are in a segment, in blocks that are read one at a time ---- */
 
@@ -85,6 +104,9 @@ KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_
 
 /* ---- cold_manifest.c ---- */
 
+/* KDB_CORRUPT: names the table and how it is put right. */
+KDB_NODISCARD kdb_status kdbi_manifest_damaged(const kdb_table *table, kdb_err *err, const char *fmt, ...)
+    KDB_PRINTF(3, 4);
 /* One without segments yet; a reference. */
 kdb_manifest *kdbi_manifest_new(kdb_cold *cold, uint32_t table_id, kdb_user_id user, kdb_sv prefix,
                                 uint64_t generation);
@@ -97,6 +119,23 @@ struct kdb_cold_writer {
 };
 /* What a file of the table has: its columns, `_seq`, and the row id where that is the key. In `arena`. */
 kdb_parquet_column *kdbi_cold_columns(const kdb_table *table, kdb_arena *arena, size_t *count);
+
+/* ---- cold_note.c: what a file says of itself ---- */
+
+/* In `arena`. */
+kdb_parquet_note kdbi_cold_note(const kdb_segment_spec *spec, int64_t created_ms, kdb_arena *arena);
+typedef struct kdbi_cold_said {
+    uint32_t schema_version; /* found by its columns if it does not say */
+    bool said;               /* false: the rest is not known */
+    uint32_t table_id, segment;
+    kdb_sv user;
+    int64_t created_ms;
+    uint32_t *replaces; /* segments whose place it took */
+    size_t nreplaces;
+} kdbi_cold_said;
+/* In `arena`. A failure says what is wrong with the file, or with the storage (KDB_IO). */
+KDB_NODISCARD kdb_status kdbi_cold_ask(kdb_cold *cold, const kdb_table *table, kdb_sv storage_id, kdb_sv path,
+                                       kdb_arena *arena, kdbi_cold_said *out, kdb_err *err);
 
 /* Whether somebody holds a manifest that names the segment. */
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);

@@ -2,7 +2,7 @@
  *
  *   user's part | 'E'                        what the manifest.json beside the files says (cold_exported.c)
  *   user's part | 'G'                        u64 little-endian: the partition's generation
- *   user's part | 'N'                        u32 little-endian: the number of the next segment
+ *   user's part | 'N'                        which segments there are (cold_roster.c)
  *   user's part | 'S' | segment              a segment's record (cold_segment.c)
  *   user's part | 'B' | segment | block      a block of its Bloom filter (cold_bloom.c)
  *   user's part | 'D' | segment | row        the row's key: it is dead
@@ -50,6 +50,17 @@ kdb_sv kdbi_cold_key_end(kdb_sv prefix, kdbi_cold_tag tag, size_t nparts, uint32
     const bool bounded = kdbi_key_successor(begin, arena, &end);
     KDB_ASSERT(bounded); /* a tag is not FF */
     return end;
+}
+
+bool kdbi_cold_key_is(kdb_sv key, size_t prefix_len, kdbi_cold_tag tag, size_t nparts)
+{
+    return key.len == prefix_len + 1 + nparts * 4 && key.ptr[prefix_len] == (char)tag;
+}
+
+uint32_t kdbi_cold_key_segment(kdb_sv key, size_t prefix_len)
+{
+    KDB_ASSERT(key.len >= prefix_len + 5);
+    return kdb_get_be32(key.ptr + prefix_len + 1);
 }
 
 kdb_cold_place kdbi_cold_key_place(kdb_sv key)

@@ -1,5 +1,7 @@
 /* cold_manifest.c - which segments a partition has, as a snapshot of the store says it, read once per generation. A partition
  * whose rows are all hot has no generation and costs one look-up; a table none of whose partitions has segments costs none. */
+#include <stdio.h>
+
 #include "cold_read.h"
 
 /* Of manifests that nobody holds. */
@@ -179,9 +181,24 @@ kdb_manifest *kdb_manifest_of(kdb_cold *cold, const kdb_table *table, kdb_user_i
 
 /* ---- reading ---- */
 
+kdb_status kdbi_manifest_damaged(const kdb_table *table, kdb_err *err, const char *fmt, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    return KDB_FAIL(
+        err, KDB_CORRUPT,
+        "The manifest of table '%.*s.%.*s' is damaged: %s. STORAGE REBUILD MANIFEST TABLE %.*s.%.*s makes it "
+        "anew from the table's files",
+        KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), what, KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name));
+}
+
 /* Where a manifest is read from. */
 typedef struct source {
     kdb_cold *cold;
+    const kdb_table *table;
     const kdb_snapshot *snapshot;
     kdb_partition part;
     bool memory_only;
@@ -196,13 +213,21 @@ static kdb_iter *walk(const source *from, kdb_sv prefix, kdbi_cold_tag tag)
     return kdb_iter_new(from->cold->store, from->snapshot, from->part, range);
 }
 
-static kdb_status read_segment(kdb_manifest *manifest, kdb_sv key, kdb_sv record, kdb_segment *out, kdb_err *err)
+static kdb_status read_segment(const kdb_table *table, kdb_manifest *manifest, kdb_sv key, kdb_sv record,
+                               kdb_segment *out, kdb_err *err)
 {
-    if (key.len != manifest->prefix.len + 5) {
-        return KDB_FAIL(err, KDB_CORRUPT, "a manifest entry has a key of %zu bytes", key.len);
+    kdb_err why = { .status = KDB_OK };
+    if (!kdbi_cold_key_is(key, manifest->prefix.len, KDBI_COLD_SEGMENT, 1)) {
+        return kdbi_manifest_damaged(table, err, "a segment has a key of %zu bytes", key.len);
     }
-    KDB_TRY(kdbi_segment_read(kdb_sv_dup(manifest->arena, record), out, err));
-    out->id = kdb_get_be32(key.ptr + key.len - 4);
+    const uint32_t id = kdbi_cold_key_segment(key, manifest->prefix.len);
+    if (kdbi_segment_read(kdb_sv_dup(manifest->arena, record), out, &why) != KDB_OK) {
+        return kdbi_manifest_damaged(table, err, "segment %u: %s", id, why.text);
+    }
+    if (out->schema_version == 0 || out->schema_version > table->nversions) {
+        return kdbi_manifest_damaged(table, err, "segment %u is of schema version %u", id, out->schema_version);
+    }
+    out->id = id;
     return KDB_OK;
 }
 
@@ -219,7 +244,7 @@ static kdb_status read_segments(const source *from, kdb_manifest *manifest, kdb_
             }
             manifest->segments = grown;
         }
-        KDB_TRY(read_segment(manifest, kdb_iter_key(iter), kdb_iter_value(iter),
+        KDB_TRY(read_segment(from->table, manifest, kdb_iter_key(iter), kdb_iter_value(iter),
                              &manifest->segments[manifest->nsegments], err));
         manifest->nsegments++;
     }
@@ -269,6 +294,10 @@ static kdb_status read_dead(const source *from, kdb_manifest *manifest, kdb_err 
     dead_rows dead = { .count = 0 };
     uint32_t segment = 0;
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
+        if (!kdbi_cold_key_is(kdb_iter_key(iter), manifest->prefix.len, KDBI_COLD_DEAD, 2)) {
+            kdb_free(dead.rows);
+            return kdbi_manifest_damaged(from->table, err, "a dead row has a key of %zu bytes", kdb_iter_key(iter).len);
+        }
         const kdb_cold_place place = kdbi_cold_key_place(kdb_iter_key(iter));
         if (place.segment != segment) {
             end_segment(manifest, segment, &dead);
@@ -281,20 +310,45 @@ static kdb_status read_dead(const source *from, kdb_manifest *manifest, kdb_err 
     return kdb_iter_status(iter, err);
 }
 
+static kdb_status read_roster(const source *from, const kdb_manifest *manifest, kdbi_cold_roster *out, kdb_err *err)
+{
+    kdb_err why = { .status = KDB_OK };
+    const kdb_status status = kdbi_cold_roster_read(from->cold, from->snapshot, manifest->table_id, manifest->prefix,
+                                                    from->memory_only, from->scratch, out, &why);
+    if (status == KDB_CORRUPT) {
+        return kdbi_manifest_damaged(from->table, err, "%s", why.text);
+    }
+    if (status != KDB_OK) {
+        return KDB_FAIL(err, status, "%s", why.text);
+    }
+    return out->next != 0 ? KDB_OK : kdbi_manifest_damaged(from->table, err, "the list of its segments is missing");
+}
+
+/* What the walk has found against what there ought to be. */
+static kdb_status check_roster(const source *from, const kdb_manifest *manifest, kdb_err *err)
+{
+    kdbi_cold_roster roster;
+    KDB_TRY(read_roster(from, manifest, &roster, err));
+    for (size_t i = 0; i < roster.count; i++) {
+        if (kdb_manifest_segment(manifest, roster.ids[i]) == NULL) {
+            return kdbi_manifest_damaged(from->table, err, "segment %u is missing", roster.ids[i]);
+        }
+    }
+    if (roster.known && roster.count != manifest->nsegments) {
+        return kdbi_manifest_damaged(from->table, err, "it has %zu segments rather than %zu", manifest->nsegments,
+                                     roster.count);
+    }
+    return KDB_OK;
+}
+
 static kdb_status load(const source *from, const kdb_table *table, kdb_user_id user, kdb_sv prefix, uint64_t generation,
                        kdb_manifest **out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_manifest_unrefp)
     kdb_manifest *manifest = kdbi_manifest_new(from->cold, table->id, user, prefix, generation);
     KDB_TRY(read_segments(from, manifest, err));
+    KDB_TRY(check_roster(from, manifest, err));
     KDB_TRY(read_dead(from, manifest, err));
-    for (size_t i = 0; i < manifest->nsegments; i++) {
-        const uint32_t version = manifest->segments[i].schema_version;
-        if (version == 0 || version > table->nversions) {
-            return KDB_FAIL(err, KDB_CORRUPT, "the manifest of table '%.*s.%.*s' names schema version %u",
-                            KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name), version);
-        }
-    }
     *out = KDB_TAKE(manifest);
     return KDB_OK;
 }
@@ -311,11 +365,22 @@ static kdb_status read_generation(const source *from, kdb_sv prefix, uint64_t *o
         return KDB_OK;
     }
     KDB_TRY(status);
-    if (value.len != 8) {
-        return KDB_FAIL(err, KDB_CORRUPT, "a manifest's generation has %zu bytes", value.len);
+    if (value.len != 8 || kdb_get_le64(value.ptr) == 0) {
+        return kdbi_manifest_damaged(from->table, err, "its generation is none");
     }
     *out = kdb_get_le64(value.ptr);
     return KDB_OK;
+}
+
+/* Without a generation all rows are hot, unless there is a roster. */
+static kdb_status check_absent(const source *from, kdb_sv prefix, kdb_err *err)
+{
+    kdbi_cold_roster roster;
+    const kdb_status status = kdbi_cold_roster_read(from->cold, from->snapshot, from->part.prefix, prefix,
+                                                    from->memory_only, from->scratch, &roster, err);
+    KDB_TRY(status == KDB_CORRUPT ? KDB_OK : status);
+    return status == KDB_OK && roster.next == 0 ? KDB_OK
+                                                : kdbi_manifest_damaged(from->table, err, "its generation is missing");
 }
 
 static kdb_status get_present(const source *from, const kdb_table *table, kdb_user_id user, kdb_manifest **out,
@@ -325,7 +390,7 @@ static kdb_status get_present(const source *from, const kdb_table *table, kdb_us
     uint64_t generation = 0;
     KDB_TRY(read_generation(from, prefix, &generation, err));
     if (generation == 0) {
-        return KDB_OK;
+        return check_absent(from, prefix, err);
     }
     const kdb_sv name = partition_name(table->id, user, from->scratch);
     *out = find_cached(from->cold, name, generation);
@@ -347,6 +412,7 @@ kdb_status kdb_manifest_get(kdb_cold *cold, const kdb_snapshot *snapshot, const 
     /* What is read without a snapshot is read at several moments: generation and entries would not fit. */
     KDB_CLEANUP(kdb_snapshot_freep) kdb_snapshot *own = snapshot == NULL ? kdb_snapshot_new(cold->store) : NULL;
     const source from = { .cold = cold,
+                          .table = table,
                           .snapshot = snapshot == NULL ? own : snapshot,
                           .part = kdbi_cold_partition(table->id),
                           .memory_only = memory_only,

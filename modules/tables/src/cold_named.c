@@ -22,8 +22,7 @@ static kdb_status is_shared(const tagged *t, kdb_partition part, bool *out, kdb_
 
 static bool is_wanted(const tagged *t, kdb_sv key, bool shared)
 {
-    const size_t at = shared ? 0 : kdbi_key_bytes_length(key);
-    return key.len == at + 1 + 4 * t->nparts && key.ptr[at] == (char)t->tag;
+    return kdbi_cold_key_is(key, shared ? 0 : kdbi_key_bytes_length(key), t->tag, t->nparts);
 }
 
 static kdb_status visit_partition(const tagged *t, kdb_partition part, kdb_err *err)
@@ -64,12 +63,16 @@ typedef struct named {
     void *self;
 } named;
 
-static kdb_status visit_file(void *self, KDB_UNUSED kdb_partition part, KDB_UNUSED kdb_sv key, kdb_sv record,
-                             kdb_err *err)
+static kdb_status visit_file(void *self, kdb_partition part, kdb_sv key, kdb_sv record, kdb_err *err)
 {
     const named *n = self;
     kdb_segment segment;
-    KDB_TRY(kdbi_segment_read(record, &segment, err));
+    const kdb_status status = kdbi_segment_read(record, &segment, err);
+    if (status != KDB_OK) {
+        kdb_err_context(err, "segment %u of the table with id %u", kdbi_cold_key_segment(key, key.len - 5),
+                        part.prefix);
+        return status;
+    }
     return n->visit(n->self, &segment, err);
 }
 

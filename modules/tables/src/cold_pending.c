@@ -3,7 +3,7 @@
 
 static bool is_live(kdb_sv row)
 {
-    return row.len >= KDBI_ROW_HEADER && ((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) == 0;
+    return row.len >= KDBI_ROW_HEADER && !kdbi_row_is_deleted(row);
 }
 
 /* Tombstones have entries too: what an entry leads to says which it is. */
@@ -14,15 +14,9 @@ static kdb_status oldest_of(kdb_store *store, const kdb_snapshot *snapshot, cons
     kdb_iter *iter =
         kdb_iter_new(store, snapshot, kdb_table_seq_partition(table), (kdb_iter_range){ .from = from, .to = to });
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
-        const kdb_sv rest = kdb_iter_value(iter);
-        char *bytes = kdb_arena_alloc_raw(arena, from.len + rest.len);
-        if (from.len != 0) {
-            memcpy(bytes, from.ptr, from.len);
-        }
-        memcpy(bytes + from.len, rest.ptr, rest.len);
         kdb_sv row = { NULL, 0 };
         const kdb_status status = kdb_store_get(store, snapshot, kdb_table_partition(table),
-                                                kdb_sv_of(bytes, from.len + rest.len), arena, &row, err);
+                                                kdbi_key_join(from, kdb_iter_value(iter), arena), arena, &row, err);
         KDB_TRY(status == KDB_NOT_FOUND ? KDB_OK : status);
         if (is_live(row)) {
             *out = kdb_get_be64(kdb_iter_key(iter).ptr + from.len);

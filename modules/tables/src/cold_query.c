@@ -134,7 +134,7 @@ static void choose_columns(kdbi_cold_query *query)
 /* ---- the text ---- */
 
 /* What has a meaning in patterns of file names stands in brackets. */
-static void put_path(kdb_buf *sql, const char *path)
+void kdbi_cold_put_path(kdb_buf *sql, const char *path)
 {
     kdb_buf_append_byte(sql, '\'');
     for (; *path != '\0'; path++) {
@@ -176,7 +176,7 @@ static void put_text(const kdbi_cold_query *query, kdb_buf *sql)
     kdb_buf_append_lit(sql, " FROM read_parquet([");
     for (size_t i = 0; i < query->spec.nsegments; i++) {
         kdb_buf_append_sv(sql, i == 0 ? KDB_SV("") : KDB_SV(", "));
-        put_path(sql, kdb_object_lease_path(query->leases[i]));
+        kdbi_cold_put_path(sql, kdb_object_lease_path(query->leases[i]));
     }
     kdb_buf_append_lit(sql, "]) AS f(");
     for (size_t i = 0; i < query->version->ncolumns + 1 + has_row_id; i++) {
@@ -206,7 +206,7 @@ static kdb_status lease_file(kdbi_cold_query *query, size_t file, kdb_err *err)
     return status == KDB_NOT_FOUND ? fail_file(query, file, "it is missing", err) : status;
 }
 
-static bool types_agree(kdb_type got, kdb_type want)
+bool kdbi_cold_types_agree(kdb_type got, kdb_type want)
 {
     return kdb_type_layout(got) == kdb_type_layout(want) && got.precision == want.precision &&
            got.scale == want.scale && got.dim == want.dim;
@@ -215,7 +215,7 @@ static bool types_agree(kdb_type got, kdb_type want)
 static kdb_status check_types(const kdbi_cold_query *query, kdb_err *err)
 {
     for (size_t i = 0; i < query->nselected; i++) {
-        if (!types_agree(kdb_engine_plan_column(query->plan, i)->type, query->types[i])) {
+        if (!kdbi_cold_types_agree(kdb_engine_plan_column(query->plan, i)->type, query->types[i])) {
             return KDB_FAIL(err, KDB_CORRUPT, "a column has another type than the table's");
         }
     }

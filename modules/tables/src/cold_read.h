@@ -84,6 +84,10 @@ typedef struct kdbi_cold_query_spec {
 KDB_NODISCARD kdb_status kdbi_cold_query_new(const kdbi_cold_query_spec *spec, kdbi_cold_query **out, kdb_err *err);
 void kdbi_cold_query_free(kdbi_cold_query *query); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdbi_cold_query, kdbi_cold_query_free)
+/* A path as read_parquet and its kin take it, in quotes. */
+void kdbi_cold_put_path(kdb_buf *sql, const char *path);
+/* Whether the engine's type of a file's column is what a column of type `want` was written as. */
+bool kdbi_cold_types_agree(kdb_type got, kdb_type want);
 /* Some rows more, those that are alive: *count of them, none at the end. KDB_CORRUPT names the file that cannot be read. */
 KDB_NODISCARD kdb_status kdbi_cold_query_next(kdbi_cold_query *query, size_t *count, kdb_err *err);
 /* The greatest number of a row, dead or alive, that meets the conditions on one file; *out_any false when there is none. */

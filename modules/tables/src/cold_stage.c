@@ -33,9 +33,6 @@ void kdb_cold_stage_segment(const kdb_table *table, kdb_user_id user, kdb_new_se
     kdbi_segment_write(segment, &record);
     kdb_batch_put(batch, part, kdbi_cold_key(prefix, KDBI_COLD_SEGMENT, 1, segment->id, 0, arena), kdb_buf_sv(&record));
     kdb_buf_done(&record);
-    char next[4];
-    kdb_put_le32(next, segment->id + 1);
-    kdb_batch_put(batch, part, kdbi_cold_key(prefix, KDBI_COLD_NEXT, 0, 0, 0, arena), kdb_sv_of(next, sizeof(next)));
     stage_generation(table->id, prefix, generation, arena, batch);
 }
 
@@ -53,21 +50,16 @@ void kdb_cold_stage_removal(const kdb_table *table, kdb_user_id user, uint32_t s
     stage_generation(table->id, prefix, generation, arena, batch);
 }
 
-kdb_status kdb_cold_next_segment(kdb_cold *cold, const kdb_table *table, kdb_user_id user, uint32_t *out, kdb_err *err)
+void kdb_cold_stage_roster(const kdb_table *table, kdb_user_id user, uint32_t next, const uint32_t *ids, size_t count,
+                           uint64_t generation, kdb_batch *batch)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     const kdb_sv prefix = kdbi_cold_prefix(table, user, arena);
-    kdb_sv value;
-    const kdb_status status = kdb_store_get(cold->store, NULL, kdbi_cold_partition(table->id),
-                                            kdbi_cold_key(prefix, KDBI_COLD_NEXT, 0, 0, 0, arena), arena, &value, err);
-    *out = 1; /* 0 is no segment */
-    if (status == KDB_NOT_FOUND) {
-        return KDB_OK;
-    }
-    KDB_TRY(status);
-    if (value.len != 4) {
-        return KDB_FAIL(err, KDB_CORRUPT, "the number of the next segment has %zu bytes", value.len);
-    }
-    *out = kdb_get_le32(value.ptr);
-    return KDB_OK;
+    kdb_buf roster;
+    kdb_buf_init(&roster, 0);
+    kdbi_cold_roster_write(next, ids, count, &roster);
+    kdb_batch_put(batch, kdbi_cold_partition(table->id), kdbi_cold_key(prefix, KDBI_COLD_ROSTER, 0, 0, 0, arena),
+                  kdb_buf_sv(&roster));
+    kdb_buf_done(&roster);
+    stage_generation(table->id, prefix, generation, arena, batch);
 }

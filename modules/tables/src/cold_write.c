@@ -86,7 +86,7 @@ static kdb_status put_row(file *f, kdb_sv key, kdb_sv row, kdb_chunk *chunk, kdb
     if (KDB_UNLIKELY(plan == NULL || !kdbi_row_is_sound(&plan->layout, row))) {
         return kdbi_row_damaged(f->spec->table, err);
     }
-    if (((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0) {
+    if (kdbi_row_is_deleted(row)) {
         return KDB_OK;
     }
     KDB_TRY(kdbi_reader_plan_fill(plan, f->ncells, key, row, chunk, chunk->nrows, f->scratch, err));
@@ -187,7 +187,8 @@ static kdb_status write_file(kdb_cold_writer *writer, file *f, kdb_sv path, kdb_
 {
     kdb_parquet_spec parquet = { .path = path,
                                  .compression = f->spec->compression,
-                                 .row_group_rows = f->spec->row_group_rows };
+                                 .row_group_rows = f->spec->row_group_rows,
+                                 .note = kdbi_cold_note(f->spec, f->segment->created_ms, f->plans_arena) };
     parquet.columns = kdbi_cold_columns(f->spec->table, f->plans_arena, &parquet.ncolumns);
     const kdb_scan_source source = { f, open_rows, open_part, next_chunk, close_part, close_rows };
     return kdb_engine_write_parquet(writer->conn, &parquet, &source, err);

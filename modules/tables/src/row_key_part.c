@@ -45,7 +45,7 @@ kdb_sv kdbi_key_bytes_get(kdb_sv part, kdb_arena *arena)
     size_t len = 0;
     for (size_t i = 0; i + 2 < part.len; i++) { /* the last two end it */
         text[len++] = part.ptr[i];
-        i += part.ptr[i] == 0; /* escaped */
+        i += part.ptr[i] == ESCAPE;
     }
     return kdb_sv_of(text, len);
 }
@@ -241,18 +241,6 @@ static void get_fixed(const char *at, kdb_value *out)
     }
 }
 
-/* Without the escapes and the end. */
-static kdb_sv get_bytes(kdb_sv part, kdb_arena *arena)
-{
-    char *bytes = kdb_arena_alloc_raw(arena, part.len);
-    size_t len = 0;
-    for (size_t i = 0; i + 2 < part.len; i++) {
-        bytes[len++] = part.ptr[i];
-        i += part.ptr[i] == ESCAPE ? 1 : 0;
-    }
-    return kdb_sv_of(bytes, len);
-}
-
 bool kdbi_key_part_get(kdb_sv *key, kdb_type type, kdb_arena *arena, kdb_value *out)
 {
     const bool fixed = kdb_type_layout(type) != KDB_LAYOUT_BYTES;
@@ -264,7 +252,7 @@ bool kdbi_key_part_get(kdb_sv *key, kdb_type type, kdb_arena *arena, kdb_value *
     if (fixed) {
         get_fixed(key->ptr, out);
     } else {
-        out->as.bytes = get_bytes(kdb_sv_of(key->ptr, size), arena);
+        out->as.bytes = kdbi_key_bytes_get(kdb_sv_of(key->ptr, size), arena);
     }
     *key = kdb_sv_of(key->ptr + size, key->len - size);
     return true;

@@ -40,16 +40,6 @@ struct kdb_row_walk {
 };
 
 /* The seq index orders by the user's part, then by `_seq`. */
-static kdb_sv seq_key(kdb_sv user_part, uint64_t seq, kdb_arena *arena)
-{
-    char *key = kdb_arena_alloc_raw(arena, user_part.len + sizeof(seq));
-    if (user_part.len != 0) {
-        memcpy(key, user_part.ptr, user_part.len);
-    }
-    kdb_put_be64(key + user_part.len, seq);
-    return kdb_sv_of(key, user_part.len + sizeof(seq));
-}
-
 static void choose_partition(kdb_row_walk *walk)
 {
     const kdb_walk_spec *spec = &walk->spec;
@@ -59,7 +49,7 @@ static void choose_partition(kdb_row_walk *walk)
         kdb_row_user_range(spec->table, spec->user, walk->arena, &walk->user_part, &end);
         walk->spec.keys = (kdb_key_set){ .from = walk->user_part, .to = end };
         if (spec->seq_above != 0) {
-            walk->spec.keys.from = seq_key(walk->user_part, spec->seq_above + 1, walk->arena);
+            walk->spec.keys.from = kdbi_seq_key(walk->user_part, spec->seq_above + 1, walk->arena);
         }
     } else if (!spec->keys.points && spec->table->type == KDB_TABLE_STREAM) {
         walk->spec.keys.from = kdbi_raise_to_ttl(spec->keys.from, spec->keys.to, walk->oldest_ms, walk->arena);
@@ -397,16 +387,8 @@ static kdb_status arrive_cold(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
 /* The row that the index entry leads to. Index and row are of one snapshot, so an entry without its row is damage. */
 static kdb_status follow_entry(kdb_row_walk *walk, bool *out_seen, kdb_err *err)
 {
-    const kdb_sv rest = kdb_iter_value(walk->iter);
     kdb_arena_reset(walk->spec.scratch);
-    char *key = kdb_arena_alloc_raw(walk->spec.scratch, walk->user_part.len + rest.len);
-    if (walk->user_part.len != 0) {
-        memcpy(key, walk->user_part.ptr, walk->user_part.len);
-    }
-    if (rest.len != 0) {
-        memcpy(key + walk->user_part.len, rest.ptr, rest.len);
-    }
-    const kdb_sv whole = { key, walk->user_part.len + rest.len };
+    const kdb_sv whole = kdbi_key_join(walk->user_part, kdb_iter_value(walk->iter), walk->spec.scratch);
     kdb_sv row;
     const kdb_status status = get_row(walk, whole, &row, err);
     if (status == KDB_NOT_FOUND) {

@@ -30,6 +30,26 @@ static inline bool kdbi_table_has_user(const kdb_table *table)
     return table->type != KDB_TABLE_SHARED;
 }
 
+/* `user_part` and what follows it. */
+static inline kdb_sv kdbi_key_join(kdb_sv user_part, kdb_sv rest, kdb_arena *arena)
+{
+    char *bytes = kdb_arena_alloc_raw(arena, user_part.len + rest.len);
+    if (user_part.len != 0) {
+        memcpy(bytes, user_part.ptr, user_part.len);
+    }
+    if (rest.len != 0) {
+        memcpy(bytes + user_part.len, rest.ptr, rest.len);
+    }
+    return (kdb_sv){ bytes, user_part.len + rest.len };
+}
+/* A key of the seq index; its value is the rest of the row's key. */
+static inline kdb_sv kdbi_seq_key(kdb_sv user_part, uint64_t seq, kdb_arena *arena)
+{
+    char bytes[8];
+    kdb_put_be64(bytes, seq);
+    return kdbi_key_join(user_part, (kdb_sv){ bytes, sizeof(bytes) }, arena);
+}
+
 enum { KDBI_STREAM_TAIL = 16 }; /* timestamp ms and row id, the end of a STREAM key */
 /* Writes the tail of the STREAM row whose first `_seq` is `seq`. */
 char *kdbi_stream_tail_put(char *at, uint64_t seq);
@@ -87,6 +107,11 @@ bool kdbi_row_is_sound(const kdbi_row_layout *layout, kdb_sv bytes);
 /* The schema version's number; 0 when the header is not one that an encoder writes. */
 uint32_t kdbi_row_header_version(kdb_sv bytes);
 
+/* Of bytes at least a header long. */
+static inline bool kdbi_row_is_deleted(kdb_sv row)
+{
+    return ((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0;
+}
 static inline bool kdbi_row_null(const char *row, const kdbi_row_slot *slot)
 {
     return ((uint8_t)row[slot->null_at] & slot->null_bit) != 0;
@@ -170,7 +195,7 @@ kdb_sv kdbi_raise_to_ttl(kdb_sv from, kdb_sv to, int64_t oldest_ms, kdb_arena *a
 static inline bool kdbi_row_is_visible(const kdb_table *table, bool sees_deleted, int64_t oldest_ms, kdb_sv key,
                                        kdb_sv row)
 {
-    if (((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0 && !sees_deleted) {
+    if (kdbi_row_is_deleted(row) && !sees_deleted) {
         return false;
     }
     return table->type != KDB_TABLE_STREAM || key.len < KDBI_STREAM_TAIL ||
@@ -252,7 +277,7 @@ static inline kdb_status kdbi_row_field(const kdb_row_decoder *decoder, const kd
         *out = kdb_value_bigint((int64_t)kdb_get_le64(row.ptr + KDBI_ROW_SEQ_AT));
         return KDB_OK;
     case KDBI_CELL_DELETED:
-        *out = kdb_value_bool(((uint8_t)row.ptr[KDBI_ROW_FLAGS_AT] & KDB_ROW_DELETED) != 0);
+        *out = kdb_value_bool(kdbi_row_is_deleted(row));
         return KDB_OK;
     case KDBI_CELL_KEY:
         *out = (kdb_value){ .type = type, .as.bytes = key };

@@ -359,6 +359,11 @@ static void flush_rows(world *w, partition *part, size_t version, unsigned share
     }
     kdb_cold_note(w->cold, w->table->id);
     kdb_cold_stage_segment(w->table, part->user, segment, w->seq++, batch);
+    uint32_t *ids = KDB_ARENA_ARRAY(w->arena, uint32_t, part->next_segment);
+    for (uint32_t i = 0; i < part->next_segment; i++) {
+        ids[i] = i + 1;
+    }
+    kdb_cold_stage_roster(w->table, part->user, part->next_segment + 1, ids, part->next_segment, w->seq++, batch);
     for (size_t i = 0; i < f.nrows; i++) {
         unstage_hot(w, part, chosen[i], batch);
         chosen[i]->place = (kdb_cold_place){ .segment = part->next_segment, .row = (uint32_t)i };

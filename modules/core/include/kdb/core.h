@@ -166,6 +166,7 @@ typedef enum kdb_job_kind {
     KDB_JOB_STREAM_EVICTION,
     KDB_JOB_USER_CLEANUP,
     KDB_JOB_USER_EXPORT,
+    KDB_JOB_REBUILD_MANIFEST,
     KDB_JOB_KIND_COUNT
 } kdb_job_kind;
 /* A job that somebody wants; texts are borrowed for the call. */
@@ -217,6 +218,15 @@ KDB_NODISCARD kdb_status kdb_core_flush(kdb_core *core, const kdb_flush_spec *sp
 /* Merges segments: those that are worth it, or all. */
 KDB_NODISCARD kdb_status kdb_core_compact(kdb_core *core, kdb_table *table, bool all, const kdb_work *work,
                                           kdb_cold_result *out, kdb_err *err);
+/* What making a table's manifests anew has come to. */
+typedef struct kdb_rebuild_result {
+    uint64_t partitions, segments, rows, dead;
+    uint64_t nleft; /* files that are no segments, or that cannot be read */
+    kdb_sv left;    /* the first of them, with the reason of each */
+} kdb_rebuild_result;
+/* Makes the manifests of all partitions anew from the files that there are. *out's text lies in `arena`. */
+KDB_NODISCARD kdb_status kdb_core_rebuild_manifest(kdb_core *core, kdb_table *table, const kdb_work *work,
+                                                   kdb_arena *arena, kdb_rebuild_result *out, kdb_err *err);
 /* Whether kdb_core_compact, not of all, would find something to do. */
 bool kdb_core_compact_due(kdb_core *core, const kdb_table *table);
 /* The partition's manifest as manifest.json has it (catalog.md 7). */

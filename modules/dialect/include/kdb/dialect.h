@@ -105,6 +105,7 @@ typedef enum kdb_stmt_kind {
     KDB_STMT_FLUSH_ALL,     /* also FLUSH ALL TABLES IN */
     KDB_STMT_COMPACT_TABLE, /* STORAGE COMPACT TABLE */
     KDB_STMT_COMPACT_ALL,
+    KDB_STMT_REBUILD_MANIFEST, /* STORAGE REBUILD MANIFEST TABLE */
     KDB_STMT_KILL_JOB,
     KDB_STMT_BACKUP,
     KDB_STMT_RESTORE,
@@ -402,7 +403,7 @@ typedef struct kdb_stmt {
         kdb_create_table *create_table;
         kdb_alter_table *alter_table;
         kdb_alter_namespace alter_ns;
-        kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS, FLUSH, COMPACT */
+        kdb_table_stmt table;  /* DROP TABLE, DROP VIEW, DESCRIBE, SHOW STATS, FLUSH, COMPACT, REBUILD MANIFEST */
         kdb_namespace_stmt ns; /* CREATE, DROP, USE NAMESPACE, SHOW TABLES, FLUSH and COMPACT ALL */
         kdb_view_stmt view;    /* CREATE VIEW */
         kdb_policy_stmt *policy;

@@ -109,12 +109,18 @@ typedef struct kdb_parquet_column {
     kdb_type type;
     uint32_t field_id;
 } kdb_parquet_column;
+/* What a file says of itself, beside its columns. */
+typedef struct kdb_parquet_note {
+    kdb_sv name; /* of letters */
+    kdb_sv value;
+} kdb_parquet_note;
 typedef struct kdb_parquet_spec {
     kdb_sv path; /* within the allowed directory */
     const kdb_parquet_column *columns;
     size_t ncolumns;
     kdb_sv compression;      /* "none", "snappy", "zstd" */
     uint64_t row_group_rows; /* about so many rows are compressed together */
+    kdb_parquet_note note;   /* an empty name: there is none */
 } kdb_parquet_spec;
 /* Writes the rows that `source` gives for slot 0, in their order, to a new file. What is there of the file after a failure is the
  * caller's to remove. The file is not synced. Not while a cursor of the connection is open. */

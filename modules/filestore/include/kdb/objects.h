@@ -125,5 +125,9 @@ KDB_NODISCARD kdb_status kdb_template_check(kdb_sv text, kdb_template_kind kind,
  * digits, '_', '-', '@' and inner '.' are written as %XX, so that no id names another's directory, a glob or a hidden file. `{shard}`
  * is shard_<n> of 64, by a hash of the user. */
 void kdb_template_put(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_sv user, kdb_buf *out);
+/* The other way round: the user whose directory a checked user's template puts there; false when it is nobody's. In `arena`. */
+bool kdb_template_user(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_sv directory, kdb_arena *arena, kdb_sv *out);
+/* The directory below which all users' directories of the table are, without a slash at either end; empty: the storage. In `arena`. */
+kdb_sv kdb_template_root(kdb_sv text, kdb_sv ns, kdb_sv table, kdb_arena *arena);
 
 #endif

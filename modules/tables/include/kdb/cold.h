@@ -137,6 +137,8 @@ typedef struct kdb_cold_rows {
 /* What is to be written; all borrowed for the call but storage_id and path, which the segment goes on using. */
 typedef struct kdb_segment_spec {
     const kdb_table *table;
+    kdb_user_id user;             /* whose rows; empty for SHARED */
+    const kdb_manifest *replaces; /* of the segments in whose place it comes; NULL: it comes in none's */
     const kdb_cold_rows *rows;
     uint64_t max_rows, max_bytes; /* where the file ends though there are more rows */
     uint64_t row_group_rows;
@@ -228,13 +230,18 @@ kdb_partition kdb_cold_partition(const kdb_table *table);
 void kdb_cold_stage_dead(const kdb_table *table, kdb_user_id user, kdb_cold_place place, kdb_sv key,
                          uint64_t generation, kdb_batch *batch);
 
-/* A segment that was written: its record and its filter, and in the partition's generation. */
+/* A segment that was written: its record and its filter, and in the partition's generation. With a roster that has it. */
 void kdb_cold_stage_segment(const kdb_table *table, kdb_user_id user, kdb_new_segment *segment, uint64_t generation,
                             kdb_batch *batch);
-/* Removes a segment's record, filter and dead rows; a generation goes with what comes in its place, or by itself. */
+/* Removes a segment's record, filter and dead rows; a generation goes with what comes in its place, or by itself. With a roster that
+ * lacks it. */
 void kdb_cold_stage_removal(const kdb_table *table, kdb_user_id user, uint32_t segment, uint64_t generation,
                             kdb_batch *batch);
-/* The number of the partition's next segment: one that no segment has ever had. */
+/* Which segments the partition has with this batch: their numbers, rising, and that of the next one. */
+void kdb_cold_stage_roster(const kdb_table *table, kdb_user_id user, uint32_t next, const uint32_t *ids, size_t count,
+                           uint64_t generation, kdb_batch *batch);
+/* The number of the partition's next segment, one that no segment has ever had. 0: it has never had any, or has forgotten: there may be
+ * files all the same. */
 KDB_NODISCARD kdb_status kdb_cold_next_segment(kdb_cold *cold, const kdb_table *table, kdb_user_id user, uint32_t *out,
                                                kdb_err *err);
 
@@ -244,6 +251,50 @@ KDB_NODISCARD kdb_status kdb_cold_stage_drop(kdb_cold *cold, const kdb_table *ta
 KDB_NODISCARD kdb_status kdb_cold_stage_drop_user(kdb_cold *cold, const kdb_table *table, kdb_user_id user,
                                                   kdb_batch *batch, kdb_err *err);
 void kdb_cold_drop_end(kdb_cold *cold, const kdb_table *table, kdb_status committed);
+
+/* ---- manifests that are made anew from files; see cold_rebuild.c for what comes of rows ---- */
+
+/* Visits every record of a segment that can be read, of all users' partitions of a table; what `segment` and `user` borrow lives for the
+ * call. */
+KDB_NODISCARD kdb_status kdb_cold_visit_records(kdb_cold *cold, const kdb_table *table, const kdb_snapshot *snapshot,
+                                                kdb_status (*visit)(void *self, kdb_user_id user,
+                                                                    const kdb_segment *segment, kdb_err *err),
+                                                void *self, kdb_err *err);
+
+/* Puts the removal of keys that are in no partition of the table in the batch. */
+KDB_NODISCARD kdb_status kdb_cold_stage_strays(kdb_cold *cold, const kdb_table *table, kdb_batch *batch, kdb_err *err);
+
+/* A file where a partition's lie. */
+typedef struct kdb_rebuild_file {
+    kdb_sv path; /* in the table's storage */
+    uint64_t bytes;
+    uint32_t segment; /* as its name says */
+    kdb_sv left;      /* set: why it is no segment, or one whose record stays as it is; empty: it is one */
+} kdb_rebuild_file;
+/* What is borrowed lives as long as the rebuild. */
+typedef struct kdb_rebuild_spec {
+    const kdb_table *table;
+    kdb_user_id user;
+    const kdb_snapshot *snapshot;
+    kdb_rebuild_file *files; /* by segment */
+    size_t nfiles;
+    bool (*stop)(void *self); /* true: ends with KDB_CANCELLED */
+    void *self;
+    kdb_batch *batch; /* what is to be changed */
+} kdb_rebuild_spec;
+typedef struct kdb_cold_rebuild kdb_cold_rebuild;
+/* Reads the files and puts the partition's manifest in the batch. While it lives they stay. */
+KDB_NODISCARD kdb_status kdb_cold_rebuild_new(kdb_cold *cold, const kdb_rebuild_spec *spec, kdb_cold_rebuild **out,
+                                              kdb_err *err);
+void kdb_cold_rebuild_free(kdb_cold_rebuild *rebuild); /* NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_cold_rebuild, kdb_cold_rebuild_free)
+/* Right before the commit, with the table closed to writers: rows that have been changed or deleted since the snapshot are dead in the
+ * files. `floor`: kdb_core_seq_floor's from before the snapshot. */
+KDB_NODISCARD kdb_status kdb_cold_rebuild_settle(kdb_cold_rebuild *rebuild, uint64_t floor, kdb_err *err);
+typedef struct kdb_rebuild_counts {
+    uint64_t segments, rows, dead;
+} kdb_rebuild_counts;
+kdb_rebuild_counts kdb_cold_rebuild_counts(const kdb_cold_rebuild *rebuild);
 
 /* ---- files that no manifest names ---- */
 
