@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Server, startServer, newDataDir } = require('../lib/server.js');
-const { ended, idsIn, runJob, runJobs } = require('../lib/jobs.js');
+const { ended, idsIn, jobRow, runJob, runJobs } = require('../lib/jobs.js');
 
 const places = newDataDir(); // of backups and storages
 test.after(() => fs.rmSync(places, { recursive: true, force: true }));
@@ -224,5 +224,46 @@ test('kill -9 while a backup is made, and while a restore is staged: the data is
         await runJob(server.root, `RESTORE DATABASE FROM '${place('cut')}'`);
         await server.restart({ kill: true });
         assert.deepStrictEqual(await state(server), before);
+    });
+});
+
+test('KILL JOB ends a backup that runs; nothing is left of it, and it can be made again', async () => {
+    await withServer(async (server) => {
+        await server.setUp();
+        const { root } = server;
+        await root.sql('CREATE NAMESPACE app');
+        await root.sql('CREATE SHARED TABLE app.items (id INT PRIMARY KEY, t TEXT)');
+        for (let from = 0; from < 300000; from += 100000) { // enough that packing them takes a while
+            await root.sql(`INSERT INTO app.items SELECT i, md5(i || 'a') || md5(i || 'b') || md5(i || 'c') FROM generate_series(${from}, ${from + 99999}) AS g(i)`);
+        }
+        await runJob(root, 'STORAGE FLUSH TABLE app.items');
+        const inData = () => names(server.dataPath).concat(names(path.join(server.dataPath, 'tmp')));
+        const before = inData();
+        const to = place('killed.tar.gz');
+        const dir = () => names(places).filter((name) => name.startsWith('killed'));
+        let row;
+        for (let i = 0; row?.status !== 'cancelled'; i++) {
+            assert.ok(i < 20, 'no backup is caught at work');
+            fs.rmSync(to, { force: true });
+            const { message } = await root.sql(`BACKUP DATABASE TO '${to}'`);
+            const [id] = idsIn(message);
+            while (['new', 'queued'].includes((await jobRow(root, id)).status)) {}
+            const answer = await root.sqlRaw(`KILL JOB '${id}'`);
+            assert.ok(answer.status === 200 || /Cannot cancel job in status completed/.test(answer.text), answer.text);
+            row = await ended(root, id);
+            assert.ok(['cancelled', 'completed'].includes(row.status), JSON.stringify(row));
+        }
+        assert.strictEqual(row.message, 'Killed while it ran');
+        assert.deepStrictEqual(dir(), []);
+        assert.deepStrictEqual(inData(), before);
+        await root.sql("UPDATE app.items SET t = 'x' WHERE id % 2 = 0");
+        await runJob(root, 'STORAGE COMPACT TABLE app.items');
+        const files = () => fs.readdirSync(path.join(server.dataPath, 'storage/app/items')).filter((name) => name.endsWith('.parquet'));
+        for (let i = 0; files().length !== 1; i++) { // it holds no files back: those that were replaced go
+            assert.ok(i < 1000, String(files()));
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        await runJob(root, `BACKUP DATABASE TO '${to}'`);
+        assert.deepStrictEqual(dir(), ['killed.tar.gz']);
     });
 });

@@ -3,6 +3,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { startServer, slowness } = require('../lib/server.js');
 
@@ -134,6 +136,42 @@ test('KILL JOB: what waits is cancelled at once, what has ended is not', async (
         assert.match((await root.fails(`KILL JOB '${ids[0]}'`)).text, /Cannot cancel job in status completed/);
         assert.match((await root.fails("KILL JOB 'FL-nothing'")).text, /Job FL-nothing not found/);
         assert.deepStrictEqual(await root.rows("SELECT target FROM system.audit_log WHERE action = 'KILL_JOB'"), [[last]]);
+    });
+});
+
+test('KILL JOB: a flush that runs ends before its next step, and leaves no file that is nobody\'s', async () => {
+    await withServer({ 'retention.enable_dba_stats': false }, async (server) => {
+        const { root } = server;
+        await root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.items (id INT PRIMARY KEY, t TEXT)');
+        let rows = 0;
+        let job;
+        while (job?.status !== 'cancelled') { // it may be through before it is told
+            assert.ok(rows < 2000000, 'no flush is caught at work');
+            for (const upTo = rows + 200000; rows < upTo; rows += 100000) {
+                await root.sql(`INSERT INTO app.items SELECT i, md5(i::TEXT) FROM generate_series(${rows + 1}, ${rows + 100000}) AS g(i)`);
+            }
+            const id = /FL-[0-9a-f]{12}/.exec(await message(root, 'STORAGE FLUSH TABLE app.items'))[0];
+            await until('its begin', () => jobs(root, `job_id = '${id}'`), ([row]) => row.started_at !== null);
+            const answer = await root.sqlRaw(`KILL JOB '${id}'`);
+            assert.ok(answer.status === 200 || /Cannot cancel job in status completed/.test(answer.text), answer.text);
+            [job] = await until('its end', () => jobs(root, `job_id = '${id}'`), ([row]) => row.finished_at !== null);
+            assert.ok(['cancelled', 'completed'].includes(job.status), JSON.stringify(job));
+        }
+        assert.strictEqual(job.message, 'Killed while it ran');
+        const named = async () => {
+            const [row] = await root.objects("SELECT manifest_json FROM system.manifest WHERE table_name = 'items'");
+            const manifest = row === undefined ? { segments: [] } : typeof row.manifest_json === 'string' ? JSON.parse(row.manifest_json) : row.manifest_json;
+            return manifest.segments.map((segment) => segment.path).sort();
+        };
+        const dir = path.join(server.dataPath, 'storage/app/items');
+        const there = () => (fs.existsSync(dir) ? fs.readdirSync(dir).filter((name) => name !== 'manifest.json').sort() : []);
+        const expected = await named();
+        await until('the files', async () => there(), (list) => JSON.stringify(list) === JSON.stringify(expected));
+        assert.deepStrictEqual(await root.rows('SELECT count(*), sum(id), count(DISTINCT t) FROM app.items'), [[String(rows), String(rows * (rows + 1) / 2), String(rows)]]);
+        const again = await ended(root, await message(root, 'STORAGE FLUSH TABLE app.items'));
+        assert.strictEqual(again.status, 'completed', JSON.stringify(again));
+        assert.deepStrictEqual(there(), await named());
+        assert.deepStrictEqual(await root.rows('SELECT count(*), sum(id) FROM app.items'), [[String(rows), String(rows * (rows + 1) / 2)]]);
     });
 });
 

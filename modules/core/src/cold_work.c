@@ -2,7 +2,7 @@
  * it in one of them: named in the store and perhaps there (a start removes it), or a segment's (it stays). */
 #include "cold_work.h"
 
-enum { SECOND_US = 1000000 };
+enum { SECOND_US = 1000000, CHECK_ROWS = 4096 };
 #define SEGMENT_BYTES ((uint64_t)256 * 1024 * 1024)
 
 /* ---- one at a time ---- */
@@ -228,9 +228,27 @@ static kdb_status name_file(kdbi_cold_work *work, kdbi_cold_part *part, kdb_aren
     return kdb_failpoint_pass(KDB_FAILPOINT_COLD_NAMED, err);
 }
 
+/* Rows, until the work is to end: a file of a million takes seconds. */
+typedef struct watched_rows {
+    const kdbi_cold_work *work;
+    const kdb_cold_rows *rows;
+    unsigned count;
+} watched_rows;
+
+static kdb_status next_watched(void *self, bool *more, kdb_sv *key, kdb_sv *row, kdb_err *err)
+{
+    watched_rows *watched = self;
+    if (watched->count++ % CHECK_ROWS == 0) {
+        KDB_TRY(kdbi_cold_check(watched->work, err));
+    }
+    return watched->rows->next(watched->rows->self, more, key, row, err);
+}
+
 kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, const kdb_cold_rows *rows, kdb_arena *arena,
                                 kdb_err *err)
 {
+    watched_rows watched = { work, rows, 0 };
+    const kdb_cold_rows until_stopped = { &watched, next_watched };
     for (bool more = true; more;) {
         KDB_TRY(kdbi_cold_check(work, err));
         if (part->named != part->next_id) {
@@ -239,7 +257,7 @@ kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, cons
         const kdb_segment_spec spec = { .table = work->table,
                                         .user = part->user,
                                         .replaces = part->replaces,
-                                        .rows = rows,
+                                        .rows = &until_stopped,
                                         .max_rows = KDBI_SEGMENT_ROWS,
                                         .max_bytes = SEGMENT_BYTES,
                                         .row_group_rows = work->row_group_rows,
@@ -261,6 +279,7 @@ kdb_status kdbi_cold_part_write(kdbi_cold_work *work, kdbi_cold_part *part, cons
 kdb_status kdbi_cold_publish_files(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_arena *arena, kdb_err *err)
 {
     size_t count = 0;
+    KDB_TRY(kdbi_cold_check(work, err)); /* from here on it is soon done */
     for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
         count += part->nfiles;
     }
