@@ -5,8 +5,10 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const zlib = require('node:zlib');
-const { useServer } = require('../lib/server.js');
+const http = require('node:http');
+const { sanitized, startServer, useServer } = require('../lib/server.js');
 const { ended, idsIn, runJob } = require('../lib/jobs.js');
+const { duckdb } = require('../lib/tools.js');
 
 const server = useServer(test);
 let alice;
@@ -87,4 +89,73 @@ test('one export a day', async () => {
     const answer = await alice.sqlRaw('EXPORT USER DATA');
     assert.strictEqual(answer.status, 400);
     assert.match(answer.json.error.message, /SHOW EXPORT/);
+});
+
+// The files of a new export of a user.
+async function exportOf(user, on) {
+    const { message } = await user.sql('EXPORT USER DATA');
+    const job = await ended(on.root, idsIn(message)[0]);
+    assert.strictEqual(job.status, 'completed', JSON.stringify(job));
+    return (await user.objects('SHOW EXPORT'))[0].download_url;
+}
+
+test('DuckDB reads an exported file as it is: every type, hot and cold, rows of altered tables', async () => {
+    const carol = await server.createUser('carol');
+    await server.root.sql(`CREATE USER TABLE app.kinds (id INT PRIMARY KEY, b BOOLEAN, s SMALLINT, l BIGINT, f FLOAT, d DOUBLE, m DECIMAL(12,3), t TEXT, x BYTES,
+        at TIMESTAMP, day DATE, dt DATETIME, clock TIME, j JSON, u UUID, v EMBEDDING(2), old TEXT)`);
+    const row = (id, old) => `(${id}, ${id % 2 === 0}, ${id}, ${2 ** 40 + id}, ${id}.5, ${id}.25, ${id}.125, 'it''s "${id}" \u00fc', X'00ff0${id}', '2026-01-0${id} 01:02:03.000004',
+        '2026-02-0${id}', '2026-03-0${id}T00:00:00Z', '12:34:5${id}', '{"n":${id}}', '00000000-0000-0000-0000-00000000000${id}', '[${id},-1]', ${old})`;
+    await carol.sql(`INSERT INTO app.kinds VALUES ${[1, 2, 3].map((id) => row(id, "'old'"))}`);
+    await runJob(server.root, 'STORAGE FLUSH TABLE app.kinds');
+    await server.root.results('ALTER TABLE app.kinds DROP COLUMN old; ALTER TABLE app.kinds ADD COLUMN new INT DEFAULT 7');
+    await carol.sql(`INSERT INTO app.kinds VALUES ${row(4, 40)}`);
+    await carol.sql('INSERT INTO app.kinds (id) VALUES (5)');
+    await carol.sql('DELETE FROM app.kinds WHERE id = 2');
+    const answer = await fetchFrom(await exportOf(carol, server), carol.token);
+    const files = unzip(Buffer.from(await answer.arrayBuffer()));
+    const file = path.join(server.dir, 'kinds.parquet');
+    fs.writeFileSync(file, files['app.kinds.parquet']);
+    const columns = duckdb(`DESCRIBE SELECT * FROM read_parquet('${file}')`).map(([name, type]) => `${name} ${type}`);
+    assert.deepStrictEqual(columns, ['id INTEGER', 'b BOOLEAN', 's SMALLINT', 'l BIGINT', 'f FLOAT', 'd DOUBLE', 'm DECIMAL(12,3)', 't VARCHAR', 'x BLOB', 'at TIMESTAMP', 'day DATE', 'dt TIMESTAMP', 'clock TIME',
+        'j VARCHAR', 'u UUID', 'v FLOAT[]', 'new INTEGER', '_seq BIGINT']);
+    const seqs = new Map(await carol.rows('SELECT id, _seq FROM app.kinds'));
+    const shown = (id, fresh) => [`${id}`, `${id % 2 === 0}`, `${id}`, `${2 ** 40 + id}`, `${id}.5`, `${id}.25`, `${id}.125`, `it's "${id}" \u00fc`, `\\x00\\xFF\\x0${id}`, `2026-01-0${id} 01:02:03.000004`,
+        `2026-02-0${id}`, `${Date.parse(`2026-03-0${id}T00:00:00Z`)}`, `12:34:5${id}`, `{"n":${id}}`, `00000000-0000-0000-0000-00000000000${id}`, `[${id}.0, -1.0]`, fresh, String(seqs.get(id))];
+    assert.deepStrictEqual(duckdb(`SELECT * REPLACE (epoch_ms(dt) AS dt) FROM read_parquet('${file}') ORDER BY id`),
+        [shown(1, null), shown(3, null), shown(4, '40'), ['5', ...Array(15).fill(null), '7', String(seqs.get(5))]]);
+});
+
+test('who does not read a download on costs little memory, and holds up nobody else\'s', { skip: sanitized }, async () => {
+    const own = await startServer({ options: { 'server.workers': 4, 'performance.stalled_client_timeout': 1, 'retention.enable_dba_stats': false } });
+    try {
+        await own.setUp();
+        await own.root.results('CREATE NAMESPACE app; CREATE USER TABLE app.notes (id INT PRIMARY KEY, t TEXT)');
+        const user = await own.createUser('dora');
+        for (let from = 0; from < 900000; from += 150000) {
+            await user.sql(`INSERT INTO app.notes SELECT i, md5(i || 'a') || md5(i || 'b') || md5(i || 'c') FROM generate_series(${from}, ${from + 149999}) AS g(i)`);
+        }
+        await runJob(own.root, 'STORAGE FLUSH TABLE app.notes');
+        const url = new URL(await exportOf(user, own));
+        const size = fs.statSync(path.join(own.dataPath, 'exports/dora', fs.readdirSync(path.join(own.dataPath, 'exports/dora'))[0])).size;
+        assert.ok(size > 40e6, `${size} bytes`);
+        own.resetPeak();
+        const before = own.peakRss();
+        const open = () => new Promise((resolve, reject) => {
+            http.get(url, { agent: false, headers: { authorization: `Bearer ${user.token}` } }, resolve).on('error', reject);
+        });
+        const slow = await Promise.all([open(), open(), open()]); // of four workers
+        slow.forEach((response) => response.on('error', () => {}));
+        assert.deepStrictEqual(await user.rows('SELECT count(*) FROM app.notes'), [['900000']]); // the fourth
+        const whole = await open();
+        let bytes = 0;
+        for await (const part of whole) {
+            bytes += part.length;
+        }
+        assert.strictEqual(bytes, size);
+        assert.ok(own.peakRss() - before < size, `${own.peakRss() - before} bytes more`);
+        slow.forEach((response) => response.destroy());
+        await Promise.all(Array.from({ length: 4 }, () => user.sql('WITH few AS (SELECT * FROM app.notes WHERE id < 10) SELECT count(*) FROM few'))); // their workers are free
+    } finally {
+        await own.stop();
+    }
 });

@@ -11,7 +11,8 @@ const shiftedClock = (seconds) => ({ LD_PRELOAD: built('shifted_clock.so'), TEST
 
 // What DuckDB alone answers: rows of texts and nulls.
 function duckdb(sql) {
-    const lines = execFileSync(built('duckdb_query'), [sql], { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n');
+    const texts = `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (${sql})`;
+    const lines = execFileSync(built('duckdb_query'), [texts], { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n');
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
 }
 

@@ -1,4 +1,5 @@
-/* duckdb_query.c - duckdb_query SQL: what DuckDB alone answers, a line per row: the cells as text, each quoted as JSON does, or null. */
+/* duckdb_query.c - duckdb_query SQL: what DuckDB alone answers, a line per row: the cells as text (of types
+ * that the old functions of its C interface know: cast others), each quoted as JSON does, or null. */
 #include <duckdb.h>
 #include <stdio.h>
 #include <stdlib.h>
