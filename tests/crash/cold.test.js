@@ -362,6 +362,33 @@ test('every failpoint: nothing is lost, doubled or left behind', { skip: points.
     }
 });
 
+// Whether a step that fails keeps the job from its end: what comes after the commit does not.
+const isTold = (point) => !/^(cold\.(committed|exported)|object\.written)$/.test(point);
+
+test('a flush one of whose steps fails tells which, and is made by the next try', { skip: points.length === 0 }, async (t) => {
+    const house = new House({ 'jobs.retry_backoff_ms': 10 }, '');
+    try {
+        await house.open();
+        await house.writers[0].fill(house.root, 3000);
+        for (const name of points.filter((point) => ACTIONS.FLUSH.passes(point) && asked.test(`ERROR, ${point}`))) {
+            await t.test(name, async () => {
+                await house.write(5);
+                await house.restart({ KALAMDB_FAILPOINT: `${name}=error` });
+                await house.writers[0].fill(house.root, 3000); // more than a chunk
+                assert.ok(await house.work('STORAGE FLUSH TABLE app.shared'));
+                const [[trace]] = await house.root.rows("SELECT exception_trace FROM system.jobs WHERE job_type = 'flush' ORDER BY created_at DESC LIMIT 1");
+                assert.strictEqual(trace?.includes(`failpoint ${name}`) ?? false, isTold(name), `${trace}`);
+                await house.verify();
+                await house.restart();
+                await verifyFiles(house.server, house.root);
+                await house.verify();
+            });
+        }
+    } finally {
+        await house.server.stop();
+    }
+});
+
 test(`rows move by themselves, through ${KILLS} kills`, { skip: KILLS === 0 }, async () => {
     const house = new House({ 'flush.check_interval_seconds': 1 }, "WITH (FLUSH_POLICY = 'rows:50')");
     const { server, random } = house;

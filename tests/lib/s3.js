@@ -123,7 +123,7 @@ class FaultyS3 {
         const upload = url.searchParams.get('uploadId');
         if (request.method === 'POST' && url.searchParams.has('uploads')) {
             const id = `id/${this.uploads.size + 1}+=&`;
-            this.uploads.set(id, []);
+            this.uploads.set(id, Object.assign([], { key }));
             response.end(`<?xml version="1.0"?>\n<InitiateMultipartUploadResult xmlns="x"><Bucket>b</Bucket><UploadId>${id.replace('&', '&amp;')}</UploadId></InitiateMultipartUploadResult>`);
         } else if (upload !== null && !this.uploads.has(upload)) {
             response.writeHead(404).end('<Error><Code>NoSuchUpload</Code></Error>');
@@ -144,6 +144,10 @@ class FaultyS3 {
         } else if (request.method === 'PUT') {
             this.objects.set(key, body);
             response.writeHead(200, { etag: '"x"' }).end();
+        } else if (key === '' && url.searchParams.has('uploads')) {
+            const found = [...this.uploads].filter(([, parts]) => parts.key.startsWith(url.searchParams.get('prefix') ?? ''));
+            const uploads = found.map(([id, parts]) => `<Upload><Key>${parts.key}</Key><UploadId>${id.replace('&', '&amp;')}</UploadId></Upload>`);
+            response.end(`<ListMultipartUploadsResult xmlns="x"><IsTruncated>false</IsTruncated>${uploads.join('')}</ListMultipartUploadsResult>`);
         } else if (key === '') {
             response.end(this.listing(url.searchParams.get('prefix'), url.searchParams.get('continuation-token')));
         } else if (!this.objects.has(key)) {
@@ -151,6 +155,10 @@ class FaultyS3 {
         } else {
             response.writeHead(200, { 'content-length': this.objects.get(key).length }).end(request.method === 'HEAD' ? undefined : this.objects.get(key));
         }
+    }
+
+    contents(prefix) {
+        return [...this.objects].filter(([key]) => key.startsWith(prefix ?? '')).map(([key, bytes]) => `<Contents><Key>${key}</Key><Size>${bytes.length}</Size></Contents>`).join('');
     }
 
     // Of a prefix: a listing of two pages, one that never ends, or no listing at all.
@@ -162,7 +170,7 @@ class FaultyS3 {
             'endless/': '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>',
             'page/': '<html><body>Welcome</body></html>',
             'torn/': '<ListBucketResult><Contents><Key>torn/x</Key><Size>1</Size></Contents>',
-        }[prefix] ?? '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+        }[prefix] ?? `<ListBucketResult><IsTruncated>false</IsTruncated>${this.contents(prefix)}</ListBucketResult>`;
     }
 }
 
@@ -172,6 +180,8 @@ async function startFaultyS3() {
     await once(s3.server, 'listening');
     return {
         endpoint: `http://127.0.0.1:${s3.server.address().port}`,
+        objects: s3.objects, // by key
+        uploads: s3.uploads, // in parts, that are neither complete nor aborted
         stop() {
             s3.server.closeAllConnections();
             s3.server.close();

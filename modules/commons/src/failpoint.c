@@ -16,6 +16,11 @@ static const char *const names[KDB_FAILPOINT_COUNT] = {
     /* filestore: one file */
     [KDB_FAILPOINT_OBJECT_WRITTEN] = "object.written", /* a small one, under its temporary name */
     [KDB_FAILPOINT_OBJECT_REMOVED] = "object.removed",
+    /* filestore: one file that becomes an object of a bucket */
+    [KDB_FAILPOINT_UPLOAD_BEGUN] = "upload.begun",         /* in parts: none is sent, */
+    [KDB_FAILPOINT_UPLOAD_PART] = "upload.part",           /* one is, */
+    [KDB_FAILPOINT_UPLOAD_COMPLETED] = "upload.completed", /* and all are one object */
+    [KDB_FAILPOINT_UPLOAD_PUT] = "upload.put",             /* a small one, at once */
     /* flush and compaction */
     [KDB_FAILPOINT_COLD_NAMED] = "cold.named",         /* the store knows the names of files to come */
     [KDB_FAILPOINT_COLD_WRITING] = "cold.writing",     /* in the middle of a file */
@@ -29,6 +34,19 @@ static const char *const names[KDB_FAILPOINT_COUNT] = {
     [KDB_FAILPOINT_SWEEP_REMOVED] = "sweep.removed",     /* is gone, but the store knows its name, */
     [KDB_FAILPOINT_SWEEP_FORGOTTEN] = "sweep.forgotten", /* and does not any more */
     [KDB_FAILPOINT_RECOVER_REMOVED] = "recover.removed", /* a start has removed one, but not yet its name */
+    /* a tree of files: a backup, or one that is to be restored */
+    [KDB_FAILPOINT_TREE_MADE] = "tree.made",                 /* an empty directory, */
+    [KDB_FAILPOINT_TREE_BEGUN] = "tree.begun",               /* which is marked as unfinished, */
+    [KDB_FAILPOINT_TREE_FILE] = "tree.file",                 /* has one file more, */
+    [KDB_FAILPOINT_TREE_MOVED] = "tree.moved",               /* is whole and in its place, but marked still, */
+    [KDB_FAILPOINT_TREE_FINISHED] = "tree.finished",         /* and not any more */
+    [KDB_FAILPOINT_TREE_REMOVING] = "tree.removing",         /* nothing but the mark is left of one that goes */
+    [KDB_FAILPOINT_BACKUP_CHECKPOINT] = "backup.checkpoint", /* the store is copied, its files are not */
+    [KDB_FAILPOINT_BACKUP_HEAD] = "backup.head",             /* all is there, and said to be */
+    /* a start that puts a restored tree in the place of the data */
+    [KDB_FAILPOINT_RESTORE_MOVED] = "restore.moved",  /* one directory is moved */
+    [KDB_FAILPOINT_RESTORE_KEPT] = "restore.kept",    /* what was is put aside under its own name */
+    [KDB_FAILPOINT_RESTORE_PUT_BACK] = "restore.put", /* a file is back in its storage, and still where it was */
 };
 
 static atomic_int armed = KDB_FAILPOINT_COUNT; /* none */

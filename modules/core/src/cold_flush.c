@@ -56,8 +56,8 @@ static kdb_status is_due(const flush *f, kdb_user_id user, kdb_arena *arena, boo
     const kdb_table *table = f->work.table;
     kdb_pending_rows pending;
     const uint64_t enough = f->spec->all ? 1 : f->spec->min_rows;
-    KDB_TRY(kdb_table_pending(f->work.core->store, f->snapshot, table, user, enough == 0 ? 1 : enough, arena, &pending,
-                              err));
+    KDB_TRY(kdb_table_pending(f->work.core->store, f->snapshot, table, user, enough == 0 ? 1 : enough,
+                              f->spec->older_than_us != 0, arena, &pending, err));
     const bool many = enough != 0 && pending.rows >= enough;
     const bool old = f->spec->older_than_us != 0 && pending.rows != 0 &&
                      kdb_snowflake_us(pending.oldest_seq) < f->spec->older_than_us;

@@ -104,8 +104,8 @@ static DIR *open_below(int parent, const char *name)
     return stream;
 }
 
-/* 0 or an errno. */
-static int empty_below(int parent, const char *name)
+/* All but what is called `kept` (NULL: nothing) at the top. 0 or an errno. */
+static int empty_below(int parent, const char *name, const char *kept)
 {
     KDB_CLEANUP(close_stream) DIR *stream = open_below(parent, name);
     if (stream == NULL) {
@@ -113,13 +113,13 @@ static int empty_below(int parent, const char *name)
     }
     const int fd = dirfd(stream);
     for (const char *entry; (entry = kdbi_dir_next(stream)) != NULL;) {
-        if (unlinkat(fd, entry, 0) == 0) {
+        if ((kept != NULL && strcmp(entry, kept) == 0) || unlinkat(fd, entry, 0) == 0) {
             continue;
         }
         if (errno != EISDIR && errno != EPERM) { /* EPERM: what POSIX says of a directory */
             return errno;
         }
-        const int errnum = empty_below(fd, entry);
+        const int errnum = empty_below(fd, entry, NULL);
         if (errnum != 0) {
             return errnum;
         }
@@ -130,10 +130,15 @@ static int empty_below(int parent, const char *name)
     return errno;
 }
 
+kdb_status kdbi_dir_empty_but(const char *path, const char *kept, kdb_err *err)
+{
+    const int errnum = empty_below(AT_FDCWD, path, kept);
+    return errnum == 0 ? KDB_OK : KDBI_FAIL_OS(err, errnum, "emptying directory", path);
+}
+
 kdb_status kdbi_dir_empty(const char *path, kdb_err *err)
 {
-    const int errnum = empty_below(AT_FDCWD, path);
-    return errnum == 0 ? KDB_OK : KDBI_FAIL_OS(err, errnum, "emptying directory", path);
+    return kdbi_dir_empty_but(path, NULL, err);
 }
 
 kdb_status kdbi_dir_clear(const char *path, kdb_err *err)

@@ -25,6 +25,8 @@ KDB_NODISCARD kdb_status kdbi_dir_sync(const char *path, kdb_err *err);
 /* Makes the entry of `path` in its directory durable. */
 KDB_NODISCARD kdb_status kdbi_dir_sync_parent(const char *path, kdb_err *err);
 /* Removes all that is inside, at any depth, and never follows a symlink; `path` itself must not be one. */
+/* All but the entry `kept`. */
+KDB_NODISCARD kdb_status kdbi_dir_empty_but(const char *path, const char *kept, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_dir_empty(const char *path, kdb_err *err);
 /* Removes whatever is at `path`: a directory with all that is inside, a link as such; nothing is fine. */
 KDB_NODISCARD kdb_status kdbi_dir_clear(const char *path, kdb_err *err);
@@ -119,6 +121,7 @@ typedef struct kdbi_objects_ops {
     kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_object_etag *out,
                       kdb_err *err);
     kdb_status (*remove)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
+    void (*abort)(kdb_objects *objects, kdb_sv name); /* NULL: there is nothing to do */
     kdb_status (*lease)(kdb_objects *objects, kdb_sv name, kdb_err *err);
     void (*lease_end)(kdb_objects *objects, kdb_sv name);
     kdb_status (*get)(kdb_objects *objects, kdb_sv name, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err);

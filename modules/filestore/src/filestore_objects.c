@@ -325,6 +325,13 @@ kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t 
     return objects->ops->remove(objects, names, count, err);
 }
 
+void kdb_objects_abort(kdb_objects *objects, kdb_sv name)
+{
+    if (objects->ops->abort != NULL && kdbi_name_check(name, NULL) == KDB_OK) {
+        objects->ops->abort(objects, name);
+    }
+}
+
 /* ---- reading ---- */
 
 struct kdb_object_lease {

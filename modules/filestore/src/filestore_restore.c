@@ -40,7 +40,8 @@ static kdb_status move(const char *from, const char *to, kdb_err *err)
         return KDBI_FAIL_OS(err, errno, "moving", from);
     }
     KDB_TRY(kdbi_dir_sync_parent(to, err));
-    return kdbi_dir_sync_parent(from, err);
+    KDB_TRY(kdbi_dir_sync_parent(from, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_RESTORE_MOVED, err);
 }
 
 static kdb_status move_out(const char *path, const char *replaced, const char *name, kdb_err *err)
@@ -92,6 +93,7 @@ kdb_status kdbi_restore_apply(const char *data, kdb_err *err)
             KDB_TRY(replace(data, stage, &parts[i], err));
         }
         KDB_TRY(keep_replaced(data, stage, err));
+        KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_RESTORE_KEPT, err));
     }
     return kdb_tree_remove(stage, err);
 }

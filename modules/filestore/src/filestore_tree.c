@@ -90,7 +90,8 @@ kdb_status kdb_tree_put(const char *tree, kdb_sv name, const char *file, const k
     KDB_CLEANUP(kdb_freep) char *path = join(tree, name);
     KDB_TRY(kdbi_tree_check(watch, err));
     KDB_TRY(make_parents(path, err));
-    return link_or_copy(path, file, watch, err);
+    KDB_TRY(link_or_copy(path, file, watch, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_TREE_FILE, err);
 }
 
 kdb_status kdb_tree_size(const char *file, uint64_t *out, kdb_err *err)
@@ -273,27 +274,52 @@ static kdb_status check_free(const char *path, kdb_err *err)
     return KDB_FAIL(err, KDB_ALREADY_EXISTS, "'%s' is there already: name a path where nothing is", path);
 }
 
+/* The mark goes last: what a crash leaves in between is marked, or empty. */
+static kdb_status remove_marked(const char *path, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_freep) char *mark = join(path, KDB_SV(KDBI_UNFINISHED));
+    struct stat info;
+    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        KDB_TRY(kdbi_dir_empty_but(path, KDBI_UNFINISHED, err));
+        KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_TREE_REMOVING, err));
+    }
+    return kdbi_dir_clear(path, err);
+}
+
+static bool is_unfinished(const char *path)
+{
+    KDB_CLEANUP(kdb_freep) char *mark = join(path, KDB_SV(KDBI_UNFINISHED));
+    return access(mark, F_OK) == 0;
+}
+
 static kdb_status clear_unfinished(const char *partial, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_freep) char *mark = join(partial, KDB_SV(KDBI_UNFINISHED));
     if (access(partial, F_OK) != 0 || rmdir(partial) == 0) {
         return KDB_OK;
     }
-    if (access(mark, F_OK) != 0) {
-        return KDB_FAIL(err, KDB_ALREADY_EXISTS, "'%s' is in the way: it is nothing that was left unfinished", partial);
-    }
-    return kdbi_dir_clear(partial, err);
+    return is_unfinished(partial) ? remove_marked(partial, err)
+                                  : KDB_FAIL(err, KDB_ALREADY_EXISTS,
+                                             "'%s' is in the way: it is nothing that was left unfinished", partial);
+}
+
+/* Empty: it is there or it is not, whenever a crash comes. */
+static kdb_status put_mark(const char *path, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_freep) char *mark = join(path, KDB_SV(KDBI_UNFINISHED));
+    KDB_CLEANUP(kdbi_fd_close) int fd = open(mark, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    return fd < 0 ? KDBI_FAIL_OS(err, errno, "making", mark) : kdbi_dir_sync(path, err);
 }
 
 kdb_status kdb_tree_begin(const char *path, kdb_arena *arena, const char **out_partial, kdb_err *err)
 {
     const char *partial = kdb_sv_printf(arena, "%s.partial", path).ptr;
-    KDB_CLEANUP(kdb_freep) char *mark = join(partial, KDB_SV(KDBI_UNFINISHED));
-    KDB_TRY(check_free(path, err));
+    KDB_TRY(is_unfinished(path) ? remove_marked(path, err) : check_free(path, err));
     KDB_TRY(clear_unfinished(partial, err));
     KDB_TRY(kdbi_dir_make(partial, err));
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_TREE_MADE, err));
     *out_partial = partial;
-    return kdb_file_write(mark, (kdb_sv){ NULL, 0 }, FILE_MODE, err);
+    KDB_TRY(put_mark(partial, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_TREE_BEGUN, err);
 }
 
 kdb_status kdb_tree_publish(const char *partial, const char *path, kdb_err *err)
@@ -304,14 +330,15 @@ kdb_status kdb_tree_publish(const char *partial, const char *path, kdb_err *err)
         return KDBI_FAIL_OS(err, errno, "moving into place", path);
     }
     KDB_TRY(kdbi_dir_sync_parent(path, err));
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_TREE_MOVED, err));
     KDB_TRY(kdbi_file_remove(mark, err));
-    return kdbi_dir_sync(path, err);
+    KDB_TRY(kdbi_dir_sync(path, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_TREE_FINISHED, err);
 }
 
 bool kdb_tree_is_finished(const char *path)
 {
-    KDB_CLEANUP(kdb_freep) char *mark = join(path, KDB_SV(KDBI_UNFINISHED));
-    return access(path, F_OK) == 0 && access(mark, F_OK) != 0;
+    return access(path, F_OK) == 0 && !is_unfinished(path);
 }
 
 kdb_status kdb_tree_make(const char *path, kdb_err *err)
@@ -322,18 +349,14 @@ kdb_status kdb_tree_make(const char *path, kdb_err *err)
 /* What is left when a crash comes in between is no whole tree. */
 static kdb_status mark_unfinished(const char *path, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_freep) char *mark = join(path, KDB_SV(KDBI_UNFINISHED));
     struct stat info;
-    if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) || access(mark, F_OK) == 0) {
-        return KDB_OK;
-    }
-    return kdb_file_write(mark, (kdb_sv){ NULL, 0 }, FILE_MODE, err);
+    return lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) || is_unfinished(path) ? KDB_OK : put_mark(path, err);
 }
 
 kdb_status kdb_tree_remove(const char *path, kdb_err *err)
 {
     KDB_TRY(mark_unfinished(path, err));
-    return kdbi_dir_clear(path, err);
+    return remove_marked(path, err);
 }
 
 void kdb_tree_discard(const char *path)

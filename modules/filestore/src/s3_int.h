@@ -43,6 +43,8 @@ void kdbi_s3_encode(kdb_buf *out, kdb_sv text, bool path);
 
 /* Makes the file `path` the object `name`. */
 KDB_NODISCARD kdb_status kdbi_s3_upload(kdbi_s3 *s3, kdb_sv name, const char *path, uint64_t *bytes, kdb_err *err);
+/* As kdb_objects_abort. */
+void kdbi_s3_abort(kdbi_s3 *s3, kdb_sv name);
 /* As kdb_objects_list. */
 KDB_NODISCARD kdb_status kdbi_s3_list(kdbi_s3 *s3, kdb_sv prefix,
                                       bool (*visit)(void *self, const kdb_object_info *info), void *self, kdb_err *err);

@@ -193,6 +193,11 @@ static int64_t capacity_s3(KDB_UNUSED kdb_objects *objects)
     return -1;
 }
 
+static void abort_s3(kdb_objects *objects, kdb_sv name)
+{
+    kdbi_s3_abort(s3_of(objects), name);
+}
+
 static const kdbi_objects_ops s3_ops = {
     .type = "s3",
     .close = close_s3,
@@ -200,6 +205,7 @@ static const kdbi_objects_ops s3_ops = {
     .commit = commit_s3,
     .put = put_s3,
     .remove = remove_s3,
+    .abort = abort_s3,
     .lease = lease_s3,
     .lease_end = lease_end_s3,
     .get = get_s3,

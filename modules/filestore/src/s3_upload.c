@@ -6,7 +6,14 @@
 
 #include "s3_int.h"
 
-enum { PARTS_MAX = 10000, PARTS_AT_ONCE = 4, REPLY_MAX = 65536, UPLOAD_ID_MAX = 2048 };
+enum {
+    PARTS_MAX = 10000,
+    PARTS_AT_ONCE = 4,
+    REPLY_MAX = 65536,
+    UPLOAD_ID_MAX = 2048,
+    UNFINISHED_MOST = 100,
+    LIST_MAX = 1 << 20
+};
 #define MULTIPART_ABOVE (UINT64_C(16) << 20)
 #define PART_BYTES (UINT64_C(8) << 20)
 
@@ -39,7 +46,8 @@ static kdb_status put_whole(upload *up, kdb_err *err)
     kdb_http_reply reply = { .body = &body };
     const kdb_http_file file = { .fd = up->fd, .bytes = up->bytes };
     const kdbi_s3_call call = { .verb = KDB_HTTP_PUT, .name = up->name, .send = &file };
-    return kdbi_s3_expect(up->s3, &call, &reply, err);
+    KDB_TRY(kdbi_s3_expect(up->s3, &call, &reply, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_UPLOAD_PUT, err);
 }
 
 /* ---- in parts ---- */
@@ -85,7 +93,7 @@ static kdb_status put_part(void *arg, size_t i, kdb_err *err)
         return KDB_FAIL(err, KDB_IO, "storage '%s': a part of an upload has no ETag", up->s3->base.id);
     }
     memcpy(up->done[i].etag, reply.etag, sizeof(reply.etag));
-    return KDB_OK;
+    return kdb_failpoint_pass(KDB_FAILPOINT_UPLOAD_PART, err);
 }
 
 static void put_part_list(const upload *up, kdb_buf *out)
@@ -138,22 +146,93 @@ static kdb_status complete(upload *up, kdb_err *err)
     } else if (reply.code == 200) {
         KDB_TRY(kdbi_xml_walk(kdb_buf_sv(&body), is_completed, &completed, err));
     }
-    return completed ? KDB_OK : kdbi_s3_fail(up->s3, &call, &reply, err);
+    return completed ? kdb_failpoint_pass(KDB_FAILPOINT_UPLOAD_COMPLETED, err)
+                     : kdbi_s3_fail(up->s3, &call, &reply, err);
 }
 
-static void abort_upload(upload *up)
+/* `id` is percent-encoded. */
+static void abort_upload(kdbi_s3 *s3, kdb_sv name, kdb_sv id)
 {
     KDB_CLEANUP(kdb_buf_done) kdb_buf body;
     KDB_CLEANUP(kdb_buf_done) kdb_buf query;
     kdb_err err;
     kdb_buf_init(&body, REPLY_MAX);
     kdb_buf_init(&query, 0);
-    kdb_buf_printf(&query, "uploadId=%.*s", KDB_SV_ARG(kdb_buf_sv(&up->id)));
+    kdb_buf_printf(&query, "uploadId=%.*s", KDB_SV_ARG(id));
     kdb_http_reply reply = { .body = &body };
-    const kdbi_s3_call call = { .verb = KDB_HTTP_DELETE, .name = up->name, .query = kdb_buf_sv(&query) };
-    if (kdbi_s3_send(up->s3, &call, &reply, &err) != KDB_OK) {
+    const kdbi_s3_call call = { .verb = KDB_HTTP_DELETE, .name = name, .query = kdb_buf_sv(&query) };
+    if (kdbi_s3_send(s3, &call, &reply, &err) != KDB_OK) {
         kdb_log_warn("abort upload failed err=\"%s\"",
                      err.text); /* its parts stay until the bucket's rules remove them */
+    }
+}
+
+/* ---- what a crash has left ---- */
+
+typedef struct unfinished {
+    kdbi_s3 *s3;
+    kdb_sv name;
+    kdb_buf key, id; /* of the upload that is read; the id percent-encoded */
+    size_t left;     /* how many are read, whatever is there */
+} unfinished;
+
+static void unfinished_done(unfinished *u)
+{
+    kdb_buf_done(&u->key);
+    kdb_buf_done(&u->id);
+}
+
+/* Uploads of other objects whose names begin alike are listed too. */
+static void abort_listed(unfinished *u)
+{
+    const kdb_sv prefix = kdb_sv_cstr(u->s3->prefix);
+    const kdb_sv key = kdb_buf_sv(&u->key);
+    if (u->id.len != 0 && key.len == prefix.len + u->name.len && kdb_sv_has_prefix(key, prefix) &&
+        memcmp(key.ptr + prefix.len, u->name.ptr, u->name.len) == 0) {
+        kdb_log_info("an upload that was cut off is aborted object=\"%.*s\"", KDB_SV_ARG(u->name));
+        abort_upload(u->s3, u->name, kdb_buf_sv(&u->id));
+    }
+    u->key.len = 0;
+    u->id.len = 0;
+}
+
+static bool read_unfinished(void *self, kdb_sv path, kdb_sv text)
+{
+    unfinished *u = self;
+    if (kdb_sv_eq(path, KDB_SV("ListMultipartUploadsResult/Upload/Key"))) {
+        u->key.len = 0;
+        kdb_buf_append_sv(&u->key, text);
+    } else if (kdb_sv_eq(path, KDB_SV("ListMultipartUploadsResult/Upload/UploadId")) && text.len <= UPLOAD_ID_MAX) {
+        u->id.len = 0;
+        kdbi_s3_encode(&u->id, text, false);
+    } else if (kdb_sv_eq(path, KDB_SV("ListMultipartUploadsResult/Upload"))) {
+        abort_listed(u);
+        return --u->left != 0;
+    }
+    return true;
+}
+
+void kdbi_s3_abort(kdbi_s3 *s3, kdb_sv name)
+{
+    KDB_CLEANUP(unfinished_done) unfinished u = { .s3 = s3, .name = name, .left = UNFINISHED_MOST };
+    KDB_CLEANUP(kdb_buf_done) kdb_buf query;
+    KDB_CLEANUP(kdb_buf_done) kdb_buf body;
+    kdb_err err;
+    kdb_buf_init(&u.key, 0);
+    kdb_buf_init(&u.id, 0);
+    kdb_buf_init(&query, 0);
+    kdb_buf_init(&body, LIST_MAX);
+    kdb_buf_append_lit(&query, "prefix=");
+    kdbi_s3_encode(&query, kdb_sv_cstr(s3->prefix), false);
+    kdbi_s3_encode(&query, name, false);
+    kdb_buf_append_lit(&query, "&uploads=");
+    kdb_http_reply reply = { .body = &body };
+    const kdbi_s3_call call = { .verb = KDB_HTTP_GET, .query = kdb_buf_sv(&query) };
+    if (kdbi_s3_send(s3, &call, &reply, &err) != KDB_OK || reply.code != 200 ||
+        kdbi_xml_walk(kdb_buf_sv(&body), read_unfinished, &u, &err) != KDB_OK) {
+        /* Some services have no such list, and some keys must not see it. */
+        kdb_log_info("uploads that were cut off are not listed, the bucket's rules have to remove them object=\"%.*s\"",
+                     KDB_SV_ARG(name));
     }
 }
 
@@ -164,10 +243,11 @@ static kdb_status put_in_parts(upload *up, kdb_err *err)
     up->parts = (size_t)((up->bytes + up->part_bytes - 1) / up->part_bytes);
     up->done = kdb_alloc_array(up->parts, sizeof(part));
     KDB_TRY(begin(up, err));
-    kdb_status status = kdbi_parallel(up->parts, PARTS_AT_ONCE, put_part, up, err);
+    kdb_status status = kdb_failpoint_pass(KDB_FAILPOINT_UPLOAD_BEGUN, err);
+    status = status != KDB_OK ? status : kdbi_parallel(up->parts, PARTS_AT_ONCE, put_part, up, err);
     status = status == KDB_OK ? complete(up, err) : status;
     if (status != KDB_OK) {
-        abort_upload(up);
+        abort_upload(up->s3, up->name, kdb_buf_sv(&up->id));
     }
     return status;
 }

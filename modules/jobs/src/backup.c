@@ -44,6 +44,7 @@ static kdb_status put_data(backup *b, kdb_err *err)
 {
     const char *rocksdb = kdbi_tree_path(b->tree, "rocksdb", b->run->arena);
     KDB_TRY(kdb_store_checkpoint(b->run->jobs->options.store, rocksdb, err));
+    KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_BACKUP_CHECKPOINT, err));
     KDB_CLEANUP(kdb_store_closep) kdb_store *copy = NULL;
     KDB_TRY(kdbi_backup_open(b->tree, &copy, err));
     return kdb_cold_visit_files(copy, put_file, b, err);
@@ -66,7 +67,8 @@ static kdb_status fill(backup *b, kdb_err *err)
     kdb_cold_release(cold);
     KDB_TRY(status);
     KDB_TRY(put_key(b, err));
-    return kdbi_backup_write_head(b->tree, b->files, b->bytes, err);
+    KDB_TRY(kdbi_backup_write_head(b->tree, b->files, b->bytes, err));
+    return kdb_failpoint_pass(KDB_FAILPOINT_BACKUP_HEAD, err);
 }
 
 static kdb_status finish(backup *b, const char *path, kdb_err *err)

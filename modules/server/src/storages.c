@@ -71,6 +71,7 @@ static kdb_status put_back(void *self, kdb_sv name, KDB_UNUSED kdb_err *err)
     }
     kdb_status status =
         put_object(p, kdb_sv_of(name.ptr, len), kdb_sv_of(slash + 1, name.len - len - 1), file.ptr, &why);
+    status = status == KDB_OK ? kdb_failpoint_pass(KDB_FAILPOINT_RESTORE_PUT_BACK, &why) : status;
     status = status == KDB_OK ? kdb_tree_remove(file.ptr, &why) : status;
     p->files += status == KDB_OK;
     p->left += status != KDB_OK;

@@ -1,6 +1,6 @@
 /* cold_files.c - files that no manifest names: those being written, until the commit that adds their segment, and those whose segment
- * has gone, until nobody can read it any more; and each manifest.json that is not of today. Each is named in the store while it is in that state, so that a start after a crash
- * removes exactly what is left over, and nothing else that lies in the same bucket.
+ * has gone, until nobody can read it any more; and each manifest.json that is not of today. Each is named in the store while it is in
+ * that state, so that a start after a crash removes exactly what is left over, and nothing else that lies in the same bucket.
  *
  *   partition KDBI_COLD_FILES: storage id | 00 | path -> nothing */
 #include "cold_int.h"
@@ -206,6 +206,17 @@ size_t kdb_cold_sweep(kdb_cold *cold)
     return removed;
 }
 
+/* A crash may have come in the middle of an upload. */
+static kdb_status remove_left_over(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
+    KDB_TRY(remove_file(cold, storage_id, path, err));
+    if (kdb_object_stores_find(cold->objects, storage_id, &objects, err) == KDB_OK) {
+        kdb_objects_abort(objects, path);
+    }
+    return KDB_OK;
+}
+
 /* Whether the file is gone. A storage that cannot be reached, which may take long to see, keeps its names for the next start. */
 static bool recover_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_buf *unreachable)
 {
@@ -213,7 +224,7 @@ static bool recover_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_buf
     if (kdb_sv_eq(kdb_buf_sv(unreachable), storage_id)) {
         return false;
     }
-    const kdb_status status = remove_file(cold, storage_id, path, &err);
+    const kdb_status status = remove_left_over(cold, storage_id, path, &err);
     if (status == KDB_OK) {
         return true;
     }

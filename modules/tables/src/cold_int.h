@@ -137,6 +137,13 @@ typedef struct kdbi_cold_said {
 KDB_NODISCARD kdb_status kdbi_cold_ask(kdb_cold *cold, const kdb_table *table, kdb_sv storage_id, kdb_sv path,
                                        kdb_arena *arena, kdbi_cold_said *out, kdb_err *err);
 
+/* What one thread gives a COPY, chunk by chunk. `open_part` and `close_part` NULL: `next` is given `self` as its local. */
+kdb_scan_source kdbi_cold_source(void *self,
+                                 kdb_status (*open_part)(void *self, void *scan, void **out_local, kdb_err *err),
+                                 kdb_status (*next)(void *self, void *scan, void *local, kdb_chunk *chunk,
+                                                    kdb_err *err),
+                                 void (*close_part)(void *self, void *scan, void *local));
+
 /* Whether somebody holds a manifest that names the segment. */
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment);
 void kdbi_cold_leaving_add(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);

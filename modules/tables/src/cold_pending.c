@@ -27,7 +27,7 @@ static kdb_status oldest_of(kdb_store *store, const kdb_snapshot *snapshot, cons
 }
 
 kdb_status kdb_table_pending(kdb_store *store, const kdb_snapshot *snapshot, const kdb_table *table, kdb_user_id user,
-                             uint64_t most, kdb_arena *arena, kdb_pending_rows *out, kdb_err *err)
+                             uint64_t most, bool oldest, kdb_arena *arena, kdb_pending_rows *out, kdb_err *err)
 {
     *out = (kdb_pending_rows){ 0 };
     kdb_sv from, to;
@@ -39,7 +39,8 @@ kdb_status kdb_table_pending(kdb_store *store, const kdb_snapshot *snapshot, con
         out->rows += is_live(kdb_iter_value(iter));
     }
     KDB_TRY(kdb_iter_status(iter, err));
-    return out->rows == 0 ? KDB_OK : oldest_of(store, snapshot, table, from, to, arena, &out->oldest_seq, err);
+    return out->rows == 0 || !oldest ? KDB_OK
+                                     : oldest_of(store, snapshot, table, from, to, arena, &out->oldest_seq, err);
 }
 
 kdb_status kdb_table_has_live(kdb_store *store, const kdb_table *table, bool *out, kdb_err *err)

@@ -7,14 +7,6 @@ typedef struct writing {
     kdb_table_scan *scan;
 } writing;
 
-static kdb_status open_rows(void *self, KDB_UNUSED size_t slot, KDB_UNUSED const size_t *projection,
-                            KDB_UNUSED size_t nprojection, void **out, size_t *max_threads, KDB_UNUSED kdb_err *err)
-{
-    *out = self;
-    *max_threads = 1;
-    return KDB_OK;
-}
-
 static kdb_status open_part(void *self, KDB_UNUSED void *scan, void **out, kdb_err *err)
 {
     kdb_table_reader *reader = NULL;
@@ -37,10 +29,6 @@ static kdb_status next_chunk(void *self, KDB_UNUSED void *scan, void *local, kdb
 static void close_part(KDB_UNUSED void *self, KDB_UNUSED void *scan, void *local)
 {
     kdb_table_reader_free(local);
-}
-
-static void close_rows(KDB_UNUSED void *self, KDB_UNUSED void *scan)
-{
 }
 
 /* The table's columns and then `_seq`: as kdb_table_fields has them. */
@@ -74,7 +62,7 @@ kdb_status kdb_cold_write_user(kdb_cold_writer *writer, kdb_user_file *file, kdb
     parquet.ncolumns = file->table->schema->ncolumns + 1; /* a row id is nobody's but ours */
     KDB_TRY(open_scan(writer->cold, file, parquet.ncolumns, arena, &scan, err));
     writing w = { file, scan };
-    const kdb_scan_source source = { &w, open_rows, open_part, next_chunk, close_part, close_rows };
+    const kdb_scan_source source = kdbi_cold_source(&w, open_part, next_chunk, close_part);
     file->rows = 0;
     return kdb_engine_write_parquet(writer->conn, &parquet, &source, err);
 }

@@ -145,6 +145,16 @@ static void close_rows(KDB_UNUSED void *self, KDB_UNUSED void *scan)
 {
 }
 
+kdb_scan_source kdbi_cold_source(void *self, kdb_status (*open)(void *self, void *scan, void **out_local, kdb_err *err),
+                                 kdb_status (*next)(void *self, void *scan, void *local, kdb_chunk *chunk,
+                                                    kdb_err *err),
+                                 void (*close)(void *self, void *scan, void *local))
+{
+    return (kdb_scan_source){
+        self, open_rows, open == NULL ? open_part : open, next, close == NULL ? close_part : close, close_rows
+    };
+}
+
 /* ---- the file ---- */
 
 kdb_parquet_column *kdbi_cold_columns(const kdb_table *table, kdb_arena *arena, size_t *count)
@@ -190,7 +200,7 @@ static kdb_status write_file(kdb_cold_writer *writer, file *f, kdb_sv path, kdb_
                                  .row_group_rows = f->spec->row_group_rows,
                                  .note = kdbi_cold_note(f->spec, f->segment->created_ms, f->plans_arena) };
     parquet.columns = kdbi_cold_columns(f->spec->table, f->plans_arena, &parquet.ncolumns);
-    const kdb_scan_source source = { f, open_rows, open_part, next_chunk, close_part, close_rows };
+    const kdb_scan_source source = kdbi_cold_source(f, NULL, next_chunk, NULL);
     return kdb_engine_write_parquet(writer->conn, &parquet, &source, err);
 }
 

@@ -80,6 +80,8 @@ KDB_NODISCARD kdb_status kdb_objects_put_tagged(kdb_objects *objects, kdb_sv nam
                                                 kdb_object_etag *out, kdb_err *err);
 /* Removes objects, and local directories that become empty by it. Absent ones are fine. */
 KDB_NODISCARD kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
+/* Forgets what a crash has left of uploads of that object. At a start, before anybody writes; where that cannot be done it is logged. */
+void kdb_objects_abort(kdb_objects *objects, kdb_sv name);
 
 /* ---- reading ---- */
 

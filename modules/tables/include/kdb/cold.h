@@ -177,11 +177,12 @@ KDB_NODISCARD kdb_status kdb_cold_write_user(kdb_cold_writer *writer, kdb_user_f
 
 typedef struct kdb_pending_rows {
     uint64_t rows;       /* live and hot; counted up to what was asked */
-    uint64_t oldest_seq; /* of those there are; 0: there are none */
+    uint64_t oldest_seq; /* of those there are; 0: there are none, or nobody asked */
 } kdb_pending_rows;
+/* `oldest`: the oldest `_seq` is looked for too. */
 KDB_NODISCARD kdb_status kdb_table_pending(kdb_store *store, const kdb_snapshot *snapshot, const kdb_table *table,
-                                           kdb_user_id user, uint64_t most, kdb_arena *arena, kdb_pending_rows *out,
-                                           kdb_err *err);
+                                           kdb_user_id user, uint64_t most, bool oldest, kdb_arena *arena,
+                                           kdb_pending_rows *out, kdb_err *err);
 /* Whether the table has a live hot row. */
 KDB_NODISCARD kdb_status kdb_table_has_live(kdb_store *store, const kdb_table *table, bool *out, kdb_err *err);
 
