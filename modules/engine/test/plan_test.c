@@ -472,36 +472,6 @@ static void text_functions_make_no_more_than_256_mib_at_once(void **state)
     fake_expect(fake, &source, "SELECT sum(strlen(kdb_repeat($1, 65536))) FROM @0", &text, 1, "2147483648\n");
 }
 
-static void literals_are_the_values(void **state)
-{
-    fake_engine *fake = *state;
-    kdb_value values[] = {
-        kdb_value_bool(false),
-        { .type = kdb_type_of(KDB_TYPE_SMALLINT), .as.i16 = INT16_MIN },
-        { .type = kdb_type_of(KDB_TYPE_INT), .as.i32 = INT32_MIN },
-        kdb_value_bigint(INT64_MIN),
-        kdb_value_bigint(INT64_MAX),
-        kdb_value_text(KDB_SV("it's \\ $1 \xC3\xA9 \"x\"")),
-        kdb_value_text(KDB_SV("")),
-        { .type = kdb_type_of(KDB_TYPE_BYTES), .as.bytes = KDB_SV("\0\xFF'") },
-        { .type = { KDB_TYPE_DECIMAL, 38, 10, 0 }, .as.i128 = -((kdb_i128)INT64_MAX * INT64_MAX) / 10 },
-        { .type = kdb_type_of(KDB_TYPE_UUID), .as.uuid = { { 1, 2, 3, 255 } } },
-        { .type = kdb_type_of(KDB_TYPE_DATE), .as.i32 = -719162 },
-        { .type = kdb_type_of(KDB_TYPE_TIME), .as.i64 = INT64_C(86399999999) },
-        { .type = kdb_type_of(KDB_TYPE_TIMESTAMP), .as.i64 = -1 },
-        { .type = kdb_type_of(KDB_TYPE_DATETIME), .as.i64 = INT64_C(253402300799999999) },
-    };
-    for (size_t i = 0; i < KDB_ARRAY_LEN(values); i++) {
-        kdb_buf sql;
-        kdb_buf_init(&sql, 0);
-        kdb_buf_append_lit(&sql, "SELECT $1 = ");
-        kdb_engine_put_literal(&values[i], &sql);
-        kdb_buf_append_byte(&sql, 0);
-        fake_expect(fake, NULL, sql.ptr, &values[i], 1, "true\n");
-        kdb_buf_done(&sql);
-    }
-}
-
 static void text_with_nul_is_refused(void **state)
 {
     fake_engine *fake = *state;
@@ -539,7 +509,6 @@ int main(void)
         cmocka_unit_test(text_functions_run_per_row),
         cmocka_unit_test(text_functions_make_no_more_than_64_mib),
         cmocka_unit_test(text_functions_make_no_more_than_256_mib_at_once),
-        cmocka_unit_test(literals_are_the_values),
         cmocka_unit_test(text_with_nul_is_refused),
     };
     return cmocka_run_group_tests(tests, fake_engine_up, fake_engine_down);

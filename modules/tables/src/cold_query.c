@@ -224,6 +224,7 @@ static kdb_status check_types(const kdbi_cold_query *query, kdb_err *err)
 
 static kdb_status execute(kdbi_cold_query *query, kdb_err *err)
 {
+    const kdbi_cold_conditions *conditions = &query->spec.conditions;
     kdb_buf sql;
     kdb_buf_init(&sql, 0);
     put_text(query, &sql);
@@ -231,7 +232,7 @@ static kdb_status execute(kdbi_cold_query *query, kdb_err *err)
     kdb_buf_done(&sql);
     KDB_TRY(status);
     KDB_TRY(check_types(query, err));
-    return kdb_engine_execute(query->plan, NULL, 0, NULL, &query->cursor, err);
+    return kdb_engine_execute(query->plan, conditions->params, conditions->nparams, NULL, &query->cursor, err);
 }
 
 static bool is_of_the_file(kdb_status status)
@@ -311,8 +312,14 @@ static kdb_status settle(kdbi_cold_query *query, kdb_status status, const kdb_er
 /* They are needed again when a file is to be blamed. */
 static kdbi_cold_conditions keep_conditions(const kdbi_cold_conditions *conditions, kdb_arena *arena)
 {
+    kdb_value *params = KDB_ARENA_ARRAY(arena, kdb_value, conditions->nparams + 1);
+    for (size_t i = 0; i < conditions->nparams; i++) {
+        params[i] = kdb_value_dup(&conditions->params[i], arena);
+    }
     return (kdbi_cold_conditions){ .sql = kdb_sv_dup(arena, conditions->sql),
-                                   .order = kdb_sv_dup(arena, conditions->order) };
+                                   .order = kdb_sv_dup(arena, conditions->order),
+                                   .params = params,
+                                   .nparams = conditions->nparams };
 }
 
 static kdb_status new_query(const kdbi_cold_query_spec *spec, kdbi_cold_query **out, kdb_err *err)

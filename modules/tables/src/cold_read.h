@@ -18,20 +18,23 @@ void kdbi_cold_reader_give(kdbi_cold_readers *readers, kdb_engine_conn *conn); /
 /* ---- cold_where.c: what the engine may leave out. Never a row that is asked for, so conditions that say more than the engine
  * can be told are told as far as they go, or not at all ---- */
 
-enum { KDBI_COLD_VALUES_MAX = 900 };
+enum { KDBI_COLD_PARAMS_MAX = 900 };
 
 typedef struct kdbi_cold_where {
     const kdb_table *table;
     const kdb_schema *version; /* of the files */
     kdb_arena *arena;
-    kdb_buf sql;    /* conditions, each with " AND " in front: kdb_buf_done it */
-    size_t nvalues; /* in those */
+    kdb_buf sql;       /* conditions, each with " AND " in front: kdb_buf_done it */
+    kdb_value *params; /* of those, in `arena` */
+    size_t nparams;
 } kdbi_cold_where;
 
 /* What a query is asked with. */
 typedef struct kdbi_cold_conditions {
     kdb_sv sql;   /* as of kdbi_cold_where */
     kdb_sv order; /* " ORDER BY ..", or empty: by file and row */
+    const kdb_value *params;
+    size_t nparams;
 } kdbi_cold_conditions;
 
 void kdbi_cold_where_init(kdbi_cold_where *where, const kdb_table *table, const kdb_schema *version, kdb_arena *arena);
@@ -48,7 +51,7 @@ void kdbi_cold_where_seqs(kdbi_cold_where *where, uint64_t from, uint64_t to);
 /* Borrows from `where`. */
 static inline kdbi_cold_conditions kdbi_cold_where_conditions(const kdbi_cold_where *where, kdb_sv order)
 {
-    return (kdbi_cold_conditions){ kdb_buf_sv(&where->sql), order };
+    return (kdbi_cold_conditions){ kdb_buf_sv(&where->sql), order, where->params, where->nparams };
 }
 /* The column's number in files of the version: of `_seq`, and of the row id. */
 static inline size_t kdbi_cold_seq_column(const kdb_schema *version)

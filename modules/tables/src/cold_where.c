@@ -8,6 +8,7 @@ void kdbi_cold_where_init(kdbi_cold_where *where, const kdb_table *table, const 
 {
     *where = (kdbi_cold_where){ .table = table, .version = version, .arena = arena };
     kdb_buf_init(&where->sql, 0);
+    where->params = KDB_ARENA_ARRAY(arena, kdb_value, KDBI_COLD_PARAMS_MAX);
 }
 
 size_t kdbi_cold_key_column(const kdb_table *table, const kdb_schema *version, size_t index)
@@ -28,12 +29,12 @@ static bool decimal_fits(const kdb_value *value)
     return value->as.i128 < limit && value->as.i128 > -limit;
 }
 
-/* Whether the engine has the value, and a literal for it: bounds are made of bytes, and may be none that a column can hold. */
+/* Whether the engine has the value: bounds are made of bytes, and may be none that a column can hold. */
 static bool engine_has(const kdb_value *value)
 {
     switch (value->type.kind) {
     case KDB_TYPE_TEXT:
-        return kdb_utf8_valid(value->as.bytes) && memchr(value->as.bytes.ptr, 0, value->as.bytes.len) == NULL;
+        return kdb_utf8_valid(value->as.bytes);
     case KDB_TYPE_DECIMAL:
         return decimal_fits(value);
     case KDB_TYPE_TIME:
@@ -64,20 +65,20 @@ static bool engine_has(const kdb_value *value)
 
 static bool has_room(const kdbi_cold_where *where, size_t count)
 {
-    return where->nvalues + count <= KDBI_COLD_VALUES_MAX;
+    return where->nparams + count <= KDBI_COLD_PARAMS_MAX;
 }
 
-static void put_value(kdbi_cold_where *where, const kdb_value *value)
+static void put_param(kdbi_cold_where *where, const kdb_value *value)
 {
-    where->nvalues++;
-    kdb_engine_put_literal(value, &where->sql);
+    where->params[where->nparams++] = *value;
+    kdb_buf_printf(&where->sql, "$%zu", where->nparams);
 }
 
 static void put_compare(kdbi_cold_where *where, size_t column, const char *op, const kdb_value *value)
 {
     if (has_room(where, 1)) {
         kdb_buf_printf(&where->sql, " AND c%zu %s ", column, op);
-        put_value(where, value);
+        put_param(where, value);
     }
 }
 
@@ -241,7 +242,7 @@ static void put_in(kdbi_cold_where *where, size_t column, const kdb_value *value
     kdb_buf_printf(&where->sql, " AND c%zu %s", column, count == 1 ? "= " : "IN (");
     for (size_t i = 0; i < count; i++) {
         kdb_buf_append_sv(&where->sql, i == 0 ? KDB_SV("") : KDB_SV(", "));
-        put_value(where, &values[i]);
+        put_param(where, &values[i]);
     }
     kdb_buf_append_sv(&where->sql, count == 1 ? KDB_SV("") : KDB_SV(")"));
 }

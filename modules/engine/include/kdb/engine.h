@@ -88,11 +88,6 @@ typedef struct kdb_engine_column {
 } kdb_engine_column;
 const kdb_engine_column *kdb_engine_plan_column(const kdb_engine_plan *plan, size_t index);
 
-/* Appends a value to engine SQL, for a text that is executed once: one with parameters is planned twice. Not NULL, none of the kinds
- * that hold floats, no JSON and no FILE; TEXT is UTF-8 without NUL, a DECIMAL within its precision, a TIME within a day, a TIMESTAMP
- * or DATETIME none of the infinities. */
-void kdb_engine_put_literal(const kdb_value *value, kdb_buf *sql);
-
 /* Starts an execution: params[0..n) are coerced to the types the plan inferred (KDB_PARAMETER names the parameter when
  * that fails); a number that an inferred integer or DECIMAL cannot hold exactly is passed as it is. `source` feeds the
  * scans and is borrowed until the cursor is freed. One cursor at a time per connection.
