@@ -68,18 +68,50 @@ static kdb_status start(kdb_engine_cursor *cursor, const kdb_value *params, kdb_
     return run(cursor, err);
 }
 
+static kdb_engine_cursor *new_cursor(kdb_engine_plan *plan, const kdb_scan_source *source)
+{
+    kdbi_conn_begin(plan->conn, plan->tables, plan->ntables, source);
+    kdb_engine_cursor *cursor = KDB_NEW(kdb_engine_cursor);
+    cursor->plan = plan;
+    return cursor;
+}
+
+static void make_chunk(kdb_engine_cursor *cursor)
+{
+    cursor->chunk.ncols = cursor->plan->ncolumns;
+    cursor->chunk.cols = kdb_alloc_array(cursor->plan->ncolumns + 1, sizeof(kdb_vec));
+}
+
+static kdb_status check_params(const kdb_engine_plan *plan, size_t given, kdb_err *err)
+{
+    return given >= plan->nparams
+               ? KDB_OK
+               : KDB_FAIL(err, KDB_PARAMETER, "the statement has %zu parameters, got %zu", plan->nparams, given);
+}
+
 kdb_status kdb_engine_execute(kdb_engine_plan *plan, const kdb_value *params, size_t nparams,
                               const kdb_scan_source *source, kdb_engine_cursor **out, kdb_err *err)
 {
-    if (nparams < plan->nparams) {
-        return KDB_FAIL(err, KDB_PARAMETER, "the statement has %zu parameters, got %zu", plan->nparams, nparams);
-    }
-    kdbi_conn_begin(plan->conn, plan->tables, plan->ntables, source);
-    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = KDB_NEW(kdb_engine_cursor);
-    cursor->plan = plan;
+    KDB_ASSERT(!plan->of_files);
+    KDB_TRY(check_params(plan, nparams, err));
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = new_cursor(plan, source);
     KDB_TRY(start(cursor, params, err));
-    cursor->chunk.ncols = plan->ncolumns;
-    cursor->chunk.cols = kdb_alloc_array(plan->ncolumns + 1, sizeof(kdb_vec));
+    make_chunk(cursor);
+    *out = KDB_TAKE(cursor);
+    return KDB_OK;
+}
+
+kdb_status kdb_engine_execute_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,
+                                    const kdb_value *params, size_t nparams, kdb_engine_cursor **out, kdb_err *err)
+{
+    KDB_ASSERT(plan->of_files && npaths != 0);
+    KDB_TRY(check_params(plan, nparams + 1, err));
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = new_cursor(plan, NULL);
+    KDB_TRY(kdbi_plan_ready_files(plan, err));
+    KDB_TRY(kdbi_param_bind_files(plan, paths, npaths, params, err));
+    KDB_TRY(run(cursor, err));
+    KDB_TRY(kdbi_plan_take_columns(plan, &cursor->result, err));
+    make_chunk(cursor);
     *out = KDB_TAKE(cursor);
     return KDB_OK;
 }

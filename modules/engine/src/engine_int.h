@@ -234,6 +234,9 @@ typedef struct kdbi_param {
 } kdbi_param;
 
 KDB_NODISCARD kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+/* The files as $1, and values[0] as $2. */
+KDB_NODISCARD kdb_status kdbi_param_bind_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,
+                                               const kdb_value *values, kdb_err *err);
 void kdbi_param_forget(kdbi_param *params, size_t nparams); /* frees what hangs off them */
 
 /* ---- engine_plan.c ---- */
@@ -245,6 +248,7 @@ struct kdb_engine_plan {
     const kdb_scan_table *tables; /* borrowed */
     size_t ntables;
     bool open; /* DuckDB cannot tell the types without the parameters' own: compiled for the types of each execution */
+    bool of_files; /* $1 is the list of files */
     kdbi_param *params;
     size_t nparams;
 
@@ -260,6 +264,10 @@ struct kdb_engine_plan {
 
 /* Makes `duck` fit for an execution with these values. Between kdbi_conn_begin and _end. */
 KDB_NODISCARD kdb_status kdbi_plan_ready(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+/* The same for one that reads files. */
+KDB_NODISCARD kdb_status kdbi_plan_ready_files(kdb_engine_plan *plan, kdb_err *err);
+/* The columns of what has begun to be executed. */
+KDB_NODISCARD kdb_status kdbi_plan_take_columns(kdb_engine_plan *plan, duckdb_result *result, kdb_err *err);
 /* After an execution that did not reach its end: drops what DuckDB keeps of it. */
 void kdbi_plan_spoil(kdb_engine_plan *plan);
 

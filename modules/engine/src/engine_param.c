@@ -208,6 +208,52 @@ kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, k
     return KDB_OK;
 }
 
+/* A list of text: what has a meaning in patterns of file names stands in brackets. */
+static duckdb_value make_path(const char *path)
+{
+    kdb_buf escaped;
+    kdb_buf_init(&escaped, 0);
+    for (; *path != '\0'; path++) {
+        const bool special = *path == '*' || *path == '?' || *path == '[';
+        kdb_buf_append_sv(&escaped, special ? KDB_SV("[") : KDB_SV(""));
+        kdb_buf_append_byte(&escaped, (uint8_t)*path);
+        kdb_buf_append_sv(&escaped, special ? KDB_SV("]") : KDB_SV(""));
+    }
+    duckdb_value made = duckdb_create_varchar_length(escaped.ptr, escaped.len);
+    kdb_buf_done(&escaped);
+    return made;
+}
+
+static duckdb_value make_paths(const char *const *paths, size_t npaths)
+{
+    duckdb_value *elements = kdb_alloc_array(npaths, sizeof(duckdb_value));
+    for (size_t i = 0; i < npaths; i++) {
+        elements[i] = make_path(paths[i]);
+    }
+    duckdb_logical_type child = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_value made = duckdb_create_list_value(child, elements, npaths);
+    duckdb_destroy_logical_type(&child);
+    for (size_t i = 0; i < npaths; i++) {
+        duckdb_destroy_value(&elements[i]);
+    }
+    kdb_free(elements);
+    return made;
+}
+
+kdb_status kdbi_param_bind_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,
+                                 const kdb_value *values, kdb_err *err)
+{
+    if (bind_made(plan->duck, plan->params[0].index, make_paths(paths, npaths)) != DuckDBSuccess) {
+        return KDB_FAIL(err, KDB_PARAMETER, "$1: the engine refuses the files");
+    }
+    for (size_t i = 1; i < plan->nparams; i++) {
+        if (plan->params[i].index != 0) {
+            KDB_TRY(bind_param(plan, i, &values[i - 1], err));
+        }
+    }
+    return KDB_OK;
+}
+
 void kdbi_param_forget(kdbi_param *params, size_t nparams)
 {
     for (size_t i = 0; i < nparams; i++) {

@@ -284,6 +284,36 @@ kdb_status kdbi_plan_ready(kdb_engine_plan *plan, const kdb_value *values, kdb_e
     return KDB_OK;
 }
 
+/* Which files and values it is for says the execution, for which DuckDB plans it: nothing is known before but the text. */
+kdb_status kdbi_plan_ready_files(kdb_engine_plan *plan, kdb_err *err)
+{
+    if (plan->duck == NULL || plan->executions == EXECUTIONS_MAX) {
+        forget(plan);
+        render(plan, &plan->text);
+        KDB_TRY(prepare(plan, err));
+    }
+    plan->executions++;
+    return KDB_OK;
+}
+
+kdb_status kdbi_plan_take_columns(kdb_engine_plan *plan, duckdb_result *result, kdb_err *err)
+{
+    kdb_arena_reset(plan->arena);
+    plan->ncolumns = duckdb_column_count(result);
+    plan->columns = KDB_ARENA_ARRAY(plan->arena, kdb_engine_column, plan->ncolumns);
+    plan->rows = KDB_ARENA_ARRAY(plan->arena, const kdbi_type_row *, plan->ncolumns);
+    for (size_t i = 0; i < plan->ncolumns; i++) {
+        duckdb_logical_type type = duckdb_column_logical_type(result, i);
+        plan->columns[i].name = kdb_sv_dup(plan->arena, kdb_sv_cstr(duckdb_column_name(result, i)));
+        plan->rows[i] = kdbi_type_lookup(type, &plan->columns[i].type);
+        duckdb_destroy_logical_type(&type);
+        if (plan->rows[i] == NULL) {
+            return KDB_FAIL(err, KDB_EXECUTION, "column %zu has a type that is not supported", i + 1);
+        }
+    }
+    return KDB_OK;
+}
+
 void kdbi_plan_spoil(kdb_engine_plan *plan)
 {
     duckdb_destroy_prepare(&plan->duck);
@@ -309,23 +339,47 @@ static kdb_status find_params(kdb_engine_plan *plan, kdb_err *err)
     return KDB_OK;
 }
 
-kdb_status kdb_engine_prepare(kdb_engine_conn *conn, kdb_sv sql, const kdb_scan_table *tables, size_t ntables,
-                              kdb_engine_plan **out, kdb_err *err)
+static kdb_status new_plan(kdb_engine_conn *conn, kdb_sv sql, kdb_engine_plan **out, kdb_err *err)
 {
     if (sql.len == 0 || memchr(sql.ptr, '\0', sql.len) != NULL) {
         return KDB_FAIL(err, KDB_STMT_INVALID_SQL, "a statement is text without NUL");
     }
     sql = kdbi_sql_trim(sql);
     KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = KDB_NEW(kdb_engine_plan);
-    *plan = (kdb_engine_plan){ .conn = conn, .sql_len = sql.len, .tables = tables, .ntables = ntables };
+    *plan = (kdb_engine_plan){ .conn = conn, .sql_len = sql.len };
     plan->sql = kdb_sv_heap_cstr(sql);
     plan->arena = kdb_arena_new(0);
     kdb_buf_init(&plan->text, 0);
     KDB_TRY(find_params(plan, err));
+    *out = KDB_TAKE(plan);
+    return KDB_OK;
+}
+
+kdb_status kdb_engine_prepare(kdb_engine_conn *conn, kdb_sv sql, const kdb_scan_table *tables, size_t ntables,
+                              kdb_engine_plan **out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    KDB_TRY(new_plan(conn, sql, &plan, err));
+    plan->tables = tables;
+    plan->ntables = ntables;
     kdbi_conn_begin(conn, tables, ntables, NULL);
     const kdb_status status = compile(plan, err);
     kdbi_conn_end(conn);
     KDB_TRY(status);
+    *out = KDB_TAKE(plan);
+    return KDB_OK;
+}
+
+kdb_status kdb_engine_prepare_files(kdb_engine_conn *conn, kdb_sv sql, kdb_engine_plan **out, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    KDB_TRY(new_plan(conn, sql, &plan, err));
+    plan->of_files = true;
+    kdbi_conn_begin(conn, NULL, 0, NULL);
+    const kdb_status status = kdbi_plan_ready_files(plan, err);
+    kdbi_conn_end(conn);
+    KDB_TRY(status);
+    KDB_ASSERT(plan->params[0].index != 0);
     *out = KDB_TAKE(plan);
     return KDB_OK;
 }

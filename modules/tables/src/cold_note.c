@@ -46,6 +46,20 @@ static void lookup_done(lookup *l)
     kdb_engine_plan_free(l->plan);
 }
 
+/* As the engine's functions of files take it, in quotes: what has a meaning in patterns of file names stands in brackets. */
+static void put_path(kdb_buf *sql, const char *path)
+{
+    kdb_buf_append_byte(sql, '\'');
+    for (; *path != '\0'; path++) {
+        if (*path == '*' || *path == '?' || *path == '[') {
+            kdb_buf_printf(sql, "[%c]", *path);
+        } else {
+            kdb_buf_append(sql, *path == '\'' ? "''" : path, *path == '\'' ? 2 : 1);
+        }
+    }
+    kdb_buf_append_byte(sql, '\'');
+}
+
 /* `head` and `tail` stand about the file's path. */
 static kdb_status prepare(kdb_engine_conn *conn, const char *head, const char *path, const char *tail, lookup *out,
                           kdb_err *err)
@@ -53,7 +67,7 @@ static kdb_status prepare(kdb_engine_conn *conn, const char *head, const char *p
     kdb_buf sql;
     kdb_buf_init(&sql, 0);
     kdb_buf_append_sv(&sql, kdb_sv_cstr(head));
-    kdbi_cold_put_path(&sql, path);
+    put_path(&sql, path);
     kdb_buf_append_sv(&sql, kdb_sv_cstr(tail));
     const kdb_status status = kdb_engine_prepare(conn, kdb_buf_sv(&sql), NULL, 0, &out->plan, err);
     kdb_buf_done(&sql);
@@ -240,12 +254,12 @@ kdb_status kdbi_cold_ask(kdb_cold *cold, const kdb_table *table, kdb_sv storage_
 {
     KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
     KDB_CLEANUP(kdb_object_lease_endp) kdb_object_lease *lease = NULL;
-    kdb_engine_conn *conn = NULL;
+    kdbi_cold_reader *reader = NULL;
     *out = (kdbi_cold_said){ 0 };
     KDB_TRY(kdb_object_stores_find(cold->objects, storage_id, &objects, err));
     KDB_TRY(kdb_objects_lease(objects, path, &lease, err));
-    KDB_TRY(kdbi_cold_reader_take(cold->readers, &conn, err));
-    const kdb_status status = ask(conn, table, kdb_object_lease_path(lease), arena, out, err);
-    kdbi_cold_reader_give(cold->readers, conn);
+    KDB_TRY(kdbi_cold_reader_take(cold->readers, &reader, err));
+    const kdb_status status = ask(kdbi_cold_reader_conn(reader), table, kdb_object_lease_path(lease), arena, out, err);
+    kdbi_cold_reader_give(cold->readers, reader);
     return status;
 }

@@ -23,8 +23,8 @@ struct kdbi_cold_query {
     const kdb_schema *version;
     kdb_arena *arena;
     kdb_object_lease **leases; /* by file */
-    kdb_engine_conn *conn;
-    kdb_engine_plan *plan;
+    kdbi_cold_reader *reader;
+    kdb_engine_plan *plan; /* its */
     kdb_engine_cursor *cursor;
     /* the result's columns */
     size_t *selected; /* columns of the files */
@@ -133,20 +133,6 @@ static void choose_columns(kdbi_cold_query *query)
 
 /* ---- the text ---- */
 
-/* What has a meaning in patterns of file names stands in brackets. */
-void kdbi_cold_put_path(kdb_buf *sql, const char *path)
-{
-    kdb_buf_append_byte(sql, '\'');
-    for (; *path != '\0'; path++) {
-        if (*path == '*' || *path == '?' || *path == '[') {
-            kdb_buf_printf(sql, "[%c]", *path);
-        } else {
-            kdb_buf_append(sql, *path == '\'' ? "''" : path, *path == '\'' ? 2 : 1);
-        }
-    }
-    kdb_buf_append_byte(sql, '\'');
-}
-
 static void put_selected(const kdbi_cold_query *query, kdb_buf *sql)
 {
     for (size_t i = 0; i < query->nselected; i++) {
@@ -173,12 +159,7 @@ static void put_text(const kdbi_cold_query *query, kdb_buf *sql)
     const bool has_row_id = query->spec.table->nkey == 0;
     kdb_buf_append_lit(sql, "SELECT ");
     put_selected(query, sql);
-    kdb_buf_append_lit(sql, " FROM read_parquet([");
-    for (size_t i = 0; i < query->spec.nsegments; i++) {
-        kdb_buf_append_sv(sql, i == 0 ? KDB_SV("") : KDB_SV(", "));
-        kdbi_cold_put_path(sql, kdb_object_lease_path(query->leases[i]));
-    }
-    kdb_buf_append_lit(sql, "]) AS f(");
+    kdb_buf_append_lit(sql, " FROM read_parquet($1) AS f(");
     for (size_t i = 0; i < query->version->ncolumns + 1 + has_row_id; i++) {
         kdb_buf_printf(sql, "%sc%zu", i == 0 ? "" : ", ", i);
     }
@@ -225,14 +206,19 @@ static kdb_status check_types(const kdbi_cold_query *query, kdb_err *err)
 static kdb_status execute(kdbi_cold_query *query, kdb_err *err)
 {
     const kdbi_cold_conditions *conditions = &query->spec.conditions;
+    const char **paths = KDB_ARENA_ARRAY(query->arena, const char *, query->spec.nsegments);
     kdb_buf sql;
+    for (size_t i = 0; i < query->spec.nsegments; i++) {
+        paths[i] = kdb_object_lease_path(query->leases[i]);
+    }
     kdb_buf_init(&sql, 0);
     put_text(query, &sql);
-    const kdb_status status = kdb_engine_prepare(query->conn, kdb_buf_sv(&sql), NULL, 0, &query->plan, err);
+    const kdb_status status = kdbi_cold_reader_plan(query->reader, kdb_buf_sv(&sql), &query->plan, err);
     kdb_buf_done(&sql);
     KDB_TRY(status);
-    KDB_TRY(check_types(query, err));
-    return kdb_engine_execute(query->plan, conditions->params, conditions->nparams, NULL, &query->cursor, err);
+    KDB_TRY(kdb_engine_execute_files(query->plan, paths, query->spec.nsegments, conditions->params, conditions->nparams,
+                                     &query->cursor, err));
+    return check_types(query, err);
 }
 
 static bool is_of_the_file(kdb_status status)
@@ -243,16 +229,15 @@ static bool is_of_the_file(kdb_status status)
 static void close_query(kdbi_cold_query *query)
 {
     kdb_engine_cursor_free(query->cursor);
-    kdb_engine_plan_free(query->plan);
-    kdbi_cold_reader_give(query->spec.cold->readers, query->conn);
+    kdbi_cold_reader_give(query->spec.cold->readers, query->reader);
     query->cursor = NULL;
     query->plan = NULL;
-    query->conn = NULL;
+    query->reader = NULL;
 }
 
 static kdb_status open_query(kdbi_cold_query *query, kdb_err *err)
 {
-    KDB_TRY(kdbi_cold_reader_take(query->spec.cold->readers, &query->conn, err));
+    KDB_TRY(kdbi_cold_reader_take(query->spec.cold->readers, &query->reader, err));
     return execute(query, err);
 }
 

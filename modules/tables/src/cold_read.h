@@ -7,13 +7,21 @@
 
 #include "cold_int.h"
 
-/* ---- cold_readers.c: connections to the reader engine, each used by one query at a time. Any thread ---- */
+/* ---- cold_readers.c: connections to the reader engine, each used by one query at a time, with the plans of its last queries. Any
+ * thread ---- */
+
+typedef struct kdbi_cold_reader kdbi_cold_reader;
 
 kdbi_cold_readers *kdbi_cold_readers_new(kdb_engine *engine);
 void kdbi_cold_readers_free(kdbi_cold_readers *readers); /* when none is taken; NULL is fine */
 /* KDB_LIMIT when very many are in use. */
-KDB_NODISCARD kdb_status kdbi_cold_reader_take(kdbi_cold_readers *readers, kdb_engine_conn **out, kdb_err *err);
-void kdbi_cold_reader_give(kdbi_cold_readers *readers, kdb_engine_conn *conn); /* NULL is fine */
+KDB_NODISCARD kdb_status kdbi_cold_reader_take(kdbi_cold_readers *readers, kdbi_cold_reader **out, kdb_err *err);
+void kdbi_cold_reader_give(kdbi_cold_readers *readers, kdbi_cold_reader *reader); /* NULL is fine */
+/* For what is asked of files otherwise: nothing may be left open on it. */
+kdb_engine_conn *kdbi_cold_reader_conn(const kdbi_cold_reader *reader);
+/* The plan of a query of files (kdb_engine_prepare_files): the reader's, which no cursor may use by now. */
+KDB_NODISCARD kdb_status kdbi_cold_reader_plan(kdbi_cold_reader *reader, kdb_sv sql, kdb_engine_plan **out,
+                                               kdb_err *err);
 
 /* ---- cold_where.c: what the engine may leave out. Never a row that is asked for, so conditions that say more than the engine
  * can be told are told as far as they go, or not at all ---- */
@@ -84,8 +92,6 @@ typedef struct kdbi_cold_query_spec {
 KDB_NODISCARD kdb_status kdbi_cold_query_new(const kdbi_cold_query_spec *spec, kdbi_cold_query **out, kdb_err *err);
 void kdbi_cold_query_free(kdbi_cold_query *query); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdbi_cold_query, kdbi_cold_query_free)
-/* A path as read_parquet and its kin take it, in quotes. */
-void kdbi_cold_put_path(kdb_buf *sql, const char *path);
 /* Whether the engine's type of a file's column is what a column of type `want` was written as. */
 bool kdbi_cold_types_agree(kdb_type got, kdb_type want);
 /* Some rows more, those that are alive: *count of them, none at the end. KDB_CORRUPT names the file that cannot be read. */

@@ -71,7 +71,7 @@ static bool has_room(const kdbi_cold_where *where, size_t count)
 static void put_param(kdbi_cold_where *where, const kdb_value *value)
 {
     where->params[where->nparams++] = *value;
-    kdb_buf_printf(&where->sql, "$%zu", where->nparams);
+    kdb_buf_printf(&where->sql, "$%zu", where->nparams + 1); /* $1 is the files */
 }
 
 static void put_compare(kdbi_cold_where *where, size_t column, const char *op, const kdb_value *value)

@@ -104,6 +104,17 @@ KDB_DEFINE_CLEANUP(kdb_engine_cursor, kdb_engine_cursor_free)
 
 /* ---- Parquet files ---- */
 
+/* Prepares a query of Parquet files, which stand in it as `read_parquet($1)`; its values are $2 and on. DuckDB plans a query of files
+ * anew whenever it is executed, for they may have changed: this one is only parsed before, and has columns once it has been executed.
+ * Else as kdb_engine_prepare. */
+KDB_NODISCARD kdb_status kdb_engine_prepare_files(kdb_engine_conn *conn, kdb_sv sql, kdb_engine_plan **out,
+                                                  kdb_err *err);
+/* Starts an execution over these files, one at least: params[0] is $2, and each value has the type that it is compared as. Else as
+ * kdb_engine_execute. */
+KDB_NODISCARD kdb_status kdb_engine_execute_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,
+                                                  const kdb_value *params, size_t nparams, kdb_engine_cursor **out,
+                                                  kdb_err *err);
+
 typedef struct kdb_parquet_column {
     kdb_sv name;
     kdb_type type;
