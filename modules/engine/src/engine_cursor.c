@@ -10,29 +10,16 @@ struct kdb_engine_cursor {
     bool done; /* DuckDB has ended the execution */
 };
 
-enum { LONG_US = 1000 }; /* an execution that takes longer gets help: a wake-up costs some 50 us of it */
-
-/* Runs the first pieces, of one task or some 100,000 rows each, on this thread alone, until there is a result, a
- * failure or no time left. */
+/* Runs piece by piece, of one task or some 100,000 rows each, on this thread: until there is a result, a failure, or help, which the
+ * scans of a piece ask for too. */
 static duckdb_pending_state run_alone(kdb_engine_conn *conn, duckdb_pending_result pending)
 {
-    const int64_t until = kdb_monotonic_us() + LONG_US;
     duckdb_pending_state state = duckdb_pending_execute_task(pending);
     while (state == DUCKDB_PENDING_RESULT_NOT_READY && kdbi_conn_interrupted(conn) == KDB_OK &&
-           kdb_monotonic_us() < until) {
+           atomic_load(&conn->help_at_us) != 0) {
+        kdbi_help_if_late(conn);
         state = duckdb_pending_execute_task(pending);
     }
-    return state;
-}
-
-static duckdb_state run_rest(kdb_engine *engine, duckdb_pending_result pending, bool with_help, duckdb_result *result)
-{
-    if (!with_help) {
-        return duckdb_execute_pending(pending, result);
-    }
-    kdbi_help_begin(engine);
-    const duckdb_state state = duckdb_execute_pending(pending, result);
-    kdbi_help_end(engine);
     return state;
 }
 
@@ -44,8 +31,7 @@ static kdb_status run_pending(kdb_engine_cursor *cursor, duckdb_pending_result p
     if (state == DUCKDB_PENDING_ERROR || kdbi_conn_interrupted(conn) != KDB_OK) {
         return kdbi_conn_fail(conn, duckdb_pending_error(pending), err);
     }
-    const bool with_help = state == DUCKDB_PENDING_RESULT_NOT_READY && conn->engine->nhelpers != 0;
-    return run_rest(conn->engine, pending, with_help, &cursor->result) == DuckDBSuccess
+    return duckdb_execute_pending(pending, &cursor->result) == DuckDBSuccess
                ? KDB_OK
                : kdbi_conn_fail(conn, duckdb_result_error(&cursor->result), err);
 }
@@ -54,9 +40,11 @@ static kdb_status run(kdb_engine_cursor *cursor, kdb_err *err)
 {
     kdb_engine_plan *plan = cursor->plan;
     duckdb_pending_result pending = NULL;
+    kdbi_help_offer(plan->conn);
     const kdb_status status = duckdb_pending_prepared_streaming(plan->duck, &pending) == DuckDBSuccess
                                   ? run_pending(cursor, pending, err)
                                   : kdbi_conn_fail(plan->conn, duckdb_pending_error(pending), err);
+    kdbi_help_end(plan->conn);
     duckdb_destroy_pending(&pending);
     return status;
 }

@@ -4,6 +4,8 @@
  * A round is the time during which at least one execution wants help. */
 #include "engine_int.h"
 
+enum { LONG_US = 1000 }; /* an execution that takes longer gets help: a wake-up costs some 50 us of it */
+
 struct kdbi_help_round {
     duckdb_task_state tasks;
     size_t users; /* guarded by help_lock: the engine while it is the current round, and threads inside DuckDB */
@@ -62,26 +64,71 @@ void kdbi_help_stop(kdb_engine *engine)
     kdb_mutex_done(&engine->help_lock);
 }
 
-void kdbi_help_begin(kdb_engine *engine)
+/* ---- executions ---- */
+
+void kdbi_help_offer(kdb_engine_conn *conn)
 {
-    kdb_mutex_lock(&engine->help_lock);
+    kdb_engine *engine = conn->engine;
+    if (engine->nhelpers != 0) {
+        const int64_t at = kdb_monotonic_us() + LONG_US;
+        kdb_mutex_lock(&engine->help_lock);
+        KDB_ASSERT(!conn->helped);
+        atomic_store(&conn->help_at_us, at);
+        kdb_mutex_unlock(&engine->help_lock);
+    }
+}
+
+static void join_round(kdb_engine *engine)
+{
     if (engine->help_wanting++ == 0) {
         engine->help_round = KDB_NEW(kdbi_help_round);
         engine->help_round->tasks = duckdb_create_task_state(engine->duck);
         engine->help_round->users = 1;
         kdb_cond_broadcast(&engine->help_wanted);
     }
+}
+
+static void begin_help(kdb_engine_conn *conn)
+{
+    kdb_engine *engine = conn->engine;
+    kdb_mutex_lock(&engine->help_lock);
+    if (atomic_load(&conn->help_at_us) != 0) { /* no other thread was faster */
+        atomic_store(&conn->help_at_us, 0);
+        conn->helped = true;
+        join_round(engine);
+    }
     kdb_mutex_unlock(&engine->help_lock);
 }
 
-void kdbi_help_end(kdb_engine *engine)
+void kdbi_help_if_late(kdb_engine_conn *conn)
 {
-    kdb_mutex_lock(&engine->help_lock);
+    const int64_t at = atomic_load_explicit(&conn->help_at_us, memory_order_relaxed);
+    if (at != 0 && kdb_monotonic_us() >= at) {
+        begin_help(conn);
+    }
+}
+
+static void leave_round(kdb_engine *engine)
+{
     if (--engine->help_wanting == 0) {
         kdbi_help_round *round = engine->help_round;
         engine->help_round = NULL;
         duckdb_finish_execution(round->tasks); /* lets the threads out; does not wait */
         round_unref(round);
+    }
+}
+
+void kdbi_help_end(kdb_engine_conn *conn)
+{
+    kdb_engine *engine = conn->engine;
+    if (engine->nhelpers == 0) {
+        return;
+    }
+    kdb_mutex_lock(&engine->help_lock);
+    atomic_store(&conn->help_at_us, 0);
+    if (conn->helped) {
+        conn->helped = false;
+        leave_round(engine);
     }
     kdb_mutex_unlock(&engine->help_lock);
 }

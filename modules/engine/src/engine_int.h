@@ -66,7 +66,9 @@ struct kdb_engine_conn {
     size_t ntables;
     const kdb_scan_source *source; /* NULL while preparing */
 
-    atomic_size_t open_scans; /* of the execution */
+    atomic_size_t open_scans;   /* of the execution */
+    _Atomic int64_t help_at_us; /* when the execution gets help; 0: never, or it has it; written under help_lock */
+    bool helped;                /* guarded by help_lock: it has it */
 
     /* Our memory for columns that cannot stay in DuckDB's; belongs to the open cursor. */
     char *scratch;
@@ -91,9 +93,11 @@ kdb_status kdbi_engine_fail(kdb_engine *engine, const char *text, kdb_err *err);
 
 void kdbi_help_start(kdb_engine *engine, size_t nhelpers);
 void kdbi_help_stop(kdb_engine *engine); /* started or not */
-/* Around the rest of an execution that has run for long: lends it the engine's threads. */
-void kdbi_help_begin(kdb_engine *engine);
-void kdbi_help_end(kdb_engine *engine);
+/* Between these calls an execution that runs for long gets the engine's threads. */
+void kdbi_help_offer(kdb_engine_conn *conn);
+void kdbi_help_end(kdb_engine_conn *conn);
+/* Gives it help if it is time. Any thread that runs a piece of it. */
+void kdbi_help_if_late(kdb_engine_conn *conn);
 
 /* ---- engine_memory.c ---- */
 

@@ -238,6 +238,7 @@ static kdb_status next_chunk(scan *s, scan_part *part, duckdb_data_chunk output,
     const kdb_status status = s->source->next(s->source->self, s->state, part->state, &part->chunk, err);
     kdbi_memory_exempt(false);
     KDB_TRY(status);
+    kdbi_help_if_late(s->conn);
     KDB_ASSERT(part->chunk.nrows <= KDB_CHUNK_ROWS);
     return KDB_OK;
 }

@@ -1,5 +1,5 @@
-/* cold_find.c - where some keys' rows are. Of a file, its span and the filter of its keys are asked first; what may be there is
- * looked up with one query. */
+/* cold_find.c - where some keys' rows are. What was looked up lately is known; of a file, its span and the filter of its keys are
+ * asked first; what may be there is looked up with one query. */
 #include <stdlib.h>
 
 #include "cold_read.h"
@@ -64,6 +64,9 @@ static kdb_status take_row(search *s, kdbi_cold_query *query, size_t i, const wa
     }
     if (s->rows != NULL) {
         KDB_TRY(kdbi_cold_row_encode(query, s->table, i, s->arena, &row, err));
+        const kdb_cold_place place = kdbi_cold_query_place(query, i);
+        kdbi_cold_found_put(s->cold->found, s->table, key.as.bytes, kdbi_manifest_segment(s->manifest, place.segment),
+                            place.row, row, s->row_scratch);
     }
     while (found > keys && by_key(found - 1, &asked) == 0) { /* who asks for a key twice is told twice */
         found--;
@@ -125,6 +128,16 @@ static void forget_found(search *s)
     s->nleft = left;
 }
 
+static void take_known(search *s)
+{
+    for (size_t i = 0; i < s->nleft; i++) {
+        const size_t index = s->left[i].index;
+        (void)kdbi_cold_found_get(s->cold->found, s->table, s->manifest, s->left[i].key, s->arena, &s->places[index],
+                                  s->rows == NULL ? NULL : &s->rows[index]);
+    }
+    forget_found(s);
+}
+
 static kdb_status search_segment(search *s, const kdb_segment *segment, kdb_err *err)
 {
     wanted *keys = KDB_ARENA_ARRAY(s->scratch, wanted, s->nleft);
@@ -183,7 +196,8 @@ kdb_status kdb_cold_find(kdb_cold *cold, const kdb_table *table, const kdb_manif
             rows[i] = (kdb_sv){ NULL, 0 };
         }
     }
-    qsort(s.left, count, sizeof(*s.left), by_key);
+    take_known(&s);
+    qsort(s.left, s.nleft, sizeof(*s.left), by_key);
     for (size_t i = manifest->nsegments; i-- > 0 && s.nleft != 0;) {
         KDB_TRY(search_segment(&s, &manifest->segments[i], err));
     }

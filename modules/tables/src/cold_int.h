@@ -7,13 +7,16 @@
 
 typedef struct kdbi_cold_readers kdbi_cold_readers; /* cold_readers.c: connections to the reader engine */
 
+typedef struct kdbi_cold_found kdbi_cold_found; /* cold_found.c: rows that were looked up lately */
+
 typedef struct kdbi_doomed kdbi_doomed; /* cold_files.c */
 
 struct kdb_cold {
-    kdb_store *store; /* fixed, as the next three */
+    kdb_store *store; /* fixed, as the next four */
     kdb_engine *engine;
     kdb_object_stores *objects;
     kdbi_cold_readers *readers;
+    kdbi_cold_found *found;
     kdb_mutex lock;                /* rank KDB_LOCK_COLD */
     kdb_map *tables;               /* guarded by lock, as all below: ids (4 bytes) of tables with segments */
     atomic_size_t ntables;         /* its count, for those who look without the lock */
@@ -101,6 +104,9 @@ KDB_NODISCARD kdb_status kdbi_cold_visit_tag(kdb_store *store, kdbi_cold_tag tag
 void kdbi_segment_write(const kdb_segment *segment, kdb_buf *out);
 /* Borrows the record's bytes. */
 KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_err *err);
+bool kdbi_segment_row_is_dead(const kdb_segment *segment, uint32_t row);
+/* NULL: it has none of that number. */
+const kdb_segment *kdbi_manifest_segment(const kdb_manifest *manifest, uint32_t id);
 
 /* ---- cold_manifest.c ---- */
 

@@ -483,6 +483,7 @@ kdb_status kdb_cold_open(const kdb_cold_options *options, kdb_cold **out, kdb_er
     cold->engine = options->reader;
     cold->objects = options->objects;
     cold->readers = kdbi_cold_readers_new(options->reader);
+    cold->found = kdbi_cold_found_new();
     kdb_mutex_init(&cold->lock, KDB_LOCK_COLD);
     cold->tables = kdb_map_new();
     cold->by_partition = kdb_map_new();
@@ -503,6 +504,7 @@ void kdb_cold_close(kdb_cold *cold)
     KDB_ASSERT(cold->first_live == NULL);
     kdb_mutex_unlock(&cold->lock);
     kdbi_cold_files_done(cold);
+    kdbi_cold_found_free(cold->found);
     kdbi_cold_readers_free(cold->readers);
     kdb_map_free(cold->by_partition);
     kdb_map_free(cold->tables);

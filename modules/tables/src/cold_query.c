@@ -360,20 +360,6 @@ static const kdb_segment *segment_of(const kdbi_cold_query *query, const kdb_chu
     return query->spec.segments[file];
 }
 
-static bool is_dead(const kdb_segment *segment, uint32_t row)
-{
-    size_t low = 0;
-    for (size_t high = segment->ndead; low < high;) {
-        const size_t middle = low + (high - low) / 2;
-        if (segment->dead[middle] < row) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < segment->ndead && segment->dead[low] == row;
-}
-
 /* Rows of a chunk mostly follow one another: what is dead among them is found by one search a row only where a file has any. */
 static void keep_live(kdbi_cold_query *query, const kdb_chunk *chunk)
 {
@@ -382,7 +368,8 @@ static void keep_live(kdbi_cold_query *query, const kdb_chunk *chunk)
         bool dead = false;
         if (query->row_at != SIZE_MAX) {
             const kdb_segment *segment = segment_of(query, chunk, row);
-            dead = segment->ndead != 0 && is_dead(segment, (uint32_t)number_at(chunk, query->row_at, row));
+            dead = segment->ndead != 0 &&
+                   kdbi_segment_row_is_dead(segment, (uint32_t)number_at(chunk, query->row_at, row));
         }
         query->kept[query->nkept] = (uint16_t)row;
         query->nkept += !dead;

@@ -114,6 +114,17 @@ const kdb_vec *kdbi_cold_query_column(const kdbi_cold_query *query, size_t field
 size_t kdbi_cold_query_row(const kdbi_cold_query *query, size_t i);
 kdb_cold_place kdbi_cold_query_place(const kdbi_cold_query *query, size_t i);
 
+/* ---- cold_found.c: rows that were looked up lately, in memory of bounded size. Any thread ---- */
+
+kdbi_cold_found *kdbi_cold_found_new(void);
+void kdbi_cold_found_free(kdbi_cold_found *found); /* NULL is fine */
+/* The row with that key is row `number` of the segment; copied, unless it is large. */
+void kdbi_cold_found_put(kdbi_cold_found *found, const kdb_table *table, kdb_sv key, const kdb_segment *segment,
+                         uint32_t number, kdb_sv row, kdb_arena *scratch);
+/* Where the row with that key is in the manifest, and if `row` is not NULL, the row (in `arena`); false when that is not known. */
+bool kdbi_cold_found_get(kdbi_cold_found *found, const kdb_table *table, const kdb_manifest *manifest, kdb_sv key,
+                         kdb_arena *arena, kdb_cold_place *place, kdb_sv *row);
+
 /* ---- cold_rows.c: whole rows ---- */
 
 /* spec.fields of a query that whole rows are made of: `_seq` and `_key` come last. In `arena`. */

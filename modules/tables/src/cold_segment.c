@@ -56,3 +56,31 @@ kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_err *err)
     out->bloom_blocks = kdb_record_read_u32(&reader);
     return kdb_record_complete(&reader) ? KDB_OK : KDB_FAIL(err, KDB_CORRUPT, "its record is damaged");
 }
+
+bool kdbi_segment_row_is_dead(const kdb_segment *segment, uint32_t row)
+{
+    size_t low = 0;
+    for (size_t high = segment->ndead; low < high;) {
+        const size_t middle = low + (high - low) / 2;
+        if (segment->dead[middle] < row) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < segment->ndead && segment->dead[low] == row;
+}
+
+const kdb_segment *kdbi_manifest_segment(const kdb_manifest *manifest, uint32_t id)
+{
+    size_t low = 0;
+    for (size_t high = manifest->nsegments; low < high;) {
+        const size_t middle = low + (high - low) / 2;
+        if (manifest->segments[middle].id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < manifest->nsegments && manifest->segments[low].id == id ? &manifest->segments[low] : NULL;
+}
