@@ -107,6 +107,66 @@ static void rows_come_back(void **state)
     }
 }
 
+static void expect_files(fake_engine *fake, kdb_engine_plan *plan, const char *const *paths, size_t npaths,
+                         const kdb_value *params, size_t nparams, const char *expected)
+{
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+    const kdb_chunk *chunk = NULL;
+    if (kdb_engine_execute_files(plan, paths, npaths, params, nparams, &cursor, &fake->err) != KDB_OK) {
+        fail_msg("%s", fake->err.text);
+    }
+    assert_int_equal(kdb_engine_plan_ncolumns(plan), 2);
+    assert_int_equal(kdb_engine_plan_column(plan, 0)->type.kind, KDB_TYPE_BIGINT);
+    assert_int_equal(kdb_engine_fetch(cursor, &chunk, &fake->err), KDB_OK);
+    assert_int_equal(chunk->nrows, 1);
+    char text[64];
+    (void)snprintf(text, sizeof text, "%lld %lld", (long long)kdb_vec_get(&chunk->cols[0], 0).as.i64,
+                   (long long)kdb_vec_get(&chunk->cols[1], 0).as.i64);
+    assert_string_equal(text, expected);
+    assert_int_equal(kdb_engine_fetch(cursor, &chunk, &fake->err), KDB_OK);
+    assert_int_equal(chunk->nrows, 0);
+}
+
+/* One plan, executed more often than DuckDB's statement lives: other files each time, values of other types, names with characters
+ * that mean something in patterns. */
+static void a_query_is_told_its_files(void **state)
+{
+    fake_engine *fake = *state;
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    const char *const paths[] = { path_of(fake, "one"), path_of(fake, "t[w]o*?'") };
+    const kdb_value values[] = { kdb_value_bigint(4990), kdb_value_text(KDB_SV("row 4991 has a text of some length")) };
+    const kdb_value decimal = { .type = { KDB_TYPE_DECIMAL, 6, 2, 0 }, .as.i128 = 499050 };
+    assert_int_equal(write_file(fake, &rows, paths[0], "zstd"), KDB_OK);
+    assert_int_equal(write_file(fake, &rows, paths[1], "zstd"), KDB_OK);
+    assert_int_equal(kdb_engine_prepare_files(fake->conn,
+                                              KDB_SV("SELECT count(*), sum(c0)::BIGINT FROM read_parquet($1) AS "
+                                                     "f(c0, c1) WHERE c0 >= $2 AND ($3 IS NULL OR c1 <> $3)"),
+                                              &plan, &fake->err),
+                     KDB_OK);
+    assert_int_equal(kdb_engine_plan_ncolumns(plan), 0);
+    for (size_t i = 0; i < 70; i++) {
+        const kdb_value other[] = { decimal, kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)) };
+        expect_files(fake, plan, paths, 1, values, 2, "7 34963");
+        expect_files(fake, plan, paths + 1, 1, other, 2, "9 44955");
+        expect_files(fake, plan, paths, 2, values, 2, "14 69926");
+    }
+}
+
+static void a_file_that_is_none_is_told(void **state)
+{
+    fake_engine *fake = *state;
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+    const char *const paths[] = { path_of(fake, "good"), path_of(fake, "missing") };
+    assert_int_equal(write_file(fake, &rows, paths[0], "zstd"), KDB_OK);
+    assert_int_equal(kdb_engine_prepare_files(fake->conn, KDB_SV("SELECT 1::BIGINT, count(*) FROM read_parquet($1)"),
+                                              &plan, &fake->err),
+                     KDB_OK);
+    assert_int_not_equal(kdb_engine_execute_files(plan, paths + 1, 1, NULL, 0, &cursor, &fake->err), KDB_OK);
+    assert_int_not_equal(kdb_engine_execute_files(plan, paths, 2, NULL, 0, &cursor, &fake->err), KDB_OK);
+    expect_files(fake, plan, paths, 1, NULL, 0, "1 5000");
+}
+
 static void a_failing_scan_is_told(void **state)
 {
     fake_engine *fake = *state;
@@ -128,6 +188,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_come_back, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(a_query_is_told_its_files, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_none_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_failing_scan_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_elsewhere_is_refused, fake_engine_up, fake_engine_down),
     };
