@@ -73,7 +73,7 @@ static kdb_status write_and_commit(turn *t, kdb_err *err)
     t->rows = kdb_cold_merge_new(work->core->cold, work->table, t->manifest);
     const kdb_cold_rows rows = { t->rows, kdb_cold_merge_next };
     t->part.replaces = t->manifest;
-    KDB_TRY(kdbi_cold_part_init(work, &t->part, t->arena, err));
+    KDB_TRY(kdbi_cold_parts_init(work, &t->part, t->arena, err));
     KDB_TRY(kdbi_cold_part_write(work, &t->part, &rows, t->arena, err));
     KDB_TRY(kdbi_cold_publish_files(work, &t->part, t->arena, err));
     stage_removals(t);

@@ -96,8 +96,8 @@ static kdb_status name_files(group *g, kdb_err *err)
 {
     kdbi_cold_work *work = &g->flush->work;
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    KDB_TRY(kdbi_cold_parts_init(work, g->parts, g->arena, err));
     for (kdbi_cold_part *part = g->parts; part != NULL; part = part->next) {
-        KDB_TRY(kdbi_cold_part_init(work, part, g->arena, err));
         KDB_TRY(kdbi_cold_stage_name(work, part, g->arena, batch, err));
     }
     KDB_TRY(kdb_store_commit(work->core->store, batch, err));

@@ -167,35 +167,41 @@ static kdb_status find_free_id(kdbi_cold_work *work, kdbi_cold_part *part, kdb_a
     }
 }
 
-/* Of the files that are there, those that look like a partition's. */
+/* A partition that knows of no segment may have lost its manifest: its files are not written over. */
 typedef struct numbered {
+    kdbi_cold_part *part;
     kdb_sv dir;
-    uint32_t next;
 } numbered;
 
-static bool pass_number(void *self, const kdb_object_info *info)
+static bool pass_file(void *self, size_t i, const kdb_object_info *info)
 {
-    numbered *n = self;
+    const numbered *n = (const numbered *)self + i;
     uint32_t id = 0;
-    if (kdbi_cold_file_number(n->dir, info->name, &id) && id >= n->next) {
-        n->next = id + 1;
+    if (kdbi_cold_file_number(n->dir, info->name, &id) && id >= n->part->next_id) {
+        n->part->next_id = id + 1;
     }
     return true;
 }
 
-/* A partition that knows of no segment may have lost its manifest: its files are not written over. */
-static kdb_status pass_files(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
+kdb_status kdbi_cold_parts_init(kdbi_cold_work *work, kdbi_cold_part *parts, kdb_arena *arena, kdb_err *err)
 {
-    numbered n = { .dir = kdbi_cold_dir(work, part->user, arena), .next = 1 };
-    KDB_TRY(kdb_objects_list(work->objects, n.dir, pass_number, &n, err));
-    part->next_id = n.next;
-    return KDB_OK;
-}
-
-kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_err *err)
-{
-    KDB_TRY(kdb_cold_next_segment(work->core->cold, work->table, part->user, &part->next_id, err));
-    return part->next_id != 0 ? KDB_OK : pass_files(work, part, arena, err);
+    size_t count = 0;
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        count++;
+    }
+    numbered *first = KDB_ARENA_ARRAY(arena, numbered, count + 1);
+    kdb_sv *dirs = KDB_ARENA_ARRAY(arena, kdb_sv, count + 1);
+    count = 0;
+    for (kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        KDB_TRY(kdb_cold_next_segment(work->core->cold, work->table, part->user, &part->next_id, err));
+        if (part->next_id == 0) {
+            part->next_id = 1;
+            dirs[count] = kdbi_cold_dir(work, part->user, arena);
+            first[count] = (numbered){ part, dirs[count] };
+            count++;
+        }
+    }
+    return count == 0 ? KDB_OK : kdb_objects_list_each(work->objects, dirs, count, pass_file, first, err);
 }
 
 static void add_file(kdbi_cold_part *part, kdb_new_segment *file, kdb_arena *arena)

@@ -50,9 +50,9 @@ typedef struct kdbi_cold_part {
     const kdb_manifest *replaces; /* of the segments that go as these come; NULL: none go */
 } kdbi_cold_part;
 
-/* Finds the number of the next file of part->user. */
-KDB_NODISCARD kdb_status kdbi_cold_part_init(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena,
-                                             kdb_err *err);
+/* Finds the number of the next file of each of the parts, whose user is set. */
+KDB_NODISCARD kdb_status kdbi_cold_parts_init(kdbi_cold_work *work, kdbi_cold_part *parts, kdb_arena *arena,
+                                              kdb_err *err);
 /* Puts the name of the part's next file in the batch: once that is committed, part->named says so. */
 KDB_NODISCARD kdb_status kdbi_cold_stage_name(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena,
                                               kdb_batch *batch, kdb_err *err);

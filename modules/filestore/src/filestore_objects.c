@@ -388,3 +388,36 @@ kdb_status kdb_objects_list(kdb_objects *objects, kdb_sv prefix, bool (*visit)(v
     }
     return objects->ops->list(objects, prefix, visit, self, err);
 }
+
+typedef struct lists {
+    kdb_objects *objects;
+    const kdb_sv *prefixes;
+    bool (*visit)(void *self, size_t i, const kdb_object_info *info);
+    void *self;
+} lists;
+typedef struct one_list {
+    const lists *of;
+    size_t i;
+} one_list;
+
+static bool visit_of(void *self, const kdb_object_info *info)
+{
+    const one_list *list = self;
+    return list->of->visit(list->of->self, list->i, info);
+}
+
+static kdb_status list_one(void *arg, size_t i, kdb_err *err)
+{
+    const lists *all = arg;
+    one_list list = { all, i };
+    return kdb_objects_list(all->objects, all->prefixes[i], visit_of, &list, err);
+}
+
+kdb_status kdb_objects_list_each(kdb_objects *objects, const kdb_sv *prefixes, size_t count,
+                                 bool (*visit)(void *self, size_t i, const kdb_object_info *info), void *self,
+                                 kdb_err *err)
+{
+    lists all = { objects, prefixes, visit, self };
+    const size_t at_once = objects->ops->lists_at_once;
+    return kdbi_parallel(count, at_once == 0 ? 1 : at_once, list_one, &all, err);
+}

@@ -211,6 +211,7 @@ static const kdbi_objects_ops s3_ops = {
     .get = get_s3,
     .list = list_s3,
     .capacity = capacity_s3,
+    .lists_at_once = AT_ONCE,
 };
 
 /* ---- opening ---- */

@@ -308,6 +308,14 @@ static kdb_status read_file(kdb_cold_rebuild *r, kdb_new_segment *new, kdb_err *
     return status;
 }
 
+static void stage_segment(kdb_cold_rebuild *r, const kdb_rebuild_file *file, kdb_new_segment *new)
+{
+    kdb_cold_stage_segment(r->spec.table, r->spec.user, new, kdb_snowflake_next(), r->spec.batch);
+    kdb_cold_stage_wanted(r->spec.table->storage_id, file->path, r->spec.batch);
+    r->counts.segments++;
+    r->counts.rows += new->segment.rows;
+}
+
 static kdb_status examine(kdb_cold_rebuild *r, found *f, kdb_err *err)
 {
     kdb_err why = { .status = KDB_OK };
@@ -319,12 +327,12 @@ static kdb_status examine(kdb_cold_rebuild *r, found *f, kdb_err *err)
                                   .schema_version = f->said.schema_version,
                                   .created_ms = f->said.said ? f->said.created_ms : kdb_now_ms() };
     new->bloom = kdbi_bloom_new();
-    f->segment = new;
     const kdb_status status = read_file(r, new, &why);
-    if (status != KDB_OK) {
-        kdb_new_segment_done(new);
-        f->segment = NULL;
+    if (status == KDB_OK) {
+        stage_segment(r, f->file, new);
     }
+    kdb_new_segment_done(new); /* the filter's keys, which are many */
+    f->segment = status == KDB_OK ? new : NULL;
     return leave_failed(r, f, status, &why, err);
 }
 
@@ -433,6 +441,7 @@ static void add_dead(kdb_cold_rebuild *r, found *f, kdb_sv key)
         f->dead = kdb_realloc(f->dead, f->dead_cap * sizeof(*f->dead));
     }
     f->dead[f->ndead++] = f->row;
+    r->counts.dead++;
     kdb_cold_stage_dead(r->spec.table, r->spec.user, (kdb_cold_place){ f->file->segment, f->row }, key,
                         kdb_snowflake_next(), r->spec.batch);
 }
@@ -560,21 +569,6 @@ static void stage_roster(kdb_cold_rebuild *r)
     kdb_cold_stage_roster(r->spec.table, r->spec.user, r->next, ids, count, kdb_snowflake_next(), r->spec.batch);
 }
 
-static void stage_segments(kdb_cold_rebuild *r)
-{
-    for (size_t i = 0; i < r->nfiles; i++) {
-        found *f = &r->files[i];
-        if (f->segment == NULL) {
-            continue;
-        }
-        kdb_cold_stage_segment(r->spec.table, r->spec.user, f->segment, kdb_snowflake_next(), r->spec.batch);
-        kdb_cold_stage_wanted(r->spec.table->storage_id, f->file->path, r->spec.batch);
-        r->counts.segments++;
-        r->counts.rows += f->segment->segment.rows;
-        r->counts.dead += f->ndead;
-    }
-}
-
 /* ---- the whole ---- */
 
 static void set_up(kdb_cold_rebuild *r)
@@ -624,7 +618,6 @@ static kdb_status rebuild(kdb_cold_rebuild *r, kdb_err *err)
         }
     }
     KDB_TRY(judge_rows(r, err));
-    stage_segments(r);
     stage_roster(r);
     return stage_removals(r, err);
 }
@@ -649,7 +642,6 @@ void kdb_cold_rebuild_free(kdb_cold_rebuild *r)
     for (size_t i = 0; i < r->nfiles; i++) {
         found *f = &r->files[i];
         close_file(f);
-        kdb_new_segment_done(f->segment);
         kdb_arena_free(f->row_arena);
         kdb_free(f->dead);
     }

@@ -104,6 +104,10 @@ typedef struct kdb_object_info {
 KDB_NODISCARD kdb_status kdb_objects_list(kdb_objects *objects, kdb_sv prefix,
                                           bool (*visit)(void *self, const kdb_object_info *info), void *self,
                                           kdb_err *err);
+/* The same of several prefixes, those of a bucket some at a time: `visit` is told which one, and called for one of them by one thread. */
+KDB_NODISCARD kdb_status kdb_objects_list_each(kdb_objects *objects, const kdb_sv *prefixes, size_t count,
+                                               bool (*visit)(void *self, size_t i, const kdb_object_info *info),
+                                               void *self, kdb_err *err);
 
 /* ---- health ---- */
 
