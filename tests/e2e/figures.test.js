@@ -68,6 +68,8 @@ test('SHOW STATS counts memory that the caller\'s rows take: decoded ones, and t
     const { flushed_segments: segments, memory_bytes: bytes } = await stats(alice, 'app.mem');
     assert.strictEqual(segments, '1');
     assert.ok(Number(bytes) > 0, bytes);
+    const all = Object.fromEntries(await root.rows("SELECT metric_name, metric_value FROM system.stats WHERE metric_name IN ('hot_rows_bytes', 'cold_manifest_bytes')"));
+    assert.ok(Number(all.cold_manifest_bytes) > 0 && Number(all.cold_manifest_bytes) + Number(all.hot_rows_bytes) >= Number(bytes), JSON.stringify([all, bytes]));
 });
 
 // What manifest.json says, wherever it is, and its tag where that can be known (else null): 16 digits that change with it.

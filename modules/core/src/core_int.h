@@ -331,6 +331,7 @@ kdbi_hot_cache *kdbi_hot_cache_new(kdbi_sequencer *sequencer, size_t limit /* by
 void kdbi_hot_cache_free(kdbi_hot_cache *cache);
 /* Bytes of the partition's rows that are kept. */
 size_t kdbi_hot_cache_bytes(kdbi_hot_cache *cache, const kdb_table *table, kdb_user_id user);
+size_t kdbi_hot_cache_total(kdbi_hot_cache *cache); /* of all */
 /* How much of a partition a statement reads. */
 typedef enum kdbi_hot_use {
     KDBI_HOT_KEYS, /* rows by key */

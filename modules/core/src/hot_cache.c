@@ -107,15 +107,32 @@ static kdb_sv key_of(uint32_t table_id, kdb_user_id user, char *bytes)
     return kdb_sv_of(bytes, sizeof(uint32_t) + user.text.len);
 }
 
+/* As of now: cache->bytes hears of columns decoded since when the rows are used again. */
+static size_t kept_bytes(const partition *p)
+{
+    return p->rows == NULL ? 0 : kdb_hot_rows_bytes(p->rows);
+}
+
 size_t kdbi_hot_cache_bytes(kdbi_hot_cache *cache, const kdb_table *table, kdb_user_id user)
 {
     char bytes[sizeof(uint32_t) + USER_MAX];
     const kdb_sv key = key_of(table->id, user, bytes);
     kdb_mutex_lock(&cache->lock);
     const partition *found = kdb_map_lookup(cache->by_key, key);
-    const size_t kept = found == NULL || found->rows == NULL ? 0 : kdb_hot_rows_bytes(found->rows);
+    const size_t kept = found == NULL ? 0 : kept_bytes(found);
     kdb_mutex_unlock(&cache->lock);
     return kept;
+}
+
+size_t kdbi_hot_cache_total(kdbi_hot_cache *cache)
+{
+    size_t bytes = 0;
+    kdb_mutex_lock(&cache->lock);
+    for (const partition *p = cache->newest; p != NULL; p = p->older) {
+        bytes += kept_bytes(p);
+    }
+    kdb_mutex_unlock(&cache->lock);
+    return bytes;
 }
 
 static partition *make_place(kdbi_hot_cache *cache, kdb_sv key)

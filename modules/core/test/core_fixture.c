@@ -203,7 +203,7 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
                                     .options = f->options,
                                     .sinks = sinks,
                                     .nsinks = nsinks,
-                                    .live = { NULL, live_url, live_kill },
+                                    .live = { .url = live_url, .kill = live_kill },
                                     .jobs = { f, job_submit, job_kill, job_url } };
     if (kdb_core_open(&core, &f->core, &err) != KDB_OK) {
         fail_msg("%s", err.text);

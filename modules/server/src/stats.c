@@ -34,6 +34,8 @@ static const figure figures[] = {
     { "live_backlog_bytes", offsetof(stats, live.backlog_bytes) },
     { "live_resyncs", offsetof(stats, live.resyncs) },
     { "plan_cache_size", offsetof(stats, core.plans_cached) },
+    { "hot_rows_bytes", offsetof(stats, core.hot_rows_bytes) },
+    { "cold_manifest_bytes", offsetof(stats, core.manifest_bytes) },
 };
 
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count)

@@ -435,6 +435,14 @@ bool kdb_manifest_is_cached(kdb_cold *cold, const kdb_table *table, kdb_user_id 
     return found != NULL;
 }
 
+size_t kdb_cold_cached_bytes(kdb_cold *cold)
+{
+    kdb_mutex_lock(&cold->lock);
+    const size_t bytes = cold->cached_bytes;
+    kdb_mutex_unlock(&cold->lock);
+    return bytes;
+}
+
 /* ---- who can still name a segment ---- */
 
 bool kdbi_cold_is_held(kdb_cold *cold, uint32_t table_id, kdb_user_id user, uint32_t segment)

@@ -82,6 +82,9 @@ KDB_NODISCARD kdb_status kdb_cold_visit_files(kdb_store *store,
 /* The manifest of that partition in memory; false when none is. *used_us: when it was last asked for (microseconds since 1970). */
 bool kdb_manifest_is_cached(kdb_cold *cold, const kdb_table *table, kdb_user_id user, int64_t *used_us);
 
+/* Bytes of the manifests that are kept in memory. */
+size_t kdb_cold_cached_bytes(kdb_cold *cold);
+
 /* ---- manifest.json, beside the files ---- */
 
 /* What was last written there. */
