@@ -251,6 +251,10 @@ static const cast_row cast_rows[] = {
     { FROM_TEXT, KDB_TYPE_FLOAT, kdbi_run_text_to_real, always },
     { FROM_TEXT, KDB_TYPE_DOUBLE, kdbi_run_text_to_real, always },
     { FROM_TEXT, KDB_TYPE_BOOLEAN, kdbi_run_text_to_bool, always },
+    { FROM_TEXT, KDB_TYPE_DECIMAL, kdbi_run_text_to_decimal, always },
+    { FROM_TEXT, KDB_TYPE_DATE, kdbi_run_text_to_date, always },
+    { FROM_TEXT, KDB_TYPE_TIMESTAMP, kdbi_run_text_to_timestamp, always },
+    { FROM_TEXT, KDB_TYPE_TIME, kdbi_run_text_to_time, always },
 };
 
 static cast_from from_of(kdb_type type)
@@ -292,6 +296,18 @@ static const cast_row *find_cast(kdb_type from, kdb_type to)
     return NULL;
 }
 
+static bool is_instant(kdb_type type)
+{
+    return type.kind == KDB_TYPE_DATE || type.kind == KDB_TYPE_TIMESTAMP;
+}
+
+/* Whether a DATE or TIMESTAMP is of the years that tables hold, which are all that functions of times know. */
+static bool is_bounded(kdb_type type, int64_t form)
+{
+    const int64_t days = type.kind == KDB_TYPE_TIMESTAMP ? kdbi_floor_div(form, DAY_US) : form;
+    return !is_instant(type) || (days >= kdbi_days_of(1, 1, 1) && days <= kdbi_days_of(9999, 12, 31));
+}
+
 /* A literal is cast at once; one that does not convert is the engine's to refuse. */
 static const kdbi_step *folded(kdbi_compiler *c, const kdbi_step *arg, kdb_type to, const cast_row *row)
 {
@@ -303,7 +319,10 @@ static const kdbi_step *folded(kdbi_compiler *c, const kdbi_step *arg, kdb_type 
     const kdbi_step *const args[] = { &leaf };
     const kdbi_step step = { .run = row->run, .args = args, .nargs = 1, .type = to };
     kdb_value value;
-    return kdbi_eval(&step, &run, &value) == KDB_OK ? kdbi_step_literal(c, to, &value) : NULL;
+    if (kdbi_eval(&step, &run, &value) != KDB_OK || !is_bounded(to, value.as.i64)) {
+        return NULL;
+    }
+    return kdbi_step_literal(c, to, &value);
 }
 
 /* The engine's text of a FLOAT is neither the shortest nor all digits, its FLOAT of a wide DECIMAL not the nearest. */
@@ -339,7 +358,7 @@ const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to)
         return step->is_literal ? same_form(c, step, to) : step;
     }
     const cast_row *row = find_cast(step->type, to);
-    if (row == NULL || is_odd(step->type, to)) {
+    if (row == NULL || is_odd(step->type, to) || (step->boundless && is_instant(step->type))) {
         return NULL;
     }
     const bool widens = kdbi_is_integer(step->type) && step->type.kind == KDB_TYPE_SMALLINT && to.kind == KDB_TYPE_INT;
@@ -355,6 +374,7 @@ const kdbi_step *kdbi_cast(kdbi_compiler *c, const kdbi_step *step, kdb_type to)
     kdbi_step *cast = kdbi_step_unary(c, row->run, to, step);
     cast->can_fail = cast->can_fail || row->can_fail(step->type, to);
     cast->can_move = is_undone(step->type, to);
+    cast->boundless = row->from == FROM_TEXT && is_instant(to);
     return cast;
 }
 

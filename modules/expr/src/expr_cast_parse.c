@@ -1,5 +1,5 @@
 /* expr_cast_parse.c - text to numbers and BOOLEAN, by the engine's rules: blanks around it, `_` between digits, decimals and
- * exponents for integers too, which are rounded half away from zero. */
+ * exponents for integers too, which are rounded half away from zero. DECIMAL has rules of its own. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,17 +11,12 @@ static kdb_status no_number(const kdbi_step *step, const kdbi_run *run, kdb_sv t
                     kdb_type_defs[step->type.kind].sql_name);
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static kdb_sv without_spaces(kdb_sv text)
 {
-    while (text.len != 0 && is_space(text.ptr[0])) {
+    while (text.len != 0 && kdbi_is_space(text.ptr[0])) {
         text = kdb_sv_of(text.ptr + 1, text.len - 1);
     }
-    while (text.len != 0 && is_space(text.ptr[text.len - 1])) {
+    while (text.len != 0 && kdbi_is_space(text.ptr[text.len - 1])) {
         text.len--;
     }
     return text;
@@ -122,6 +117,12 @@ static bool read_exponent(reader *r, bool blank_follows, number *out)
     return true;
 }
 
+/* A sign before nothing but blanks is a 0. */
+static bool is_lone_sign(kdb_sv text, bool blank_follows)
+{
+    return blank_follows && text.len == 1 && (text.ptr[0] == '-' || text.ptr[0] == '+');
+}
+
 static bool read_number(kdb_sv text, bool blank_follows, number *out)
 {
     reader r = { .text = text };
@@ -137,7 +138,10 @@ static bool read_number(kdb_sv text, bool blank_follows, number *out)
     if (take(&r, '.', '.') && !read_fraction(&r, out, &behind)) {
         return false;
     }
-    if (before + behind == 0 || (take(&r, 'e', 'E') && !read_exponent(&r, blank_follows && r.at == text.len, out))) {
+    if (is_lone_sign(text, blank_follows)) {
+        return true;
+    }
+    if (before + behind == 0 || (take(&r, 'e', 'E') && !read_exponent(&r, blank_follows, out))) {
         return false;
     }
     return r.at == text.len;
@@ -202,6 +206,158 @@ kdb_status kdbi_run_text_to_int(const kdbi_step *step, kdbi_run *run, kdb_value 
         return no_number(step, run, text);
     }
     out->as.i64 = value;
+    return KDB_OK;
+}
+
+/* ---- DECIMAL ---- */
+
+/* A DECIMAL as far as it has been read. Decimals beyond the scale are kept while there is room, for an exponent may ask for them. */
+typedef struct decimal {
+    kdb_type type;
+    bool negative;
+    kdb_i128 digits; /* without a sign */
+    unsigned whole;  /* of them before the point, leading zeros aside */
+    unsigned decimals;
+    bool rounds_up; /* the first decimal beyond the scale is 5 or more */
+    int exponent;
+} decimal;
+
+/* Digits that a DECIMAL's integer can hold whatever they are. */
+static unsigned digits_held(kdb_type type)
+{
+    return type.precision <= 4 ? 4 : type.precision <= 9 ? 9 : type.precision <= 18 ? 18 : 38;
+}
+
+static bool add_whole_digit(decimal *d, unsigned digit)
+{
+    if (d->digits == 0 && digit == 0) {
+        return true;
+    }
+    d->digits = d->digits * 10 + digit;
+    return d->whole++ < (unsigned)d->type.precision - d->type.scale;
+}
+
+static void add_decimal(decimal *d, unsigned digit, bool first_beyond)
+{
+    d->rounds_up = first_beyond ? digit >= 5 : d->rounds_up;
+    if (d->whole + d->decimals < digits_held(d->type)) {
+        d->digits = d->digits * 10 + digit;
+        d->decimals++;
+    }
+}
+
+static bool read_whole(reader *r, decimal *d, size_t *out_count)
+{
+    const size_t start = r->at;
+    kdb_i128 ignored = 0;
+    bool fits = read_digits(r, 10, out_count, &ignored);
+    for (size_t i = start; i < r->at && fits; i++) {
+        fits = r->text.ptr[i] == '_' || add_whole_digit(d, (unsigned)(r->text.ptr[i] - '0'));
+    }
+    return fits;
+}
+
+static bool read_decimals(reader *r, decimal *d, size_t *out_count)
+{
+    const size_t start = r->at;
+    kdb_i128 ignored = 0;
+    if (!read_digits(r, 10, out_count, &ignored)) {
+        return false;
+    }
+    size_t count = 0;
+    for (size_t i = start; i < r->at; i++) {
+        if (r->text.ptr[i] != '_') {
+            add_decimal(d, (unsigned)(r->text.ptr[i] - '0'), count++ == d->type.scale);
+        }
+    }
+    return true;
+}
+
+/* Takes `n` digits away; true when the last of them rounds up. */
+static bool drop_digits(decimal *d, unsigned n)
+{
+    bool up = false;
+    for (; n > 0 && (d->digits != 0 || up); n--) {
+        up = d->digits % 10 >= 5;
+        d->digits /= 10;
+    }
+    return up;
+}
+
+static void fill_decimals(decimal *d)
+{
+    for (; d->decimals < d->type.scale; d->decimals++) {
+        d->digits *= 10;
+    }
+}
+
+static bool raise(decimal *d)
+{
+    const unsigned beyond = d->decimals > d->type.scale ? d->decimals - d->type.scale : 0;
+    if (beyond > (unsigned)d->exponent) {
+        d->digits += drop_digits(d, beyond - (unsigned)d->exponent);
+        return true;
+    }
+    fill_decimals(d);
+    for (int i = d->exponent - (int)beyond; i > 0; i--) {
+        if (!add_whole_digit(d, 0)) {
+            return false;
+        }
+        if (d->digits == 0) {
+            break;
+        }
+    }
+    return true;
+}
+
+/* A negative exponent rounds what is left of the scale, whatever was beyond it. */
+static bool scale_decimal(decimal *d)
+{
+    if (d->exponent > 0) {
+        return raise(d);
+    }
+    if (d->decimals > d->type.scale) {
+        (void)drop_digits(d, d->decimals - d->type.scale);
+    }
+    fill_decimals(d);
+    d->digits += d->exponent == 0 ? d->rounds_up : drop_digits(d, (unsigned)-d->exponent);
+    return true;
+}
+
+static bool read_decimal(kdb_sv text, bool blank_follows, decimal *d)
+{
+    reader r = { .text = text };
+    number exponent = { .exponent = 0 };
+    size_t before = 0;
+    size_t behind = 0;
+    d->negative = take(&r, '-', '-');
+    if (!d->negative) {
+        (void)take(&r, '+', '+');
+    }
+    if (is_lone_sign(text, blank_follows)) {
+        return true;
+    }
+    if (!read_whole(&r, d, &before) || (take(&r, '.', '.') && !read_decimals(&r, d, &behind)) || before + behind == 0 ||
+        (take(&r, 'e', 'E') && !read_exponent(&r, blank_follows, &exponent))) {
+        return false;
+    }
+    d->exponent = exponent.exponent;
+    return r.at == text.len && scale_decimal(d) && d->digits < kdbi_power_of_ten(d->type.precision);
+}
+
+kdb_status kdbi_run_text_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out)
+{
+    KDB_TRY(kdbi_arg(step, 0, run, out));
+    if (out->is_null) {
+        return KDB_OK;
+    }
+    const kdb_sv text = out->as.bytes;
+    const kdb_sv inner = without_spaces(text);
+    decimal d = { .type = step->type };
+    if (!read_decimal(inner, inner.ptr + inner.len < text.ptr + text.len, &d)) {
+        return no_number(step, run, text);
+    }
+    out->as.i128 = d.negative ? -d.digits : d.digits;
     return KDB_OK;
 }
 

@@ -540,10 +540,19 @@ static kdb_status ask_between(const kdbi_step *step, kdbi_run *run, bool want, b
     return kdbi_kept(&kept, run);
 }
 
+/* Nothing lies between such literals: the engine knows that when it plans, and never computes what may fail. */
+static bool is_empty_range(const kdbi_compiler *c, const operands *o)
+{
+    const kdb_value *low = kdbi_literal(c, o->args[1]);
+    const kdb_value *high = kdbi_literal(c, o->args[2]);
+    return low != NULL && high != NULL && !low->is_null && !high->is_null &&
+           kdbi_order(o->args[1]->type, low, high) > 0;
+}
+
 const kdbi_step *kdbi_compile_between(kdbi_compiler *c, const kdb_node *node)
 {
     operands o;
-    if (node->nargs != 3 || !compile_operands(c, node, &o)) {
+    if (node->nargs != 3 || !compile_operands(c, node, &o) || (o.args[0]->can_fail && is_empty_range(c, &o))) {
         return NULL;
     }
     kdbi_step *step = kdbi_step_new(c, run_between, kdb_type_of(KDB_TYPE_BOOLEAN), o.args, 3);

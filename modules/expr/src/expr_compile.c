@@ -101,6 +101,7 @@ static const kdbi_step *taken_out(kdbi_compiler *c, const kdbi_step *step)
     kdbi_step *constant = const_step(c, step->type, &def);
     constant->can_fail = step->can_fail;
     constant->forgives = step->forgives;
+    constant->boundless = step->boundless;
     return constant;
 }
 
@@ -113,6 +114,7 @@ kdbi_step *kdbi_step_new(kdbi_compiler *c, kdbi_step_fn run, kdb_type type, cons
         step->is_constant = step->is_constant && args[i]->is_constant;
         step->can_fail = step->can_fail || args[i]->can_fail;
         step->forgives = step->forgives || args[i]->forgives;
+        step->boundless = step->boundless || args[i]->boundless;
     }
     for (size_t i = 0; i < nargs; i++) {
         own[i] = step->is_constant ? args[i] : taken_out(c, args[i]);

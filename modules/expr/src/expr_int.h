@@ -47,6 +47,7 @@ struct kdbi_step {
     bool is_literal;  /* a number or text as written, which takes the type of what it meets */
     bool is_param;    /* a parameter whose type is not settled yet; has no `run` */
     bool can_fail;
+    bool boundless; /* a DATE or TIMESTAMP of it may lie beyond the years of tables, infinity too */
     bool can_move; /* arithmetic or a cast that the engine may undo in a comparison with a constant, its errors too */
     bool forgives; /* has a value where something in it fails and something else decides: the engine may fail there */
 };
@@ -257,6 +258,12 @@ static inline int64_t kdbi_floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
 }
+/* Days since 1970 of a date of the Gregorian calendar, which is taken to have been there always. */
+int64_t kdbi_days_of(int64_t year, int64_t month, int64_t day);
+static inline bool kdbi_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 /* 10^n, n at most 38. */
 kdb_i128 kdbi_power_of_ten(unsigned n);
 bool kdbi_to_decimal_fails(kdb_type from, kdb_type to);
@@ -270,6 +277,10 @@ kdb_status kdbi_run_decimal_to_float(const kdbi_step *step, kdbi_run *run, kdb_v
 kdb_status kdbi_run_decimal_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_text_to_int(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_text_to_real(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_decimal(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_date(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_timestamp(const kdbi_step *step, kdbi_run *run, kdb_value *out);
+kdb_status kdbi_run_text_to_time(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_text_to_bool(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);
 kdb_status kdbi_run_real_to_text(const kdbi_step *step, kdbi_run *run, kdb_value *out);

@@ -35,12 +35,16 @@ static kdb_status run_abs_decimal(const kdbi_step *step, kdbi_run *run, kdb_valu
     return KDB_OK;
 }
 
-/* The only argument, a number of a type of its own; NULL otherwise. */
+/* The first argument, a number of a type of its own; NULL otherwise. A parameter is what its value is: a DOUBLE or DECIMAL
+ * fits one form of a function only, while the engine may yet choose among those for integers. */
 static const kdbi_step *number_of(kdbi_compiler *c, const kdb_node *node)
 {
     const kdbi_step **args = node->nargs >= 1 ? kdbi_compile_args(c, node) : NULL;
-    const bool good = args != NULL && !args[0]->is_param && kdbi_is_number(args[0]->type) && !kdbi_has_null(c, args, 1);
-    return good ? args[0] : NULL;
+    if (args == NULL || !kdbi_is_number(args[0]->type) || (args[0]->is_param && kdbi_is_integer(args[0]->type))) {
+        return NULL;
+    }
+    args[0] = args[0]->is_param ? kdbi_param_open(c, args[0]) : args[0];
+    return kdbi_has_null(c, args, 1) ? NULL : args[0];
 }
 
 const kdbi_step *kdbi_compile_abs(kdbi_compiler *c, const kdb_node *node)
@@ -136,19 +140,19 @@ static kdb_status run_round_places(const kdbi_step *step, kdbi_run *run, kdb_val
     return KDB_OK;
 }
 
-static const kdbi_step *round_places(kdbi_compiler *c, const kdb_node *node, uint32_t row)
+static const kdbi_step *round_places(kdbi_compiler *c, const kdb_node *node, uint32_t row, const kdbi_step *arg)
 {
     enum { PLACES_MAX = 15 };
-    const kdbi_step **args = kdbi_compile_args(c, node);
-    const kdb_value *places = args == NULL ? NULL : kdbi_literal(c, args[1]);
-    if (places == NULL || places->is_null || !kdbi_is_integer(args[1]->type) || places->as.i64 < 0 ||
-        places->as.i64 > PLACES_MAX || args[0]->type.kind == KDB_TYPE_FLOAT) {
+    const kdbi_step *count = kdbi_compile(c, node->args[1]);
+    const kdb_value *places = count == NULL || count->is_param ? NULL : kdbi_literal(c, count);
+    if (places == NULL || places->is_null || !kdbi_is_integer(count->type) || places->as.i64 < 0 ||
+        places->as.i64 > PLACES_MAX || arg->type.kind == KDB_TYPE_FLOAT) {
         return NULL;
     }
-    if (args[0]->type.kind != KDB_TYPE_DOUBLE) {
-        return rounded(c, row, args[0], (uint8_t)places->as.i64);
+    if (arg->type.kind != KDB_TYPE_DOUBLE) {
+        return rounded(c, row, arg, (uint8_t)places->as.i64);
     }
-    kdbi_step *step = kdbi_step_unary(c, run_round_places, args[0]->type, args[0]);
+    kdbi_step *step = kdbi_step_unary(c, run_round_places, arg->type, arg);
     step->detail = (uint32_t)places->as.i64;
     return step;
 }
@@ -166,7 +170,7 @@ const kdbi_step *kdbi_compile_round(kdbi_compiler *c, const kdb_node *node)
         if (node->nargs == 1) {
             return rounded(c, i, arg, 0);
         }
-        return node->nargs == 2 && rounding_rows[i].real == round ? round_places(c, node, i) : NULL;
+        return node->nargs == 2 && rounding_rows[i].real == round ? round_places(c, node, i, arg) : NULL;
     }
     return NULL;
 }

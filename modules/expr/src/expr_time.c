@@ -14,7 +14,7 @@ typedef struct civil {
 } civil;
 
 /* Years are counted from March, in eras of 400, so that leap days come last. */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
+int64_t kdbi_days_of(int64_t year, int64_t month, int64_t day)
 {
     const int64_t shifted = month <= 2 ? year - 1 : year;
     const int64_t era = kdbi_floor_div(shifted, 400);
@@ -56,7 +56,7 @@ static int64_t iso_year(int64_t days)
 static int64_t iso_week(int64_t days)
 {
     const int64_t thursday = monday_of(days) + 3;
-    return (thursday - days_of(civil_of(thursday).year, 1, 1)) / 7 + 1;
+    return (thursday - kdbi_days_of(civil_of(thursday).year, 1, 1)) / 7 + 1;
 }
 
 /* ---- parts ---- */
@@ -110,7 +110,7 @@ static int64_t part_isodow(const moment *m)
 }
 static int64_t part_doy(const moment *m)
 {
-    return m->days - days_of(m->date.year, 1, 1) + 1;
+    return m->days - kdbi_days_of(m->date.year, 1, 1) + 1;
 }
 static int64_t part_week(const moment *m)
 {
@@ -216,7 +216,7 @@ static kdb_status run_epoch(const kdbi_step *step, kdbi_run *run, kdb_value *out
 static const kdbi_step *instant_of(kdbi_compiler *c, const kdbi_step *arg)
 {
     const bool instant = arg->type.kind == KDB_TYPE_TIMESTAMP || arg->type.kind == KDB_TYPE_DATE;
-    return instant && !arg->is_param ? kdbi_cast(c, arg, kdb_type_of(KDB_TYPE_TIMESTAMP)) : NULL;
+    return instant && !arg->is_param && !arg->boundless ? kdbi_cast(c, arg, kdb_type_of(KDB_TYPE_TIMESTAMP)) : NULL;
 }
 
 static const kdbi_step *part_step(kdbi_compiler *c, const part_row *row, const kdbi_step *instant)
@@ -299,12 +299,12 @@ const kdbi_step *kdbi_compile_epoch_count(kdbi_compiler *c, const kdb_node *node
 
 static int64_t trunc_year(int64_t days)
 {
-    return days_of(civil_of(days).year, 1, 1);
+    return kdbi_days_of(civil_of(days).year, 1, 1);
 }
 static int64_t trunc_quarter(int64_t days)
 {
     const civil date = civil_of(days);
-    return days_of(date.year, (date.month - 1) / 3 * 3 + 1, 1);
+    return kdbi_days_of(date.year, (date.month - 1) / 3 * 3 + 1, 1);
 }
 static int64_t trunc_month(int64_t days)
 {

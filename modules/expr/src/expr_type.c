@@ -171,6 +171,19 @@ const kdbi_step *kdbi_as(kdbi_compiler *c, const kdbi_step *step, kdb_type type)
     return kdbi_is_null_literal(step) ? kdbi_step_null(c, type) : kdbi_cast(c, step, type);
 }
 
+/* Text that a parameter brings along stays text beside a literal, and text meets no other type by itself. */
+static bool is_text_for_good(const kdbi_step *const *steps, size_t nsteps, kdb_type type)
+{
+    bool literal = false;
+    bool param = false;
+    for (size_t i = 0; i < nsteps; i++) {
+        const bool text = steps[i]->type.kind == KDB_TYPE_TEXT;
+        literal = literal || (text && steps[i]->is_literal);
+        param = param || (text && steps[i]->is_param);
+    }
+    return literal && param && type.kind != KDB_TYPE_TEXT;
+}
+
 static bool unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, bool compared, kdb_type *out)
 {
     meeting m = { .type = kdb_type_of(KDB_TYPE_NULL) };
@@ -181,8 +194,8 @@ static bool unify(kdbi_compiler *c, const kdbi_step **steps, size_t nsteps, bool
             return false;
         }
     }
-    if (m.type.kind == KDB_TYPE_NULL) {
-        return false; /* nothing but NULLs and parameters */
+    if (m.type.kind == KDB_TYPE_NULL || is_text_for_good(steps, nsteps, m.type)) {
+        return false; /* nothing but NULLs and parameters, or types that do not mix */
     }
     *out = m.type;
     for (size_t i = 0; i < nsteps; i++) {

@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -233,7 +234,67 @@ static int64_t any_instant(chance *c)
     return INT64_C(-62135596800000000) + (int64_t)(chance_next(c) % UINT64_C(315537897600000000));
 }
 
-static void put_any(kdb_value *out, chance *c)
+/* ---- text that nearly reads as something ---- */
+
+/* One piece of each row in turn, most often one of the first, which are sound; it may begin late and end early. */
+static const char *const time_pieces[][8] = {
+    { "", "", "", "", " ", "\t ", "-", "x" },
+    { "2026", "1969", "0001", "9999", "12345", "0", "5881580", "294247" },
+    { "-", "-", "-", "-", "/", "\\", " ", "." },
+    { "01", "1", "12", "02", "07", "13", "0", "006" },
+    { "-", "-", "-", "-", "/", "\\", " ", "." },
+    { "02", "2", "31", "29", "10", "11", "0", "032" },
+    { "", "", "", " (BC)", " (bc)", "(BC)", " ", "x" },
+    { " ", " ", " ", "T", "T", "", "  ", "t" },
+    { "03", "3", "23", "24", "04", "0", "25", "123456789" },
+    { ":", ":", ":", ":", ":", ":", "", "-" },
+    { "04", "4", "59", "00", "00", "60", "", "0" },
+    { ":", ":", ":", ":", ":", ":", "", " " },
+    { "05", "5", "59", "00", "00", "60", "", "0" },
+    { "", "", "", ".5", ".123456", ".9999999", ".", ".x" },
+    { "", "", "Z", "+02", "-02:30", "+0230:15", " UTC", " utc " },
+    { "", "", "", "", " ", "  ", "x", "+" },
+};
+static const char *const number_pieces[][8] = {
+    { "", "", "", "", " ", "\t", "x", "_" },         { "", "", "", "-", "-", "+", "--", "+-" },
+    { "", "0", "00", "1", "12", "999", "1_0", "9" }, { "", "0", "5", "45", "99999", "4_4", "123456789", "_" },
+    { "", ".", ".", ".", ".", ".", "..", "_." },     { "", "0", "5", "45", "995", "00451", "4_5", "123456789123" },
+    { "", "", "5", "49", "99999999", "0", "_", "" }, { "", "", "", "", "", "e", "E", "e" },
+    { "", "", "", "", "-", "+", "-", "" },           { "", "", "", "0", "1", "2", "3", "17" },
+    { "", "", "", "", " ", "  ", " 1", "x" },
+};
+
+static void put_pieces(const char *const (*pieces)[8], size_t npieces, chance *c, char *room)
+{
+    size_t len = 0;
+    const uint32_t first = chance_of(c, 4) == 0 ? chance_of(c, (uint32_t)npieces) : 0;
+    for (size_t i = first; i < npieces && chance_of(c, 24) != 0; i++) {
+        const char *piece = pieces[i][chance_of(c, chance_of(c, 3) == 0 ? 8 : 4)];
+        len += (size_t)snprintf(room + len, ROWS_TEXT - len, "%s", piece);
+    }
+    room[len] = '\0';
+}
+
+static const char *any_text(chance *c, char *room)
+{
+    static const char *const words[] = {
+        "infinity", "-Infinity", "inf ", "epoch", "-epoch", " EPOCH", "infinityx", "-"
+    };
+    switch (chance_of(c, 6)) {
+    case 0:
+        put_pieces(time_pieces, KDB_ARRAY_LEN(time_pieces), c, room);
+        return room;
+    case 1:
+        put_pieces(number_pieces, KDB_ARRAY_LEN(number_pieces), c, room);
+        return room;
+    case 2:
+        return chance_of(c, 4) == 0 ? words[chance_of(c, KDB_ARRAY_LEN(words))] : "2026-01-02 03:04:05";
+    default:
+        return texts[chance_of(c, KDB_ARRAY_LEN(texts))];
+    }
+}
+
+static void put_any(kdb_value *out, chance *c, char *room)
 {
     switch (out->type.kind) {
     case KDB_TYPE_SMALLINT:
@@ -255,7 +316,7 @@ static void put_any(kdb_value *out, chance *c)
         out->as.i128 = any_decimal(c, out->type.precision);
         return;
     case KDB_TYPE_TEXT:
-        out->as.bytes = kdb_sv_cstr(texts[chance_of(c, KDB_ARRAY_LEN(texts))]);
+        out->as.bytes = kdb_sv_cstr(any_text(c, room));
         return;
     case KDB_TYPE_JSON:
         out->as.bytes = kdb_sv_cstr(documents[chance_of(c, KDB_ARRAY_LEN(documents))]);
@@ -280,7 +341,7 @@ void rows_fill(rows *r, chance *c)
     for (size_t row = 0; row < ROWS; row++) {
         for (size_t i = 0; i < ROWS_COLUMNS; i++) {
             r->cells[row][i] = (kdb_value){ .type = rows_columns[i].type, .is_null = chance_of(c, 7) == 0 };
-            put_any(&r->cells[row][i], c);
+            put_any(&r->cells[row][i], c, r->texts[row][i]);
         }
     }
 }

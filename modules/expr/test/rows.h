@@ -26,11 +26,12 @@ static inline uint32_t chance_of(chance *c, uint32_t n)
 
 /* ---- rows ---- */
 
-enum { ROWS = 40, ROWS_COLUMNS = 18 };
+enum { ROWS = 40, ROWS_COLUMNS = 18, ROWS_TEXT = 96 };
 extern const kdb_field rows_columns[ROWS_COLUMNS];
 
 typedef struct rows {
     kdb_value cells[ROWS][ROWS_COLUMNS];
+    char texts[ROWS][ROWS_COLUMNS][ROWS_TEXT]; /* those of `cells` that were put together */
     kdb_arena *arena;
     kdb_engine *engine;
     kdb_engine_conn *conn;

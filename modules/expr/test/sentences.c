@@ -1,5 +1,5 @@
 /* sentences.c - see sentences.h. One function per type; each has rows of forms, a form being text in which `%n`, `%t`, `%b`,
- * `%w`, `%d`, `%j` stand for an expression of a number, text, truth, timestamp, date, JSON. */
+ * `%w`, `%d`, `%j` stand for an expression of a number, text, truth, timestamp, date, JSON, and `%p` for a number's parameter. */
 #include "sentences.h"
 
 static const char *const numbers[] = {
@@ -53,6 +53,11 @@ static const char *const number_forms[] = {
     "CAST(%t AS BIGINT)",
     "CAST(%t AS SMALLINT)",
     "CAST(%t AS DOUBLE)",
+    "CAST(%t AS DECIMAL(9,2))",
+    "CAST(%t AS DECIMAL(4,1))",
+    "CAST(%t AS DECIMAL(18,4))",
+    "CAST(%t AS DECIMAL(38,10))",
+    "CAST(%t AS DECIMAL(5,0))",
     "CAST(%t AS REAL)",
     "CAST(%j ->> %k AS INT)",
     "(%j ->> %k)::double precision",
@@ -87,6 +92,11 @@ static const char *const number_forms[] = {
     "epoch_ms(%w)",
     "epoch_us(%d)",
     "abs(%n)",
+    "abs(%p)",
+    "round(%p)",
+    "sqrt(d + abs(%p))",
+    "(d + floor(%p))",
+    "round(%p, 1)",
     "ceil(%n)",
     "floor(%n)",
     "trunc(%n)",
@@ -114,6 +124,8 @@ static const char *const text_forms[] = {
     "CAST(%b AS TEXT)",
     "CAST(%w AS TEXT)",
     "CAST(%d AS TEXT)",
+    "CAST(CAST(%t AS TIME) AS TEXT)",
+    "CAST(CAST(%t AS TIMESTAMP) AS TEXT)",
     "lower(%t)",
     "trim(%t)",
     "ltrim(%t)",
@@ -181,6 +193,9 @@ static const char *const truth_forms[] = {
     "(%n BETWEEN %n AND %n)",
     "(%t NOT BETWEEN %t AND %t)",
     "(%w < %w)",
+    "(CAST(%t AS TIME) > '03:00:00')",
+    "(m = '2.5')",
+    "(da > '2026-01-01')",
     "(%w = %d)",
     "(%d >= %d)",
     "(%w BETWEEN %w AND %w)",
@@ -214,6 +229,8 @@ static const char *const truth_forms[] = {
     "(%b OR %b OR %b)",
 };
 static const char *const instant_forms[] = { "CAST(%d AS TIMESTAMP)",
+                                             "CAST(%t AS TIMESTAMP)",
+                                             "CAST(%t AS TIMESTAMP)",
                                              "COALESCE(%w, %w)",
                                              "GREATEST(%w, %w)",
                                              "CASE WHEN %b THEN %w ELSE %w END",
@@ -223,8 +240,9 @@ static const char *const instant_forms[] = { "CAST(%d AS TIMESTAMP)",
                                              "date_trunc('second', %w)",
                                              "date_trunc('milliseconds', %w)" };
 static const char *const day_forms[] = {
-    "CAST(%w AS DATE)",          "COALESCE(%d, %d)",        "LEAST(%d, %d)",          "date_trunc('year', %w)",
-    "date_trunc('quarter', %d)", "date_trunc('month', %w)", "date_trunc('week', %w)", "date_trunc('day', %w)"
+    "CAST(%t AS DATE)",       "CAST(%t AS DATE)",       "CAST(%w AS DATE)",          "COALESCE(%d, %d)",
+    "LEAST(%d, %d)",          "date_trunc('year', %w)", "date_trunc('quarter', %d)", "date_trunc('month', %w)",
+    "date_trunc('week', %w)", "date_trunc('day', %w)"
 };
 static const char *const keys[] = { "'a'",   "'b'",   "'c'", "'0'",  "0", "1",   "-1",   "-3",    "7",
                                     "'a/b'", "'c~d'", "''",  "'01'", "t", "'k'", "NULL", "'$.a'", "'*'" };
@@ -246,7 +264,7 @@ static void put_kind(sentence *s, char kind, unsigned depth);
 static void put_form(sentence *s, const char *form, unsigned depth)
 {
     for (; *form != '\0'; form++) {
-        if (*form == '%' && strchr("ntbwdjk", form[1]) != NULL && form[1] != '\0') {
+        if (*form == '%' && strchr("ntbwdjkp", form[1]) != NULL && form[1] != '\0') {
             put_kind(s, *++form, depth == 0 ? 0 : depth - 1);
         } else {
             kdb_buf_append_byte(s->out, (uint8_t)*form);
@@ -256,12 +274,18 @@ static void put_form(sentence *s, const char *form, unsigned depth)
 
 /* ---- parameters ---- */
 
+static kdb_value decimal_param(int64_t unscaled)
+{
+    return (kdb_value){ .type = { KDB_TYPE_DECIMAL, 5, 2, 0 }, .as.i128 = unscaled };
+}
+
 static kdb_value any_param(sentence *s, char kind)
 {
     chance *c = s->chance;
     if (kind == 'n') {
         const int64_t number = (int64_t)chance_of(c, 200) - 50;
-        return chance_of(c, 3) == 0   ? kdb_value_int((int32_t)number)
+        return chance_of(c, 6) == 0   ? decimal_param(number)
+               : chance_of(c, 3) == 0 ? kdb_value_int((int32_t)number)
                : chance_of(c, 4) == 0 ? kdb_value_double((double)number / 4)
                                       : kdb_value_bigint(number);
     }
@@ -377,6 +401,10 @@ static void put_truth(sentence *s, unsigned depth)
 
 static void put_kind(sentence *s, char kind, unsigned depth)
 {
+    if (kind == 'p') {
+        put_param(s, 'n');
+        return;
+    }
     if (depth == 0 || chance_of(s->chance, 4) == 0) {
         put_leaf(s, kind);
         return;
