@@ -65,7 +65,7 @@ static kdb_status take_row(search *s, kdbi_cold_query *query, size_t i, const wa
     if (s->rows != NULL) {
         KDB_TRY(kdbi_cold_row_encode(query, s->table, i, s->arena, &row, err));
         const kdb_cold_place place = kdbi_cold_query_place(query, i);
-        kdbi_cold_found_put(s->cold->found, s->table, key.as.bytes, kdbi_manifest_segment(s->manifest, place.segment),
+        kdbi_cold_found_put(s->cold->found, s->table, key.as.bytes, kdb_manifest_segment(s->manifest, place.segment),
                             place.row, row, s->row_scratch);
     }
     while (found > keys && by_key(found - 1, &asked) == 0) { /* who asks for a key twice is told twice */

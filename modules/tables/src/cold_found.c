@@ -113,7 +113,7 @@ void kdbi_cold_found_put(kdbi_cold_found *found, const kdb_table *table, kdb_sv 
 
 static bool is_there(const found_row *row, const kdb_table *table, const kdb_manifest *manifest)
 {
-    const kdb_segment *segment = kdbi_manifest_segment(manifest, row->place.segment);
+    const kdb_segment *segment = kdb_manifest_segment(manifest, row->place.segment);
     return row->nversions == table->nversions && segment != NULL && segment->max_seq == row->max_seq &&
            !kdbi_segment_row_is_dead(segment, row->place.row);
 }

@@ -9,18 +9,19 @@ typedef struct kdbi_cold_readers kdbi_cold_readers; /* cold_readers.c: connectio
 
 typedef struct kdbi_cold_found kdbi_cold_found; /* cold_found.c: rows that were looked up lately */
 
+typedef struct kdbi_cold_tables kdbi_cold_tables;
+
 typedef struct kdbi_doomed kdbi_doomed; /* cold_files.c */
 
 struct kdb_cold {
-    kdb_store *store; /* fixed, as the next four */
+    kdb_store *store; /* fixed, as the next five */
     kdb_engine *engine;
     kdb_object_stores *objects;
     kdbi_cold_readers *readers;
     kdbi_cold_found *found;
+    kdbi_cold_tables *tables;
     kdb_mutex lock;                /* rank KDB_LOCK_COLD */
-    kdb_map *tables;               /* guarded by lock, as all below: ids (4 bytes) of tables with segments */
-    atomic_size_t ntables;         /* its count, for those who look without the lock */
-    kdb_map *by_partition;         /* the manifest last read of each partition */
+    kdb_map *by_partition;         /* guarded by lock, as all below: the manifest last read of each partition */
     kdb_manifest *newest, *oldest; /* of those, by use */
     size_t cached_bytes;
     kdb_manifest *first_live; /* every manifest that there is, cached or held */
@@ -28,6 +29,14 @@ struct kdb_cold {
     kdbi_doomed *doomed;      /* files that wait for their last reader */
     unsigned holds;           /* who wants all files to stay */
 };
+
+/* ---- cold_tables.c: the ids of tables that have segments. Any thread ---- */
+
+kdbi_cold_tables *kdbi_cold_tables_new(void);
+void kdbi_cold_tables_free(kdbi_cold_tables *tables); /* NULL is fine */
+void kdbi_cold_tables_add(kdbi_cold_tables *tables, uint32_t id);
+/* True from when _add has returned; takes no lock. */
+bool kdbi_cold_tables_have(const kdbi_cold_tables *tables, uint32_t id);
 
 /* ---- cold_keys.c: the keys of family manifest. A partition's begin with the user's part of its row keys ---- */
 
@@ -105,8 +114,6 @@ void kdbi_segment_write(const kdb_segment *segment, kdb_buf *out);
 /* Borrows the record's bytes. */
 KDB_NODISCARD kdb_status kdbi_segment_read(kdb_sv record, kdb_segment *out, kdb_err *err);
 bool kdbi_segment_row_is_dead(const kdb_segment *segment, uint32_t row);
-/* NULL: it has none of that number. */
-const kdb_segment *kdbi_manifest_segment(const kdb_manifest *manifest, uint32_t id);
 
 /* ---- cold_manifest.c ---- */
 

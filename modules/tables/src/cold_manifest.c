@@ -9,31 +9,14 @@
 
 /* ---- which tables have segments ---- */
 
-static kdb_sv id_text(char bytes[4], uint32_t table_id)
-{
-    kdb_put_be32(bytes, table_id);
-    return kdb_sv_of(bytes, 4);
-}
-
 void kdb_cold_note(kdb_cold *cold, uint32_t table_id)
 {
-    char bytes[4];
-    kdb_mutex_lock(&cold->lock);
-    (void)kdb_map_put(cold->tables, id_text(bytes, table_id), cold);
-    atomic_store(&cold->ntables, kdb_map_count(cold->tables));
-    kdb_mutex_unlock(&cold->lock);
+    kdbi_cold_tables_add(cold->tables, table_id);
 }
 
 bool kdb_cold_has(kdb_cold *cold, uint32_t table_id)
 {
-    if (atomic_load(&cold->ntables) == 0) {
-        return false;
-    }
-    char bytes[4];
-    kdb_mutex_lock(&cold->lock);
-    const bool has = kdb_map_lookup(cold->tables, id_text(bytes, table_id)) != NULL;
-    kdb_mutex_unlock(&cold->lock);
-    return has;
+    return kdbi_cold_tables_have(cold->tables, table_id);
 }
 
 /* ---- the cache ---- */
@@ -493,7 +476,7 @@ kdb_status kdb_cold_open(const kdb_cold_options *options, kdb_cold **out, kdb_er
     cold->readers = kdbi_cold_readers_new(options->reader);
     cold->found = kdbi_cold_found_new();
     kdb_mutex_init(&cold->lock, KDB_LOCK_COLD);
-    cold->tables = kdb_map_new();
+    cold->tables = kdbi_cold_tables_new();
     cold->by_partition = kdb_map_new();
     KDB_TRY(find_tables(cold, err));
     *out = KDB_TAKE(cold);
@@ -515,7 +498,7 @@ void kdb_cold_close(kdb_cold *cold)
     kdbi_cold_found_free(cold->found);
     kdbi_cold_readers_free(cold->readers);
     kdb_map_free(cold->by_partition);
-    kdb_map_free(cold->tables);
+    kdbi_cold_tables_free(cold->tables);
     kdb_mutex_done(&cold->lock);
     kdb_free(cold);
 }

@@ -70,17 +70,3 @@ bool kdbi_segment_row_is_dead(const kdb_segment *segment, uint32_t row)
     }
     return low < segment->ndead && segment->dead[low] == row;
 }
-
-const kdb_segment *kdbi_manifest_segment(const kdb_manifest *manifest, uint32_t id)
-{
-    size_t low = 0;
-    for (size_t high = manifest->nsegments; low < high;) {
-        const size_t middle = low + (high - low) / 2;
-        if (manifest->segments[middle].id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < manifest->nsegments && manifest->segments[low].id == id ? &manifest->segments[low] : NULL;
-}
