@@ -528,7 +528,7 @@ size_t kdbi_write_count(const kdbi_write *write); /* rows not skipped */
 
 /* ---- write_present.c: what is under the rows that a write changes ---- */
 
-enum { KDBI_PRESENT_ROWS = 64 };
+enum { KDBI_PRESENT_ROWS = 512 };
 /* What lies under the keys of the next rows from `from` on, with the locks held, or as the transaction sees it: stored[i]
  * of rows[from + i], empty where nothing does and for fresh rows. *count says how many rows it is; 0 at the end. In write->arena. */
 KDB_NODISCARD kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS],

@@ -4,7 +4,8 @@
 
 #include "cold_read.h"
 
-enum { KEYS_AT_ONCE = 200 };
+/* Of more keys than these, the rows from the first to the last are read: one query costs as much as some ten thousand rows. */
+enum { KEYS_LISTED_MAX = 200 };
 
 /* One of the keys. */
 typedef struct wanted {
@@ -93,16 +94,30 @@ static kdb_status read_rows(search *s, kdbi_cold_query *query, const wanted *key
     }
 }
 
-static kdb_status look_up(search *s, const kdb_segment *segment, const wanted *keys, size_t count, kdb_err *err)
+static void ask_for_keys(const search *s, kdbi_cold_where *where, const wanted *keys, size_t count)
 {
-    KDB_CLEANUP(kdbi_cold_query_freep) kdbi_cold_query *query = NULL;
     kdb_sv *bytes = KDB_ARENA_ARRAY(s->scratch, kdb_sv, count);
-    kdbi_cold_where where;
     for (size_t i = 0; i < count; i++) {
         bytes[i] = keys[i].key;
     }
+    kdbi_cold_where_keys(where, s->manifest->prefix, bytes, count);
+}
+
+static void ask_for_range(const search *s, kdbi_cold_where *where, const wanted *keys, size_t count)
+{
+    const kdb_sv last = keys[count - 1].key;
+    char *behind = kdb_arena_alloc(s->scratch, last.len + 1); /* the least key greater than the last */
+    memcpy(behind, last.ptr, last.len);
+    behind[last.len] = '\0';
+    (void)kdbi_cold_where_range(where, s->manifest->prefix, keys[0].key, kdb_sv_of(behind, last.len + 1));
+}
+
+static kdb_status look_up(search *s, const kdb_segment *segment, const wanted *keys, size_t count, kdb_err *err)
+{
+    KDB_CLEANUP(kdbi_cold_query_freep) kdbi_cold_query *query = NULL;
+    kdbi_cold_where where;
     kdbi_cold_where_init(&where, s->table, &s->table->versions[segment->schema_version - 1], s->scratch);
-    kdbi_cold_where_keys(&where, s->manifest->prefix, bytes, count);
+    (count <= KEYS_LISTED_MAX ? ask_for_keys : ask_for_range)(s, &where, keys, count);
     const kdbi_cold_query_spec spec = { .cold = s->cold,
                                         .table = s->table,
                                         .manifest = s->manifest,
@@ -149,10 +164,7 @@ static kdb_status search_segment(search *s, const kdb_segment *segment, kdb_err 
     if (s->memory_only) {
         return KDB_FAIL(err, KDB_WOULD_BLOCK, "a cold file has to be read");
     }
-    for (size_t from = 0; from < count; from += KEYS_AT_ONCE) {
-        const size_t some = count - from < KEYS_AT_ONCE ? count - from : KEYS_AT_ONCE;
-        KDB_TRY(look_up(s, segment, keys + from, some, err));
-    }
+    KDB_TRY(look_up(s, segment, keys, count, err));
     forget_found(s);
     return KDB_OK;
 }
