@@ -277,7 +277,6 @@ static kdb_status check_free(const char *path, kdb_err *err)
 /* The mark goes last: what a crash leaves in between is marked, or empty. */
 static kdb_status remove_marked(const char *path, kdb_err *err)
 {
-    KDB_CLEANUP(kdb_freep) char *mark = join(path, KDB_SV(KDBI_UNFINISHED));
     struct stat info;
     if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
         KDB_TRY(kdbi_dir_empty_but(path, KDBI_UNFINISHED, err));
