@@ -96,6 +96,21 @@ static duckdb_state bind_made(duckdb_prepared_statement duck, idx_t index, duckd
     return state;
 }
 
+typedef duckdb_value (*make_collection)(duckdb_logical_type of, duckdb_value *elements, idx_t count);
+
+/* Of elements, which are destroyed and whose array is freed. */
+static duckdb_value make_of(make_collection make, duckdb_type of, duckdb_value *elements, size_t count)
+{
+    duckdb_logical_type child = duckdb_create_logical_type(of);
+    duckdb_value made = make(child, elements, count);
+    duckdb_destroy_logical_type(&child);
+    for (size_t i = 0; i < count; i++) {
+        duckdb_destroy_value(&elements[i]);
+    }
+    kdb_free(elements);
+    return made;
+}
+
 static duckdb_value make_embedding(const kdb_value *value)
 {
     const size_t dim = value->type.dim;
@@ -103,14 +118,7 @@ static duckdb_value make_embedding(const kdb_value *value)
     for (size_t i = 0; i < dim; i++) {
         elements[i] = duckdb_create_float(value->as.f32s[i]);
     }
-    duckdb_logical_type child = duckdb_create_logical_type(DUCKDB_TYPE_FLOAT);
-    duckdb_value made = duckdb_create_array_value(child, elements, dim);
-    duckdb_destroy_logical_type(&child);
-    for (size_t i = 0; i < dim; i++) {
-        duckdb_destroy_value(&elements[i]);
-    }
-    kdb_free(elements);
-    return made;
+    return make_of(duckdb_create_array_value, DUCKDB_TYPE_FLOAT, elements, dim);
 }
 
 /* An untyped NULL would not have the type that the plan was made for; taken out of a list, it has the list's. NULL when
@@ -230,14 +238,7 @@ static duckdb_value make_paths(const char *const *paths, size_t npaths)
     for (size_t i = 0; i < npaths; i++) {
         elements[i] = make_path(paths[i]);
     }
-    duckdb_logical_type child = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-    duckdb_value made = duckdb_create_list_value(child, elements, npaths);
-    duckdb_destroy_logical_type(&child);
-    for (size_t i = 0; i < npaths; i++) {
-        duckdb_destroy_value(&elements[i]);
-    }
-    kdb_free(elements);
-    return made;
+    return make_of(duckdb_create_list_value, DUCKDB_TYPE_VARCHAR, elements, npaths);
 }
 
 kdb_status kdbi_param_bind_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,

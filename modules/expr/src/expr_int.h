@@ -48,8 +48,8 @@ struct kdbi_step {
     bool is_param;    /* a parameter whose type is not settled yet; has no `run` */
     bool can_fail;
     bool boundless; /* a DATE or TIMESTAMP of it may lie beyond the years of tables, infinity too */
-    bool can_move; /* arithmetic or a cast that the engine may undo in a comparison with a constant, its errors too */
-    bool forgives; /* has a value where something in it fails and something else decides: the engine may fail there */
+    bool can_move;  /* arithmetic or a cast that the engine may undo in a comparison with a constant, its errors too */
+    bool forgives;  /* has a value where something in it fails and something else decides: the engine may fail there */
 };
 
 typedef struct kdbi_const {

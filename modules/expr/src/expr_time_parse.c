@@ -139,7 +139,7 @@ static bool read_date(reader *r, int64_t *out)
         return false;
     }
     *out = kdbi_days_of(year, month, day);
-    return *out<INT32_MAX && * out> - INT32_MAX;
+    return -INT32_MAX < *out && *out < INT32_MAX;
 }
 
 kdb_status kdbi_run_text_to_date(const kdbi_step *step, kdbi_run *run, kdb_value *out)

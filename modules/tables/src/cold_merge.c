@@ -121,20 +121,6 @@ kdb_status kdb_cold_merge_next(void *self, bool *more, kdb_sv *key, kdb_sv *row,
 
 /* ---- what has died since ---- */
 
-static bool was_dead(const kdb_segment *segment, uint32_t row)
-{
-    size_t low = 0;
-    for (size_t high = segment->ndead; low < high;) {
-        const size_t middle = low + (high - low) / 2;
-        if (segment->dead[middle] < row) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < segment->ndead && segment->dead[low] == row;
-}
-
 kdb_status kdb_cold_dead_since(kdb_cold *cold, const kdb_manifest *manifest, kdb_arena *arena, kdb_cold_changed *out,
                                kdb_err *err)
 {
@@ -148,7 +134,7 @@ kdb_status kdb_cold_dead_since(kdb_cold *cold, const kdb_manifest *manifest, kdb
         KDB_CLEANUP(kdb_iter_freep)
         kdb_iter *iter = kdb_iter_new(cold->store, NULL, kdbi_cold_partition(manifest->table_id), range);
         for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
-            if (!was_dead(segment, kdbi_cold_key_place(kdb_iter_key(iter)).row)) {
+            if (!kdbi_segment_row_is_dead(segment, kdbi_cold_key_place(kdb_iter_key(iter)).row)) {
                 kdbi_cold_changed_add(out, kdb_sv_dup(arena, kdb_iter_value(iter)), arena);
             }
         }
