@@ -25,6 +25,7 @@ typedef struct found {
     size_t ndead, dead_cap;
     /* the second reading */
     bool open, through;
+    const kdb_segment *read; /* what the query borrows */
     kdbi_cold_query *query;
     size_t count, at; /* of the rows at hand */
     kdb_iter *deaths; /* on record */
@@ -227,6 +228,7 @@ static kdb_status choose(kdb_cold_rebuild *r, kdb_err *err)
 
 /* ---- the first reading: what a record says ---- */
 
+/* `segment` is borrowed until the query is done. */
 static kdb_status open_query(const kdb_cold_rebuild *r, const kdb_segment *const *segment, kdbi_cold_query **out,
                              kdb_err *err)
 {
@@ -396,11 +398,11 @@ static kdb_status come_to_row(const kdb_cold_rebuild *r, found *f, kdb_err *err)
 
 static kdb_status open_file(kdb_cold_rebuild *r, found *f, kdb_err *err)
 {
-    const kdb_segment *segment = &f->segment->segment;
     f->open = true;
+    f->read = &f->segment->segment;
     f->row_arena = kdb_arena_new(0);
-    f->deaths = walk_deaths(r, segment->id);
-    KDB_TRY(open_query(r, &segment, &f->query, err));
+    f->deaths = walk_deaths(r, f->read->id);
+    KDB_TRY(open_query(r, &f->read, &f->query, err));
     return come_to_row(r, f, err);
 }
 
