@@ -183,7 +183,9 @@ static kdb_status remove_runs(kdb_cold_hot *hot, kdb_err *err)
     KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = kdb_iter_new(hot->store, hot->snapshot, part, range);
     KDB_CLEANUP(run_done) run entries;
     run_init(&entries, part, hot->batch);
-    qsort(hot->kept.seqs, hot->kept.count, sizeof(*hot->kept.seqs), compare_seqs);
+    if (hot->kept.count != 0) {
+        qsort(hot->kept.seqs, hot->kept.count, sizeof(*hot->kept.seqs), compare_seqs);
+    }
     size_t kept = 0;
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         const kdb_sv key = kdb_iter_key(iter);
