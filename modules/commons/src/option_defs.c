@@ -252,7 +252,7 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                 "Memory for the rows of small tables (a user's part of a USER table) that are read whole again "
                                 "and again; 0 keeps none." },
 
-    [KDB_OPT_FLUSH_ROW_GROUP_ROWS] = { "flush", "row_group_rows", NULL, INTEGER("32768", 2048, 1048576),
+    [KDB_OPT_FLUSH_ROW_GROUP_ROWS] = { "flush", "row_group_rows", NULL, INTEGER("61440", 2048, 1048576),
                                        "Rows that Parquet files keep together: what a read of one row takes apart." },
     [KDB_OPT_STREAM_EVICTION_INTERVAL] = { "stream", "eviction_interval_seconds", NULL, INTEGER("60", 1, 86400),
                                            "Seconds between two looks for rows of STREAM tables that have outlived their "

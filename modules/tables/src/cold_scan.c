@@ -6,7 +6,8 @@ enum {
     GROUPS_PER_READER = 2, /* at least, so that a slow one leaves nobody idle */
     GROUP_ROWS_MIN = 50000,
     GROUP_FILES_MAX = 128,
-    ROW_GROUP = 122880 /* DuckDB's: parts of files begin with one */
+    ROW_GROUP =
+        122880 /* DuckDB's own; parts of files begin at a multiple, as the usual flush.row_group_rows divides it */
 };
 
 /* Files that one query reads. */
