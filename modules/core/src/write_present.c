@@ -2,7 +2,8 @@
  * or what the write's transaction sees. Most new rows lie beyond all others: no one looks for those. */
 #include "core_int.h"
 
-/* The keys of one round of look-ups. */
+/* The keys of one round of look-ups. Only the counts are set at its beginning: to clear the rest would cost a small write more than
+ * anything else here. */
 typedef struct round_keys {
     kdb_sv keys[KDBI_PRESENT_ROWS];
     size_t at[KDBI_PRESENT_ROWS]; /* their rows' places in it */
@@ -87,10 +88,11 @@ static kdb_status read_keys(kdbi_write *write, const round_keys *round, kdb_sv *
 static kdb_status read_cold(kdbi_write *write, size_t from, const round_keys *round, kdb_sv *stored, kdb_err *err)
 {
     kdb_cold *cold = write->core->cold;
-    round_keys missed = { .count = 0 };
+    round_keys missed;
     if (cold == NULL || !kdb_cold_has(cold, write->table->id)) {
         return KDB_OK;
     }
+    missed.count = 0;
     for (size_t i = 0; i < round->count; i++) {
         if (stored[round->at[i]].len == 0) {
             missed.at[missed.count] = round->at[i];
@@ -145,7 +147,8 @@ static void prefer_own(const kdbi_write *write, size_t from, kdb_sv *stored, siz
 kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI_PRESENT_ROWS], size_t *count,
                               kdb_err *err)
 {
-    round_keys round = { .count = 0 };
+    round_keys round;
+    round.count = round.inserts = 0;
     *count = choose_keys(write, from, stored, &round);
     KDB_TRY(read_keys(write, &round, stored, err));
     KDB_TRY(read_cold(write, from, &round, stored, err));
