@@ -16,10 +16,11 @@ void kdbi_committer_push(kdbi_committer *committer, kdb_commit *commit)
     } while (!atomic_compare_exchange_weak_explicit(&committer->inbox, &head, commit, memory_order_release,
                                                     memory_order_relaxed));
     if (head == NULL) {
-        /* Under the lock, or the signal could fall between the committer's look at the inbox and its sleep. */
+        /* Through the lock, so that the committer has either not looked at the inbox yet or sleeps by now. Not within it: the
+         * committer wakes on another core before we are out, and would go back to sleep for want of the lock. */
         kdb_mutex_lock(&committer->lock);
-        kdb_cond_signal(&committer->wake);
         kdb_mutex_unlock(&committer->lock);
+        kdb_cond_signal(&committer->wake);
     }
 }
 
