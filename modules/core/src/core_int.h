@@ -793,6 +793,7 @@ struct kdbi_txn {
     uint64_t moment;       /* of the sequencer, just before the snapshot */
     kdb_snapshot *snapshot;
     bool untold;                /* that it has begun is said together with its end: until then a lane may give it up */
+    bool blind;                 /* it only inserts and has no snapshot: its rows are those of exec->write */
     kdbi_txn_table *tables;     /* the statement that runs, as the next four */
     kdbi_savepoint *savepoints; /* innermost first */
     kdbi_undo *undo;            /* newest first; kept while there are savepoints */
@@ -805,6 +806,8 @@ struct kdbi_txn {
 
 /* Opens one for the request, which has none. */
 void kdbi_txn_begin(kdb_exec *exec);
+/* The same for one that only inserts (txn_insert.c). What gives its write up has to begin the request again. */
+void kdbi_txn_begin_blind(kdb_exec *exec);
 void kdbi_txn_tell_begun(kdb_exec *exec);
 /* Drops the request's transaction with all it has staged; none is fine. It holds no locks. */
 void kdbi_txn_end(kdb_exec *exec);
@@ -822,6 +825,8 @@ const kdb_overlay *kdbi_txn_overlay(const kdbi_txn *txn, const kdb_table *table,
 kdbi_high_mark *kdbi_txn_mark(kdbi_txn *txn, const kdb_table *table, kdb_user_id user);
 /* Takes over the rows of a statement's write and gives them their provisional `_seq`. Fails whole with KDB_LIMIT. */
 KDB_NODISCARD kdb_status kdbi_txn_stage(kdbi_txn *txn, kdbi_write *write, kdb_err *err);
+/* Counts a write's rows to what the transaction keeps. KDB_LIMIT when that is too much. */
+KDB_NODISCARD kdb_status kdbi_txn_charge(kdbi_txn *txn, const kdbi_write *write, kdb_err *err);
 void kdbi_txn_save(kdb_exec *exec, kdb_sv name);
 /* KDB_NOT_FOUND without a savepoint of that name. */
 KDB_NODISCARD kdb_status kdbi_txn_roll_back_to(kdb_exec *exec, kdb_sv name, kdb_err *err);
@@ -835,6 +840,24 @@ KDB_NODISCARD kdb_status kdbi_txn_commit(kdb_exec *exec, bool *pending, kdb_err 
 void kdbi_txn_committed(kdb_exec *exec);
 /* "failed to commit transaction '..': <what> 'ns.t' since it began" */
 kdb_status kdbi_txn_conflict(const kdbi_write *write, const char *what, kdb_err *err);
+
+/* ---- txn_insert.c: a transaction that only inserts ---- */
+
+/* Whether the statement may be part of one: rows of constants, without ON CONFLICT and RETURNING. */
+bool kdbi_txn_takes_insert(const kdb_stmt *stmt);
+/* Makes the rows of such a statement, whose plan is bound. In a blind transaction. */
+KDB_NODISCARD kdb_status kdbi_txn_insert(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
+/* Writes all of them as one batch; *pending as for writes. Once pending it begins the request again rather than fail. */
+KDB_NODISCARD kdb_status kdbi_txn_insert_commit(kdb_exec *exec, bool *pending, kdb_err *err);
+
+/* ---- stmt_insert.c: INSERT's parts ---- */
+
+/* Makes the rows of an INSERT .. VALUES of constants for exec->write. */
+KDB_NODISCARD kdb_status kdbi_insert_values(kdb_exec *exec, kdbi_plan *plan, kdb_err *err);
+/* Refuses a key that two of the write's rows have. */
+KDB_NODISCARD kdb_status kdbi_insert_check_twice(const kdbi_write *write, kdb_err *err);
+/* With the locks held: what becomes of the rows whose keys are there already. */
+KDB_NODISCARD kdb_status kdbi_insert_meet(kdb_exec *exec, kdbi_write *write, kdb_err *err);
 
 /* ---- cell.c ---- */
 

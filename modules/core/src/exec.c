@@ -201,6 +201,10 @@ static void give_up(kdb_exec *exec)
     kdbi_write_abandon(exec->write);
     exec->write = NULL;
     exec->stale = false;
+    if (exec->txn != NULL && exec->txn->blind) { /* its rows went with the write */
+        kdbi_txn_roll_back(exec);
+        exec->next = 0;
+    }
 }
 
 void kdbi_exec_again(kdb_exec *exec)

@@ -201,16 +201,11 @@ static bool shows_rows(const kdb_stmt *stmt)
     return (stmt->kind == KDB_STMT_INSERT ? stmt->as.insert.rows : stmt->as.change.rows) != NULL;
 }
 
-/* All that can be seen before anything runs: BEGIN, writes of few rows, COMMIT. */
+/* All that can be seen before anything runs: writes of few rows between BEGIN and COMMIT. */
 static bool is_small_transaction(kdb_core_lane *lane, kdb_exec *exec)
 {
     const size_t last = exec->npieces - 1;
     size_t rows = 0;
-    if (exec->npieces < 3 || exec->npieces > LANE_INSERT_ROWS_MAX + 2 ||
-        !is_bracket(exec, 0, KDB_SV("BEGIN"), KDB_STMT_BEGIN) ||
-        !is_bracket(exec, last, KDB_SV("COMMIT"), KDB_STMT_COMMIT)) {
-        return false;
-    }
     for (exec->next = 1; exec->next < last; exec->next++) {
         const kdbi_plan *plan = plan_statement(lane, exec);
         if (plan == NULL || !is_small_write(plan) || shows_rows(plan->stmt)) {
@@ -236,6 +231,65 @@ static bool stage_statement(kdb_core_lane *lane, kdb_exec *exec)
     return status == KDB_OK;
 }
 
+/* Whether all between BEGIN and COMMIT looks like INSERT. */
+static bool only_inserts(const kdb_exec *exec)
+{
+    size_t i = 1;
+    while (i + 1 < exec->npieces && (exec->pieces[i].text.ptr[0] | 0x20) == 'i') {
+        i++;
+    }
+    return i + 1 == exec->npieces;
+}
+
+typedef enum insert_end { INSERT_RUNS, INSERT_FAILED, INSERT_IS_NONE } insert_end;
+
+/* One statement of a transaction that only inserts. `rows` are those so far. */
+static insert_end insert_statement(kdb_core_lane *lane, kdb_exec *exec, const kdbi_plan **bound, size_t *rows)
+{
+    kdb_err err = { .position = -1 };
+    kdbi_plan *plan = plan_statement(lane, exec);
+    if (plan == NULL || !kdbi_txn_takes_insert(plan->stmt)) {
+        return INSERT_IS_NONE;
+    }
+    *rows += plan->stmt->as.insert.nrows;
+    if (*rows > LANE_INSERT_ROWS_MAX) {
+        return INSERT_FAILED;
+    }
+    if ((plan != *bound || plan->target == NULL) && kdbi_exec_bind(exec, plan, &err) != KDB_OK) {
+        return INSERT_FAILED;
+    }
+    *bound = plan;
+    return kdbi_txn_insert(exec, plan, &err) == KDB_OK ? INSERT_RUNS : INSERT_FAILED;
+}
+
+/* NOW() is the same for all of them: they all run at once. */
+static insert_end run_inserts(kdb_core_lane *lane, kdb_exec *exec)
+{
+    const kdbi_plan *bound = NULL;
+    size_t rows = 0;
+    kdb_err err = { .position = -1 };
+    bool pending = false;
+    kdbi_txn_begin_blind(exec);
+    start_statement(exec, KDB_STMT_INSERT);
+    for (exec->next = 1; exec->next + 1 < exec->npieces; exec->next++) {
+        const insert_end end = insert_statement(lane, exec, &bound, &rows);
+        if (end != INSERT_RUNS) {
+            return end;
+        }
+    }
+    exec->kind = KDB_STMT_COMMIT;
+    const kdb_status status = kdbi_txn_insert_commit(exec, &pending, &err);
+    KDB_ASSERT(pending || status != KDB_OK); /* there are rows */
+    return status == KDB_OK ? INSERT_RUNS : INSERT_FAILED;
+}
+
+static void give_up(kdb_exec *exec)
+{
+    kdbi_write_abandon(exec->write);
+    exec->write = NULL;
+    kdbi_txn_end(exec);
+}
+
 /* True: it has been answered, or will be. */
 static bool run_transaction(kdb_core_lane *lane, kdb_exec *exec)
 {
@@ -256,6 +310,27 @@ static bool run_transaction(kdb_core_lane *lane, kdb_exec *exec)
     return status == KDB_OK;
 }
 
+static bool has_brackets(kdb_exec *exec)
+{
+    return exec->npieces >= 3 && exec->npieces <= LANE_INSERT_ROWS_MAX + 2 &&
+           is_bracket(exec, 0, KDB_SV("BEGIN"), KDB_STMT_BEGIN) &&
+           is_bracket(exec, exec->npieces - 1, KDB_SV("COMMIT"), KDB_STMT_COMMIT);
+}
+
+/* True: it has been answered, or will be. */
+static bool transact(kdb_core_lane *lane, kdb_exec *exec)
+{
+    if (!prepare(lane, exec) || !has_brackets(exec)) {
+        return false;
+    }
+    const insert_end end = only_inserts(exec) ? run_inserts(lane, exec) : INSERT_IS_NONE;
+    if (end != INSERT_IS_NONE) {
+        return end == INSERT_RUNS;
+    }
+    give_up(exec);
+    return is_small_transaction(lane, exec) && run_transaction(lane, exec);
+}
+
 static bool transact_in_lane(kdb_core_lane *lane, kdb_request *request)
 {
     kdb_core *core = lane->worker.core;
@@ -264,12 +339,11 @@ static bool transact_in_lane(kdb_core_lane *lane, kdb_request *request)
         kdb_arena_free(exec->arena);
         return false;
     }
-    if (prepare(lane, exec) && is_small_transaction(lane, exec) && run_transaction(lane, exec)) {
+    if (transact(lane, exec)) {
         atomic_fetch_add_explicit(&core->requests, 1, memory_order_relaxed);
         return true;
     }
-    kdbi_write_abandon(exec->write);
-    kdbi_txn_end(exec);
+    give_up(exec);
     kdbi_core_retire(exec, false);
     return false;
 }

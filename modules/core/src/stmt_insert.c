@@ -356,9 +356,20 @@ static kdb_status key_violation(const kdb_table *table, const kdbi_row_write *ro
     return status;
 }
 
-static kdb_status check_twice(const kdbi_write *write, kdb_err *err)
+/* Rows that come in the order of their keys are none twice. */
+static bool are_in_order(const kdbi_write *write)
 {
-    if (write->nrows < 2) {
+    for (size_t i = 1; i < write->nrows; i++) {
+        if (kdb_sv_cmp(write->rows[i - 1].key, write->rows[i].key) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kdb_status kdbi_insert_check_twice(const kdbi_write *write, kdb_err *err)
+{
+    if (are_in_order(write)) {
         return KDB_OK;
     }
     KDB_CLEANUP(kdb_map_freep) kdb_map *seen = kdb_map_new();
@@ -391,7 +402,7 @@ static kdb_status meet(kdb_exec *exec, kdbi_write *write, kdbi_row_write *row, k
     return KDB_OK;
 }
 
-static kdb_status meet_all(kdb_exec *exec, kdbi_write *write, kdb_err *err)
+kdb_status kdbi_insert_meet(kdb_exec *exec, kdbi_write *write, kdb_err *err)
 {
     kdb_sv stored[KDBI_PRESENT_ROWS];
     size_t count = 0;
@@ -407,8 +418,23 @@ static kdb_status meet_all(kdb_exec *exec, kdbi_write *write, kdb_err *err)
 /* With the locks held. */
 static kdb_status insert_locked(kdb_exec *exec, kdbi_write *write, bool *pending, kdb_err *err)
 {
-    KDB_TRY(meet_all(exec, write, err));
+    KDB_TRY(kdbi_insert_meet(exec, write, err));
     return kdbi_write_commit(write, pending, err);
+}
+
+static maker maker_of(kdb_exec *exec, const kdbi_plan *plan)
+{
+    return (maker){ .exec = exec,
+                    .insert = &plan->stmt->as.insert,
+                    .table = plan->target,
+                    .write = exec->write,
+                    .cells = { .exec = exec, .arena = exec->write->arena } };
+}
+
+kdb_status kdbi_insert_values(kdb_exec *exec, kdbi_plan *plan, kdb_err *err)
+{
+    maker m = maker_of(exec, plan);
+    return make_values(&m, plan, err);
 }
 
 static kdb_status make_rows(maker *m, kdbi_plan *plan, kdb_err *err)
@@ -424,15 +450,12 @@ kdb_status kdbi_run_insert(kdb_exec *exec, kdbi_plan *plan, bool *pending, kdb_e
     KDB_TRY(kdbi_exec_bind(exec, plan, err));
     exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
     exec->write->op = KDB_CHANGE_INSERT;
-    maker m = { .exec = exec,
-                .insert = &plan->stmt->as.insert,
-                .table = plan->target,
-                .write = exec->write,
-                .cells = { .exec = exec, .arena = exec->write->arena } };
+    maker m = maker_of(exec, plan);
     KDB_TRY(kdbi_upsert_new(exec, plan, err));
     KDB_TRY(kdbi_returning_new(exec, plan, &exec->write->returning, err));
     KDB_TRY(kdbi_policy_guard(exec, plan, err));
     KDB_TRY(make_rows(&m, plan, err));
-    KDB_TRY(exec->write->upsert != NULL ? kdbi_upsert_check_twice(exec->write, err) : check_twice(exec->write, err));
+    KDB_TRY(exec->write->upsert != NULL ? kdbi_upsert_check_twice(exec->write, err)
+                                        : kdbi_insert_check_twice(exec->write, err));
     return kdbi_write_lock(exec->write, insert_locked, pending, err);
 }

@@ -23,6 +23,7 @@ struct kdbi_savepoint {
 
 /* ---- life ---- */
 
+/* Without a snapshot; nobody else knows it yet. */
 static kdbi_txn *txn_new(kdb_core *core)
 {
     kdb_arena *arena = kdb_arena_new(0);
@@ -34,14 +35,11 @@ static kdbi_txn *txn_new(kdb_core *core)
     txn->started_us = kdb_monotonic_us();
     atomic_init(&txn->active_us, txn->started_us);
     txn->snapshot_seq = kdb_snowflake_next();
-    txn->moment = kdbi_sequencer_now(core->sequencer);
-    txn->snapshot = kdb_snapshot_new(core->store);
     return txn;
 }
 
-void kdbi_txn_begin(kdb_exec *exec)
+static void begin(kdb_exec *exec, kdbi_txn *txn)
 {
-    kdbi_txn *txn = txn_new(exec->core);
     if (exec->number == 0) {
         exec->number = atomic_fetch_add_explicit(&exec->core->transacting, 1, memory_order_relaxed) + 1;
     }
@@ -50,6 +48,21 @@ void kdbi_txn_begin(kdb_exec *exec)
     kdb_mutex_lock(&exec->core->lock);
     exec->txn = txn;
     kdb_mutex_unlock(&exec->core->lock);
+}
+
+void kdbi_txn_begin(kdb_exec *exec)
+{
+    kdbi_txn *txn = txn_new(exec->core);
+    txn->moment = kdbi_sequencer_now(exec->core->sequencer);
+    txn->snapshot = kdb_snapshot_new(exec->core->store);
+    begin(exec, txn);
+}
+
+void kdbi_txn_begin_blind(kdb_exec *exec)
+{
+    kdbi_txn *txn = txn_new(exec->core);
+    txn->blind = txn->untold = true;
+    begin(exec, txn);
 }
 
 void kdbi_txn_tell_begun(kdb_exec *exec)
@@ -224,7 +237,7 @@ kdbi_high_mark *kdbi_txn_mark(kdbi_txn *txn, const kdb_table *table, kdb_user_id
 
 /* ---- staging ---- */
 
-static kdb_status charge(kdbi_txn *txn, const kdbi_write *write, kdb_err *err)
+kdb_status kdbi_txn_charge(kdbi_txn *txn, const kdbi_write *write, kdb_err *err)
 {
     size_t bytes = atomic_load_explicit(&txn->bytes, memory_order_relaxed);
     for (size_t i = 0; i < write->nrows; i++) {
@@ -281,7 +294,7 @@ static void stage_row(kdbi_txn *txn, kdbi_txn_table *at, kdbi_row_write *row)
 
 kdb_status kdbi_txn_stage(kdbi_txn *txn, kdbi_write *write, kdb_err *err)
 {
-    KDB_TRY(charge(txn, write, err));
+    KDB_TRY(kdbi_txn_charge(txn, write, err));
     kdbi_txn_table *at = find_table(txn, write->table->id, write->user);
     KDB_ASSERT(at != NULL && at->table == write->table); /* admitted when it was bound */
     if (at->overlay == NULL) {

@@ -744,6 +744,15 @@ static void small_transactions_run_in_a_lane(void **state)
         { true, "BEGIN; INSERT INTO t VALUES (4, 'd'); UPDATE t SET v = 'D' WHERE id = 4; DELETE FROM t WHERE id = 1; "
                 "INSERT INTO t VALUES (1, 'again'); COMMIT" },
         { true, "BEGIN; INSERT INTO t VALUES (4, 'e') ON CONFLICT DO NOTHING; COMMIT" },
+        { true, "BEGIN; INSERT INTO t VALUES (20, 'x'); INSERT INTO u VALUES (1, 'y'); INSERT INTO t (v, id) VALUES "
+                "('z', 19); INSERT INTO u (id) VALUES (2); COMMIT" },
+        { true, "BEGIN; INSERT INTO logs VALUES ('one'); INSERT INTO logs VALUES ('two'), ('three'); COMMIT" },
+        { true,
+          "BEGIN; INSERT INTO t VALUES (21, 'x'); INSERT INTO t VALUES (22, 'x') ON CONFLICT DO NOTHING; COMMIT" },
+        { false, "BEGIN; INSERT INTO u VALUES (3, 'y'); INSERT INTO t VALUES (20, 'again'); COMMIT" },
+        { false, "BEGIN; INSERT INTO u VALUES (3, 'y'); INSERT INTO u VALUES (4, NULL), (5, true, 1); COMMIT" },
+        { false, "BEGIN; INSERT INTO u VALUES (3, 'y'); INSERT INTO u VALUES (4, 'z', 'not a number'); COMMIT" },
+        { false, "BEGIN; INSERT INTO u VALUES (3, 'y'); INSERT INTO events VALUES (1); COMMIT" },
         { true, "BEGIN; UPDATE t SET v = 'none' WHERE id = 77; COMMIT" },
         { false, "BEGIN; INSERT INTO t VALUES (5, 'f'); INSERT INTO t VALUES (4, 'f'); COMMIT" },
         { false, "BEGIN; INSERT INTO t VALUES (5, 'f'); INSERT INTO t VALUES (5, 'f'); COMMIT" },
@@ -762,11 +771,19 @@ static void small_transactions_run_in_a_lane(void **state)
                  "v = '1' WHERE id = 1; COMMIT" },
     };
     kdb_core_lane *lane = kdb_core_lane_new(f.core);
+    expect(&f, "root",
+           "CREATE USER TABLE u (id BIGINT PRIMARY KEY, v TEXT NOT NULL DEFAULT 'none', n INT); "
+           "CREATE USER TABLE logs (line TEXT); CREATE STREAM TABLE events (id BIGINT PRIMARY KEY) WITH "
+           "(TTL_SECONDS = 60)",
+           "[0 Table default.u created successfully]\n[0 Table default.logs created successfully]\n"
+           "[0 Table default.events created successfully]\n");
     for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
         if (run_both(lane, cases[i].sql) != cases[i].in_lane) {
             fail_msg("in a lane or not: %s", cases[i].sql);
         }
         (void)run_both(lane, "SELECT id, v FROM t ORDER BY id");
+        (void)run_both(lane, "SELECT id, v, n FROM u ORDER BY id");
+        (void)run_both(lane, "SELECT line FROM logs ORDER BY _seq");
     }
     kdb_core_lane_free(lane);
     expect(&f, "root", "SELECT count(*) AS n FROM system.transactions", "n\n0\n");
@@ -794,6 +811,78 @@ static void random_transactions_are_the_same_in_a_lane(void **state)
     (void)run_both(lane, "SELECT id, v FROM t ORDER BY id");
     assert_true(laned > 100);
     kdb_core_lane_free(lane);
+}
+
+/* ---- transactions that only insert, in lanes, into each other's keys and into a table that DDL changes ---- */
+
+enum { INSERTING = 4, INSERTIONS = 120, ALTERATIONS = 8 };
+
+typedef struct inserter {
+    unsigned seed, number;
+    kdb_core_lane *lane;
+    size_t taken, refused;
+} inserter;
+
+/* Two of three rows of each are among keys that the others want too. Whether it was taken shows in all of its rows, or in none. */
+static void insert_three(inserter *in, unsigned tag)
+{
+    char sql[256];
+    bool in_lane = false;
+    const unsigned low = 3 * tag + 2 * next_random(&in->seed, 8), own = 100000 * (in->number + 1) + tag;
+    (void)snprintf(sql, sizeof(sql),
+                   "BEGIN; INSERT INTO s (id, v) VALUES (%u, %u); INSERT INTO s (id, v) VALUES (%u, %u); INSERT INTO s "
+                   "(id, v) VALUES (%u, %u); COMMIT",
+                   own, own, low + next_random(&in->seed, 2), own, low + 2 + next_random(&in->seed, 2), own);
+    answer a = run_in_lane(&f, in->lane, "root", sql, NULL, 0, &in_lane);
+    const bool taken = a.status == KDB_OK;
+    KDB_ASSERT(taken || a.status == KDB_CONSTRAINT || a.status == KDB_CONFLICT);
+    KDB_ASSERT(!taken || strstr(a.text, "Inserted 3 row(s)") != NULL);
+    answer_done(&a);
+    (void)snprintf(sql, sizeof(sql), "SELECT count(*) AS n FROM s WHERE v = %u", own);
+    a = run(&f, "root", sql);
+    KDB_ASSERT(strcmp(a.text, taken ? "n\n3\n" : "n\n0\n") == 0);
+    answer_done(&a);
+    in->taken += taken;
+    in->refused += !taken;
+}
+
+static void *insert_often(void *arg)
+{
+    inserter *in = arg;
+    for (unsigned i = 0; i < INSERTIONS; i++) {
+        insert_three(in, i);
+    }
+    return NULL;
+}
+
+static void inserting_transactions_are_whole_or_nothing(void **state)
+{
+    (void)state;
+    pthread_t threads[INSERTING];
+    inserter inserters[INSERTING];
+    size_t taken = 0, refused = 0;
+    char text[64];
+    expect(&f, "root", "CREATE SHARED TABLE s (id BIGINT PRIMARY KEY, v BIGINT NOT NULL)",
+           "[0 Table default.s created successfully]\n");
+    for (unsigned i = 0; i < INSERTING; i++) {
+        inserters[i] = (inserter){ .seed = i + 1, .number = i, .lane = kdb_core_lane_new(f.core) };
+        assert_int_equal(pthread_create(&threads[i], NULL, insert_often, &inserters[i]), 0);
+    }
+    for (unsigned i = 0; i < ALTERATIONS; i++) {
+        answer a = run(&f, "root", i % 2 == 0 ? "ALTER TABLE s ADD COLUMN w TEXT" : "ALTER TABLE s DROP COLUMN w");
+        assert_int_equal(a.status, KDB_OK);
+        answer_done(&a);
+    }
+    for (size_t i = 0; i < INSERTING; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        kdb_core_lane_free(inserters[i].lane);
+        taken += inserters[i].taken;
+        refused += inserters[i].refused;
+    }
+    print_message("%zu taken, %zu refused\n", taken, refused);
+    assert_true(taken > 30 && refused > 30);
+    (void)snprintf(text, sizeof(text), "n\n%zu\n", 3 * taken);
+    expect(&f, "root", "SELECT count(*) AS n FROM s", text);
 }
 
 int main(void)
@@ -826,6 +915,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(transfers_keep_the_sum, setup, teardown),
         cmocka_unit_test_setup_teardown(small_transactions_run_in_a_lane, setup, teardown),
         cmocka_unit_test_setup_teardown(random_transactions_are_the_same_in_a_lane, setup, teardown),
+        cmocka_unit_test_setup_teardown(inserting_transactions_are_whole_or_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
