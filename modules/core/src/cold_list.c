@@ -6,21 +6,13 @@ typedef struct listing {
     const kdb_table *table;
     kdb_arena *arena;
     kdb_manifest_row *rows;
-    size_t count, cap;
+    size_t count;
 } listing;
 
 static kdb_status add(void *self, kdb_user_id user, KDB_UNUSED kdb_err *err)
 {
     listing *list = self;
-    if (list->count == list->cap) {
-        list->cap = list->cap == 0 ? 16 : list->cap * 2;
-        kdb_manifest_row *grown = KDB_ARENA_ARRAY(list->arena, kdb_manifest_row, list->cap);
-        if (list->count != 0) {
-            memcpy(grown, list->rows, list->count * sizeof(*grown));
-        }
-        list->rows = grown;
-    }
-    list->rows[list->count++] =
+    *KDB_ARENA_PUSH(list->arena, list->rows, list->count) =
         (kdb_manifest_row){ .ns = kdb_sv_dup(list->arena, list->table->ns),
                             .table = kdb_sv_dup(list->arena, list->table->name),
                             .scope = list->table->type == KDB_TABLE_SHARED ? KDB_SV("shared")

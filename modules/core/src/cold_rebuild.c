@@ -18,11 +18,11 @@ typedef struct rebuild {
     kdbi_cold_work work;
     kdb_sv root; /* folder below which the table's are */
     item *items; /* by user, number and name once they are collected */
-    size_t count, cap;
+    size_t count;
     kdb_user_id user; /* whose folder is listed: a record told */
     kdb_sv folder;    /* that; empty: everybody's below the root */
     kdb_sv *folders;  /* outside the root */
-    size_t nfolders, folders_cap;
+    size_t nfolders;
     kdb_buf left;
     kdb_rebuild_result result;
 } rebuild;
@@ -41,15 +41,7 @@ static void rebuild_done(rebuild *r)
 static void add_item(rebuild *r, const item *it)
 {
     kdb_arena *arena = r->work.arena;
-    if (r->count == r->cap) {
-        r->cap = r->cap == 0 ? 64 : r->cap * 2;
-        item *grown = KDB_ARENA_ARRAY(arena, item, r->cap);
-        if (r->count != 0) {
-            memcpy(grown, r->items, r->count * sizeof(*grown));
-        }
-        r->items = grown;
-    }
-    item *at = &r->items[r->count++];
+    item *at = KDB_ARENA_PUSH(arena, r->items, r->count);
     *at = *it;
     at->user.text = kdb_sv_dup(arena, it->user.text);
     at->file.path = kdb_sv_dup(arena, it->file.path);
@@ -136,17 +128,9 @@ static kdb_status list_folder(rebuild *r, kdb_user_id user, kdb_sv folder, kdb_e
             return KDB_OK;
         }
     }
-    if (r->nfolders == r->folders_cap) {
-        r->folders_cap = r->folders_cap == 0 ? 16 : r->folders_cap * 2;
-        kdb_sv *grown = KDB_ARENA_ARRAY(r->work.arena, kdb_sv, r->folders_cap);
-        if (r->nfolders != 0) {
-            memcpy(grown, r->folders, r->nfolders * sizeof(*grown));
-        }
-        r->folders = grown;
-    }
     r->folder = kdb_sv_dup(r->work.arena, folder);
     r->user = user;
-    r->folders[r->nfolders++] = r->folder;
+    *KDB_ARENA_PUSH(r->work.arena, r->folders, r->nfolders) = r->folder;
     const kdb_status status = kdb_objects_list(r->work.objects, r->folder, visit_object, r, err);
     r->folder = (kdb_sv){ NULL, 0 };
     return status;

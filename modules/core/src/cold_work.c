@@ -206,15 +206,7 @@ kdb_status kdbi_cold_parts_init(kdbi_cold_work *work, kdbi_cold_part *parts, kdb
 
 static void add_file(kdbi_cold_part *part, kdb_new_segment *file, kdb_arena *arena)
 {
-    if (part->nfiles == part->cap) {
-        part->cap = part->cap == 0 ? 2 : part->cap * 2;
-        kdb_new_segment **grown = KDB_ARENA_ARRAY(arena, kdb_new_segment *, part->cap);
-        if (part->nfiles != 0) {
-            memcpy(grown, part->files, part->nfiles * sizeof(kdb_new_segment *));
-        }
-        part->files = grown;
-    }
-    part->files[part->nfiles++] = file;
+    *KDB_ARENA_PUSH(arena, part->files, part->nfiles) = file;
 }
 
 kdb_status kdbi_cold_stage_name(kdbi_cold_work *work, kdbi_cold_part *part, kdb_arena *arena, kdb_batch *batch,

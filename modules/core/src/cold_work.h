@@ -45,7 +45,7 @@ typedef struct kdbi_cold_part {
     uint32_t next_id; /* of its next segment */
     uint32_t named;   /* the segment whose file's name is in the store though it is not written yet: next_id, or less */
     kdb_new_segment **files; /* in the arena that _write was given */
-    size_t nfiles, cap;
+    size_t nfiles;
     void *source;                 /* the caller's */
     const kdb_manifest *replaces; /* of the segments that go as these come; NULL: none go */
 } kdbi_cold_part;

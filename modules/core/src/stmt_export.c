@@ -14,21 +14,12 @@ typedef struct exports {
     kdb_sv user;
     kdb_arena *arena;
     export_row *rows;
-    size_t count, cap;
+    size_t count;
 } exports;
 
 static export_row *add_row(exports *all)
 {
-    if (all->count == all->cap) {
-        const size_t cap = all->cap == 0 ? 8 : all->cap * 2;
-        export_row *rows = KDB_ARENA_ARRAY(all->arena, export_row, cap);
-        if (all->count != 0) {
-            memcpy(rows, all->rows, all->count * sizeof(*rows));
-        }
-        all->rows = rows;
-        all->cap = cap;
-    }
-    return &all->rows[all->count++];
+    return KDB_ARENA_PUSH(all->arena, all->rows, all->count);
 }
 
 static kdb_sv member(const kdb_json *object, kdb_sv key)

@@ -6,11 +6,9 @@ typedef struct table_parser {
     kdbi_cursor *cur;
     kdb_create_table *table;
     kdbi_table_options options;
-    size_t columns_cap;
     kdb_sv *key_names; /* of PRIMARY KEY (..) after the columns */
     int32_t *key_positions;
     size_t nkey_names;
-    size_t key_names_cap;
     bool has_key;
 } table_parser;
 
@@ -79,33 +77,14 @@ static kdb_status check_column_name(const table_parser *parser, const kdb_column
 
 static kdb_column_spec *add_column(table_parser *parser)
 {
-    kdb_create_table *table = parser->table;
-    if (table->ncolumns == parser->columns_cap) {
-        parser->columns_cap = parser->columns_cap == 0 ? 16 : parser->columns_cap * 2;
-        kdb_column_spec *grown = KDB_ARENA_ARRAY(parser->cur->arena, kdb_column_spec, parser->columns_cap);
-        if (table->ncolumns != 0) {
-            memcpy(grown, table->columns, table->ncolumns * sizeof *grown);
-        }
-        table->columns = grown;
-    }
-    return &table->columns[table->ncolumns++];
+    return KDB_ARENA_PUSH(parser->cur->arena, parser->table->columns, parser->table->ncolumns);
 }
 
 static void add_key_name(table_parser *parser, kdb_sv name, int32_t position)
 {
-    if (parser->nkey_names == parser->key_names_cap) {
-        parser->key_names_cap = parser->key_names_cap == 0 ? 4 : parser->key_names_cap * 2;
-        kdb_sv *names = KDB_ARENA_ARRAY(parser->cur->arena, kdb_sv, parser->key_names_cap);
-        int32_t *positions = KDB_ARENA_ARRAY(parser->cur->arena, int32_t, parser->key_names_cap);
-        if (parser->nkey_names != 0) {
-            memcpy(names, parser->key_names, parser->nkey_names * sizeof *names);
-            memcpy(positions, parser->key_positions, parser->nkey_names * sizeof *positions);
-        }
-        parser->key_names = names;
-        parser->key_positions = positions;
-    }
+    KDB_ARENA_ROOM(parser->cur->arena, parser->key_names, parser->nkey_names);
     parser->key_names[parser->nkey_names] = name;
-    parser->key_positions[parser->nkey_names++] = position;
+    *KDB_ARENA_PUSH(parser->cur->arena, parser->key_positions, parser->nkey_names) = position;
 }
 
 static kdb_status begin_key(table_parser *parser, int32_t position)

@@ -76,7 +76,6 @@ typedef struct cell_builder {
     kdb_arena *arena;
     kdb_stmt *stmt;             /* whose shape's literals may become cells; NULL: they may not */
     PgQuery__SelectStmt *exprs; /* selects what is not a plain cell; NULL until there is one */
-    size_t exprs_cap;
 } cell_builder;
 
 static void add_expr(cell_builder *builder, PgQuery__Node *val, kdb_cell *cell)
@@ -88,14 +87,6 @@ static void add_expr(cell_builder *builder, PgQuery__Node *val, kdb_cell *cell)
         pg_query__select_stmt__init(exprs);
         exprs->op = PG_QUERY__SET_OPERATION__SETOP_NONE;
     }
-    if (exprs->n_target_list == builder->exprs_cap) {
-        builder->exprs_cap = builder->exprs_cap == 0 ? 8 : builder->exprs_cap * 2;
-        PgQuery__Node **grown = KDB_ARENA_ARRAY(arena, PgQuery__Node *, builder->exprs_cap);
-        if (exprs->n_target_list != 0) {
-            memcpy(grown, exprs->target_list, exprs->n_target_list * sizeof(void *));
-        }
-        exprs->target_list = grown;
-    }
     PgQuery__ResTarget *target = KDB_ARENA_NEW(arena, PgQuery__ResTarget);
     pg_query__res_target__init(target);
     target->val = val;
@@ -106,7 +97,7 @@ static void add_expr(cell_builder *builder, PgQuery__Node *val, kdb_cell *cell)
     node->res_target = target;
     cell->kind = KDB_CELL_EXPR;
     cell->index = (uint32_t)exprs->n_target_list;
-    exprs->target_list[exprs->n_target_list++] = node;
+    *KDB_ARENA_PUSH(arena, exprs->target_list, exprs->n_target_list) = node;
 }
 
 static kdb_default_kind value_function_kind(const PgQuery__SQLValueFunction *function)

@@ -59,25 +59,21 @@ static kdb_status finish_relation(kdbi_binding *b, kdbi_scope *scope, kdbi_relat
 
 /* ---- tables ---- */
 
+kdb_bound_table *kdbi_slot_add(kdbi_binding *b, const kdb_bind_table *table)
+{
+    KDB_ARENA_ROOM(b->arena, b->slots, b->bound->ntables);
+    b->slots[b->bound->ntables] = table;
+    return KDB_ARENA_PUSH(b->arena, b->bound->tables, b->bound->ntables);
+}
+
 static uint32_t take_slot(kdbi_binding *b, const kdb_bind_table *table)
 {
-    kdb_bound *bound = b->bound;
-    if (bound->ntables == b->tables_cap) {
-        b->tables_cap = b->tables_cap == 0 ? 4 : b->tables_cap * 2;
-        kdb_bound_table *tables = KDB_ARENA_ARRAY(b->arena, kdb_bound_table, b->tables_cap);
-        const kdb_bind_table **slots = KDB_ARENA_ARRAY(b->arena, const kdb_bind_table *, b->tables_cap);
-        if (bound->ntables != 0) {
-            memcpy(tables, bound->tables, bound->ntables * sizeof *tables);
-            memcpy(slots, b->slots, bound->ntables * sizeof(void *));
-        }
-        bound->tables = tables;
-        b->slots = slots;
-    }
-    b->slots[bound->ntables] = table;
-    bound->tables[bound->ntables].handle = table->handle;
-    bound->tables[bound->ntables].in_view = b->view_depth > 0;
-    bound->tables[bound->ntables].used = KDB_ARENA_ARRAY(b->arena, bool, table->ncolumns + 1);
-    return (uint32_t)bound->ntables++;
+    const size_t slot = b->bound->ntables;
+    kdb_bound_table *bound = kdbi_slot_add(b, table);
+    bound->handle = table->handle;
+    bound->in_view = b->view_depth > 0;
+    bound->used = KDB_ARENA_ARRAY(b->arena, bool, table->ncolumns + 1);
+    return (uint32_t)slot;
 }
 
 static void table_columns(kdbi_binding *b, const kdb_bind_table *table, int32_t slot, kdbi_columns *out)
@@ -135,15 +131,8 @@ static void note_view(kdbi_binding *b, const kdb_bind_view *view, kdbi_relation 
     if (b->view_depth > 0) {
         return;
     }
-    if ((bound->nviews & (bound->nviews - 1)) == 0) { /* full at powers of two */
-        kdb_bound_view *grown = KDB_ARENA_ARRAY(b->arena, kdb_bound_view, bound->nviews == 0 ? 1 : bound->nviews * 2);
-        if (bound->nviews != 0) {
-            memcpy(grown, bound->views, bound->nviews * sizeof *grown);
-        }
-        bound->views = grown;
-    }
     relation->used = KDB_ARENA_ARRAY(b->arena, bool, view->ncolumns + 1);
-    bound->views[bound->nviews++] = (kdb_bound_view){ view, relation->used };
+    *KDB_ARENA_PUSH(b->arena, bound->views, bound->nviews) = (kdb_bound_view){ view, relation->used };
 }
 
 static bool is_column(const PgQuery__Node *target)

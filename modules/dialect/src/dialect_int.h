@@ -71,7 +71,6 @@ typedef struct kdbi_shaper {
     char *key;     /* so far, as the next two */
     size_t used, room;
     kdb_shape shape; /* so far */
-    size_t cap;      /* of shape.literals */
     kdbi_token prev;
     kdbi_literal_run run;
     int depth; /* of brackets */
@@ -330,7 +329,6 @@ typedef struct kdbi_column {
 typedef struct kdbi_columns {
     kdbi_column *items;
     size_t count;
-    size_t cap;
     bool is_rows;    /* of a query that gives rows of the statement's one table, one by one: */
     kdb_node *where; /* those that this is true of; NULL: all */
 } kdbi_columns;
@@ -359,10 +357,8 @@ typedef struct kdbi_scope {
     const struct kdbi_scope *outer;
     kdbi_relation **relations;
     size_t nrelations;
-    size_t relations_cap;
     kdbi_visible *visible;
     size_t nvisible;
-    size_t visible_cap;
     const PgQuery__SelectStmt *select; /* its AS names are visible too; NULL: none are */
     size_t *target_sizes; /* of its select list's expressions written so far, copies counted; may be NULL */
     kdbi_columns results; /* what ORDER BY may name */
@@ -387,9 +383,8 @@ typedef struct kdbi_binding {
     kdb_err *err;
     kdb_bound *bound;
     const kdb_bind_table **slots; /* beside bound->tables */
-    size_t tables_cap;
-    uint32_t nparams; /* the statement's */
-    bool *param_used; /* by number - 1 */
+    uint32_t nparams;             /* the statement's */
+    bool *param_used;             /* by number - 1 */
     uint32_t nctes;
     uint32_t njoins;
     uint32_t nwindows;
@@ -532,7 +527,9 @@ KDB_NODISCARD kdb_status kdbi_emit_inner(const kdbi_expr *e, const PgQuery__Node
 KDB_NODISCARD kdb_status kdbi_emit_with(kdbi_binding *b, kdbi_context *context, const PgQuery__WithClause *with,
                                         kdb_buf *out);
 
-/* dialect_from.c: one item, added to `scope`, whose text is appended. */
+/* dialect_from.c: another table of the statement, at the next slot, with nothing known of it. */
+kdb_bound_table *kdbi_slot_add(kdbi_binding *b, const kdb_bind_table *table);
+/* One item, added to `scope`, whose text is appended. */
 KDB_NODISCARD kdb_status kdbi_emit_from(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope,
                                         const PgQuery__Node *node, kdb_buf *out);
 /* The target of UPDATE and DELETE. */

@@ -117,14 +117,8 @@ static void add_pred(const pred_walk *walk, const pred_column *column, kdb_pred_
                      size_t noperands)
 {
     kdb_bound_table *table = &walk->b->bound->tables[column->slot];
-    if ((table->npreds & (table->npreds - 1)) == 0) { /* full at powers of two */
-        kdb_pred *grown = KDB_ARENA_ARRAY(walk->b->arena, kdb_pred, table->npreds == 0 ? 1 : table->npreds * 2);
-        if (table->npreds != 0) {
-            memcpy(grown, table->preds, table->npreds * sizeof *grown);
-        }
-        table->preds = grown;
-    }
-    table->preds[table->npreds++] = (kdb_pred){ column->column, op, operands, noperands };
+    *KDB_ARENA_PUSH(walk->b->arena, table->preds, table->npreds) =
+        (kdb_pred){ column->column, op, operands, noperands };
 }
 
 /* `name` is what the column was found by. */

@@ -106,21 +106,11 @@ static kdb_status bind_expr(const kdbi_expr *e, const PgQuery__Node *node, const
 typedef struct returning_list {
     const kdbi_expr *e;
     kdb_row_exprs *out;
-    size_t cap;
 } returning_list;
 
 static kdb_row_expr *add_result(returning_list *list)
 {
-    kdb_row_exprs *out = list->out;
-    if (out->nreturning == list->cap) {
-        list->cap = list->cap == 0 ? 8 : list->cap * 2;
-        kdb_row_expr *grown = KDB_ARENA_ARRAY(list->e->b->arena, kdb_row_expr, list->cap);
-        if (out->nreturning != 0) {
-            memcpy(grown, out->returning, out->nreturning * sizeof(*grown));
-        }
-        out->returning = grown;
-    }
-    return &out->returning[out->nreturning++];
+    return KDB_ARENA_PUSH(list->e->b->arena, list->out->returning, list->out->nreturning);
 }
 
 static void add_star(returning_list *list, int32_t position)
@@ -217,11 +207,10 @@ static kdb_status no_tables(void *self, const kdb_table_name *name, bool dml_tar
 
 static void only_slot(kdbi_binding *b, const kdb_bind_table *both)
 {
-    b->slots = KDB_ARENA_ARRAY(b->arena, const kdb_bind_table *, 1);
-    b->slots[0] = both;
-    b->bound->tables = KDB_ARENA_ARRAY(b->arena, kdb_bound_table, 1);
-    b->bound->ntables = 1;
-    b->tables_cap = 1;
+    b->slots = NULL;
+    b->bound->tables = NULL;
+    b->bound->ntables = 0;
+    (void)kdbi_slot_add(b, both);
 }
 
 static kdb_status bind_rows(kdbi_binding *b, const kdb_row_query *query, const kdb_bind_table *target,

@@ -5,30 +5,14 @@
 
 kdbi_column *kdbi_columns_add(kdbi_columns *columns, kdb_arena *arena)
 {
-    if (columns->count == columns->cap) {
-        columns->cap = columns->cap == 0 ? 8 : columns->cap * 2;
-        kdbi_column *grown = KDB_ARENA_ARRAY(arena, kdbi_column, columns->cap);
-        if (columns->count != 0) {
-            memcpy(grown, columns->items, columns->count * sizeof *grown);
-        }
-        columns->items = grown;
-    }
-    kdbi_column *column = &columns->items[columns->count++];
+    kdbi_column *column = KDB_ARENA_PUSH(arena, columns->items, columns->count);
     *column = (kdbi_column){ .slot = -1 };
     return column;
 }
 
 static void add_visible(kdbi_binding *b, kdbi_scope *scope, kdbi_visible visible)
 {
-    if (scope->nvisible == scope->visible_cap) {
-        scope->visible_cap = scope->visible_cap == 0 ? 16 : scope->visible_cap * 2;
-        kdbi_visible *grown = KDB_ARENA_ARRAY(b->arena, kdbi_visible, scope->visible_cap);
-        if (scope->nvisible != 0) {
-            memcpy(grown, scope->visible, scope->nvisible * sizeof *grown);
-        }
-        scope->visible = grown;
-    }
-    scope->visible[scope->nvisible++] = visible;
+    *KDB_ARENA_PUSH(b->arena, scope->visible, scope->nvisible) = visible;
 }
 
 static kdbi_relation *find_engine_alias(const kdbi_scope *scope, kdb_sv engine)
@@ -49,15 +33,7 @@ kdb_status kdbi_scope_add(kdbi_binding *b, kdbi_scope *scope, kdbi_relation *rel
     if (find_engine_alias(scope, relation->engine) != NULL) {
         return KDBI_REFUSE(b, position, "table name \"%.*s\" specified more than once", KDB_SV_ARG(relation->alias));
     }
-    if (scope->nrelations == scope->relations_cap) {
-        scope->relations_cap = scope->relations_cap == 0 ? 4 : scope->relations_cap * 2;
-        kdbi_relation **grown = KDB_ARENA_ARRAY(b->arena, kdbi_relation *, scope->relations_cap);
-        if (scope->nrelations != 0) {
-            memcpy(grown, scope->relations, scope->nrelations * sizeof(void *));
-        }
-        scope->relations = grown;
-    }
-    scope->relations[scope->nrelations++] = relation;
+    *KDB_ARENA_PUSH(b->arena, scope->relations, scope->nrelations) = relation;
     for (size_t i = 0; i < relation->columns.count; i++) {
         add_visible(b, scope, (kdbi_visible){ .relation = relation, .column = (uint32_t)i });
     }

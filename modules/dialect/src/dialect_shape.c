@@ -88,15 +88,7 @@ static bool is_readable(const kdbi_token *token)
 static kdb_shape_literal *add_literal(kdbi_shaper *shaper)
 {
     kdb_shape *shape = &shaper->shape;
-    if (shape->nliterals == shaper->cap) {
-        shaper->cap = shaper->cap == 0 ? 8 : shaper->cap * 2;
-        kdb_shape_literal *grown = KDB_ARENA_ARRAY(shaper->arena, kdb_shape_literal, shaper->cap);
-        if (shape->nliterals != 0) {
-            memcpy(grown, shape->literals, shape->nliterals * sizeof *grown);
-        }
-        shape->literals = grown;
-    }
-    return &shape->literals[shape->nliterals++];
+    return KDB_ARENA_PUSH(shaper->arena, shape->literals, shape->nliterals);
 }
 
 /* Digits alone; where the text makes titles, none that begin with zeros. */

@@ -6,24 +6,13 @@ typedef struct single_list {
     kdb_node **nodes;
     kdb_sv *names;
     size_t count;
-    size_t cap;
 } single_list;
 
 static void list_add(const kdbi_expr *e, single_list *list, kdb_node *node, kdb_sv name)
 {
-    if (list->count == list->cap) {
-        list->cap = list->cap == 0 ? 8 : list->cap * 2;
-        kdb_node **nodes = KDB_ARENA_ARRAY(e->b->arena, kdb_node *, list->cap);
-        kdb_sv *names = KDB_ARENA_ARRAY(e->b->arena, kdb_sv, list->cap);
-        if (list->count != 0) {
-            memcpy(nodes, list->nodes, list->count * sizeof *nodes);
-            memcpy(names, list->names, list->count * sizeof *names);
-        }
-        list->nodes = nodes;
-        list->names = names;
-    }
+    KDB_ARENA_ROOM(e->b->arena, list->nodes, list->count);
     list->nodes[list->count] = node;
-    list->names[list->count++] = name;
+    *KDB_ARENA_PUSH(e->b->arena, list->names, list->count) = name;
 }
 
 /* ---- the select list ---- */

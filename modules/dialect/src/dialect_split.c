@@ -9,20 +9,11 @@ typedef struct splitter {
     kdb_sql_piece like; /* the last statement with a shape; without one: there was none */
     kdb_sql_piece *pieces;
     size_t count;
-    size_t cap;
 } splitter;
 
 static void add_piece(splitter *s, const kdb_sql_piece *piece)
 {
-    if (s->count == s->cap) {
-        s->cap = s->cap == 0 ? 4 : s->cap * 2;
-        kdb_sql_piece *grown = KDB_ARENA_ARRAY(s->arena, kdb_sql_piece, s->cap);
-        if (s->count != 0) {
-            memcpy(grown, s->pieces, s->count * sizeof *grown);
-        }
-        s->pieces = grown;
-    }
-    s->pieces[s->count++] = *piece;
+    *KDB_ARENA_PUSH(s->arena, s->pieces, s->count) = *piece;
     s->like = piece->shape != NULL ? *piece : s->like;
 }
 

@@ -11,17 +11,8 @@ enum { NODES_MAX = 20000 };
 
 static uint32_t add_const(kdbi_compiler *c, const kdbi_const_def *def)
 {
-    if (c->nconsts == c->const_room) {
-        const size_t room = c->const_room == 0 ? 8 : 2 * c->const_room;
-        kdbi_const_def *grown = KDB_ARENA_ARRAY(c->arena, kdbi_const_def, room);
-        for (size_t i = 0; i < c->nconsts; i++) {
-            grown[i] = c->consts[i];
-        }
-        c->consts = grown;
-        c->const_room = room;
-    }
-    c->consts[c->nconsts] = *def;
-    return (uint32_t)c->nconsts++;
+    *KDB_ARENA_PUSH(c->arena, c->consts, c->nconsts) = *def;
+    return (uint32_t)c->nconsts - 1;
 }
 
 kdb_status kdbi_run_const(const kdbi_step *step, kdbi_run *run, kdb_value *out)

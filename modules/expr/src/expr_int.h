@@ -106,7 +106,6 @@ typedef struct kdbi_compiler {
     kdb_arena *arena;
     kdbi_const_def *consts;
     size_t nconsts;
-    size_t const_room;
     kdbi_use *uses; /* by parameter */
     unsigned depth;
     unsigned nodes;

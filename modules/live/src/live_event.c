@@ -57,12 +57,8 @@ bool kdbi_held_add(kdbi_held *held, kdbi_event *event, size_t limit)
     if (held->bytes + event->bytes > limit) {
         return false;
     }
-    if (held->count == held->cap) {
-        held->cap = held->cap == 0 ? 8 : held->cap * 2;
-        held->events = kdb_realloc(held->events, held->cap * sizeof(kdbi_event *));
-    }
     event->refs++;
-    held->events[held->count++] = event;
+    *KDB_HEAP_PUSH(held->events, held->count, held->cap) = event;
     held->bytes += event->bytes;
     return true;
 }

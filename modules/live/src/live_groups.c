@@ -136,12 +136,8 @@ static void add_part(state *s, double value)
         value = sum;
     }
     s->nparts = kept;
-    if (s->nparts == s->parts_cap) {
-        s->parts_cap = s->parts_cap == 0 ? 4 : s->parts_cap * 2;
-        s->parts = kdb_realloc(s->parts, s->parts_cap * sizeof(double));
-    }
     if (value != 0.0) {
-        s->parts[s->nparts++] = value;
+        *KDB_HEAP_PUSH(s->parts, s->nparts, s->parts_cap) = value;
     }
 }
 

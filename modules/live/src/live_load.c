@@ -62,11 +62,7 @@ static void written_done(written *w)
 
 static void written_add(written *w, uint64_t seq, size_t at)
 {
-    if (w->count == w->cap) {
-        w->cap = w->cap == 0 ? 64 : w->cap * 2;
-        w->rows = kdb_realloc(w->rows, w->cap * sizeof(*w->rows));
-    }
-    w->rows[w->count++] = (written_row){ seq, at, w->text.len - at };
+    *KDB_HEAP_PUSH(w->rows, w->count, w->cap) = (written_row){ seq, at, w->text.len - at };
 }
 
 static int by_seq(const void *a, const void *b)
@@ -221,11 +217,7 @@ static uint64_t seq_of(const kdbi_load *load)
 static void skip(kdbi_load *load, uint64_t seq)
 {
     kdbi_fence *fence = &load->sub->fence;
-    if (fence->nskipped == load->skipped_cap) {
-        load->skipped_cap = load->skipped_cap == 0 ? 8 : load->skipped_cap * 2;
-        fence->skipped = kdb_realloc(fence->skipped, load->skipped_cap * sizeof(*fence->skipped));
-    }
-    fence->skipped[fence->nskipped++] = seq;
+    *KDB_HEAP_PUSH(fence->skipped, fence->nskipped, load->skipped_cap) = seq;
 }
 
 static int by_value(const void *a, const void *b)

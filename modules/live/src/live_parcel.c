@@ -86,11 +86,7 @@ static void add(kdbi_outbox *outbox, size_t loop, entry item)
         parcel->live = outbox->live;
         parcel->loop = loop;
     }
-    if (parcel->count == parcel->cap) {
-        parcel->cap = parcel->cap == 0 ? 8 : parcel->cap * 2;
-        parcel->entries = kdb_realloc(parcel->entries, parcel->cap * sizeof(entry));
-    }
-    parcel->entries[parcel->count++] = item;
+    *KDB_HEAP_PUSH(parcel->entries, parcel->count, parcel->cap) = item;
     parcel->bytes += item.msg == NULL ? 0 : item.msg->json.len;
     if (parcel->count == ENTRIES_MAX) {
         post(outbox, loop);
@@ -131,13 +127,9 @@ void kdbi_outbox_wait(kdbi_outbox *outbox, kdb_live_sub *sub)
 
 static void part_join(kdbi_part *part, kdb_live_sub *sub)
 {
-    if (part->count == part->cap) {
-        part->cap = part->cap == 0 ? 4 : part->cap * 2;
-        part->subs = kdb_realloc(part->subs, part->cap * sizeof(*part->subs));
-    }
     sub->part = part;
     sub->part_at = part->count;
-    part->subs[part->count++] = sub;
+    *KDB_HEAP_PUSH(part->subs, part->count, part->cap) = sub;
 }
 
 static void put_at(kdbi_part *part, size_t at, kdb_live_sub *sub)

@@ -25,11 +25,7 @@ void kdbi_bloom_free(kdbi_bloom_writer *bloom)
 
 void kdbi_bloom_add(kdbi_bloom_writer *bloom, kdb_sv key)
 {
-    if (bloom->count == bloom->cap) {
-        bloom->cap = bloom->cap == 0 ? 256 : bloom->cap * 2;
-        bloom->hashes = kdb_realloc(bloom->hashes, bloom->cap * sizeof(*bloom->hashes));
-    }
-    bloom->hashes[bloom->count++] = kdb_hash64(key);
+    *KDB_HEAP_PUSH(bloom->hashes, bloom->count, bloom->cap) = kdb_hash64(key);
 }
 
 /* The bit of probe `probe`. The high half of the hash chooses the block, the low one the bits. */

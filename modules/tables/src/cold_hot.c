@@ -85,11 +85,7 @@ static void run_end(run *r)
 
 static void list_add(seq_list *list, uint64_t seq)
 {
-    if (list->count == list->cap) {
-        list->cap = list->cap == 0 ? 64 : list->cap * 2;
-        list->seqs = kdb_realloc(list->seqs, list->cap * sizeof(*list->seqs));
-    }
-    list->seqs[list->count++] = seq;
+    *KDB_HEAP_PUSH(list->seqs, list->count, list->cap) = seq;
 }
 
 kdb_cold_hot *kdb_cold_hot_new(kdb_store *store, const kdb_table *table, kdb_user_id user, const kdb_snapshot *snapshot,
@@ -220,15 +216,7 @@ kdb_status kdb_cold_hot_end(kdb_cold_hot *hot, kdb_err *err)
 
 void kdbi_cold_changed_add(kdb_cold_changed *changed, kdb_sv key, kdb_arena *arena)
 {
-    if (changed->count == changed->cap) {
-        changed->cap = changed->cap == 0 ? 16 : changed->cap * 2;
-        kdb_sv *grown = KDB_ARENA_ARRAY(arena, kdb_sv, changed->cap);
-        if (changed->count != 0) {
-            memcpy(grown, changed->keys, changed->count * sizeof(*grown));
-        }
-        changed->keys = grown;
-    }
-    changed->keys[changed->count++] = key;
+    *KDB_ARENA_PUSH(arena, changed->keys, changed->count) = key;
 }
 
 static kdb_status row_at(const kdb_cold_hot *hot, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,

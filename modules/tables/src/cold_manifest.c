@@ -217,16 +217,8 @@ static kdb_status read_segment(const kdb_table *table, kdb_manifest *manifest, k
 static kdb_status read_segments(const source *from, kdb_manifest *manifest, kdb_err *err)
 {
     KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = walk(from, manifest->prefix, KDBI_COLD_SEGMENT);
-    size_t cap = 0;
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
-        if (manifest->nsegments == cap) {
-            cap = cap == 0 ? 4 : cap * 2;
-            kdb_segment *grown = KDB_ARENA_ARRAY(manifest->arena, kdb_segment, cap);
-            if (manifest->nsegments != 0) {
-                memcpy(grown, manifest->segments, manifest->nsegments * sizeof(*grown));
-            }
-            manifest->segments = grown;
-        }
+        KDB_ARENA_ROOM(manifest->arena, manifest->segments, manifest->nsegments);
         KDB_TRY(read_segment(from->table, manifest, kdb_iter_key(iter), kdb_iter_value(iter),
                              &manifest->segments[manifest->nsegments], err));
         manifest->nsegments++;
@@ -264,11 +256,7 @@ static void end_segment(kdb_manifest *manifest, uint32_t id, dead_rows *dead)
 
 static void add_dead(dead_rows *dead, uint32_t row)
 {
-    if (dead->count == dead->cap) {
-        dead->cap = dead->cap == 0 ? 64 : dead->cap * 2;
-        dead->rows = kdb_realloc(dead->rows, dead->cap * sizeof(*dead->rows));
-    }
-    dead->rows[dead->count++] = row;
+    *KDB_HEAP_PUSH(dead->rows, dead->count, dead->cap) = row;
 }
 
 static kdb_status read_dead(const source *from, kdb_manifest *manifest, kdb_err *err)

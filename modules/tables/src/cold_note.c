@@ -150,24 +150,14 @@ static kdb_status read_note(kdb_engine_conn *conn, const char *path, kdb_arena *
 typedef struct file_columns {
     kdb_sv *names;
     uint32_t *ids;
-    size_t count, cap;
+    size_t count;
 } file_columns;
 
 static void add_column(file_columns *columns, kdb_sv name, uint32_t id, kdb_arena *arena)
 {
-    if (columns->count == columns->cap) {
-        columns->cap = columns->cap == 0 ? 32 : columns->cap * 2;
-        kdb_sv *names = KDB_ARENA_ARRAY(arena, kdb_sv, columns->cap);
-        uint32_t *ids = KDB_ARENA_ARRAY(arena, uint32_t, columns->cap);
-        if (columns->count != 0) {
-            memcpy(names, columns->names, columns->count * sizeof(*names));
-            memcpy(ids, columns->ids, columns->count * sizeof(*ids));
-        }
-        columns->names = names;
-        columns->ids = ids;
-    }
+    KDB_ARENA_ROOM(arena, columns->names, columns->count);
     columns->names[columns->count] = kdb_sv_dup(arena, name);
-    columns->ids[columns->count++] = id;
+    *KDB_ARENA_PUSH(arena, columns->ids, columns->count) = id;
 }
 
 static kdb_status read_ids(kdb_engine_conn *conn, const char *path, kdb_arena *arena, file_columns *out, kdb_err *err)

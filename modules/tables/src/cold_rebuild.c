@@ -438,11 +438,7 @@ static bool is_hot(kdb_cold_rebuild *r, kdb_sv key)
 
 static void add_dead(kdb_cold_rebuild *r, found *f, kdb_sv key)
 {
-    if (f->ndead == f->dead_cap) {
-        f->dead_cap = f->dead_cap == 0 ? 64 : f->dead_cap * 2;
-        f->dead = kdb_realloc(f->dead, f->dead_cap * sizeof(*f->dead));
-    }
-    f->dead[f->ndead++] = f->row;
+    *KDB_HEAP_PUSH(f->dead, f->ndead, f->dead_cap) = f->row;
     r->counts.dead++;
     kdb_cold_stage_dead(r->spec.table, r->spec.user, (kdb_cold_place){ f->file->segment, f->row }, key,
                         kdb_snowflake_next(), r->spec.batch);

@@ -159,14 +159,7 @@ static void make_chains(kdbi_cold_walk *walk)
     walk->chains = KDB_ARENA_ARRAY(walk->arena, chain, count + 1);
     for (size_t i = 0; i < count; i++) {
         chain *c = chain_for(walk, &files[i]);
-        if (c->nfiles % 16 == 0) {
-            file *grown = KDB_ARENA_ARRAY(walk->arena, file, c->nfiles + 16);
-            if (c->nfiles != 0) {
-                memcpy(grown, c->files, c->nfiles * sizeof(*grown));
-            }
-            c->files = grown;
-        }
-        c->files[c->nfiles++] = files[i];
+        *KDB_ARENA_PUSH(walk->arena, c->files, c->nfiles) = files[i];
     }
 }
 

@@ -65,11 +65,8 @@ static void count_bytes(kdb_hot_rows *rows)
 
 static void add_row(kdb_hot_rows *rows, kdb_sv key, kdb_sv row)
 {
-    if (rows->nrows == rows->capacity) {
-        rows->capacity = rows->capacity == 0 ? 256 : rows->capacity * 2;
-        rows->rows = kdb_realloc(rows->rows, rows->capacity * sizeof(hot_row));
-    }
-    rows->rows[rows->nrows++] = (hot_row){ kdb_sv_dup(rows->arena, key), kdb_sv_dup(rows->arena, row) };
+    *KDB_HEAP_PUSH(rows->rows, rows->nrows, rows->capacity) =
+        (hot_row){ kdb_sv_dup(rows->arena, key), kdb_sv_dup(rows->arena, row) };
 }
 
 /* Keys ascend, so what the first and the last begin with alike, all do. */

@@ -2,6 +2,7 @@
 #ifndef KDB_COMMONS_H
 #define KDB_COMMONS_H
 
+#include "kdb/array.h"
 #include "kdb/base.h"
 #include "kdb/clock.h"
 #include "kdb/err.h"

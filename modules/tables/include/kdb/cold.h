@@ -203,7 +203,7 @@ KDB_NODISCARD kdb_status kdb_cold_hot_end(kdb_cold_hot *hot, kdb_err *err);
 /* Keys of rows that are in the files, and have been changed or deleted since. */
 typedef struct kdb_cold_changed {
     kdb_sv *keys;
-    size_t count, cap;
+    size_t count;
 } kdb_cold_changed;
 /* Right before the commit, with the table closed to writers: leaves out of the removal what was written since the snapshot.
  * `floor`: kdb_core_seq_floor's from before the snapshot. In `arena`. */
