@@ -64,6 +64,19 @@ void kdb_buf_append_slow(kdb_buf *buf, const void *bytes, size_t len)
     }
 }
 
+void kdb_buf_append_quoted(kdb_buf *buf, kdb_sv text, char mark)
+{
+    kdb_buf_append(buf, &mark, 1);
+    while (text.len != 0) {
+        const char *inside = memchr(text.ptr, mark, text.len);
+        const size_t taken = inside == NULL ? text.len : (size_t)(inside - text.ptr) + 1;
+        kdb_buf_append(buf, text.ptr, taken);
+        kdb_buf_append(buf, &mark, inside == NULL ? 0 : 1);
+        text = kdb_sv_of(text.ptr + taken, text.len - taken);
+    }
+    kdb_buf_append(buf, &mark, 1);
+}
+
 void kdb_buf_printf(kdb_buf *buf, const char *fmt, ...)
 {
     char small[512];

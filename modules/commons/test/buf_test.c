@@ -124,6 +124,34 @@ static void fixed_widths_have_their_byte_order(void **state)
     assert_int_equal(kdb_get_le64(at + 1), UINT64_C(0x0102030405060708));
 }
 
+static void quoted_text_has_its_marks_doubled(void **state)
+{
+    (void)state;
+    static const struct {
+        kdb_sv text;
+        const char *quoted;
+    } cases[] = {
+        { { "", 0 }, "''" },
+        { { "plain", 5 }, "'plain'" },
+        { { "it's", 4 }, "'it''s'" },
+        { { "''", 2 }, "''''''" },
+        { { "'a\"b'", 5 }, "'''a\"b'''" },
+        { { "\xc3\xbc'\xc3\xbc", 5 }, "'\xc3\xbc''\xc3\xbc'" },
+    };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(cases); i++) {
+        kdb_buf buf;
+        kdb_buf_init(&buf, 0);
+        kdb_buf_append_quoted(&buf, cases[i].text, '\'');
+        assert_sv(kdb_buf_sv(&buf), cases[i].quoted);
+        kdb_buf_done(&buf);
+    }
+    kdb_buf buf;
+    kdb_buf_init(&buf, 0);
+    kdb_buf_append_quoted(&buf, KDB_SV("a \"b\" 'c'"), '"');
+    assert_sv(kdb_buf_sv(&buf), "\"a \"\"b\"\" 'c'\"");
+    kdb_buf_done(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +162,7 @@ int main(void)
         cmocka_unit_test(reserve_gives_room_to_write),
         cmocka_unit_test(integers_print_as_printf_does),
         cmocka_unit_test(fixed_widths_have_their_byte_order),
+        cmocka_unit_test(quoted_text_has_its_marks_doubled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,11 +6,7 @@
 
 void kdbi_emit_name(kdb_sv name, kdb_buf *out)
 {
-    kdb_buf_append_byte(out, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        kdb_buf_append_sv(out, name.ptr[i] == '"' ? KDB_SV("\"\"") : kdb_sv_of(name.ptr + i, 1));
-    }
-    kdb_buf_append_byte(out, '"');
+    kdb_buf_append_quoted(out, name, '"');
 }
 
 kdb_status kdbi_emit_text(kdbi_binding *b, kdb_sv text, int32_t position, kdb_buf *out)
@@ -18,11 +14,7 @@ kdb_status kdbi_emit_text(kdbi_binding *b, kdb_sv text, int32_t position, kdb_bu
     if (!kdb_utf8_valid(text)) { /* E'\xff' */
         return KDBI_REFUSE(b, position, "a string literal is not valid UTF-8");
     }
-    kdb_buf_append_byte(out, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        kdb_buf_append_sv(out, text.ptr[i] == '\'' ? KDB_SV("''") : kdb_sv_of(text.ptr + i, 1));
-    }
-    kdb_buf_append_byte(out, '\'');
+    kdb_buf_append_quoted(out, text, '\'');
     return KDB_OK;
 }
 

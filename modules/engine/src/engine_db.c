@@ -13,15 +13,6 @@ typedef struct setting_row {
     void (*put)(kdb_buf *sql, const kdb_engine_options *options);
 } setting_row;
 
-static void put_literal(kdb_buf *sql, const char *text)
-{
-    kdb_buf_append_byte(sql, '\'');
-    for (; *text != '\0'; text++) {
-        kdb_buf_append(sql, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
-    }
-    kdb_buf_append_byte(sql, '\'');
-}
-
 static void put_memory_limit(kdb_buf *sql, const kdb_engine_options *options)
 {
     kdb_buf_printf(sql, "'%lldB'", (long long)options->memory_limit);
@@ -29,7 +20,7 @@ static void put_memory_limit(kdb_buf *sql, const kdb_engine_options *options)
 
 static void put_temp_directory(kdb_buf *sql, const kdb_engine_options *options)
 {
-    put_literal(sql, options->temp_directory);
+    kdb_buf_append_quoted(sql, kdb_sv_cstr(options->temp_directory), '\'');
 }
 
 static void put_max_spill(kdb_buf *sql, const kdb_engine_options *options)
@@ -41,7 +32,7 @@ static void put_max_spill(kdb_buf *sql, const kdb_engine_options *options)
 static void put_allowed_directories(kdb_buf *sql, const kdb_engine_options *options)
 {
     kdb_buf_append_byte(sql, '[');
-    put_literal(sql, options->allowed_directory);
+    kdb_buf_append_quoted(sql, kdb_sv_cstr(options->allowed_directory), '\'');
     kdb_buf_append_byte(sql, ']');
 }
 

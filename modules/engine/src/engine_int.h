@@ -237,6 +237,9 @@ typedef struct kdbi_param {
     duckdb_value null; /* a NULL of its type, made when first needed */
 } kdbi_param;
 
+/* engine_parquet.c: appends the pattern of file names that only `path` matches: what has a meaning there stands in brackets. */
+void kdbi_put_pattern(kdb_buf *out, const char *path);
+
 KDB_NODISCARD kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
 /* The files as $1, and values[0] as $2. */
 KDB_NODISCARD kdb_status kdbi_param_bind_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,

@@ -216,19 +216,13 @@ kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, k
     return KDB_OK;
 }
 
-/* A list of text: what has a meaning in patterns of file names stands in brackets. */
 static duckdb_value make_path(const char *path)
 {
-    kdb_buf escaped;
-    kdb_buf_init(&escaped, 0);
-    for (; *path != '\0'; path++) {
-        const bool special = *path == '*' || *path == '?' || *path == '[';
-        kdb_buf_append_sv(&escaped, special ? KDB_SV("[") : KDB_SV(""));
-        kdb_buf_append_byte(&escaped, (uint8_t)*path);
-        kdb_buf_append_sv(&escaped, special ? KDB_SV("]") : KDB_SV(""));
-    }
-    duckdb_value made = duckdb_create_varchar_length(escaped.ptr, escaped.len);
-    kdb_buf_done(&escaped);
+    kdb_buf pattern;
+    kdb_buf_init(&pattern, 0);
+    kdbi_put_pattern(&pattern, path);
+    duckdb_value made = duckdb_create_varchar_length(pattern.ptr, pattern.len);
+    kdb_buf_done(&pattern);
     return made;
 }
 

@@ -1,22 +1,26 @@
-/* engine_parquet.c - rows of a scan written to a Parquet file by a COPY. The engine keeps the order of what one reader gives it. */
+/* engine_parquet.c - Parquet files: how a query names one, and rows of a scan written to one by a COPY. The engine keeps the order of
+ * what one reader gives it. */
 #include "engine_int.h"
 
-static void put_name(kdb_buf *sql, kdb_sv name)
+void kdbi_put_pattern(kdb_buf *out, const char *path)
 {
-    kdb_buf_append_byte(sql, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        kdb_buf_append(sql, name.ptr[i] == '"' ? "\"\"" : &name.ptr[i], name.ptr[i] == '"' ? 2 : 1);
+    while (*path != '\0') {
+        const size_t plain = strcspn(path, "*?[");
+        kdb_buf_append(out, path, plain);
+        path += plain;
+        if (*path != '\0') {
+            kdb_buf_printf(out, "[%c]", *path++);
+        }
     }
-    kdb_buf_append_byte(sql, '"');
 }
 
-static void put_text(kdb_buf *sql, kdb_sv text)
+void kdb_engine_put_file(kdb_buf *sql, const char *path)
 {
-    kdb_buf_append_byte(sql, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        kdb_buf_append(sql, text.ptr[i] == '\'' ? "''" : &text.ptr[i], text.ptr[i] == '\'' ? 2 : 1);
-    }
-    kdb_buf_append_byte(sql, '\'');
+    kdb_buf pattern;
+    kdb_buf_init(&pattern, 0);
+    kdbi_put_pattern(&pattern, path);
+    kdb_buf_append_quoted(sql, kdb_buf_sv(&pattern), '\'');
+    kdb_buf_done(&pattern);
 }
 
 static kdb_sv codec_of(kdb_sv compression)
@@ -27,21 +31,21 @@ static kdb_sv codec_of(kdb_sv compression)
 static void put_copy(kdb_buf *sql, const kdb_engine_conn *conn, const kdb_parquet_spec *spec)
 {
     kdb_buf_printf(sql, "COPY (SELECT * FROM %s(0)) TO ", conn->scan_function);
-    put_text(sql, spec->path);
+    kdb_buf_append_quoted(sql, spec->path, '\'');
     kdb_buf_append_lit(sql, " (FORMAT parquet, COMPRESSION ");
-    put_text(sql, codec_of(spec->compression));
+    kdb_buf_append_quoted(sql, codec_of(spec->compression), '\'');
     kdb_buf_printf(sql, ", ROW_GROUP_SIZE %llu, FIELD_IDS {", (unsigned long long)spec->row_group_rows);
     for (size_t i = 0; i < spec->ncolumns; i++) {
         kdb_buf_append_sv(sql, i == 0 ? KDB_SV("") : KDB_SV(", "));
-        put_name(sql, spec->columns[i].name);
+        kdb_buf_append_quoted(sql, spec->columns[i].name, '"');
         kdb_buf_printf(sql, ": %u", spec->columns[i].field_id);
     }
     kdb_buf_append_byte(sql, '}');
     if (spec->note.name.len != 0) {
         kdb_buf_append_lit(sql, ", KV_METADATA {");
-        put_name(sql, spec->note.name);
+        kdb_buf_append_quoted(sql, spec->note.name, '"');
         kdb_buf_append_lit(sql, ": ");
-        put_text(sql, spec->note.value);
+        kdb_buf_append_quoted(sql, spec->note.value, '\'');
         kdb_buf_append_byte(sql, '}');
     }
     kdb_buf_append_lit(sql, ")");

@@ -152,6 +152,26 @@ static void a_query_is_told_its_files(void **state)
     }
 }
 
+static void a_file_of_any_name_may_stand_in_the_text(void **state)
+{
+    fake_engine *fake = *state;
+    const char *path = path_of(fake, "t[w]o*?'");
+    assert_int_equal(write_file(fake, &rows, path, "zstd"), KDB_OK);
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+    const kdb_chunk *chunk = NULL;
+    kdb_buf sql;
+    kdb_buf_init(&sql, 0);
+    kdb_buf_append_lit(&sql, "SELECT count(*) FROM read_parquet(");
+    kdb_engine_put_file(&sql, path);
+    kdb_buf_append_lit(&sql, ")");
+    assert_int_equal(kdb_engine_prepare(fake->conn, kdb_buf_sv(&sql), NULL, 0, &plan, &fake->err), KDB_OK);
+    kdb_buf_done(&sql);
+    assert_int_equal(kdb_engine_execute(plan, NULL, 0, NULL, &cursor, &fake->err), KDB_OK);
+    assert_int_equal(kdb_engine_fetch(cursor, &chunk, &fake->err), KDB_OK);
+    assert_int_equal(kdb_vec_get(&chunk->cols[0], 0).as.i64, NROWS);
+}
+
 static void a_file_that_is_none_is_told(void **state)
 {
     fake_engine *fake = *state;
@@ -189,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_come_back, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_query_is_told_its_files, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(a_file_of_any_name_may_stand_in_the_text, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_that_is_none_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_failing_scan_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_elsewhere_is_refused, fake_engine_up, fake_engine_down),

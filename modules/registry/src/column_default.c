@@ -128,17 +128,12 @@ kdb_status kdbi_column_set_default(const kdb_column_spec *spec, kdb_column *colu
 
 static kdb_sv quoted(kdb_sv text, kdb_arena *arena)
 {
-    char *out = kdb_arena_alloc_raw(arena, 2 * text.len + 2);
-    size_t len = 0;
-    out[len++] = '\'';
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'') {
-            out[len++] = '\'';
-        }
-        out[len++] = text.ptr[i];
-    }
-    out[len++] = '\'';
-    return kdb_sv_of(out, len);
+    kdb_buf buf;
+    kdb_buf_init(&buf, 0);
+    kdb_buf_append_quoted(&buf, text, '\'');
+    const kdb_sv kept = kdb_sv_dup(arena, kdb_buf_sv(&buf));
+    kdb_buf_done(&buf);
+    return kept;
 }
 
 kdb_sv kdb_column_default_text(const kdb_column *column, kdb_arena *arena)

@@ -46,20 +46,6 @@ static void lookup_done(lookup *l)
     kdb_engine_plan_free(l->plan);
 }
 
-/* As the engine's functions of files take it, in quotes: what has a meaning in patterns of file names stands in brackets. */
-static void put_path(kdb_buf *sql, const char *path)
-{
-    kdb_buf_append_byte(sql, '\'');
-    for (; *path != '\0'; path++) {
-        if (*path == '*' || *path == '?' || *path == '[') {
-            kdb_buf_printf(sql, "[%c]", *path);
-        } else {
-            kdb_buf_append(sql, *path == '\'' ? "''" : path, *path == '\'' ? 2 : 1);
-        }
-    }
-    kdb_buf_append_byte(sql, '\'');
-}
-
 /* `head` and `tail` stand about the file's path. */
 static kdb_status prepare(kdb_engine_conn *conn, const char *head, const char *path, const char *tail, lookup *out,
                           kdb_err *err)
@@ -67,7 +53,7 @@ static kdb_status prepare(kdb_engine_conn *conn, const char *head, const char *p
     kdb_buf sql;
     kdb_buf_init(&sql, 0);
     kdb_buf_append_sv(&sql, kdb_sv_cstr(head));
-    put_path(&sql, path);
+    kdb_engine_put_file(&sql, path);
     kdb_buf_append_sv(&sql, kdb_sv_cstr(tail));
     const kdb_status status = kdb_engine_prepare(conn, kdb_buf_sv(&sql), NULL, 0, &out->plan, err);
     kdb_buf_done(&sql);

@@ -121,6 +121,8 @@ static inline void kdb_buf_append_byte(kdb_buf *buf, uint8_t byte)
     kdb_buf_append(buf, &byte, 1);
 }
 #define kdb_buf_append_lit(buf, literal) kdb_buf_append((buf), ("" literal), sizeof(literal) - 1)
+/* Between two `mark`s, those inside doubled: a literal (') or a name (") of SQL. */
+void kdb_buf_append_quoted(kdb_buf *buf, kdb_sv text, char mark);
 void kdb_buf_printf(kdb_buf *buf, const char *fmt, ...) KDB_PRINTF(2, 3);
 void kdb_buf_append_i64(kdb_buf *buf, int64_t value); /* decimal digits */
 void kdb_buf_append_u64(kdb_buf *buf, uint64_t value);

@@ -115,6 +115,10 @@ KDB_NODISCARD kdb_status kdb_engine_execute_files(kdb_engine_plan *plan, const c
                                                   const kdb_value *params, size_t nparams, kdb_engine_cursor **out,
                                                   kdb_err *err);
 
+/* Appends the path of one file as a literal, for a query of files that kdb_engine_prepare is given. What has a meaning in patterns of file
+ * names means itself. */
+void kdb_engine_put_file(kdb_buf *sql, const char *path);
+
 typedef struct kdb_parquet_column {
     kdb_sv name;
     kdb_type type;
