@@ -219,6 +219,13 @@ void kdbi_cold_changed_add(kdb_cold_changed *changed, kdb_sv key, kdb_arena *are
     *KDB_ARENA_PUSH(arena, changed->keys, changed->count) = key;
 }
 
+kdb_iter *kdbi_written_since(kdb_store *store, const kdb_table *table, kdb_sv from, kdb_sv to, uint64_t floor)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const kdb_iter_range range = { .from = kdbi_seq_key(from, floor, arena), .to = to };
+    return kdb_iter_new(store, NULL, kdb_table_seq_partition(table), range);
+}
+
 static kdb_status row_at(const kdb_cold_hot *hot, const kdb_snapshot *snapshot, kdb_sv key, kdb_arena *arena,
                          kdb_sv *out, kdb_err *err)
 {
@@ -256,9 +263,7 @@ static kdb_status settle_entry(const kdb_cold_hot *hot, kdb_sv entry, kdb_sv res
 kdb_status kdb_cold_hot_settle(kdb_cold_hot *hot, uint64_t floor, kdb_arena *arena, kdb_cold_changed *out, kdb_err *err)
 {
     *out = (kdb_cold_changed){ 0 };
-    const kdb_iter_range range = { .from = kdbi_seq_key(hot->from, floor, arena), .to = hot->to };
-    KDB_CLEANUP(kdb_iter_freep)
-    kdb_iter *iter = kdb_iter_new(hot->store, NULL, kdb_table_seq_partition(hot->table), range);
+    KDB_CLEANUP(kdb_iter_freep) kdb_iter *iter = kdbi_written_since(hot->store, hot->table, hot->from, hot->to, floor);
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         KDB_TRY(settle_entry(hot, kdb_iter_key(iter), kdb_iter_value(iter), arena, out, err));
     }

@@ -165,5 +165,8 @@ void kdbi_cold_files_done(kdb_cold *cold);
 /* ---- cold_hot.c ---- */
 
 void kdbi_cold_changed_add(kdb_cold_changed *changed, kdb_sv key, kdb_arena *arena);
+/* Walks the entries of the seq index of a partition, whose keys begin at `from` and end before `to`, that have been written at `floor`
+ * or later, as they are now. */
+kdb_iter *kdbi_written_since(kdb_store *store, const kdb_table *table, kdb_sv from, kdb_sv to, uint64_t floor);
 
 #endif

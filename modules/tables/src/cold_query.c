@@ -221,6 +221,8 @@ static kdb_status execute(kdbi_cold_query *query, kdb_err *err)
     return check_types(query, err);
 }
 
+/* KDB_IO too, other than in cold_rebuild.c: the storage has given the file already, so it is the engine's, of a file that is shorter than it
+ * says. */
 static bool is_of_the_file(kdb_status status)
 {
     return status != KDB_OK && status != KDB_TIMEOUT && status != KDB_CANCELLED && status != KDB_LIMIT;

@@ -146,7 +146,8 @@ static bool is_left(const found *f)
     return f->file->left.len != 0;
 }
 
-/* What another try may find otherwise is no file's fault. */
+/* What another try may find otherwise is no file's fault. KDB_IO is a storage's here: what the engine runs into when it reads on has been
+ * told of the file by the query (cold_query.c) already, as KDB_CORRUPT. */
 static bool is_of_the_file(kdb_status status)
 {
     return status != KDB_IO && status != KDB_LIMIT && status != KDB_TIMEOUT && status != KDB_CANCELLED;
@@ -674,9 +675,8 @@ static kdb_manifest *manifest_of(kdb_cold_rebuild *r)
 
 static kdb_status written_since(kdb_cold_rebuild *r, uint64_t floor, kdb_cold_changed *out, kdb_err *err)
 {
-    const kdb_iter_range range = { .from = kdbi_seq_key(r->from, floor, r->arena), .to = r->to };
     KDB_CLEANUP(kdb_iter_freep)
-    kdb_iter *iter = kdb_iter_new(r->cold->store, NULL, kdb_table_seq_partition(r->spec.table), range);
+    kdb_iter *iter = kdbi_written_since(r->cold->store, r->spec.table, r->from, r->to, floor);
     for (; kdb_iter_valid(iter); kdb_iter_next(iter)) {
         kdbi_cold_changed_add(out, kdbi_key_join(r->from, kdb_iter_value(iter), r->arena), r->arena);
     }
