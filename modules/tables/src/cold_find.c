@@ -67,7 +67,7 @@ static kdb_status take_row(search *s, kdbi_cold_query *query, size_t i, const wa
         KDB_TRY(kdbi_cold_row_encode(query, s->table, i, s->arena, &row, err));
         const kdb_cold_place place = kdbi_cold_query_place(query, i);
         kdbi_cold_found_put(s->cold->found, s->table, key.as.bytes, kdb_manifest_segment(s->manifest, place.segment),
-                            place.row, row, s->row_scratch);
+                            place.row, row);
     }
     while (found > keys && by_key(found - 1, &asked) == 0) { /* who asks for a key twice is told twice */
         found--;

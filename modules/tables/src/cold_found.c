@@ -3,10 +3,11 @@
 #include "cold_read.h"
 
 enum { BYTES_MAX = 16 << 20, ROW_BYTES_MAX = 64 << 10 };
+enum { TABLE_BYTES = 4, NAME_BYTES_FEW = 256 /* a longer name does not lie on the stack when it is looked for */ };
 
 typedef struct found_row {
     struct found_row *newer, *older; /* by use */
-    kdb_sv name;                     /* the table's id (4 bytes), the key */
+    kdb_sv name;                     /* the table's id (TABLE_BYTES), the key */
     kdb_sv row;
     size_t nversions; /* the table's, when it was encoded */
     kdb_cold_place place;
@@ -70,30 +71,30 @@ void kdbi_cold_found_free(kdbi_cold_found *found)
     kdb_free(found);
 }
 
-static kdb_sv name_of(const kdb_table *table, kdb_sv key, kdb_arena *arena)
+/* To TABLE_BYTES + key.len bytes. */
+static kdb_sv put_name(char *to, const kdb_table *table, kdb_sv key)
 {
-    char *name = kdb_arena_alloc(arena, 4 + key.len);
-    kdb_put_be32(name, table->id);
-    memcpy(name + 4, key.ptr, key.len);
-    return kdb_sv_of(name, 4 + key.len);
+    kdb_put_be32(to, table->id);
+    memcpy(to + TABLE_BYTES, key.ptr, key.len);
+    return kdb_sv_of(to, TABLE_BYTES + key.len);
 }
 
-static found_row *new_row(kdb_sv name, kdb_sv row)
+static found_row *new_row(const kdb_table *table, kdb_sv key, kdb_sv row)
 {
-    found_row *made = kdb_alloc(sizeof(*made) + name.len + row.len);
-    *made = (found_row){ .name = kdb_sv_of(made->bytes, name.len), .row = kdb_sv_of(made->bytes + name.len, row.len) };
-    memcpy(made->bytes, name.ptr, name.len);
-    memcpy(made->bytes + name.len, row.ptr, row.len);
+    const size_t name_len = TABLE_BYTES + key.len;
+    found_row *made = kdb_alloc(sizeof(*made) + name_len + row.len);
+    *made = (found_row){ .name = put_name(made->bytes, table, key), .row = kdb_sv_of(made->bytes + name_len, row.len) };
+    memcpy(made->bytes + name_len, row.ptr, row.len);
     return made;
 }
 
 void kdbi_cold_found_put(kdbi_cold_found *found, const kdb_table *table, kdb_sv key, const kdb_segment *segment,
-                         uint32_t number, kdb_sv row, kdb_arena *scratch)
+                         uint32_t number, kdb_sv row)
 {
     if (row.len > ROW_BYTES_MAX) {
         return;
     }
-    found_row *made = new_row(name_of(table, key, scratch), row);
+    found_row *made = new_row(table, key, row);
     made->nversions = table->nversions;
     made->place = (kdb_cold_place){ .segment = segment->id, .row = number };
     made->max_seq = segment->max_seq;
@@ -118,12 +119,21 @@ static bool is_there(const found_row *row, const kdb_table *table, const kdb_man
            !kdbi_segment_row_is_dead(segment, row->place.row);
 }
 
+static found_row *look_up(const kdbi_cold_found *found, const kdb_table *table, kdb_sv key)
+{
+    char few[NAME_BYTES_FEW];
+    const bool is_long = key.len > sizeof(few) - TABLE_BYTES;
+    char *bytes = is_long ? kdb_alloc(TABLE_BYTES + key.len) : few;
+    found_row *row = kdb_map_lookup(found->rows, put_name(bytes, table, key));
+    kdb_free(is_long ? bytes : NULL);
+    return row;
+}
+
 bool kdbi_cold_found_get(kdbi_cold_found *found, const kdb_table *table, const kdb_manifest *manifest, kdb_sv key,
                          kdb_arena *arena, kdb_cold_place *place, kdb_sv *row)
 {
-    const kdb_sv name = name_of(table, key, arena);
     kdb_mutex_lock(&found->lock);
-    found_row *known = kdb_map_lookup(found->rows, name);
+    found_row *known = look_up(found, table, key);
     const bool there = known != NULL && is_there(known, table, manifest);
     if (there) {
         *place = known->place;

@@ -120,7 +120,7 @@ kdbi_cold_found *kdbi_cold_found_new(void);
 void kdbi_cold_found_free(kdbi_cold_found *found); /* NULL is fine */
 /* The row with that key is row `number` of the segment; copied, unless it is large. */
 void kdbi_cold_found_put(kdbi_cold_found *found, const kdb_table *table, kdb_sv key, const kdb_segment *segment,
-                         uint32_t number, kdb_sv row, kdb_arena *scratch);
+                         uint32_t number, kdb_sv row);
 /* Where the row with that key is in the manifest, and if `row` is not NULL, the row (in `arena`); false when that is not known. */
 bool kdbi_cold_found_get(kdbi_cold_found *found, const kdb_table *table, const kdb_manifest *manifest, kdb_sv key,
                          kdb_arena *arena, kdb_cold_place *place, kdb_sv *row);
