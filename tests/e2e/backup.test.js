@@ -128,10 +128,15 @@ test('a backup that is made while others write holds what was committed before i
         await server.root.results("CREATE NAMESPACE app; CREATE SHARED TABLE app.pairs (id INT PRIMARY KEY, other INT); CREATE SHARED TABLE app.counts (id INT PRIMARY KEY, n INT); INSERT INTO app.counts VALUES (1, 0)");
         let stop = false;
         let acknowledged = 0;
+        let tellBusy;
+        const busy = new Promise((resolve) => { tellBusy = resolve; });
         const writer = (async () => {
             for (let i = 0; !stop; i++) {
                 await server.root.results(`INSERT INTO app.pairs VALUES (${2 * i}, ${2 * i + 1}), (${2 * i + 1}, ${2 * i}); UPDATE app.counts SET n = ${i + 1} WHERE id = 1`);
                 acknowledged = i + 1;
+                if (acknowledged === 20) {
+                    tellBusy();
+                }
             }
         })();
         const flusher = (async () => {
@@ -139,9 +144,7 @@ test('a backup that is made while others write holds what was committed before i
                 await runJobs(server.admin, 'STORAGE FLUSH TABLE app.pairs');
             }
         })();
-        while (acknowledged < 20) {
-            await new Promise((resolve) => setTimeout(resolve, 5));
-        }
+        await Promise.race([busy, writer, flusher]); // those that fail are told of
         const before = acknowledged;
         await runJob(server.root, `BACKUP DATABASE TO '${to}'`);
         stop = true;
