@@ -3,6 +3,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const fs = require('node:fs');
 const { useServer } = require('../lib/server.js');
 
 const server = useServer(test, { options: { 'limits.max_query_limit': 5000, 'auth.jwt_secret': 'the secret of these tests, long enough to be one' } });
@@ -104,12 +105,51 @@ test('stats move', async () => {
     assert.strictEqual(Number(first.pid), server.pid);
     const rss = Number(first.memory_rss_bytes);
     assert.ok(Math.abs(rss - server.rss()) < 64 * 1024 * 1024, `${rss} against ${server.rss()}`);
-    assert.ok(Number(first.server_uptime_seconds) >= 0);
+    const [days, hours, minutes, seconds] = /^(\d+)d (\d+)h (\d+)m (\d+)s$/.exec(first.server_uptime_human).slice(1).map(Number);
+    assert.strictEqual(((days * 24 + hours) * 60 + minutes) * 60 + seconds, Number(first.server_uptime_seconds));
     await root.sql('CREATE SHARED TABLE app.counted (id INT PRIMARY KEY)');
     const second = await stats();
     assert.strictEqual(Number(second.total_tables), Number(first.total_tables) + 1);
     assert.strictEqual(second.server_version, (await server.client().get('/health')).json.version);
     assert.ok(Number(second.active_connections) >= 1, `active_connections ${second.active_connections}`);
+    assert.strictEqual(Number(second.schema_cache_total_entries), Number(first.schema_cache_total_entries) + 1);
+    await root.results('ALTER TABLE app.counted ADD COLUMN n INT; CREATE VIEW app.counted_view AS SELECT id FROM app.counted');
+    const third = await stats();
+    const grown = (name) => Number(third[name]) - Number(second[name]);
+    assert.deepStrictEqual(['schema_cache_size', 'schema_registry_size', 'schema_cache_total_entries'].map(grown), [0, 1, 1]);
+});
+
+test('stats of the process are those that the kernel has', async () => {
+    const stats = async () => Object.fromEntries(await root.rows('SELECT metric_name, metric_value FROM system.stats'));
+    const open = () => fs.readdirSync(`/proc/${server.pid}/fd`).map((fd) => {
+        try {
+            return fs.readlinkSync(`/proc/${server.pid}/fd/${fd}`);
+        } catch {
+            return 'closed meanwhile';
+        }
+    });
+    const cpu = () => { // fields 14 and 15, in hundredths of a second; the second field may hold blanks
+        const fields = fs.readFileSync(`/proc/${server.pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+        return (Number(fields[11]) + Number(fields[12])) / 100;
+    };
+    const least = cpu();
+    const now = await stats();
+    const most = cpu();
+    const used = Number(now.cpu_seconds_total);
+    assert.ok(used > least - 0.02 && used < most + 0.02, `${least} ${used} ${most}`);
+    const uptime = Number(now.server_uptime_seconds);
+    const percent = Number(now.cpu_usage_percent);
+    assert.ok(percent >= 100 * used / (uptime + 1) - 0.01 && percent <= 100 * used / uptime + 0.01, `${percent} ${used} ${uptime}`);
+    const kinds = ['regular', 'directories', 'unix', 'ipv4', 'other'].map((kind) => Number(now[`open_files_${kind}`]));
+    assert.strictEqual(kinds.reduce((sum, count) => sum + count), Number(now.open_files_total));
+    const files = open();
+    const regular = files.filter((name) => name.startsWith('/') && !name.startsWith('/dev/')).length;
+    assert.ok(Math.abs(Number(now.open_files_total) - files.length) <= 8, `${now.open_files_total} ${files.length}`); // some come and go
+    assert.ok(Math.abs(kinds[0] + kinds[1] - regular) <= 8, `${kinds} ${files.join()}`);
+    assert.ok(kinds[3] >= 2, `a socket listens, another is this connection's: ${kinds}`);
+    assert.ok(Number(now.cpu_physical_cores) >= 1 && Number(now.cpu_physical_cores) <= Number(now.cpu_logical_cores));
+    assert.ok(Number(now.server_workers_effective) >= 4 || Number(now.server_workers_effective) === Number(now.server_workers_configured));
+    assert.strictEqual(now.server_build_date, (await server.client().get('/health')).json.build_date);
 });
 
 test('DROP TABLE leaves a finished job', async () => {

@@ -18,6 +18,8 @@ SELECT name, value FROM system.settings WHERE name IN ('server.host', 'storage.d
 SELECT name, value FROM system.settings WHERE name LIKE '%secret%' OR name LIKE '%password' ORDER BY name;
 SELECT metric_name FROM system.stats WHERE metric_name IN ('server_version', 'memory_rss_bytes', 'total_users', 'total_tables', 'pid') ORDER BY metric_name;
 SELECT metric_value FROM system.stats WHERE metric_name = 'total_tables';
+SELECT metric_name FROM system.stats ORDER BY metric_name;
+SELECT metric_name, metric_value FROM system.stats WHERE metric_name IN ('memory_usage_source', 'cluster_mode') ORDER BY metric_name;
 
 -- the same under the older names
 SELECT count(*) FROM system.system_users;

@@ -1,7 +1,12 @@
-/* process.c - what the kernel says of this process and the machine. /proc is a window into the kernel, not a file
- * of ours, so reading it does not go through filestore. */
+/* process.c - what the kernel says of this process and the machine. /proc and /sys are windows into the kernel, not files
+ * of ours, so reading them does not go through filestore. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "commons_int.h"
@@ -9,7 +14,7 @@
 
 enum { PROC_TEXT_MAX = 512 };
 
-/* Reads the start of a file below /proc; an empty text when it cannot be read. */
+/* Reads the start of a file of the kernel's; an empty text when it cannot be read. */
 static kdb_sv read_proc(const char *path, char text[PROC_TEXT_MAX])
 {
     ssize_t len = 0;
@@ -61,6 +66,14 @@ static void read_threads(kdb_process *out)
     }
 }
 
+static void read_cpu(kdb_process *out)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0) {
+        out->cpu_us = (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+    }
+}
+
 static void read_machine(kdb_process *out)
 {
     struct sysinfo info;
@@ -82,5 +95,75 @@ void kdb_process_read(kdb_process *out)
     *out = (kdb_process){ .threads = 0 };
     read_memory(out);
     read_threads(out);
+    read_cpu(out);
     read_machine(out);
+}
+
+/* ---- open files ---- */
+
+static uint64_t *socket_count(kdb_open_files *files, int fd)
+{
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof(address);
+    (void)getsockname(fd, (struct sockaddr *)&address, &len);
+    return address.ss_family == AF_UNIX   ? &files->unix_sockets
+           : address.ss_family == AF_INET ? &files->ipv4
+                                          : &files->other;
+}
+
+/* One that another thread has closed meanwhile is not counted. */
+static void count_file(kdb_open_files *files, int fd)
+{
+    struct stat what;
+    if (fstat(fd, &what) != 0) {
+        return;
+    }
+    files->total++;
+    uint64_t *count = S_ISREG(what.st_mode)    ? &files->regular
+                      : S_ISDIR(what.st_mode)  ? &files->directories
+                      : S_ISSOCK(what.st_mode) ? socket_count(files, fd)
+                                               : &files->other;
+    (*count)++;
+}
+
+void kdb_process_files(kdb_open_files *out)
+{
+    *out = (kdb_open_files){ .total = 0 };
+    DIR *dir = opendir("/proc/self/fd");
+    if (dir == NULL) {
+        return;
+    }
+    uint64_t fd = 0;
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (kdb_parse_u64(kdb_sv_cstr(entry->d_name), &fd, NULL) == KDB_OK && (int)fd != dirfd(dir)) {
+            count_file(out, (int)fd);
+        }
+    }
+    (void)closedir(dir);
+}
+
+/* ---- cores ---- */
+
+/* Whether it is the first of those that share its core: the kernel lists them, "0-1" or "0,4". */
+static bool is_first_of_core(uint64_t processor)
+{
+    char path[96], buffer[PROC_TEXT_MAX];
+    (void)snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%llu/topology/thread_siblings_list",
+                   (unsigned long long)processor);
+    kdb_sv text = read_proc(path, buffer);
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] >= '0' && text.ptr[len] <= '9') {
+        len++;
+    }
+    uint64_t first = 0;
+    return kdb_parse_u64((kdb_sv){ text.ptr, len }, &first, NULL) == KDB_OK && first == processor;
+}
+
+uint64_t kdb_machine_cores(void)
+{
+    uint64_t cores = 0;
+    for (uint64_t i = 0; i < (uint64_t)sysconf(_SC_NPROCESSORS_CONF); i++) {
+        cores += is_first_of_core(i);
+    }
+    return cores != 0 ? cores : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -384,6 +384,7 @@ void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out)
     out->overloaded = atomic_load_explicit(&core->overloaded, memory_order_relaxed);
     out->native = atomic_load_explicit(&core->native, memory_order_relaxed);
     out->queued = kdb_queue_length(core->queue);
+    out->workers = core->nworkers;
     out->hot_rows_bytes = kdbi_hot_cache_total(core->hot);
     out->manifest_bytes = core->cold == NULL ? 0 : kdb_cold_cached_bytes(core->cold);
     kdb_mutex_lock(&core->lock);

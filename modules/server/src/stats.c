@@ -23,6 +23,7 @@ static const figure figures[] = {
     { "sql_overloaded", offsetof(stats, core.overloaded) },
     { "sql_running", offsetof(stats, core.running) },
     { "sql_queued", offsetof(stats, core.queued) },
+    { "server_workers_effective", offsetof(stats, core.workers) },
     { "websocket_sessions", offsetof(stats, api.websocket_sessions) },
     { "websocket_sessions_peak", offsetof(stats, api.websocket_sessions_peak) },
     { "active_subscriptions", offsetof(stats, live.subscriptions) },
@@ -38,6 +39,15 @@ static const figure figures[] = {
     { "cold_manifest_bytes", offsetof(stats, core.manifest_bytes) },
 };
 
+/* What the server says of itself. */
+static const struct {
+    const char *name;
+    const char *const *text;
+} texts[] = {
+    { "server_version", &kdb_server_version },
+    { "server_build_date", &kdb_server_build_date },
+};
+
 void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, size_t *count)
 {
     const kdb_server *server = self;
@@ -45,15 +55,17 @@ void kdbi_server_report_stats(void *self, kdb_arena *arena, kdb_stat_row **out, 
     kdb_core_stats_get(server->core, &now.core);
     kdb_api_stats_get(server->api, &now.api);
     kdb_live_stats_get(server->live, &now.live);
-    kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, KDB_ARRAY_LEN(figures) + 1);
+    kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, KDB_ARRAY_LEN(figures) + KDB_ARRAY_LEN(texts));
     for (size_t i = 0; i < KDB_ARRAY_LEN(figures); i++) {
         const uint64_t value = *(const uint64_t *)(const void *)((const char *)&now + figures[i].offset);
         rows[i] =
             (kdb_stat_row){ kdb_sv_cstr(figures[i].name), kdb_sv_printf(arena, "%llu", (unsigned long long)value) };
     }
-    rows[KDB_ARRAY_LEN(figures)] = (kdb_stat_row){ KDB_SV("server_version"), kdb_sv_cstr(kdb_server_version) };
+    for (size_t i = 0; i < KDB_ARRAY_LEN(texts); i++) {
+        rows[KDB_ARRAY_LEN(figures) + i] = (kdb_stat_row){ kdb_sv_cstr(texts[i].name), kdb_sv_cstr(*texts[i].text) };
+    }
     *out = rows;
-    *count = KDB_ARRAY_LEN(figures) + 1;
+    *count = KDB_ARRAY_LEN(figures) + KDB_ARRAY_LEN(texts);
 }
 
 void kdbi_server_report_live(void *self, kdb_arena *arena, kdb_live_row **out, size_t *count)

@@ -22,27 +22,21 @@ kdb_status kdbi_cluster_open(kdb_system_scan *scan, kdb_err *err)
     return KDB_OK;
 }
 
-static kdb_sv human_time(int64_t seconds, kdb_arena *arena)
-{
-    return kdb_sv_printf(arena, "%lldd %lldh %lldm %llds", (long long)(seconds / 86400),
-                         (long long)(seconds / 3600 % 24), (long long)(seconds / 60 % 60), (long long)(seconds % 60));
-}
-
 static kdb_value *put_host(kdb_system_scan *scan, kdb_value *cells)
 {
     struct utsname host;
     kdb_process process;
     kdb_process_read(&process);
     const bool named = uname(&host) == 0;
-    const int64_t uptime = (kdb_monotonic_us() - scan->system->started_us) / 1000000;
+    const int64_t uptime = kdbi_uptime_us(scan->system);
     kdb_arena *arena = scan->row_arena;
     cells = kdbi_put_text_or_null(cells, named ? kdb_sv_dup(arena, kdb_sv_cstr(host.nodename)) : KDB_SV(""));
     cells = kdbi_put_text_or_null(cells, scan->system->reporter.version);
     cells = kdbi_put_bigint(cells, (int64_t)(process.total_memory >> 20));
     cells = kdbi_put_bigint(cells, (int64_t)(process.rss_bytes >> 20));
-    cells = kdbi_skip(cells); /* cpu_usage_percent */
-    cells = kdbi_put_bigint(cells, uptime);
-    cells = kdbi_put_text(cells, human_time(uptime, arena));
+    cells = kdbi_put_float(cells, (float)kdbi_cpu_percent(process.cpu_us, uptime));
+    cells = kdbi_put_bigint(cells, uptime / 1000000);
+    cells = kdbi_put_text(cells, kdbi_human_time(uptime / 1000000, arena));
     cells = kdbi_put_text_or_null(cells, named ? kdb_sv_dup_lower(arena, kdb_sv_cstr(host.sysname)) : KDB_SV(""));
     return kdbi_put_text_or_null(cells, named ? kdb_sv_dup(arena, kdb_sv_cstr(host.machine)) : KDB_SV(""));
 }

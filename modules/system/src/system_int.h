@@ -62,6 +62,13 @@ kdb_sv kdbi_json_columns(const kdb_table *table, const kdb_schema *schema, kdb_a
 kdb_sv kdbi_json_options(const kdb_table *table, kdb_arena *arena);
 kdb_sv kdbi_json_view_columns(const kdb_view *view, kdb_arena *arena);
 
+/* ---- the time of the process ---- */
+
+int64_t kdbi_uptime_us(const kdb_system *system);
+kdb_sv kdbi_human_time(int64_t seconds, kdb_arena *arena); /* "3d 4h 5m 6s" */
+/* Of one core, over the whole uptime; above 100 where more than one is kept busy. */
+double kdbi_cpu_percent(uint64_t cpu_us, int64_t uptime_us);
+
 /* ---- walks over the registry's tables ---- */
 
 /* Takes a reference to every table. */

@@ -1,5 +1,6 @@
 /* system_stats.c - system.stats: figures of the process, the catalog and the store, taken together when the scan opens,
- * then those that the layers above report. Names are the reference's where it has the figure. */
+ * then those that the layers above report. Names are the reference's where it has the figure; which of its figures there
+ * are none of here, and why, is in docs/system-stats.md. */
 #include <unistd.h>
 
 #include "kdb/process.h"
@@ -7,14 +8,17 @@
 
 enum { MIB = 1024 * 1024 };
 
-/* One field per row of `stats`. */
+/* One field per row of `stats`, and what `texts` are made of. */
 typedef struct figures {
     uint64_t uptime_seconds;
+    int64_t uptime_us;
+    uint64_t cpu_us;
     uint64_t rss_bytes, rss_mb, virtual_bytes, virtual_mb;
     uint64_t total_memory_mb, used_memory_mb;
-    uint64_t threads, pid, cores;
+    uint64_t threads, pid, cores, physical_cores;
+    kdb_open_files files;
     uint64_t workers, max_connections, backlog;
-    uint64_t users, namespaces, tables, storages, live_queries;
+    uint64_t users, namespaces, tables, relations, schemas, storages, live_queries;
     uint64_t jobs, jobs_running, jobs_queued, jobs_failed;
     uint64_t commits, commit_groups, bytes_written, memtable_bytes, block_cache_bytes, background_jobs;
     uint64_t node_id;
@@ -38,13 +42,24 @@ static const stat_def stats[] = {
     { "thread_count", offsetof(figures, threads) },
     { "pid", offsetof(figures, pid) },
     { "cpu_logical_cores", offsetof(figures, cores) },
+    { "cpu_physical_cores", offsetof(figures, physical_cores) },
     { "server_workers_configured", offsetof(figures, workers) },
     { "max_connections", offsetof(figures, max_connections) },
+    { "max_connections_configured", offsetof(figures, max_connections) },
     { "connection_backlog", offsetof(figures, backlog) },
+    { "open_files_total", offsetof(figures, files.total) },
+    { "open_files_regular", offsetof(figures, files.regular) },
+    { "open_files_directories", offsetof(figures, files.directories) },
+    { "open_files_unix", offsetof(figures, files.unix_sockets) },
+    { "open_files_ipv4", offsetof(figures, files.ipv4) },
+    { "open_files_other", offsetof(figures, files.other) },
     { "total_users", offsetof(figures, users) },
     { "total_namespaces", offsetof(figures, namespaces) },
     { "total_tables", offsetof(figures, tables) },
     { "total_storages", offsetof(figures, storages) },
+    { "schema_cache_size", offsetof(figures, tables) },
+    { "schema_registry_size", offsetof(figures, relations) },
+    { "schema_cache_total_entries", offsetof(figures, schemas) },
     { "total_live_queries", offsetof(figures, live_queries) },
     { "total_jobs", offsetof(figures, jobs) },
     { "jobs_running", offsetof(figures, jobs_running) },
@@ -59,13 +74,58 @@ static const stat_def stats[] = {
     { "node_id", offsetof(figures, node_id) },
 };
 
+typedef struct text_def {
+    const char *name;
+    kdb_sv (*text)(const figures *all, kdb_arena *arena);
+} text_def;
+
+static kdb_sv uptime_human(const figures *all, kdb_arena *arena)
+{
+    return kdbi_human_time(all->uptime_us / 1000000, arena);
+}
+
+static kdb_sv memory_source(const figures *all, kdb_arena *arena)
+{
+    (void)all;
+    (void)arena;
+    return KDB_SV("rss");
+}
+
+static kdb_sv cpu_usage(const figures *all, kdb_arena *arena)
+{
+    return kdb_sv_printf(arena, "%.2f", kdbi_cpu_percent(all->cpu_us, all->uptime_us));
+}
+
+static kdb_sv cpu_seconds(const figures *all, kdb_arena *arena)
+{
+    return kdb_sv_printf(arena, "%.3f", (double)all->cpu_us / 1e6);
+}
+
+static kdb_sv cluster_mode(const figures *all, kdb_arena *arena)
+{
+    (void)all;
+    (void)arena;
+    return KDB_SV("standalone");
+}
+
+static const text_def texts[] = {
+    { "server_uptime_human", uptime_human }, { "memory_usage_source", memory_source },
+    { "cpu_usage_percent", cpu_usage },      { "cpu_seconds_total", cpu_seconds },
+    { "cluster_mode", cluster_mode },
+};
+
+enum { NOWN = KDB_ARRAY_LEN(stats) + KDB_ARRAY_LEN(texts) };
+
 /* ---- collecting ---- */
 
 static void add_process(const kdb_system *system, figures *out)
 {
     kdb_process process;
     kdb_process_read(&process);
-    out->uptime_seconds = (uint64_t)(kdb_monotonic_us() - system->started_us) / 1000000;
+    kdb_process_files(&out->files);
+    out->uptime_us = kdbi_uptime_us(system);
+    out->uptime_seconds = (uint64_t)out->uptime_us / 1000000;
+    out->cpu_us = process.cpu_us;
     out->rss_bytes = process.rss_bytes;
     out->rss_mb = process.rss_bytes / MIB;
     out->virtual_bytes = process.virtual_bytes;
@@ -75,6 +135,7 @@ static void add_process(const kdb_system *system, figures *out)
     out->threads = process.threads;
     out->pid = (uint64_t)getpid();
     out->cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    out->physical_cores = kdb_machine_cores();
 }
 
 static void add_options(const kdb_options *options, figures *out)
@@ -97,13 +158,29 @@ static void add_store(kdb_store *store, figures *out)
     out->background_jobs = usage.background_jobs;
 }
 
+/* All schemas are in memory, those that tables have had too. */
+static void add_relations(kdb_registry *registry, kdb_arena *arena, figures *out)
+{
+    kdb_table **tables = NULL;
+    kdb_view **views = NULL;
+    size_t ntables = 0, nviews = 0;
+    kdb_registry_list_tables(registry, arena, &tables, &ntables);
+    for (size_t i = 0; i < ntables; i++) {
+        out->schemas += tables[i]->nversions;
+    }
+    kdb_registry_release_tables(tables, ntables);
+    kdb_registry_list_views(registry, arena, &views, &nviews);
+    kdb_registry_release_views(views, nviews);
+    out->tables = ntables;
+    out->relations = ntables + nviews;
+}
+
 static void add_catalog(const kdb_system *system, figures *out)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     kdb_user *users = NULL;
     kdb_namespace *namespaces = NULL;
     kdb_storage *storages = NULL;
-    kdb_table **tables = NULL;
     size_t count = 0;
     kdb_auth_list_users(system->auth, arena, &users, &count);
     out->users = count;
@@ -111,9 +188,7 @@ static void add_catalog(const kdb_system *system, figures *out)
     out->namespaces = count;
     kdb_registry_list_storages(system->registry, arena, &storages, &count);
     out->storages = count;
-    kdb_registry_list_tables(system->registry, arena, &tables, &count);
-    out->tables = count;
-    kdb_registry_release_tables(tables, count);
+    add_relations(system->registry, arena, out);
 }
 
 static void add_live(const kdb_system_reporter *reporter, figures *out)
@@ -142,11 +217,14 @@ static kdb_status add_jobs(const kdb_system_scan *scan, figures *out, kdb_err *e
 
 static kdb_stat_row *own_rows(const figures *all, kdb_arena *arena)
 {
-    kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, KDB_ARRAY_LEN(stats));
+    kdb_stat_row *rows = KDB_ARENA_ARRAY(arena, kdb_stat_row, NOWN);
     for (size_t i = 0; i < KDB_ARRAY_LEN(stats); i++) {
         uint64_t value = 0;
         memcpy(&value, (const char *)all + stats[i].offset, sizeof(value));
         rows[i] = (kdb_stat_row){ kdb_sv_cstr(stats[i].name), kdb_sv_printf(arena, "%llu", (unsigned long long)value) };
+    }
+    for (size_t i = 0; i < KDB_ARRAY_LEN(texts); i++) {
+        rows[KDB_ARRAY_LEN(stats) + i] = (kdb_stat_row){ kdb_sv_cstr(texts[i].name), texts[i].text(all, arena) };
     }
     return rows;
 }
@@ -160,13 +238,13 @@ static void set_rows(kdb_system_scan *scan, const kdb_stat_row *own)
     if (reporter->stats != NULL) {
         reporter->stats(reporter->self, scan->arena, &reported, &count);
     }
-    kdb_stat_row *rows = KDB_ARENA_ARRAY(scan->arena, kdb_stat_row, KDB_ARRAY_LEN(stats) + count);
-    memcpy(rows, own, KDB_ARRAY_LEN(stats) * sizeof(*rows));
+    kdb_stat_row *rows = KDB_ARENA_ARRAY(scan->arena, kdb_stat_row, NOWN + count);
+    memcpy(rows, own, NOWN * sizeof(*rows));
     if (count > 0) {
-        memcpy(rows + KDB_ARRAY_LEN(stats), reported, count * sizeof(*rows));
+        memcpy(rows + NOWN, reported, count * sizeof(*rows));
     }
     scan->items = rows;
-    scan->nitems = KDB_ARRAY_LEN(stats) + count;
+    scan->nitems = NOWN + count;
 }
 
 kdb_status kdbi_stats_open(kdb_system_scan *scan, kdb_err *err)

@@ -195,15 +195,19 @@ static void stats_have_ours_and_the_reported(void **state)
     fixture_job(f, "FL-000000000002", "failed");
     fixture_job(f, "FL-000000000003", "queued");
     const kdb_sv rows = read_as_dba(f, "stats", NULL);
-    static const char *const exact[] = { "total_users|4",        "total_namespaces|2",   "total_tables|4",
-                                         "total_storages|1",     "total_jobs|4",         "jobs_running|1",
-                                         "jobs_queued|1",        "jobs_failed|1",        "total_live_queries|1",
-                                         "server_version|0.1.0", "active_connections|12" };
+    static const char *const exact[] = { "total_users|4",        "total_namespaces|2",     "total_tables|4",
+                                         "total_storages|1",     "total_jobs|4",           "jobs_running|1",
+                                         "jobs_queued|1",        "jobs_failed|1",          "total_live_queries|1",
+                                         "server_version|0.1.0", "active_connections|12",  "memory_usage_source|rss",
+                                         "schema_cache_size|4",  "cluster_mode|standalone" };
     for (size_t i = 0; i < KDB_ARRAY_LEN(exact); i++) {
         assert_true(fixture_has_line(rows, exact[i]));
     }
-    static const char *const positive[] = { "memory_rss_bytes",  "memory_virtual_bytes",   "thread_count",   "pid",
-                                            "cpu_logical_cores", "system_total_memory_mb", "max_connections" };
+    static const char *const positive[] = { "memory_rss_bytes",  "memory_virtual_bytes",
+                                            "thread_count",      "pid",
+                                            "cpu_logical_cores", "system_total_memory_mb",
+                                            "max_connections",   "cpu_physical_cores",
+                                            "open_files_total",  "cpu_seconds_total" };
     for (size_t i = 0; i < KDB_ARRAY_LEN(positive); i++) {
         const kdb_sv zero = kdb_sv_printf(f->arena, "%s|0", positive[i]);
         assert_false(fixture_has_line(rows, kdb_sv_dup_cstr(f->arena, zero)));

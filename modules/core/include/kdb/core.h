@@ -278,7 +278,7 @@ void kdb_core_close(kdb_core *core); /* after drain and before the store closes;
 KDB_DEFINE_CLEANUP(kdb_core, kdb_core_close)
 
 typedef struct kdb_core_stats {
-    uint64_t requests, failed, overloaded, running, queued, plans_cached;
+    uint64_t requests, failed, overloaded, running, queued, plans_cached, workers;
     uint64_t native;                         /* executions without the engine */
     uint64_t hot_rows_bytes, manifest_bytes; /* what is kept in memory: decoded rows; manifests of the cold tier */
 } kdb_core_stats;
