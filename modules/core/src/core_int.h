@@ -36,6 +36,9 @@ typedef struct kdbi_lock_set {
     /* Called once all are held when acquire returned false; on the thread that released the last one. */
     void (*granted)(struct kdbi_lock_set *set);
     struct kdbi_lock_set *next_waiter;
+    /* The latest moment (sequencer.c) at which rows of stripes[0..held) had been changed. */
+    uint64_t changed;
+    uint64_t changed_now; /* when its holder changed rows, to be said before the release; 0: it did not */
 } kdbi_lock_set;
 
 kdbi_row_locks *kdbi_row_locks_new(void);
@@ -74,13 +77,28 @@ bool kdbi_sequencer_quiet(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user
  * of: what was known of the partition in memory is old from then on. Any thread. */
 void kdbi_sequencer_change_begin(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user);
 void kdbi_sequencer_change_end(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user);
-/* The present, for _rests. */
+/* Whether no such change of the partition is on its way and the last had ended before `moment`. */
+bool kdbi_sequencer_unchanged(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment);
+/* The present, for _rests, _unchanged and the row locks. */
 uint64_t kdbi_sequencer_now(kdbi_sequencer *sequencer);
 /* True when no write of the partition is on its way and the last had ended before `moment`: what a snapshot taken just
  * after that moment holds of the partition is what the store holds. */
 bool kdbi_sequencer_rests(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment);
 
-/* ---- high_marks.c: keys beyond all that a partition holds ---- */
+/* ---- late_keys.c: keys a little below the greatest that came lately ---- */
+
+typedef struct kdbi_late_keys kdbi_late_keys;
+/* `greatest`: all keys that have come so far are no greater. */
+kdbi_late_keys *kdbi_late_keys_new(kdb_sv greatest);
+void kdbi_late_keys_free(kdbi_late_keys *late); /* NULL is fine */
+/* A key has come; `greatest` is the greatest of those before. */
+void kdbi_late_keys_add(kdbi_late_keys *late, kdb_sv key, kdb_sv greatest);
+/* Many have come, none greater than `key`. */
+void kdbi_late_keys_raise(kdbi_late_keys *late, kdb_sv key);
+/* True: the key has not come. False: it may have. */
+bool kdbi_late_keys_lack(kdbi_late_keys *late, kdb_sv key);
+
+/* ---- high_marks.c: keys that a partition does not hold, as it holds none beyond a mark ---- */
 
 typedef struct kdbi_high_marks kdbi_high_marks;
 typedef struct kdbi_high_mark kdbi_high_mark; /* of one partition: a user's rows of a table */
@@ -93,13 +111,14 @@ void kdbi_high_marks_free(kdbi_high_marks *marks); /* NULL is fine; nobody holds
  * committed or has failed. Any thread, as for all below. */
 kdbi_high_mark *kdbi_high_mark_hold(kdbi_high_marks *marks, const kdb_table *table, kdb_user_id user);
 void kdbi_high_mark_release(kdbi_high_mark *mark); /* NULL is fine */
-/* A row with that key, which may be new, is about to be handed over. */
-void kdbi_high_mark_raise(kdbi_high_mark *mark, kdb_sv key);
-/* Copies the mark: a key beyond it, locked before this call, is not there. Nor is it in a snapshot taken before. False: it is not
- * known, so nothing can be said. */
-bool kdbi_high_mark_read(kdbi_high_mark *mark, char bytes[KDBI_HIGH_MARK_MAX], kdb_sv *out);
+/* Rows with those keys, which may be new, are about to be handed over. */
+void kdbi_high_mark_raise(kdbi_high_mark *mark, const kdb_sv *keys, size_t count);
+/* The same of many rows, of whose keys none is greater than `key`. */
+void kdbi_high_mark_raise_past(kdbi_high_mark *mark, kdb_sv key);
+/* out[i] is true where keys[i], locked before this call, is not there. Nor is it in a snapshot taken before. */
+void kdbi_high_mark_rule_out(kdbi_high_mark *mark, const kdb_sv *keys, size_t count, bool *out);
 /* So many keys of new rows were looked for and not there. After some of those the mark is made known, from memory alone
- * where the caller cannot wait for a disk. */
+ * where the caller cannot wait for a disk; after some more keys that come late are remembered. */
 void kdbi_high_mark_missed(kdbi_high_marks *marks, kdbi_high_mark *mark, const kdb_table *table, kdb_user_id user,
                            size_t missed, bool memory_only);
 
@@ -320,6 +339,9 @@ KDB_NODISCARD kdb_status kdbi_native_start(const kdbi_native *native, kdbi_run *
 KDB_NODISCARD kdb_status kdbi_native_fetch(kdbi_native_run *run, const kdb_chunk **out, kdb_err *err);
 /* True when what has been fetched is all. */
 bool kdbi_native_is_through(const kdbi_native_run *run);
+/* The stored bytes of the rows of what was fetched last, where the query finds rows to be changed; NULL: they are not known.
+ * Borrowed as those are. */
+const kdb_sv *kdbi_native_bytes(const kdbi_native_run *run);
 void kdbi_native_run_free(kdbi_native_run *run);            /* NULL is fine */
 uint64_t kdbi_native_rows_read(const kdbi_native_run *run); /* rows looked at so far */
 KDB_DEFINE_CLEANUP(kdbi_native_run, kdbi_native_run_free)
@@ -464,6 +486,7 @@ typedef struct kdbi_row_write {
     uint64_t seq;         /* given at commit */
     uint64_t old_seq;     /* of the version replaced; 0: none */
     uint64_t read_seq;    /* UPDATE, DELETE: of the version the statement saw */
+    kdb_sv read_row;      /* and its bytes; empty: they were not kept */
     kdb_cold_place place; /* of the version replaced, if that is cold */
     const kdb_value *set; /* UPDATE: new values by SET position */
     bool fresh;           /* key made by the server: cannot exist yet */
@@ -493,6 +516,8 @@ struct kdbi_write {
     const kdb_row_filter *may_meet;                /* and the rows that ON CONFLICT DO UPDATE changes */
     const uint32_t *set_columns;                   /* UPDATE: table columns by SET position */
     size_t nset;
+    uint64_t read_at;    /* the moment before the first row was read, if their bytes may be kept; else 0 */
+    size_t read_bytes;   /* kept of them */
     kdbi_txn *staged_in; /* the transaction that the statement is part of: it keeps the rows until its COMMIT */
     kdbi_txn *commits;   /* a reference: this is part of that transaction's COMMIT, */
     kdbi_write *also;    /* and this is the next part, of another table. The first part has the locks and the batch */

@@ -5,7 +5,8 @@
  * A mark is made before the first write that it is to know of is handed to the committer, raised by every write with new keys
  * before its rows can be seen, and stays as long as such a write is on its way. So what was stored before there was a mark can
  * all be read, and what has come since has raised it: the greatest of both is the mark, whenever it is read. A mark that was
- * raised for a write that failed is only higher than it need be; rows that are removed leave it where it is.
+ * raised for a write that failed is only higher than it need be; of several clients at once keys come nearly in order, so those of
+ * late are remembered one by one (late_keys.c); rows that are removed leave it where it is.
  *
  * All of a partition's keys count, tombstones and the rows of the cold tier included: find_greatest has to
  * look at every place where a key may lie. Keys do not change their form (ALTER TABLE refuses that) and the ids of tables
@@ -26,7 +27,8 @@ struct kdbi_high_mark {
     bool known;                    /* what was stored before the mark was made counts too */
     bool useless;                  /* a key was too long to be kept */
     size_t missed;
-    kdb_buf key; /* the greatest that it knows of */
+    kdb_buf key;          /* the greatest that it knows of */
+    kdbi_late_keys *late; /* of what has come since it is known; NULL: keys come in order so far */
 };
 
 typedef struct shard {
@@ -76,6 +78,7 @@ static void drop(shard *in, kdbi_high_mark *mark) KDB_REQUIRES(in->lock)
     unlink_mark(in, mark);
     (void)kdb_map_remove(in->by_id, mark->id);
     kdb_buf_done(&mark->key);
+    kdbi_late_keys_free(mark->late);
     kdb_free((void *)(uintptr_t)mark->id.ptr);
     kdb_free(mark);
 }
@@ -164,23 +167,37 @@ static void raise_to(kdbi_high_mark *mark, kdb_sv key) KDB_REQUIRES(mark->shard-
     }
 }
 
-void kdbi_high_mark_raise(kdbi_high_mark *mark, kdb_sv key)
+void kdbi_high_mark_raise(kdbi_high_mark *mark, const kdb_sv *keys, size_t count)
 {
     kdb_mutex_lock(&mark->shard->lock);
+    for (size_t i = 0; i < count; i++) {
+        if (mark->late != NULL) {
+            kdbi_late_keys_add(mark->late, keys[i], kdb_buf_sv(&mark->key));
+        }
+        raise_to(mark, keys[i]);
+    }
+    kdb_mutex_unlock(&mark->shard->lock);
+}
+
+void kdbi_high_mark_raise_past(kdbi_high_mark *mark, kdb_sv key)
+{
+    kdb_mutex_lock(&mark->shard->lock);
+    if (mark->late != NULL) {
+        kdbi_late_keys_raise(mark->late, key);
+    }
     raise_to(mark, key);
     kdb_mutex_unlock(&mark->shard->lock);
 }
 
-bool kdbi_high_mark_read(kdbi_high_mark *mark, char bytes[KDBI_HIGH_MARK_MAX], kdb_sv *out)
+void kdbi_high_mark_rule_out(kdbi_high_mark *mark, const kdb_sv *keys, size_t count, bool *out)
 {
     kdb_mutex_lock(&mark->shard->lock);
     const bool good = mark->known && !mark->useless;
-    if (good && mark->key.len != 0) {
-        memcpy(bytes, mark->key.ptr, mark->key.len);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = good && (kdb_sv_cmp(keys[i], kdb_buf_sv(&mark->key)) > 0 ||
+                          (mark->late != NULL && kdbi_late_keys_lack(mark->late, keys[i])));
     }
-    *out = kdb_sv_of(bytes, mark->key.len);
     kdb_mutex_unlock(&mark->shard->lock);
-    return good;
 }
 
 /* ---- what was there before ---- */
@@ -225,13 +242,18 @@ static kdb_status find_greatest(const kdbi_high_marks *marks, const place *in, k
     return KDB_OK;
 }
 
-/* Whether it is time to find the greatest key; then nobody else is told so for a while. */
+/* Whether it is time to find the greatest key; then nobody else is told so for a while. Keys that are missed though it is known
+ * come late. */
 static bool is_worth_finding(kdbi_high_mark *mark, size_t missed)
 {
     kdb_mutex_lock(&mark->shard->lock);
     mark->missed += missed;
-    const bool worth = !mark->known && !mark->useless && mark->missed >= WORTH_FINDING;
-    mark->missed = worth ? 0 : mark->missed;
+    const bool enough = !mark->useless && mark->missed >= WORTH_FINDING;
+    mark->missed = enough ? 0 : mark->missed;
+    if (enough && mark->known && mark->late == NULL) {
+        mark->late = kdbi_late_keys_new(kdb_buf_sv(&mark->key));
+    }
+    const bool worth = enough && !mark->known;
     kdb_mutex_unlock(&mark->shard->lock);
     return worth;
 }

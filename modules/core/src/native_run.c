@@ -28,6 +28,8 @@ struct kdbi_native_run {
     uint64_t read;   /* rows the steps found that are there for this user */
     bool ended;
     kdb_hot_rows *hot; /* a reference: what the walk reads, or NULL */
+    bool keeps;        /* the bytes of the rows, which are to be changed: */
+    kdb_sv *bytes;     /* of the chunk's rows */
     bool sieved;  /* the walk stops only at rows that are there and may meet the WHERE; all have been counted as read */
     bool decided; /* and those do meet it */
     kdbi_top *top;
@@ -219,6 +221,11 @@ static kdb_status is_for_the_engine(const kdbi_native_run *r, const kdb_walk_spe
     return *out && r->run->exec->in_lane ? KDB_FAIL(err, KDB_WOULD_BLOCK, "cold rows are read by a worker") : KDB_OK;
 }
 
+static bool finds_rows_to_change(const kdbi_plan *plan)
+{
+    return plan->stmt->kind == KDB_STMT_UPDATE || plan->stmt->kind == KDB_STMT_DELETE;
+}
+
 /* *out_left: the engine has to run it. */
 static kdb_status open_walk(kdbi_native_run *r, bool *out_left, kdb_err *err)
 {
@@ -253,6 +260,7 @@ static kdb_status open_walk(kdbi_native_run *r, bool *out_left, kdb_err *err)
     r->chunk_rows = run->exec->in_lane ? LANE_ROWS_MAX : FIRST_CHUNK_ROWS;
     KDB_TRY(kdb_row_walk_new(&spec, r->memory->run, &r->walk, err));
     r->row = (kdb_expr_row){ .self = r->walk, .column = column_of };
+    r->keeps = r->hot == NULL && finds_rows_to_change(run->plan);
     if (r->hot != NULL) {
         r->row.columns = kdb_row_walk_columns(r->walk);
         sieve_rows(r, &spec);
@@ -513,8 +521,19 @@ static kdb_status fill_top(kdbi_native_run *r, bool *out_too_large, kdb_err *err
     return KDB_OK;
 }
 
+/* Aligned, as rows that are read must be. */
+static kdb_sv copy_bytes(const kdbi_native_run *r)
+{
+    const kdb_sv row = kdb_row_walk_bytes(r->walk);
+    return kdb_sv_of(memcpy(kdb_arena_alloc_raw(r->memory->chunk, row.len), row.ptr, row.len), row.len);
+}
+
 static kdb_status put_row(kdbi_native_run *r, kdb_chunk *chunk, size_t *bytes, kdb_err *err)
 {
+    if (r->bytes != NULL) {
+        r->bytes[chunk->nrows] = copy_bytes(r);
+        *bytes += r->bytes[chunk->nrows].len;
+    }
     for (size_t i = 0; i < r->native->ntargets; i++) {
         kdb_value value;
         KDB_TRY(target_value(r, i, &value, err));
@@ -578,6 +597,11 @@ static kdb_status put_rows(kdbi_native_run *r, kdb_chunk *chunk, size_t rows, kd
     return KDB_OK;
 }
 
+const kdb_sv *kdbi_native_bytes(const kdbi_native_run *r)
+{
+    return r->bytes;
+}
+
 bool kdbi_native_is_through(const kdbi_native_run *r)
 {
     return r->ended || r->left == 0 || (r->top != NULL && r->top_at >= kdbi_top_count(r->top));
@@ -588,6 +612,7 @@ kdb_status kdbi_native_fetch(kdbi_native_run *r, const kdb_chunk **out, kdb_err 
     size_t rows = r->native->count || r->native->table == NULL ? 1 : r->chunk_rows;
     rows = r->left < rows && r->left > 0 ? (size_t)r->left : rows;
     kdb_chunk *chunk = new_chunk(r, rows);
+    r->bytes = r->keeps ? KDB_ARENA_ARRAY(r->memory->chunk, kdb_sv, rows) : NULL;
     *out = chunk;
     r->chunk_rows = r->chunk_rows * 4 < KDB_CHUNK_ROWS ? r->chunk_rows * 4 : KDB_CHUNK_ROWS;
     if (r->ended) {

@@ -169,6 +169,7 @@ static void lock_keys(purge *p, lock_wait *wait)
 
 static void unlock_keys(purge *p, lock_wait *wait)
 {
+    wait->set.changed_now = kdbi_sequencer_now(p->core->sequencer);
     kdbi_row_locks_release(p->core->row_locks, &wait->set);
     kdb_cond_done(&wait->changed);
     kdb_mutex_done(&wait->lock);

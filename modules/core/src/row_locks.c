@@ -2,7 +2,8 @@
  * commit; the worker takes them and the committer gives them back, so they are not mutexes. Stripes are taken in
  * ascending order, which rules out deadlock. A write that meets a held stripe is parked on it instead of blocking its
  * worker: a row that everybody updates costs its writers time, not the server its workers. Waiters are served first
- * come, first served. */
+ * come, first served. A stripe remembers when a row of it was last changed, so that who has read a row before it took the
+ * lock knows whether it has to be read again. */
 #include "core_int.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@ enum { GUARDS = 64 };
 
 typedef struct stripe {
     bool held;
+    uint64_t changed;            /* the moment of the latest change to a row whose key falls here */
     kdbi_lock_set *first, *last; /* parked sets, oldest first */
 } stripe;
 
@@ -80,6 +82,11 @@ void kdbi_lock_set_add(kdbi_lock_set *set, uint32_t table_id, const kdb_sv *keys
     set->count = count;
 }
 
+static void note_changes(kdbi_lock_set *set, const stripe *taken)
+{
+    set->changed = taken->changed > set->changed ? taken->changed : set->changed;
+}
+
 /* Takes the stripe or joins its line. Once parked, the set belongs to whoever releases the stripe. */
 static bool take_or_park(kdbi_row_locks *locks, uint16_t index, kdbi_lock_set *set)
 {
@@ -89,6 +96,7 @@ static bool take_or_park(kdbi_row_locks *locks, uint16_t index, kdbi_lock_set *s
     const bool taken = !at->held;
     if (taken) {
         at->held = true;
+        note_changes(set, at);
     } else {
         set->next_waiter = NULL;
         *(at->first == NULL ? &at->first : &at->last->next_waiter) = set;
@@ -99,17 +107,19 @@ static bool take_or_park(kdbi_row_locks *locks, uint16_t index, kdbi_lock_set *s
 }
 
 /* Frees the stripe, or hands it to the oldest waiter and returns that. */
-static kdbi_lock_set *release_stripe(kdbi_row_locks *locks, uint16_t index)
+static kdbi_lock_set *release_stripe(kdbi_row_locks *locks, uint16_t index, uint64_t changed_now)
 {
     kdb_mutex *guard = &locks->guards[index % GUARDS];
     kdb_mutex_lock(guard);
     stripe *at = &locks->stripes[index];
     KDB_ASSERT(at->held);
+    at->changed = changed_now > at->changed ? changed_now : at->changed;
     kdbi_lock_set *heir = at->first;
     if (heir == NULL) {
         at->held = false;
     } else {
         at->first = heir->next_waiter;
+        note_changes(heir, at);
     }
     kdb_mutex_unlock(guard);
     return heir;
@@ -131,7 +141,7 @@ bool kdbi_row_locks_acquire(kdbi_row_locks *locks, kdbi_lock_set *set)
 void kdbi_row_locks_release(kdbi_row_locks *locks, kdbi_lock_set *set)
 {
     for (size_t i = 0; i < set->held; i++) {
-        kdbi_lock_set *heir = release_stripe(locks, set->stripes[i]);
+        kdbi_lock_set *heir = release_stripe(locks, set->stripes[i], set->changed_now);
         if (heir != NULL) {
             heir->held++;
             if (kdbi_row_locks_acquire(locks, heir)) {

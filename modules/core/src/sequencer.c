@@ -17,6 +17,8 @@ typedef struct shard {
 typedef struct counter {
     atomic_uint_fast64_t begun, ended;
     atomic_uint_fast64_t last_end; /* the moment of the latest end */
+    /* The same of the changes that take no numbers. */
+    atomic_uint_fast64_t changing, last_change;
 } counter;
 
 struct kdbi_sequencer {
@@ -91,14 +93,25 @@ void kdbi_sequencer_enter(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user
 
 void kdbi_sequencer_change_begin(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user)
 {
-    atomic_fetch_add(&sequencer->counters[counter_of(table_id, user)].begun, 1);
+    counter *writes = &sequencer->counters[counter_of(table_id, user)];
+    atomic_fetch_add(&writes->begun, 1);
+    atomic_fetch_add(&writes->changing, 1);
 }
 
 void kdbi_sequencer_change_end(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user)
 {
     counter *writes = &sequencer->counters[counter_of(table_id, user)];
-    atomic_store(&writes->last_end, kdbi_sequencer_now(sequencer)); /* first, as in _finish */
+    const uint64_t now = kdbi_sequencer_now(sequencer);
+    atomic_store(&writes->last_end, now); /* first, as in _finish */
     atomic_fetch_add(&writes->ended, 1);
+    atomic_store(&writes->last_change, now);
+    atomic_fetch_sub(&writes->changing, 1);
+}
+
+bool kdbi_sequencer_unchanged(kdbi_sequencer *sequencer, uint32_t table_id, kdb_user_id user, uint64_t moment)
+{
+    const counter *writes = &sequencer->counters[counter_of(table_id, user)];
+    return atomic_load(&writes->changing) == 0 && atomic_load(&writes->last_change) < moment;
 }
 
 uint64_t kdbi_sequencer_floor(kdbi_sequencer *sequencer, uint32_t table_id)

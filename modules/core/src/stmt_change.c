@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 enum { COLUMN_KEY, COLUMN_SEQ, COLUMN_FIRST_SET };
+/* Of the rows found, kept so that they need not be read again under the locks. */
+enum { READ_BYTES_MAX = 1 << 20 };
 
 /* The table columns that SET names, by position. */
 typedef struct setter {
@@ -86,11 +88,23 @@ static kdb_status read_set(const setter *s, const kdb_chunk *chunk, size_t row, 
     return KDB_OK;
 }
 
-static kdb_status read_row(const setter *s, const kdb_chunk *chunk, size_t row, kdb_map *seen, kdb_err *err)
+/* The row's bytes, if they are to be kept. Aligned, as rows that are read must be. */
+static kdb_sv keep_bytes(kdbi_write *write, kdb_sv bytes)
+{
+    if (write->read_at == 0 || bytes.len == 0 || write->read_bytes + bytes.len > READ_BYTES_MAX) {
+        return (kdb_sv){ NULL, 0 };
+    }
+    write->read_bytes += bytes.len;
+    return kdb_sv_of(memcpy(kdb_arena_alloc_raw(write->arena, bytes.len), bytes.ptr, bytes.len), bytes.len);
+}
+
+/* `stored`: the chunk's rows as they are stored, or NULL. `seen`: the keys so far; NULL: none comes twice. */
+static kdb_status read_row(const setter *s, const kdb_chunk *chunk, size_t row, const kdb_sv *stored, kdb_map *seen,
+                           kdb_err *err)
 {
     const kdb_value key = kdb_vec_get(&chunk->cols[COLUMN_KEY], row);
     const kdb_value seq = kdb_vec_get(&chunk->cols[COLUMN_SEQ], row);
-    if (kdb_map_put(seen, key.as.bytes, seen) != NULL) {
+    if (seen != NULL && kdb_map_put(seen, key.as.bytes, seen) != NULL) {
         return KDB_OK; /* a join gave the row twice: the first wins */
     }
     const kdb_value *set = NULL;
@@ -99,24 +113,26 @@ static kdb_status read_row(const setter *s, const kdb_chunk *chunk, size_t row, 
     KDB_TRY(kdbi_write_add(s->write, key.as.bytes.len + s->change->ncolumns * sizeof(kdb_value), &out, err));
     out->key = kdb_sv_dup(s->write->arena, key.as.bytes);
     out->read_seq = (uint64_t)seq.as.i64;
+    out->read_row = keep_bytes(s->write, stored == NULL ? (kdb_sv){ NULL, 0 } : stored[row]);
     out->set = set;
     return KDB_OK;
 }
 
-/* Appends the rows that match now to the write; all of them, or those of `only`. */
+/* Appends the rows that match now to the write; all of them, or those of `only`. A walk over one table meets none twice. */
 static kdb_status evaluate(setter *s, kdbi_plan *plan, const kdb_key_set *only, kdb_err *err)
 {
     KDB_CLEANUP(kdbi_run_done) kdbi_run run = { 0 };
-    KDB_CLEANUP(kdb_map_freep) kdb_map *seen = kdb_map_new();
     KDB_TRY(kdbi_run_start(&run, s->exec, plan, only, err));
+    KDB_CLEANUP(kdb_map_freep) kdb_map *seen = run.native == NULL ? kdb_map_new() : NULL;
     for (;;) {
         const kdb_chunk *chunk = NULL;
         KDB_TRY(kdbi_run_fetch(&run, &chunk, err));
         if (chunk->nrows == 0) {
             return KDB_OK;
         }
+        const kdb_sv *stored = run.native == NULL ? NULL : kdbi_native_bytes(run.native);
         for (size_t row = 0; row < chunk->nrows; row++) {
-            KDB_TRY(read_row(s, chunk, row, seen, err));
+            KDB_TRY(read_row(s, chunk, row, stored, seen, err));
         }
     }
 }
@@ -262,6 +278,14 @@ static kdb_status change_locked(kdb_exec *exec, kdbi_write *write, bool *pending
     return kdbi_write_commit(write, pending, err);
 }
 
+/* Bytes of rows that may be cold say nothing of their place. */
+static void begin_reading(kdbi_write *write)
+{
+    const kdb_core *core = write->core;
+    const bool hot = core->cold == NULL || !kdb_cold_has(core->cold, write->table->id);
+    write->read_at = hot ? kdbi_sequencer_now(core->sequencer) : 0;
+}
+
 static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, bool *pending, kdb_err *err)
 {
     exec->write = kdbi_write_new(exec, plan->target, kdbi_exec_user(exec, plan->target));
@@ -274,6 +298,7 @@ static kdb_status run_change(kdb_exec *exec, kdbi_plan *plan, kdb_change_op op, 
     KDB_TRY(kdbi_policy_guard(exec, plan, err));
     exec->write->set_columns = s.columns;
     exec->write->nset = s.change->ncolumns;
+    begin_reading(exec->write);
     KDB_TRY(evaluate(&s, plan, NULL, err));
     return kdbi_write_lock(exec->write, change_locked, pending, err);
 }

@@ -322,6 +322,7 @@ static void on_committed(kdb_commit *commit, kdb_status status, const kdb_err *e
     }
     exec->returning = KDB_TAKE(write->returning);
     publish_all(write, status, commit->version);
+    write->locks.changed_now = kdbi_sequencer_now(write->core->sequencer);
     unlock(write);
     exec->write = NULL;
     drop_all(write);

@@ -2,6 +2,8 @@
  * or what the write's transaction sees. Most new rows lie beyond all others: no one looks for those. */
 #include "core_int.h"
 
+enum { RAISED_ONE_BY_ONE = 4 };
+
 /* The keys of one round of look-ups. Only the counts are set at its beginning: to clear the rest would cost a small write more than
  * anything else here. */
 typedef struct round_keys {
@@ -28,33 +30,56 @@ static kdbi_high_mark *mark_of(kdbi_write *write)
     return write->mark;
 }
 
-static bool may_be_beyond(const kdbi_write *write, const kdbi_row_write *row)
+static bool may_be_new(const kdbi_write *write, const kdbi_row_write *row)
 {
     return row->op == KDB_CHANGE_INSERT && !row->fresh && kdbi_is_keyed(write->table);
 }
 
-/* The keys of rows[from..) that may be there. A mark read now serves all: what is beyond it is not there, and its locks, or the
- * snapshot, keep it from coming. */
+/* Whether rows that were read before the locks were taken are still as they were: nobody has changed one of theirs since, and
+ * none can have gone to the cold tier. A transaction reads one snapshot before and after. */
+static bool is_as_read(const kdbi_write *write)
+{
+    const kdb_core *core = write->core;
+    if (write->read_at == 0 || (core->cold != NULL && kdb_cold_has(core->cold, write->table->id))) {
+        return false;
+    }
+    return write->staged_in != NULL ||
+           (write->locks.changed < write->read_at &&
+            kdbi_sequencer_unchanged(core->sequencer, write->table->id, write->user, write->read_at));
+}
+
+/* Takes out those that the mark rules out: their locks, or the snapshot, keep them from coming. */
+static void rule_out(kdbi_write *write, round_keys *round)
+{
+    bool out[KDBI_PRESENT_ROWS];
+    size_t count = 0;
+    if (round->inserts == 0) {
+        return;
+    }
+    kdbi_high_mark_rule_out(mark_of(write), round->keys, round->count, out);
+    for (size_t i = 0; i < round->count; i++) {
+        round->keys[count] = round->keys[i];
+        round->at[count] = round->at[i];
+        count += !out[i];
+    }
+    round->count = count;
+}
+
+/* The keys of rows[from..) that may be there. */
 static size_t choose_keys(kdbi_write *write, size_t from, kdb_sv *stored, round_keys *round)
 {
-    char bytes[KDBI_HIGH_MARK_MAX];
-    kdb_sv mark;
-    bool asked = false, marked = false;
+    const bool as_read = is_as_read(write);
     size_t i = 0;
     for (; i < KDBI_PRESENT_ROWS && from + i < write->nrows; i++) {
         const kdbi_row_write *row = &write->rows[from + i];
-        const bool ask = may_be_beyond(write, row);
-        if (ask && !asked) {
-            asked = true;
-            marked = kdbi_high_mark_read(mark_of(write), bytes, &mark);
-        }
-        stored[i] = (kdb_sv){ NULL, 0 };
-        if (!row->fresh && !(ask && marked && kdb_sv_cmp(row->key, mark) > 0)) {
+        stored[i] = as_read ? row->read_row : (kdb_sv){ NULL, 0 };
+        if (stored[i].len == 0 && !row->fresh) {
             round->at[round->count] = i;
             round->keys[round->count++] = row->key;
-            round->inserts += ask;
+            round->inserts += may_be_new(write, row);
         }
     }
+    rule_out(write, round);
     return i;
 }
 
@@ -157,16 +182,48 @@ kdb_status kdbi_write_present(kdbi_write *write, size_t from, kdb_sv stored[KDBI
     return KDB_OK;
 }
 
-void kdbi_write_raise_mark(kdbi_write *write)
+static bool is_new(const kdbi_row_write *row)
+{
+    return row->op == KDB_CHANGE_INSERT && !row->skip;
+}
+
+/* One by one while they are few: of many it is enough to know the greatest. */
+static void raise_by_one(kdbi_write *write)
+{
+    kdb_sv keys[RAISED_ONE_BY_ONE];
+    size_t count = 0;
+    for (size_t i = 0; i < write->nrows; i++) {
+        if (is_new(&write->rows[i])) {
+            keys[count++] = write->rows[i].key;
+        }
+    }
+    if (count != 0) {
+        kdbi_high_mark_raise(mark_of(write), keys, count);
+    }
+}
+
+static void raise_past_all(kdbi_write *write)
 {
     kdb_sv greatest = { NULL, 0 };
-    for (size_t i = 0; kdbi_is_keyed(write->table) && i < write->nrows; i++) {
+    for (size_t i = 0; i < write->nrows; i++) {
         const kdbi_row_write *row = &write->rows[i];
-        if (row->op == KDB_CHANGE_INSERT && !row->skip && kdb_sv_cmp(row->key, greatest) > 0) {
+        if (is_new(row) && kdb_sv_cmp(row->key, greatest) > 0) {
             greatest = row->key;
         }
     }
     if (greatest.len != 0) {
-        kdbi_high_mark_raise(mark_of(write), greatest);
+        kdbi_high_mark_raise_past(mark_of(write), greatest);
+    }
+}
+
+void kdbi_write_raise_mark(kdbi_write *write)
+{
+    if (!kdbi_is_keyed(write->table)) {
+        return;
+    }
+    if (write->nrows <= RAISED_ONE_BY_ONE) {
+        raise_by_one(write);
+    } else {
+        raise_past_all(write);
     }
 }

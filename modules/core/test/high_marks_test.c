@@ -55,15 +55,17 @@ static kdb_sv key_of(const kdb_table *table, kdb_user_id user, int64_t id, kdb_a
 static bool rules_out(kdbi_high_mark *mark, const kdb_table *table, kdb_user_id user, int64_t id)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    char bytes[KDBI_HIGH_MARK_MAX];
-    kdb_sv greatest;
-    return kdbi_high_mark_read(mark, bytes, &greatest) && kdb_sv_cmp(key_of(table, user, id, arena), greatest) > 0;
+    const kdb_sv key = key_of(table, user, id, arena);
+    bool out = false;
+    kdbi_high_mark_rule_out(mark, &key, 1, &out);
+    return out;
 }
 
 static void raise_to(kdbi_high_mark *mark, const kdb_table *table, kdb_user_id user, int64_t id)
 {
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
-    kdbi_high_mark_raise(mark, key_of(table, user, id, arena));
+    const kdb_sv key = key_of(table, user, id, arena);
+    kdbi_high_mark_raise(mark, &key, 1);
 }
 
 static void a_mark_counts_what_was_there_and_what_comes(void **state)
@@ -85,6 +87,64 @@ static void a_mark_counts_what_was_there_and_what_comes(void **state)
     raise_to(mark, table, nobody, 50);
     assert_false(rules_out(mark, table, nobody, 50));
     assert_true(rules_out(mark, table, nobody, 51));
+    kdbi_high_mark_release(mark);
+    kdbi_high_marks_free(marks);
+}
+
+static void keys_that_come_late_are_told_apart(void **state)
+{
+    (void)state;
+    expect(&f, "root", "INSERT INTO s VALUES (100, 0)", "[1 Inserted 1 row(s)]\n");
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of("s");
+    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 1);
+    kdbi_high_mark *mark = kdbi_high_mark_hold(marks, table, nobody);
+    kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
+    raise_to(mark, table, nobody, 110);
+    assert_false(rules_out(mark, table, nobody, 105)); /* late keys are not remembered yet */
+    kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
+    assert_false(rules_out(mark, table, nobody, 105)); /* it may have come before */
+    raise_to(mark, table, nobody, 120);
+    raise_to(mark, table, nobody, 115);
+    assert_true(rules_out(mark, table, nobody, 116));
+    assert_false(rules_out(mark, table, nobody, 115));
+    assert_false(rules_out(mark, table, nobody, 110));
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdbi_high_mark_raise_past(mark, key_of(table, nobody, 117, arena));
+    assert_false(rules_out(mark, table, nobody, 116));
+    assert_true(rules_out(mark, table, nobody, 118));
+    assert_false(rules_out(mark, table, nobody, 120));
+    kdbi_high_mark_release(mark);
+    kdbi_high_marks_free(marks);
+}
+
+/* Against all keys that ever came: none of them may be ruled out, and of those that never came most near the top are. */
+static void no_key_that_came_is_ruled_out(void **state)
+{
+    (void)state;
+    enum { LAST = 6000, BEHIND = 40 };
+    static bool came[LAST + 2 * BEHIND];
+    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = table_of("s");
+    kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 1);
+    kdbi_high_mark *mark = kdbi_high_mark_hold(marks, table, nobody);
+    unsigned seed = 7;
+    size_t told = 0, asked = 0;
+    kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
+    kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
+    for (int64_t i = 0; i < LAST; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        const int64_t id = i + (int64_t)(seed >> 16) % BEHIND, look = i - BEHIND / 2 + (int64_t)(seed >> 8) % BEHIND;
+        raise_to(mark, table, nobody, id);
+        came[id] = true;
+        const bool out = rules_out(mark, table, nobody, look);
+        assert_false(out && look >= 0 && came[look]);
+        told += out;
+        asked += look < 0 || !came[look];
+    }
+    print_message("%zu of %zu\n", told, asked);
+    assert_true(told > asked / 2);
+    for (int64_t id = 0; id < LAST + BEHIND; id++) {
+        assert_false(came[id] && rules_out(mark, table, nobody, id));
+    }
     kdbi_high_mark_release(mark);
     kdbi_high_marks_free(marks);
 }
@@ -145,9 +205,10 @@ static void keys_that_are_too_long_have_no_mark(void **state)
     kdbi_high_marks *marks = kdbi_high_marks_new(f.store, NULL, 1);
     kdbi_high_mark *mark = kdbi_high_mark_hold(marks, table, nobody);
     kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
-    kdbi_high_mark_raise(mark, kdb_sv_of(bytes, KDBI_HIGH_MARK_MAX));
+    const kdb_sv fits = kdb_sv_of(bytes, KDBI_HIGH_MARK_MAX), too_long = kdb_sv_of(bytes, KDBI_HIGH_MARK_MAX + 1);
+    kdbi_high_mark_raise(mark, &fits, 1);
     assert_true(rules_out(mark, table, nobody, 1));
-    kdbi_high_mark_raise(mark, kdb_sv_of(bytes, KDBI_HIGH_MARK_MAX + 1));
+    kdbi_high_mark_raise(mark, &too_long, 1);
     assert_false(rules_out(mark, table, nobody, 1));
     kdbi_high_mark_missed(marks, mark, table, nobody, ENOUGH, false);
     assert_false(rules_out(mark, table, nobody, 1));
@@ -264,6 +325,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_mark_counts_what_was_there_and_what_comes, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_that_come_late_are_told_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_key_that_came_is_ruled_out, setup, teardown),
         cmocka_unit_test_setup_teardown(users_have_marks_of_their_own, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_held_stays_and_what_is_not_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_that_are_too_long_have_no_mark, setup, teardown),

@@ -42,6 +42,29 @@ static void a_held_stripe_parks_and_is_handed_over_in_order(void **state)
     kdbi_row_locks_free(locks);
 }
 
+static void a_set_learns_when_its_rows_were_changed(void **state)
+{
+    (void)state;
+    kdbi_row_locks *locks = kdbi_row_locks_new();
+    uint16_t first[] = { 1 }, both[] = { 1, 2 };
+    kdbi_lock_set a = set_of(first, 1), b = set_of(both, 2), c = set_of(both, 2), d = set_of(both, 2);
+    assert_true(kdbi_row_locks_acquire(locks, &a));
+    assert_int_equal(a.changed, 0);
+    assert_false(kdbi_row_locks_acquire(locks, &b));
+    assert_false(kdbi_row_locks_acquire(locks, &c));
+    a.changed_now = 5;
+    kdbi_row_locks_release(locks, &a);
+    assert_int_equal(b.changed, 5);    /* it was parked meanwhile */
+    kdbi_row_locks_release(locks, &b); /* changes nothing */
+    assert_int_equal(c.changed, 5);
+    c.changed_now = 9;
+    kdbi_row_locks_release(locks, &c);
+    assert_true(kdbi_row_locks_acquire(locks, &d));
+    assert_int_equal(d.changed, 9);
+    kdbi_row_locks_release(locks, &d);
+    kdbi_row_locks_free(locks);
+}
+
 static void a_parked_set_goes_on_to_its_next_stripe_when_handed_one(void **state)
 {
     (void)state;
@@ -162,6 +185,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_held_stripe_parks_and_is_handed_over_in_order),
+        cmocka_unit_test(a_set_learns_when_its_rows_were_changed),
         cmocka_unit_test(a_parked_set_goes_on_to_its_next_stripe_when_handed_one),
         cmocka_unit_test(a_set_has_its_stripes_sorted_and_once),
         cmocka_unit_test(stripes_have_one_owner_and_nobody_waits_for_ever),

@@ -90,6 +90,30 @@ static void what_rests_has_no_write_after_the_moment(void **state)
     kdbi_sequencer_free(sequencer);
 }
 
+static void changes_without_numbers_are_known(void **state)
+{
+    (void)state;
+    kdbi_sequencer *sequencer = kdbi_sequencer_new();
+    kdbi_seq_ticket a;
+    uint64_t seq;
+    const uint64_t before = kdbi_sequencer_now(sequencer);
+    kdbi_sequencer_enter(sequencer, 20, nobody, &a, &seq, 1);
+    (void)kdbi_sequencer_finish(sequencer, 20, &a);
+    assert_true(
+        kdbi_sequencer_unchanged(sequencer, 20, nobody, before)); /* that was a write: row locks tell of those */
+    kdbi_sequencer_change_begin(sequencer, 20, nobody);
+    kdbi_sequencer_change_begin(sequencer, 20, nobody);
+    const uint64_t during = kdbi_sequencer_now(sequencer);
+    assert_false(kdbi_sequencer_unchanged(sequencer, 20, nobody, during));
+    kdbi_sequencer_change_end(sequencer, 20, nobody);
+    assert_false(kdbi_sequencer_unchanged(sequencer, 20, nobody, kdbi_sequencer_now(sequencer)));
+    kdbi_sequencer_change_end(sequencer, 20, nobody);
+    assert_false(kdbi_sequencer_unchanged(sequencer, 20, nobody, during));
+    assert_true(kdbi_sequencer_unchanged(sequencer, 20, nobody, kdbi_sequencer_now(sequencer)));
+    assert_true(kdbi_sequencer_unchanged(sequencer, 21, nobody, before));
+    kdbi_sequencer_free(sequencer);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +121,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_write_with_nothing_before_it_leaves_at_once),
         cmocka_unit_test(tables_do_not_wait_for_each_other),
         cmocka_unit_test(what_rests_has_no_write_after_the_moment),
+        cmocka_unit_test(changes_without_numbers_are_known),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -712,6 +712,48 @@ static void transfers_keep_the_sum(void **state)
     expect(&f, "root", "SELECT sum(v) AS s FROM acc", "s\n400\n");
 }
 
+/* ---- increments in lanes: who has read a row before it got the lock must see whether it was changed since ---- */
+
+enum { INCREMENTS = 150 };
+
+static void *increment_often(void *arg)
+{
+    static const char *const forms[] = { "UPDATE acc SET v = v + 1 WHERE id = 1",
+                                         "UPDATE acc SET v = v + 1 WHERE id <= 1",
+                                         "BEGIN; UPDATE acc SET v = v + 1 WHERE id = 1; COMMIT" };
+    transferer *t = arg;
+    for (int i = 0; i < INCREMENTS; i++) {
+        bool in_lane = false;
+        const char *sql = forms[next_random(&t->seed, KDB_ARRAY_LEN(forms))];
+        kdb_status status = KDB_CONFLICT;
+        while (status != KDB_OK) {
+            answer a = run_in_lane(&f, t->lane, "root", sql, NULL, 0, &in_lane);
+            status = a.status;
+            answer_done(&a);
+            KDB_ASSERT(status == KDB_OK || (status == KDB_CONFLICT && sql == forms[2]));
+        }
+    }
+    return NULL;
+}
+
+static void increments_in_lanes_all_count(void **state)
+{
+    (void)state;
+    pthread_t threads[AT_ONCE];
+    transferer incrementers[AT_ONCE];
+    char text[64];
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        incrementers[i] = (transferer){ .seed = i + 1, .lane = kdb_core_lane_new(f.core) };
+        assert_int_equal(pthread_create(&threads[i], NULL, increment_often, &incrementers[i]), 0);
+    }
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        kdb_core_lane_free(incrementers[i].lane);
+    }
+    (void)snprintf(text, sizeof(text), "v\n%d\n", 100 + AT_ONCE * INCREMENTS);
+    expect(&f, "root", "SELECT v FROM acc WHERE id = 1", text);
+}
+
 /* ---- in lanes: the same requests for two users, one of whom has them run on a net thread where that is possible ---- */
 
 /* Runs it for both, whose answers must be the same. */
@@ -913,6 +955,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(open_transactions_are_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_transaction_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(transfers_keep_the_sum, setup, teardown),
+        cmocka_unit_test_setup_teardown(increments_in_lanes_all_count, setup, teardown),
         cmocka_unit_test_setup_teardown(small_transactions_run_in_a_lane, setup, teardown),
         cmocka_unit_test_setup_teardown(random_transactions_are_the_same_in_a_lane, setup, teardown),
         cmocka_unit_test_setup_teardown(inserting_transactions_are_whole_or_nothing, setup, teardown),

@@ -626,6 +626,12 @@ kdb_sv kdbi_row_walk_row(const kdb_row_walk *walk)
     return walk->row;
 }
 
+kdb_sv kdb_row_walk_bytes(const kdb_row_walk *walk)
+{
+    KDB_ASSERT(walk->spec.hot == NULL);
+    return walk->row;
+}
+
 kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, kdb_err *err)
 {
     if (KDB_UNLIKELY(walk->damaged != NULL)) {

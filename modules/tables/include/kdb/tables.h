@@ -268,6 +268,8 @@ KDB_NODISCARD kdb_status kdb_row_walk_next(kdb_row_walk *walk, bool *out_more, k
 /* One of the row's kdb_table_fields (or `_key` after them), in that field's type; borrowed until the next move. A damaged
  * value reads as NULL and fails the next move. */
 kdb_value kdb_row_walk_value(kdb_row_walk *walk, uint32_t field);
+/* The row's bytes, of a walk over rows that are not kept in memory; borrowed until the next move. */
+kdb_sv kdb_row_walk_bytes(const kdb_row_walk *walk);
 /* Of a walk over rows kept in memory: by field, the values of all rows in key order where they are decoded, else NULL. */
 const kdb_vec *const *kdb_row_walk_columns(const kdb_row_walk *walk);
 /* The index in those of the row that such a walk is at. */
