@@ -42,6 +42,16 @@ bool kdbi_accept_word(kdbi_cursor *cur, const char *word)
     return found;
 }
 
+bool kdbi_accept_word_before(kdbi_cursor *cur, const char *word)
+{
+    kdbi_cursor ahead = *cur;
+    const bool found = kdbi_accept_word(&ahead, word) && !kdbi_at_end(&ahead);
+    if (found) {
+        *cur = ahead;
+    }
+    return found;
+}
+
 bool kdbi_accept_symbol(kdbi_cursor *cur, char symbol)
 {
     const bool found = kdbi_at_symbol(cur, symbol);

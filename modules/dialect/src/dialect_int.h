@@ -112,6 +112,8 @@ bool kdbi_at_end(const kdbi_cursor *cur);
 /* True and past it when the current token is the word (the symbol). */
 bool kdbi_accept_word(kdbi_cursor *cur, const char *word);
 bool kdbi_accept_symbol(kdbi_cursor *cur, char symbol);
+/* The word where something follows it: what is last is a name, whatever it is called. */
+bool kdbi_accept_word_before(kdbi_cursor *cur, const char *word);
 /* All the words of a space-separated list, or none of them. */
 bool kdbi_accept_words(kdbi_cursor *cur, const char *words);
 /* "syntax error at or near .." at the current token. */
@@ -133,6 +135,9 @@ KDB_NODISCARD kdb_status kdbi_table_name_of(const kdb_sv *parts, size_t nparts, 
 /* ---- KalamDB's own statements: each parses all of its text into stmt->as ---- */
 
 typedef kdb_status (*kdbi_stmt_parser)(kdbi_cursor *cur, kdb_stmt *stmt);
+
+/* A namespace's name, to stmt->as.ns. */
+KDB_NODISCARD kdb_status kdbi_expect_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
 
 kdb_status kdbi_parse_create_namespace(kdbi_cursor *cur, kdb_stmt *stmt);
 kdb_status kdbi_parse_alter_namespace(kdbi_cursor *cur, kdb_stmt *stmt);

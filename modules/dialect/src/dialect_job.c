@@ -22,13 +22,8 @@ kdb_status kdbi_parse_maintained_namespace(kdbi_cursor *cur, kdb_stmt *stmt)
     if (!kdbi_accept_word(cur, "IN")) {
         return kdbi_expect_end(cur);
     }
-    kdbi_cursor ahead = *cur;
-    if (kdbi_accept_word(&ahead, "NAMESPACE") && !kdbi_at_end(&ahead)) {
-        *cur = ahead;
-    }
-    kdb_sv name;
-    KDB_TRY(kdbi_expect_name(cur, &name));
-    stmt->as.ns.name = kdb_sv_dup_lower(cur->arena, name);
+    (void)kdbi_accept_word_before(cur, "NAMESPACE");
+    KDB_TRY(kdbi_expect_namespace(cur, stmt));
     return kdbi_expect_end(cur);
 }
 
