@@ -34,21 +34,10 @@ void kdbi_ws_put_frame(kdb_buf *out, kdbi_ws_opcode opcode, kdb_sv payload)
     kdb_buf_append_sv(out, payload);
 }
 
-static kdb_sv cut(kdb_sv text, size_t most)
-{
-    if (text.len <= most) {
-        return text;
-    }
-    while (most > 0 && !kdb_utf8_starts(text.ptr[most])) {
-        most--;
-    }
-    return kdb_sv_of(text.ptr, most);
-}
-
 void kdbi_ws_put_close(kdb_buf *out, uint16_t code, kdb_sv reason)
 {
     char payload[KDBI_WS_CONTROL_MAX];
-    const kdb_sv text = cut(reason, sizeof payload - CODE_BYTES);
+    const kdb_sv text = kdb_utf8_cut(reason, sizeof payload - CODE_BYTES);
     payload[0] = (char)(code >> 8);
     payload[1] = (char)(code & 0xFF);
     if (text.len > 0) {

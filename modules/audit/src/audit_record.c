@@ -27,10 +27,8 @@ static void write_text(kdb_buf *buf, kdb_sv text)
 {
     char len[4];
     const bool valid = kdb_utf8_valid(text);
-    size_t kept = text.len < KDBI_AUDIT_TEXT_MAX ? text.len : KDBI_AUDIT_TEXT_MAX;
-    while (valid && kept > 0 && kept < text.len && !kdb_utf8_starts(text.ptr[kept])) {
-        kept--;
-    }
+    const size_t most = text.len < KDBI_AUDIT_TEXT_MAX ? text.len : KDBI_AUDIT_TEXT_MAX;
+    const size_t kept = valid ? kdb_utf8_cut(text, most).len : most;
     kdb_put_le32(len, (uint32_t)kept);
     kdb_buf_append(buf, len, sizeof(len));
     for (size_t i = 0; i < kept; i++) {

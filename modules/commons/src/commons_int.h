@@ -16,8 +16,6 @@ void kdbi_arena_block_give(void *block);
 
 /* The length of the well-formed UTF-8 sequence that starts `bytes` (len > 0), or 0 when there is none. */
 size_t kdbi_utf8_sequence(const unsigned char *bytes, size_t len);
-/* The longest prefix of `text` that is at most `max` bytes and ends at a character boundary. */
-kdb_sv kdbi_utf8_cut(kdb_sv text, size_t max);
 
 /* Reads JSON as clients usually write it. NULL for anything else, malformed or not. */
 kdb_json *kdbi_json_read_plain(kdb_sv text, kdb_arena *arena);

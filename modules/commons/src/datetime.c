@@ -189,7 +189,7 @@ static reader reader_of(kdb_sv text)
 
 static kdb_status malformed(kdb_sv text, const char *what, const char *shape, kdb_err *err)
 {
-    kdb_sv shown = kdbi_utf8_cut(text, QUOTED_MAX);
+    kdb_sv shown = kdb_utf8_cut(text, QUOTED_MAX);
     return KDB_FAIL(err, KDB_INVALID, "'%.*s' is not a valid %s (%s)", KDB_SV_ARG(shown), what, shape);
 }
 
@@ -243,7 +243,7 @@ kdb_status kdb_timestamp_parse(kdb_sv text, int64_t *out_us, kdb_err *err)
     }
     int64_t us = days * US_PER_DAY + time;
     if (!kdbi_timestamp_in_range(us)) {
-        kdb_sv shown = kdbi_utf8_cut(text, QUOTED_MAX);
+        kdb_sv shown = kdb_utf8_cut(text, QUOTED_MAX);
         return KDB_FAIL(err, KDB_LIMIT, "timestamp '%.*s' is outside the years 0001 to 9999", KDB_SV_ARG(shown));
     }
     *out_us = us;

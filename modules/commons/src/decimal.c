@@ -153,7 +153,7 @@ kdb_status kdbi_decimal_parse(kdb_sv text, uint8_t precision, uint8_t scale, kdb
 {
     scanned number;
     if (!scan(text, &number)) {
-        kdb_sv shown = kdbi_utf8_cut(text, QUOTED_MAX);
+        kdb_sv shown = kdb_utf8_cut(text, QUOTED_MAX);
         return KDB_FAIL(err, KDB_INVALID, "'%.*s' is not a number", KDB_SV_ARG(shown));
     }
     kdb_i128 value = 0;

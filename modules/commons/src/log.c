@@ -42,7 +42,7 @@ kdb_status kdb_log_level_parse(kdb_sv text, kdb_log_level *out, kdb_err *err)
             return KDB_OK;
         }
     }
-    kdb_sv shown = kdbi_utf8_cut(text, 64);
+    kdb_sv shown = kdb_utf8_cut(text, 64);
     return KDB_FAIL(err, KDB_INVALID, "unknown log level '%.*s': use error, warn, info, debug or trace",
                     KDB_SV_ARG(shown));
 }
@@ -120,7 +120,7 @@ const char *kdb_log_level_name(kdb_log_level level)
 
 static void keep_line(kdb_log_level level, const char *file, int line_number, const char *message)
 {
-    const kdb_sv cut = kdbi_utf8_cut(kdb_sv_cstr(message), sizeof(kept[0].message) - 1);
+    const kdb_sv cut = kdb_utf8_cut(kdb_sv_cstr(message), sizeof(kept[0].message) - 1);
     (void)pthread_mutex_lock(&kept_lock);
     kdb_log_line *line = &kept[kept_count++ % KDB_LOG_LINES_KEPT];
     *line = (kdb_log_line){ .at_us = kdb_now_us(), .level = level, .file = file_name(file), .line = line_number };

@@ -16,13 +16,13 @@ static const double exact_pow10[EXACT_POWER + 1] = { 1e0,  1e1,  1e2,  1e3,  1e4
 
 static kdb_status not_a_number(kdb_sv text, const char *what, kdb_err *err)
 {
-    kdb_sv shown = kdbi_utf8_cut(text, QUOTED_MAX);
+    kdb_sv shown = kdb_utf8_cut(text, QUOTED_MAX);
     return KDB_FAIL(err, KDB_INVALID, "'%.*s' is not %s", KDB_SV_ARG(shown), what);
 }
 
 static kdb_status out_of_range(kdb_sv text, kdb_err *err)
 {
-    kdb_sv shown = kdbi_utf8_cut(text, QUOTED_MAX);
+    kdb_sv shown = kdb_utf8_cut(text, QUOTED_MAX);
     return KDB_FAIL(err, KDB_LIMIT, "number %.*s is out of range", KDB_SV_ARG(shown));
 }
 

@@ -98,7 +98,7 @@ kdb_status kdbi_option_unknown(kdb_sv name, kdb_err *err)
             memcpy(best, candidate, sizeof(best));
         }
     }
-    kdb_sv shown = kdbi_utf8_cut(name, SHOWN_MAX);
+    kdb_sv shown = kdb_utf8_cut(name, SHOWN_MAX);
     if (best[0] == '\0') {
         return KDB_FAIL(err, KDB_INVALID, "unknown option '%.*s'", KDB_SV_ARG(shown));
     }

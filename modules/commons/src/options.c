@@ -32,7 +32,7 @@ static kdb_status read_integer(const kdb_option_def *def, kdb_sv value, int64_t 
 {
     int64_t number;
     if (kdb_parse_i64(value, &number, NULL) != KDB_OK || number < def->min || number > def->max) {
-        kdb_sv shown = kdbi_utf8_cut(value, SHOWN_MAX);
+        kdb_sv shown = kdb_utf8_cut(value, SHOWN_MAX);
         return KDB_FAIL(err, KDB_INVALID, "'%.*s' is not an integer from %lld to %lld", KDB_SV_ARG(shown),
                         (long long)def->min, (long long)def->max);
     }
@@ -49,7 +49,7 @@ static kdb_status read_bool(kdb_sv value, int64_t *out, kdb_err *err)
             return KDB_OK;
         }
     }
-    kdb_sv shown = kdbi_utf8_cut(value, SHOWN_MAX);
+    kdb_sv shown = kdb_utf8_cut(value, SHOWN_MAX);
     return KDB_FAIL(err, KDB_INVALID, "'%.*s' is not true or false", KDB_SV_ARG(shown));
 }
 
@@ -64,7 +64,7 @@ static kdb_status read_choice(const kdb_option_def *def, kdb_sv value, kdb_sv *o
         }
         at += choice.len + (at[choice.len] == '|' ? 1 : 0);
     }
-    kdb_sv shown = kdbi_utf8_cut(value, SHOWN_MAX);
+    kdb_sv shown = kdb_utf8_cut(value, SHOWN_MAX);
     return KDB_FAIL(err, KDB_INVALID, "'%.*s' is not one of %s", KDB_SV_ARG(shown), def->choices);
 }
 

@@ -57,7 +57,7 @@ bool kdb_utf8_valid(kdb_sv text)
     return true;
 }
 
-kdb_sv kdbi_utf8_cut(kdb_sv text, size_t max)
+kdb_sv kdb_utf8_cut(kdb_sv text, size_t max)
 {
     if (text.len <= max) {
         return text;
@@ -76,4 +76,15 @@ size_t kdb_utf8_count(kdb_sv text)
         count += kdb_utf8_starts(text.ptr[i]);
     }
     return count;
+}
+
+size_t kdb_utf8_offset(kdb_sv text, size_t n)
+{
+    size_t at = 0;
+    for (; at < text.len; at++) {
+        if (kdb_utf8_starts(text.ptr[at]) && n-- == 0) {
+            break;
+        }
+    }
+    return at;
 }

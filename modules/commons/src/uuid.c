@@ -41,7 +41,7 @@ kdb_status kdb_uuid_parse(kdb_sv text, kdb_uuid *out, kdb_err *err)
 {
     kdb_uuid uuid;
     if (!read_uuid(kdb_sv_trim(text), &uuid)) {
-        kdb_sv shown = kdbi_utf8_cut(text, 64);
+        kdb_sv shown = kdb_utf8_cut(text, 64);
         return KDB_FAIL(err, KDB_INVALID, "Invalid UUID literal '%.*s'", KDB_SV_ARG(shown));
     }
     *out = uuid;

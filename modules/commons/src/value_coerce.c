@@ -55,11 +55,11 @@ static kdb_sv shown_value(const cast *c)
     size_t max = text ? SHOWN_MAX : SHOWN_BYTES;
     bool cut = bytes && shown.as.bytes.len > max;
     if (cut) {
-        shown.as.bytes = text ? kdbi_utf8_cut(shown.as.bytes, max) : kdb_sv_of(shown.as.bytes.ptr, max);
+        shown.as.bytes = text ? kdb_utf8_cut(shown.as.bytes, max) : kdb_sv_of(shown.as.bytes.ptr, max);
     }
     kdb_sv plain = kdb_value_to_text(&shown, c->arena);
     cut = cut || plain.len > SHOWN_MAX;
-    plain = kdbi_utf8_cut(plain, SHOWN_MAX);
+    plain = kdb_utf8_cut(plain, SHOWN_MAX);
     const char *quote = text ? "'" : "";
     return kdb_sv_printf(c->arena, "%s%.*s%s%s", quote, KDB_SV_ARG(plain), cut ? ".." : "", quote);
 }

@@ -57,8 +57,20 @@ static void a_cut_ends_at_a_character(void **state)
     kdb_sv text = KDB_SV("ab\xE2\x82\xAC\xF0\x9F\x98\x80z");
     static const size_t expected[] = { 0, 1, 2, 2, 2, 5, 5, 5, 5, 9, 10, 10 };
     for (size_t max = 0; max < KDB_ARRAY_LEN(expected); max++) {
-        assert_int_equal(kdbi_utf8_cut(text, max).len, expected[max]);
+        assert_int_equal(kdb_utf8_cut(text, max).len, expected[max]);
     }
+}
+
+static void characters_are_counted_from_zero(void **state)
+{
+    (void)state;
+    const kdb_sv text = KDB_SV("ab\xE2\x82\xAC\xF0\x9F\x98\x80z");
+    static const size_t expected[] = { 0, 1, 2, 5, 9, 10, 10, 10 };
+    for (size_t n = 0; n < KDB_ARRAY_LEN(expected); n++) {
+        assert_int_equal(kdb_utf8_offset(text, n), expected[n]);
+    }
+    assert_int_equal(kdb_utf8_offset(text, SIZE_MAX), 10);
+    assert_int_equal(kdb_utf8_offset(KDB_SV(""), 0), 0);
 }
 
 int main(void)
@@ -67,6 +79,7 @@ int main(void)
         cmocka_unit_test(every_character_is_accepted_in_its_shortest_form_only),
         cmocka_unit_test(cut_and_stray_bytes_are_refused),
         cmocka_unit_test(a_cut_ends_at_a_character),
+        cmocka_unit_test(characters_are_counted_from_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -300,12 +300,8 @@ kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, 
 static kdb_status bad_literal(const kdbi_expr *e, kdb_type type, kdb_sv text, int32_t position)
 {
     const kdb_sv name = kdb_type_sql_text(type, e->b->arena);
-    size_t shown = text.len > 64 ? 64 : text.len;
-    while (shown < text.len && shown > 0 && !kdb_utf8_starts(text.ptr[shown])) { /* within a character */
-        shown--;
-    }
-    return KDBI_REFUSE(e->b, position, "invalid input syntax for type %.*s: \"%.*s\"", KDB_SV_ARG(name), (int)shown,
-                       text.ptr);
+    return KDBI_REFUSE(e->b, position, "invalid input syntax for type %.*s: \"%.*s\"", KDB_SV_ARG(name),
+                       KDB_SV_ARG(kdb_utf8_cut(text, 64)));
 }
 
 kdb_status kdbi_compared_literal(const kdbi_expr *e, const PgQuery__Node *node, const PgQuery__Node *other,

@@ -46,22 +46,7 @@ static size_t limited(size_t size)
     return size > VALUE_MAX ? TOO_LARGE : size;
 }
 
-/* ---- characters ---- */
-
-/* The bytes of the first `n` characters. */
-static size_t prefix_size(kdb_sv text, size_t n)
-{
-    size_t at = 0;
-    for (; at < text.len; at++) {
-        if (kdb_utf8_starts(text.ptr[at])) {
-            if (n == 0) {
-                break;
-            }
-            n--;
-        }
-    }
-    return at;
-}
+/* ---- filling ---- */
 
 /* `unit` over and over, cut at `size`. */
 static void fill_repeated(kdb_sv unit, size_t size, char *out)
@@ -102,7 +87,7 @@ static size_t pad_size(const text_args *args)
     const uint64_t wanted = args->count < 0 ? 0 : (uint64_t)args->count;
     const size_t has = kdb_utf8_count(text);
     if (wanted <= has) {
-        return limited(prefix_size(text, (size_t)wanted));
+        return limited(kdb_utf8_offset(text, (size_t)wanted));
     }
     if (pad.len == 0) {
         return limited(text.len);
@@ -112,7 +97,7 @@ static size_t pad_size(const text_args *args)
     }
     const size_t missing = (size_t)wanted - has;
     const size_t pad_has = kdb_utf8_count(pad);
-    return limited(text.len + missing / pad_has * pad.len + prefix_size(pad, missing % pad_has));
+    return limited(text.len + missing / pad_has * pad.len + kdb_utf8_offset(pad, missing % pad_has));
 }
 
 static void lpad_fill(const text_args *args, size_t size, char *out)

@@ -20,21 +20,6 @@ static kdb_status arguments(const kdbi_step *step, kdbi_run *run, kdb_value *arg
     return KDB_OK;
 }
 
-/* The bytes of the first `n` characters. */
-static size_t prefix_size(kdb_sv text, size_t n)
-{
-    size_t at = 0;
-    for (; at < text.len; at++) {
-        if (kdb_utf8_starts(text.ptr[at])) {
-            if (n == 0) {
-                break;
-            }
-            n--;
-        }
-    }
-    return at;
-}
-
 static void fill(kdb_sv unit, size_t size, char *out)
 {
     for (size_t done = 0; done < size;) {
@@ -76,7 +61,7 @@ kdb_status kdbi_run_pad(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     const size_t wanted = args[1].as.i64 < 0 ? 0 : (size_t)args[1].as.i64;
     const size_t has = kdb_utf8_count(text);
     if (wanted <= has || pad.len == 0) {
-        out->as.bytes = kdb_sv_of(text.ptr, wanted <= has ? prefix_size(text, wanted) : text.len);
+        out->as.bytes = kdb_sv_of(text.ptr, wanted <= has ? kdb_utf8_offset(text, wanted) : text.len);
         return KDB_OK;
     }
     if (wanted > VALUE_MAX) {
@@ -84,7 +69,7 @@ kdb_status kdbi_run_pad(const kdbi_step *step, kdbi_run *run, kdb_value *out)
     }
     const size_t missing = wanted - has;
     const size_t pad_has = kdb_utf8_count(pad);
-    const size_t padding = missing / pad_has * pad.len + prefix_size(pad, missing % pad_has);
+    const size_t padding = missing / pad_has * pad.len + kdb_utf8_offset(pad, missing % pad_has);
     if (text.len + padding > VALUE_MAX) {
         return too_large(run);
     }

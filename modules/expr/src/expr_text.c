@@ -1,18 +1,6 @@
 /* expr_text.c - text functions. Text is well-formed UTF-8; positions count characters. */
 #include "expr_int.h"
 
-/* The offset of character `n`, or the text's length. */
-static size_t offset_of(kdb_sv text, int64_t n)
-{
-    size_t at = 0;
-    for (; at < text.len; at++) {
-        if (kdb_utf8_starts(text.ptr[at]) && n-- == 0) {
-            break;
-        }
-    }
-    return at;
-}
-
 /* The character at *at, which is moved behind it. */
 static uint32_t take_character(kdb_sv text, size_t *at)
 {
@@ -123,8 +111,8 @@ static kdb_sv characters(kdb_sv text, int64_t start, int64_t end)
     const int64_t count = (int64_t)kdb_utf8_count(text);
     const int64_t from = start < 0 ? 0 : start > count ? count : start;
     const int64_t to = end < from ? from : end > count ? count : end;
-    const size_t first = offset_of(text, from);
-    const size_t last = offset_of(text, to);
+    const size_t first = kdb_utf8_offset(text, (size_t)from);
+    const size_t last = kdb_utf8_offset(text, (size_t)to);
     return kdb_sv_of(text.ptr + first, last - first);
 }
 

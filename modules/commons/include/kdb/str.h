@@ -59,6 +59,10 @@ static inline bool kdb_utf8_starts(char byte)
     return ((unsigned char)byte & 0xC0) != 0x80;
 }
 size_t kdb_utf8_count(kdb_sv text);
+/* Where character `n`, counted from 0, begins in well-formed text: the length where there are no more than `n`. */
+size_t kdb_utf8_offset(kdb_sv text, size_t n);
+/* The start of the text, of `max` bytes at most, that ends with a whole character. */
+kdb_sv kdb_utf8_cut(kdb_sv text, size_t max);
 
 /* LIKE. `escape` is a byte, or KDB_LIKE_NO_ESCAPE; it must not be `%` or `_`. A pattern is valid when no escape ends it. */
 enum { KDB_LIKE_NO_ESCAPE = -1 };
