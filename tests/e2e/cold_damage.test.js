@@ -72,9 +72,13 @@ async function checkOwn(alice, bob) {
     assert.strictEqual(Number(await bob.value("SELECT count(t) FROM app.own WHERE t LIKE 'text%'")), 3 * ROWS);
 }
 
-for (const [what, damage] of Object.entries(damages)) {
-    test(`a file that ${what}`, async () => {
-        const server = new Server({ options: { 'flush.check_interval_seconds': 86400 } });
+// Who reads the files, our scans or the engine itself, does not show.
+const readers = { '': 0, ', read by the engine itself': 1 };
+
+for (const [what, who] of Object.keys(damages).flatMap((what) => Object.keys(readers).map((who) => [what, who]))) {
+    test(`a file that ${what}${who}`, async () => {
+        const damage = damages[what];
+        const server = new Server({ options: { 'flush.check_interval_seconds': 86400, 'engine.direct_rows': readers[who] } });
         await server.start();
         try {
             await server.setUp();

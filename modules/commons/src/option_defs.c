@@ -95,6 +95,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
                                "Bytes of disk that running queries may use together when memory does not do." },
     [KDB_OPT_ENGINE_THREADS] = { "engine", "threads", NULL, INTEGER("0", 0, 1024),
                                  "Threads that one large query may use; 0 is the cores." },
+    [KDB_OPT_ENGINE_DIRECT_ROWS] = { "engine", "direct_rows", NULL, INTEGER("100000", 0, MOST_COUNT),
+                                     "Rows in a partition's cold files from which on a query that gathers has the "
+                                     "engine read the files itself; 0 is never." },
 
     [KDB_OPT_LIMITS_MAX_QUERY] = { "limits", "max_query_limit", NULL, INTEGER("0", 0, MOST_COUNT),
                                    "Most rows that one query may return; 0 is no limit." },

@@ -383,6 +383,8 @@ void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out)
     out->failed = atomic_load_explicit(&core->failed, memory_order_relaxed);
     out->overloaded = atomic_load_explicit(&core->overloaded, memory_order_relaxed);
     out->native = atomic_load_explicit(&core->native, memory_order_relaxed);
+    out->direct = atomic_load_explicit(&core->direct, memory_order_relaxed);
+    out->direct_failed = atomic_load_explicit(&core->direct_failed, memory_order_relaxed);
     out->queued = kdb_queue_length(core->queue);
     out->workers = core->nworkers;
     out->hot_rows_bytes = kdbi_hot_cache_total(core->hot);

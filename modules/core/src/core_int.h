@@ -384,7 +384,8 @@ bool kdbi_hot_cache_is_current(const kdbi_hot_cache *cache, const kdbi_hot_state
 /* What the engine's scan of a slot reads. */
 typedef struct kdbi_source {
     kdb_key_set keys;
-    kdbi_hot_state hot; /* rows NULL: from the store */
+    kdbi_hot_state hot;      /* rows NULL: from the store */
+    kdb_cold_direct *direct; /* owned: files that the engine reads beside the scan; NULL: none */
 } kdbi_source;
 
 struct kdbi_run {
@@ -407,7 +408,16 @@ struct kdbi_run {
     kdb_engine_cursor *cursor;    /* owned; NULL: it runs natively */
     kdbi_native_run *native;      /* owned */
     atomic_uint_fast64_t scanned; /* rows the engine's scans have read */
+    size_t nfiles;                /* that it reads beside them */
 };
+
+/* What a scan of the slot reads, in all columns. Any thread, while the run is in the engine. */
+kdb_scan_spec kdbi_run_scan_spec(const kdbi_run *run, size_t slot);
+
+/* run_direct.c: starts the query in the engine, whose sources are found: with cold files that it reads itself where that is worth it and
+ * they can be read so. */
+KDB_NODISCARD kdb_status kdbi_run_execute(kdbi_run *run, kdb_engine_plan *plan, kdb_err *err);
+void kdbi_run_forget_direct(kdbi_run *run);
 
 /* Gathers the parameters and the filters of an execution, which _start then need not be called for. `run` is the caller's
  * storage. */
@@ -1038,7 +1048,7 @@ struct kdb_core {
     int64_t watch_wakes_us;             /* guarded by lock: when the watch looks again by itself */
     kdb_thread watch;
     bool use_native; /* execution.native_executor */
-    atomic_uint_fast64_t requests, failed, overloaded, transacting, native;
+    atomic_uint_fast64_t requests, failed, overloaded, transacting, native, direct, direct_failed;
 };
 
 #endif

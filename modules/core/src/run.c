@@ -110,37 +110,44 @@ static kdb_status find_sources(kdbi_run *run, kdb_err *err)
 
 static void sources_done(kdbi_run *run)
 {
+    kdbi_run_forget_direct(run);
     for (size_t i = 0; i < run->nsources; i++) {
         kdb_hot_rows_unref(run->sources[i].hot.rows);
     }
     kdb_arena_free(run->arena);
 }
 
-static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const size_t *projection, size_t nprojection,
-                             kdb_err *err)
+kdb_scan_spec kdbi_run_scan_spec(const kdbi_run *run, size_t slot)
 {
     const kdb_bound *bound = run->plan->query.bound;
     const kdb_table *table = run->plan->slots[slot].table;
     const kdb_bound_table *from = &bound->tables[slot];
-    kdb_scan_spec spec = { .store = run->core->store,
-                           .table = table,
-                           .filter = run->filters == NULL ? NULL : run->filters[slot],
-                           .snapshot = snapshot_of(run),
-                           .overlay = kdbi_run_overlay(run, table),
-                           .sees_deleted = from->sees_deleted,
-                           .now_ms = run->now_us / 1000,
-                           .keys = run->sources[slot].keys,
-                           .hot = run->sources[slot].hot.rows,
-                           .projection = projection,
-                           .nprojection = nprojection,
-                           .max_readers = run->core->scan_threads,
-                           .in_order = bound->scan_order,
-                           .cold = run->core->cold,
-                           .user = kdbi_exec_user(run->exec, table),
-                           .preds = from->preds,
-                           .npreds = from->npreds,
-                           .params = run->params,
-                           .nparams = run->nparams };
+    return (kdb_scan_spec){ .store = run->core->store,
+                            .table = table,
+                            .filter = run->filters == NULL ? NULL : run->filters[slot],
+                            .snapshot = snapshot_of(run),
+                            .overlay = kdbi_run_overlay(run, table),
+                            .sees_deleted = from->sees_deleted,
+                            .now_ms = run->now_us / 1000,
+                            .keys = run->sources[slot].keys,
+                            .hot = run->sources[slot].hot.rows,
+                            .max_readers = run->core->scan_threads,
+                            .in_order = bound->scan_order,
+                            .cold = run->core->cold,
+                            .user = kdbi_exec_user(run->exec, table),
+                            .preds = from->preds,
+                            .npreds = from->npreds,
+                            .params = run->params,
+                            .nparams = run->nparams,
+                            .direct = run->sources[slot].direct };
+}
+
+static kdb_status open_table(const kdbi_run *run, size_t slot, scan *s, const size_t *projection, size_t nprojection,
+                             kdb_err *err)
+{
+    kdb_scan_spec spec = kdbi_run_scan_spec(run, slot);
+    spec.projection = projection;
+    spec.nprojection = nprojection;
     return kdb_table_scan_new(&spec, &s->table, err);
 }
 
@@ -261,7 +268,7 @@ static kdb_status start_engine(kdbi_run *run, kdbi_plan *plan, kdb_err *err)
     KDB_TRY(find_sources(run, err));
     run->source = (kdb_scan_source){ run, scan_open, scan_open_local, scan_next, scan_close_local, scan_close };
     run->result = &plan->query.result;
-    KDB_TRY(kdb_engine_execute(plan->query.engine_plan, run->params, run->nparams, &run->source, &run->cursor, err));
+    KDB_TRY(kdbi_run_execute(run, plan->query.engine_plan, err));
     if (plan->query.late) {
         kdbi_plan_describe(plan);
     }

@@ -6,7 +6,7 @@ static const kdbi_made_column explain_columns[] = { { "plan_type", KDB_TYPE_TEXT
                                                     { "plan", KDB_TYPE_TEXT, true } };
 
 /* The rows are sent when all is known: until then the statement can begin again, as one does that DDL overtakes. */
-enum { LINES_MAX = 8 };
+enum { LINES_MAX = 9 };
 
 typedef struct outline {
     struct {
@@ -171,6 +171,9 @@ static kdb_status analyze(outline *o, kdb_exec *exec, kdbi_plan *plan, kdb_err *
     kdb_arena *arena = exec->arena;
     add_line(o, "executed_by", run.native != NULL ? KDB_SV("native") : KDB_SV("engine"));
     add_line(o, "rows_read", kdb_sv_printf(arena, "%llu", (unsigned long long)kdbi_run_rows_read(&run)));
+    if (run.nfiles != 0) {
+        add_line(o, "cold_files", kdb_sv_printf(arena, "%zu read by the engine itself", run.nfiles));
+    }
     add_line(o, "rows_returned", kdb_sv_printf(arena, "%llu", (unsigned long long)returned));
     add_line(o, "time_ms", kdb_sv_printf(arena, "%lld.%03lld", (long long)(took / 1000), (long long)(took % 1000)));
     return KDB_OK;

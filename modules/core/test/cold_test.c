@@ -78,9 +78,9 @@ static void compact(twins *t, const char *name, bool all)
 static const char *const users[] = { "alice", "bob" };
 static const char *const tables[] = { "chat", "log", "pairs" };
 
-static void setup(twins *t)
+static void setup(twins *t, const char *const *settings)
 {
-    fixture_open(&t->cold, NULL, NULL, 0);
+    fixture_open(&t->cold, settings, NULL, 0);
     fixture_open(&t->hot, NULL, NULL, 0);
     both(t, "root", "CREATE NAMESPACE app");
     both(t, "root",
@@ -272,26 +272,139 @@ static void transact(twins *t, const char *user)
     answer_done(&c);
 }
 
+static kdb_core_stats stats_of(twins *t)
+{
+    kdb_core_stats stats;
+    kdb_core_stats_get(t->cold.core, &stats);
+    return stats;
+}
+
+static void live_through_it(twins *t, const char *const *settings)
+{
+    setup(t, settings);
+    for (int round = 0; round < 12; round++) {
+        for (int i = 0; i < 12; i++) {
+            step(t);
+        }
+        transact(t, users[round % 2]);
+        alter(t);
+        compare_all(t);
+    }
+    assert_true(t->flushed > 0);
+}
+
 static void rows_are_the_same_wherever_they_lie(KDB_UNUSED void **state)
 {
     twins t = { .random = test_seed() };
-    setup(&t);
-    for (int round = 0; round < 12; round++) {
-        for (int i = 0; i < 12; i++) {
-            step(&t);
-        }
-        transact(&t, users[round % 2]);
-        alter(&t);
-        compare_all(&t);
-    }
-    assert_true(t.flushed > 0);
+    live_through_it(&t, NULL);
+    assert_int_equal(stats_of(&t).direct, 0);
     teardown(&t);
+}
+
+/* The engine reads what it can. */
+static const char *const reads_files[] = { "engine.direct_rows=1", "execution.hot_rows_cache_bytes=0", NULL };
+
+static void rows_are_the_same_whoever_reads_the_files(KDB_UNUSED void **state)
+{
+    twins t = { .random = test_seed() };
+    live_through_it(&t, reads_files);
+    const kdb_core_stats stats = stats_of(&t);
+    assert_true(stats.direct > 20);
+    assert_int_equal(stats.direct_failed, 0);
+    teardown(&t);
+}
+
+/* ---- what the engine reads itself ---- */
+
+static void flush_table(fixture *f, const char *name)
+{
+    KDB_CLEANUP(kdb_table_unrefp)
+    kdb_table *table = kdb_registry_lookup_table(f->registry, KDB_SV("app"), kdb_sv_cstr(name));
+    const kdb_flush_spec spec = { .table = table, .all = true };
+    kdb_cold_result result;
+    kdb_err err;
+    assert_non_null(table);
+    assert_int_equal(kdb_core_flush(f->core, &spec, NULL, &result, &err), KDB_OK);
+    assert_true(result.rows > 0);
+}
+
+/* That the answer does not change with the flush, and the files were read without a scan. */
+static void expect_same_cold(fixture *f, const char *table, const char *user, const char *sql)
+{
+    kdb_core_stats before, after;
+    answer hot = run(f, user, sql);
+    assert_int_equal(hot.status, KDB_OK);
+    flush_table(f, table);
+    kdb_core_stats_get(f->core, &before);
+    answer cold = run(f, user, sql);
+    kdb_core_stats_get(f->core, &after);
+    assert_string_equal(cold.text, hot.text);
+    assert_int_equal(after.direct, before.direct + 1);
+    answer_done(&hot);
+    answer_done(&cold);
+}
+
+static void every_type_comes_out_as_it_went_in(KDB_UNUSED void **state)
+{
+    fixture f;
+    fixture_open(&f, reads_files, NULL, 0);
+    expect(&f, "root", "CREATE NAMESPACE app", "[0 Namespace 'app' created successfully]\n");
+    answer made =
+        run(&f, "root",
+            "CREATE SHARED TABLE app.kinds (id BIGINT PRIMARY KEY, b BOOLEAN, s SMALLINT, i INT, l BIGINT, f FLOAT, d "
+            "DOUBLE, n DECIMAL(38,5), t TEXT, j JSON, x BYTES, u UUID, da DATE, ti TIME, ts TIMESTAMP, dt "
+            "DATETIME, e EMBEDDING(3)); INSERT INTO app.kinds VALUES (1, true, -32768, 2147483647, "
+            "-9223372036854775808, 1.5, -2.5e-300, -12345678901234567890123456789.12345, 'it''s \xC3\xA9', "
+            "'{\"a\": [1, null]}', '\\x00ff', '123e4567-e89b-12d3-a456-426614174000', '0001-01-01', "
+            "'23:59:59.999999', '2024-02-29 12:00:00.000001+02', '1969-12-31 23:59:59', '[1, -2.5, 3]'), (2, "
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), "
+            "(3, false, 0, 0, 0, -3.25, 1e300, 0, '', '{}', '', "
+            "'00000000-0000-0000-0000-000000000000', '9999-12-31', '00:00:00', '9999-12-31 23:59:59Z', "
+            "'2024-01-01', '[0, 0, 0]')");
+    assert_int_equal(made.status, KDB_OK);
+    answer_done(&made);
+    expect_same_cold(
+        &f, "kinds", "root",
+        "SELECT id, b, s, i, l, f, d, n, t, j, x, u, da, ti, ts, dt, e, _deleted, count(*) FROM app.kinds GROUP "
+        "BY id, b, s, i, l, f, d, n, t, j, x, u, da, ti, ts, dt, e, _deleted ORDER BY id");
+    answer a = run(&f, "root", "SELECT count(*) = count(DISTINCT _seq) FROM app.kinds");
+    assert_string_equal(a.text, "count(*) = count(DISTINCT _seq)\ntrue\n");
+    answer_done(&a);
+    fixture_close(&f);
+}
+
+/* Scans alone know what hides a row. */
+static void what_hides_rows_is_heeded(KDB_UNUSED void **state)
+{
+    fixture f;
+    fixture_open(&f, reads_files, NULL, 0);
+    answer made =
+        run(&f, "root",
+            "CREATE NAMESPACE app; CREATE SHARED TABLE app.notes (id INT PRIMARY KEY, owner TEXT, n INT) WITH "
+            "(ACCESS_LEVEL='PUBLIC'); INSERT INTO app.notes SELECT i, CASE WHEN i % 3 = 0 THEN 'alice' ELSE 'bob' END, "
+            "i FROM generate_series(1, 30) AS s(i)");
+    assert_int_equal(made.status, KDB_OK);
+    answer_done(&made);
+    flush_table(&f, "notes");
+    static const char sum[] = "SELECT owner, count(*) AS c, sum(n) AS s FROM app.notes GROUP BY owner ORDER BY owner";
+    expect(&f, "alice", sum, "owner|c|s\nalice|10|165\nbob|20|300\n");
+    expect(&f, "root", "DELETE FROM app.notes WHERE id = 30", "[1 Deleted 1 row(s)]\n");
+    expect(&f, "alice", sum, "owner|c|s\nalice|9|135\nbob|20|300\n");
+    answer a = run(&f, "root", "CREATE POLICY own ON app.notes FOR SELECT TO user USING (owner = CURRENT_USER())");
+    assert_int_equal(a.status, KDB_OK);
+    answer_done(&a);
+    expect(&f, "alice", sum, "owner|c|s\nalice|9|135\n");
+    expect(&f, "root", sum, "owner|c|s\nalice|9|135\nbob|20|300\n");
+    fixture_close(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_the_same_wherever_they_lie),
+        cmocka_unit_test(rows_are_the_same_whoever_reads_the_files),
+        cmocka_unit_test(every_type_comes_out_as_it_went_in),
+        cmocka_unit_test(what_hides_rows_is_heeded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,7 +167,10 @@ static void open_cold(fixture *f)
                                         .allowed_directory = kdb_datadir_storages(f->datadir),
                                         .temp_directory = kdb_datadir_tmp(f->datadir) };
     assert_int_equal(kdb_engine_open(&engine, &f->reader, &err), KDB_OK);
-    const kdb_cold_options cold = { f->store, f->reader, f->objects };
+    const kdb_cold_options cold = { .store = f->store,
+                                    .reader = f->reader,
+                                    .objects = f->objects,
+                                    .direct_rows = (uint64_t)kdb_opt_i64(f->options, KDB_OPT_ENGINE_DIRECT_ROWS) };
     assert_int_equal(kdb_cold_open(&cold, &f->cold, &err), KDB_OK);
 }
 
@@ -187,9 +190,10 @@ void fixture_open(fixture *f, const char *const *settings, const kdb_change_sink
     }
     open_stores(f);
     open_datadir(f);
-    const kdb_engine_options engine = {
-        .memory_limit = 512 << 20, .threads = 2, .allowed_directory = "/nonexistent", .temp_directory = "/tmp"
-    };
+    const kdb_engine_options engine = { .memory_limit = 512 << 20,
+                                        .threads = 2,
+                                        .allowed_directory = kdb_datadir_storages(f->datadir),
+                                        .temp_directory = "/tmp" };
     assert_int_equal(kdb_engine_open(&engine, &f->engine, &err), KDB_OK);
     open_cold(f);
     const kdb_core_options core = { .store = f->store,

@@ -462,6 +462,8 @@ kdb_status kdbi_emit_query(kdbi_binding *b, const kdbi_context *context, const P
     b->frozen--;
     if (select == b->query->select && b->view_depth == 0) {
         order_like_table(b, &scope, select, out);
+        b->bound->gathers = scope.has_aggregate || select->n_group_clause != 0 || select->n_sort_clause != 0 ||
+                            select->n_distinct_clause != 0;
         b->bound->has_limit = select->limit_count != NULL && !is_null_const(select->limit_count);
     }
     KDB_TRY(emit_limit(b, &inner, select, out));

@@ -4,6 +4,7 @@
 
 struct kdb_engine_cursor {
     kdb_engine_plan *plan;
+    duckdb_prepared_statement beside; /* what runs in the place of the plan's own statement, if that does not; ours */
     duckdb_result result;
     duckdb_data_chunk duck; /* what `chunk` borrows from */
     kdb_chunk chunk;
@@ -39,9 +40,10 @@ static kdb_status run_pending(kdb_engine_cursor *cursor, duckdb_pending_result p
 static kdb_status run(kdb_engine_cursor *cursor, kdb_err *err)
 {
     kdb_engine_plan *plan = cursor->plan;
+    duckdb_prepared_statement duck = cursor->beside != NULL ? cursor->beside : plan->duck;
     duckdb_pending_result pending = NULL;
     kdbi_help_offer(plan->conn);
-    const kdb_status status = duckdb_pending_prepared_streaming(plan->duck, &pending) == DuckDBSuccess
+    const kdb_status status = duckdb_pending_prepared_streaming(duck, &pending) == DuckDBSuccess
                                   ? run_pending(cursor, pending, err)
                                   : kdbi_conn_fail(plan->conn, duckdb_pending_error(pending), err);
     kdbi_help_end(plan->conn);
@@ -52,8 +54,19 @@ static kdb_status run(kdb_engine_cursor *cursor, kdb_err *err)
 static kdb_status start(kdb_engine_cursor *cursor, const kdb_value *params, kdb_err *err)
 {
     KDB_TRY(kdbi_plan_ready(cursor->plan, params, err));
-    KDB_TRY(kdbi_param_bind_all(cursor->plan, params, err));
+    KDB_TRY(kdbi_param_bind_all(cursor->plan, cursor->plan->duck, params, err));
     return run(cursor, err);
+}
+
+static kdb_status start_beside(kdb_engine_cursor *cursor, const kdb_value *params, const kdb_engine_files *files,
+                               size_t nfiles, kdb_err *err)
+{
+    KDB_TRY(kdbi_plan_ready(cursor->plan, params, err));
+    KDB_TRY(kdbi_beside_prepare(cursor->plan, params, files, nfiles, &cursor->beside, err));
+    KDB_TRY(run(cursor, err));
+    return kdbi_plan_has_columns(cursor->plan, &cursor->result)
+               ? KDB_OK
+               : KDB_FAIL(err, KDB_INTERNAL, "columns have other types with files than without");
 }
 
 static kdb_engine_cursor *new_cursor(kdb_engine_plan *plan, const kdb_scan_source *source)
@@ -84,6 +97,19 @@ kdb_status kdb_engine_execute(kdb_engine_plan *plan, const kdb_value *params, si
     KDB_TRY(check_params(plan, nparams, err));
     KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = new_cursor(plan, source);
     KDB_TRY(start(cursor, params, err));
+    make_chunk(cursor);
+    *out = KDB_TAKE(cursor);
+    return KDB_OK;
+}
+
+kdb_status kdb_engine_execute_beside(kdb_engine_plan *plan, const kdb_value *params, size_t nparams,
+                                     const kdb_scan_source *source, const kdb_engine_files *files, size_t nfiles,
+                                     kdb_engine_cursor **out, kdb_err *err)
+{
+    KDB_ASSERT(!plan->of_files);
+    KDB_TRY(check_params(plan, nparams, err));
+    KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = new_cursor(plan, source);
+    KDB_TRY(start_beside(cursor, params, files, nfiles, err));
     make_chunk(cursor);
     *out = KDB_TAKE(cursor);
     return KDB_OK;
@@ -189,7 +215,9 @@ void kdb_engine_cursor_free(kdb_engine_cursor *cursor)
         end_execution(conn);
     }
     kdbi_turn_begin();
-    if (!cursor->done) {
+    if (cursor->beside != NULL) {
+        duckdb_destroy_prepare(&cursor->beside);
+    } else if (!cursor->done) {
         kdbi_plan_spoil(cursor->plan);
     }
     kdbi_conn_end(conn); /* no engine thread uses what was the execution's any more */

@@ -200,8 +200,6 @@ const kdbi_type_row *kdbi_type_lookup(duckdb_logical_type logical, kdb_type *typ
 /* The caller destroys the result. */
 duckdb_logical_type kdbi_type_to_duck(kdb_type type);
 duckdb_type kdbi_type_duck_id(kdb_type type);
-/* "DECIMAL(10,2)", as the engine spells our type. */
-void kdbi_type_put_sql(kdb_buf *sql, kdb_type type);
 
 /* ---- engine_vec.c ---- */
 
@@ -220,6 +218,8 @@ enum { KDBI_PARAM_MAX = 1000 };
 /* Finds the next `$n` of engine SQL from *pos, outside strings, names and comments; *pos is then behind it. A number
  * over KDBI_PARAM_MAX is reported as 0. */
 bool kdbi_sql_next_param(kdb_sv sql, size_t *pos, size_t *start, size_t *number);
+/* Likewise the next `function(n)`, spelled so; *number is n. */
+bool kdbi_sql_next_call(kdb_sv sql, kdb_sv function, size_t *pos, size_t *start, size_t *number);
 /* The text of the statement that an EXPLAIN explains. */
 kdb_sv kdbi_sql_explained(kdb_sv sql);
 /* Without semicolons and white space at the end. */
@@ -240,10 +240,15 @@ typedef struct kdbi_param {
 /* engine_parquet.c: appends the pattern of file names that only `path` matches: what has a meaning there stands in brackets. */
 void kdbi_put_pattern(kdb_buf *out, const char *path);
 
-KDB_NODISCARD kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err);
+/* To `duck`, the plan's own statement or another of its text; coerced to what the plan's own says of types. */
+KDB_NODISCARD kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, duckdb_prepared_statement duck,
+                                             const kdb_value *values, kdb_err *err);
 /* The files as $1, and values[0] as $2. */
 KDB_NODISCARD kdb_status kdbi_param_bind_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,
                                                const kdb_value *values, kdb_err *err);
+/* The files as DuckDB's parameter `index`. */
+KDB_NODISCARD kdb_status kdbi_param_bind_paths(duckdb_prepared_statement duck, idx_t index, const char *const *paths,
+                                               size_t npaths, kdb_err *err);
 void kdbi_param_forget(kdbi_param *params, size_t nparams); /* frees what hangs off them */
 
 /* ---- engine_plan.c ---- */
@@ -275,7 +280,17 @@ KDB_NODISCARD kdb_status kdbi_plan_ready(kdb_engine_plan *plan, const kdb_value 
 KDB_NODISCARD kdb_status kdbi_plan_ready_files(kdb_engine_plan *plan, kdb_err *err);
 /* The columns of what has begun to be executed. */
 KDB_NODISCARD kdb_status kdbi_plan_take_columns(kdb_engine_plan *plan, duckdb_result *result, kdb_err *err);
+/* Whether a result has the columns that the plan says. */
+bool kdbi_plan_has_columns(const kdb_engine_plan *plan, duckdb_result *result);
 /* After an execution that did not reach its end: drops what DuckDB keeps of it. */
 void kdbi_plan_spoil(kdb_engine_plan *plan);
+
+/* ---- engine_beside.c ---- */
+
+/* The statement for one execution of a plan that is ready, with files beside its scans and all values bound. The caller destroys *out, also
+ * after a failure. */
+KDB_NODISCARD kdb_status kdbi_beside_prepare(kdb_engine_plan *plan, const kdb_value *values,
+                                             const kdb_engine_files *files, size_t nfiles,
+                                             duckdb_prepared_statement *out, kdb_err *err);
 
 #endif

@@ -137,10 +137,10 @@ static duckdb_value make_null(duckdb_prepared_statement duck, idx_t index)
     return made;
 }
 
-static duckdb_state bind_null(duckdb_prepared_statement duck, kdbi_param *param)
+static duckdb_state bind_null(const kdb_engine_plan *plan, duckdb_prepared_statement duck, kdbi_param *param)
 {
     if (param->null == NULL) {
-        param->null = make_null(duck, param->index);
+        param->null = make_null(plan->duck, param->index);
     }
     return param->null == NULL ? duckdb_bind_null(duck, param->index)
                                : duckdb_bind_value(duck, param->index, param->null);
@@ -188,12 +188,13 @@ static duckdb_state bind_value(duckdb_prepared_statement duck, idx_t index, duck
     return DuckDBError;
 }
 
-static kdb_status bind_param(kdb_engine_plan *plan, size_t i, const kdb_value *in, kdb_err *err)
+static kdb_status bind_param(kdb_engine_plan *plan, duckdb_prepared_statement duck, size_t i, const kdb_value *in,
+                             kdb_err *err)
 {
     kdbi_param *param = &plan->params[i];
     duckdb_state state;
     if (in->is_null) {
-        state = bind_null(plan->duck, param);
+        state = bind_null(plan, duck, param);
     } else {
         kdb_value value;
         duckdb_type type;
@@ -201,16 +202,17 @@ static kdb_status bind_param(kdb_engine_plan *plan, size_t i, const kdb_value *i
         if (coerce(param, in, plan->conn->arena, &value, &type, &inner) != KDB_OK) {
             return KDB_FAIL(err, KDB_PARAMETER, "$%zu: %s", i + 1, inner.text);
         }
-        state = bind_value(plan->duck, param->index, type, &value);
+        state = bind_value(duck, param->index, type, &value);
     }
     return state == DuckDBSuccess ? KDB_OK : KDB_FAIL(err, KDB_PARAMETER, "$%zu: the engine refuses the value", i + 1);
 }
 
-kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, const kdb_value *values, kdb_err *err)
+kdb_status kdbi_param_bind_all(kdb_engine_plan *plan, duckdb_prepared_statement duck, const kdb_value *values,
+                               kdb_err *err)
 {
     for (size_t i = 0; i < plan->nparams; i++) {
         if (plan->params[i].index != 0) {
-            KDB_TRY(bind_param(plan, i, &values[i], err));
+            KDB_TRY(bind_param(plan, duck, i, &values[i], err));
         }
     }
     return KDB_OK;
@@ -235,15 +237,21 @@ static duckdb_value make_paths(const char *const *paths, size_t npaths)
     return make_of(duckdb_create_list_value, DUCKDB_TYPE_VARCHAR, elements, npaths);
 }
 
+kdb_status kdbi_param_bind_paths(duckdb_prepared_statement duck, idx_t index, const char *const *paths, size_t npaths,
+                                 kdb_err *err)
+{
+    return bind_made(duck, index, make_paths(paths, npaths)) == DuckDBSuccess
+               ? KDB_OK
+               : KDB_FAIL(err, KDB_PARAMETER, "the engine refuses the files");
+}
+
 kdb_status kdbi_param_bind_files(kdb_engine_plan *plan, const char *const *paths, size_t npaths,
                                  const kdb_value *values, kdb_err *err)
 {
-    if (bind_made(plan->duck, plan->params[0].index, make_paths(paths, npaths)) != DuckDBSuccess) {
-        return KDB_FAIL(err, KDB_PARAMETER, "$1: the engine refuses the files");
-    }
+    KDB_TRY(kdbi_param_bind_paths(plan->duck, plan->params[0].index, paths, npaths, err));
     for (size_t i = 1; i < plan->nparams; i++) {
         if (plan->params[i].index != 0) {
-            KDB_TRY(bind_param(plan, i, &values[i - 1], err));
+            KDB_TRY(bind_param(plan, plan->duck, i, &values[i - 1], err));
         }
     }
     return KDB_OK;

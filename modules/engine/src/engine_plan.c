@@ -29,7 +29,7 @@ static void put_param(kdb_buf *text, kdbi_param *param, idx_t *used)
         return;
     }
     kdb_buf_printf(text, "CAST($%d AS ", (int)param->index);
-    kdbi_type_put_sql(text, param->given);
+    kdb_engine_put_type(text, param->given);
     kdb_buf_append_byte(text, ')');
 }
 
@@ -312,6 +312,18 @@ kdb_status kdbi_plan_take_columns(kdb_engine_plan *plan, duckdb_result *result, 
         }
     }
     return KDB_OK;
+}
+
+bool kdbi_plan_has_columns(const kdb_engine_plan *plan, duckdb_result *result)
+{
+    bool same = duckdb_column_count(result) == plan->ncolumns;
+    for (size_t i = 0; i < plan->ncolumns && same; i++) {
+        kdb_type type;
+        duckdb_logical_type logical = duckdb_column_logical_type(result, i);
+        same = kdbi_type_lookup(logical, &type) == plan->rows[i] && kdb_type_eq(type, plan->columns[i].type);
+        duckdb_destroy_logical_type(&logical);
+    }
+    return same;
 }
 
 void kdbi_plan_spoil(kdb_engine_plan *plan)

@@ -145,6 +145,34 @@ bool kdbi_sql_next_param(kdb_sv sql, size_t *pos, size_t *start, size_t *number)
     return false;
 }
 
+/* `(n)` at `*pos`, which is then behind it. */
+static bool take_number_argument(kdb_sv sql, size_t *pos, size_t *number)
+{
+    size_t i = *pos + 1;
+    if (char_at(sql, *pos) != '(' || !is_digit(char_at(sql, i))) {
+        return false;
+    }
+    *number = read_number(sql, &i);
+    *pos = i + 1;
+    return char_at(sql, i) == ')';
+}
+
+bool kdbi_sql_next_call(kdb_sv sql, kdb_sv function, size_t *pos, size_t *start, size_t *number)
+{
+    size_t i = *pos;
+    while (i < sql.len) {
+        const size_t end = skip_token(sql, i);
+        *pos = end;
+        if (is_name_start(sql.ptr[i]) && kdb_sv_eq(kdb_sv_of(sql.ptr + i, end - i), function) &&
+            take_number_argument(sql, pos, number)) {
+            *start = i;
+            return true;
+        }
+        i = end;
+    }
+    return false;
+}
+
 kdb_sv kdbi_sql_trim(kdb_sv sql)
 {
     while (sql.len != 0 && (is_space(sql.ptr[sql.len - 1]) || sql.ptr[sql.len - 1] == ';')) {

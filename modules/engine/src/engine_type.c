@@ -127,7 +127,7 @@ duckdb_logical_type kdbi_type_to_duck(kdb_type type)
     return array;
 }
 
-void kdbi_type_put_sql(kdb_buf *sql, kdb_type type)
+void kdb_engine_put_type(kdb_buf *sql, kdb_type type)
 {
     kdb_buf_printf(sql, "%s", native[type.kind].sql);
     if (type.kind == KDB_TYPE_DECIMAL) {

@@ -187,6 +187,133 @@ static void a_file_that_is_none_is_told(void **state)
     expect_files(fake, plan, paths, 1, NULL, 0, "1 5000");
 }
 
+/* ---- files beside scans ---- */
+
+/* All columns of `rows`, as they are in its scans. */
+static const char all_columns[] =
+    "SELECT CAST(c0 AS BIGINT), CAST(c1 AS VARCHAR), CAST(c2 AS BLOB), CAST(c3 AS TIMESTAMP WITH TIME ZONE), "
+    "CAST(c4 AS DECIMAL(20,4)), CAST(c5 AS UUID), CAST(c6 AS FLOAT[3]), CAST(c7 AS BOOLEAN), "
+    "CAST(c8 AS DATE) FROM read_parquet($1) AS f(c0, c1, c2, c3, c4, c5, c6, c7, c8)";
+
+static void put_rows(fake_engine *fake, kdb_engine_cursor *cursor, kdb_buf *out)
+{
+    const kdb_chunk *chunk = NULL;
+    for (;;) {
+        assert_int_equal(kdb_engine_fetch(cursor, &chunk, &fake->err), KDB_OK);
+        for (size_t row = 0; row < chunk->nrows; row++) {
+            for (size_t column = 0; column < chunk->ncols; column++) {
+                const kdb_value value = kdb_vec_get(&chunk->cols[column], row);
+                kdb_buf_append_sv(out, column == 0 ? KDB_SV("") : KDB_SV("|"));
+                if (value.is_null) {
+                    kdb_buf_append_lit(out, "NULL");
+                } else if (kdb_type_layout(value.type) == KDB_LAYOUT_BYTES) {
+                    kdb_buf_append_sv(out, value.as.bytes);
+                } else {
+                    kdb_buf_printf(out, "%lld", (long long)value.as.i64);
+                }
+            }
+            kdb_buf_append_byte(out, '\n');
+        }
+        if (chunk->nrows == 0) {
+            return;
+        }
+    }
+}
+
+static void expect_beside(fake_engine *fake, const char *sql, const kdb_value *params, size_t nparams,
+                          const kdb_engine_files *files, size_t nfiles, const char *expected)
+{
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    const fake_table *const tables[] = { &rows, &rows };
+    fake_source source;
+    fake_source_init(&source, tables, 2);
+    assert_int_equal(fake_prepare(fake, fake->conn, &source, sql, &plan), KDB_OK);
+    for (int i = 0; i < 2; i++) { /* and once more, by the same plan */
+        KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+        if (kdb_engine_execute_beside(plan, params, nparams, &source.face, files, nfiles, &cursor, &fake->err) !=
+            KDB_OK) {
+            fail_msg("%s: %s", sql, fake->err.text);
+        }
+        kdb_buf text;
+        kdb_buf_init(&text, 0);
+        put_rows(fake, cursor, &text);
+        kdb_buf_append_byte(&text, '\0');
+        assert_string_equal(text.ptr, expected);
+        kdb_buf_done(&text);
+    }
+    assert_int_equal(source.opened, source.closed);
+}
+
+static void files_come_beside_a_scan(void **state)
+{
+    fake_engine *fake = *state;
+    const char *const paths[] = { path_of(fake, "a"), path_of(fake, "b[1]") };
+    assert_int_equal(write_file(fake, &rows, paths[0], "zstd"), KDB_OK);
+    assert_int_equal(write_file(fake, &rows, paths[1], "zstd"), KDB_OK);
+    const kdb_engine_files one[] = { { .slot = 0, .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 1 } };
+    const kdb_engine_files three[] = { { .slot = 1, .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 2 },
+                                       { .slot = 0, .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 1 },
+                                       { .slot = 1, .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 1 } };
+    expect_beside(fake, "SELECT count(*) FROM @0", NULL, 0, one, 1, "10000\n");
+    /* The same rows, value by value. */
+    expect_beside(fake, "SELECT count(*), count(t.id) FROM (SELECT DISTINCT * FROM @0) AS t", NULL, 0, one, 1,
+                  "5000|5000\n");
+    expect_beside(fake, "SELECT (SELECT count(*) FROM @0), (SELECT count(*) FROM @1)", NULL, 0, three, 3,
+                  "10000|20000\n");
+    expect_beside(fake, "SELECT count(*) FROM @0 AS a(k) JOIN @1 AS b(k) ON a.k = b.k WHERE b.k < 10", NULL, 0, three,
+                  3, "80\n");
+}
+
+/* Values, texts of the statement and columns that only text stands for are as without files. */
+static void what_the_statement_says_stays(void **state)
+{
+    fake_engine *fake = *state;
+    const char *const paths[] = { path_of(fake, "a") };
+    assert_int_equal(write_file(fake, &rows, paths[0], "zstd"), KDB_OK);
+    const kdb_engine_files files[] = { { .slot = 0, .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 1 } };
+    const kdb_value values[] = { kdb_value_bigint(4990), kdb_value_null(kdb_type_of(KDB_TYPE_TEXT)) };
+    expect_beside(fake, "SELECT count(*), max($2) FROM @0 WHERE id >= $1 AND ($2 IS NULL OR \"a \"\"b\"\" 'c'\" <> $2)",
+                  values, 2, files, 1, "20|NULL\n");
+    expect_beside(fake, "SELECT max($3::BIGINT + $1) FROM @0", (const kdb_value[]){ values[0], values[1], values[0] },
+                  3, files, 1, "9980\n");
+    expect_beside(fake, "SELECT list(id ORDER BY id) FROM @0 WHERE id < 2", NULL, 0, files, 1, "[0,0,1,1]\n");
+    char sql[160];
+    const char *scan = kdb_engine_scan_function(fake->conn);
+    char expected[160];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*), '%s(0)' /* %s(0) */ AS \"%s(0)\" FROM @0 -- %s(0)", scan, scan,
+                   scan, scan);
+    (void)snprintf(expected, sizeof expected, "10000|%s(0)\n", scan);
+    expect_beside(fake, sql, NULL, 0, files, 1, expected);
+}
+
+static void a_failure_beside_a_scan_is_told(void **state)
+{
+    fake_engine *fake = *state;
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    const fake_table *const tables[] = { &rows };
+    fake_source source;
+    fake_source_init(&source, tables, 1);
+    const char *const paths[] = { path_of(fake, "missing") };
+    const char *const good[] = { path_of(fake, "good") };
+    assert_int_equal(write_file(fake, &rows, good[0], "zstd"), KDB_OK);
+    const kdb_engine_files missing[] = { { .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 1 } };
+    const kdb_engine_files other[] = {
+        { .query = KDB_SV("SELECT id::VARCHAR FROM read_parquet($1)"), .paths = good, .npaths = 1 }
+    };
+    assert_int_equal(fake_prepare(fake, fake->conn, &source, "SELECT count(*), max(id) FROM @0", &plan), KDB_OK);
+    for (int i = 0; i < 3; i++) {
+        KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+        const kdb_engine_files *files = i == 0 ? missing : other;
+        assert_int_not_equal(kdb_engine_execute_beside(plan, NULL, 0, &source.face, files, 1, &cursor, &fake->err),
+                             KDB_OK);
+        assert_null(cursor);
+    }
+    const char *text = NULL;
+    assert_int_equal(fake_run(fake, plan, NULL, 0, &source, &text), KDB_OK);
+    assert_string_equal(text, "5000|4999\n");
+    assert_int_equal(source.opened, source.closed);
+}
+
 static void a_failing_scan_is_told(void **state)
 {
     fake_engine *fake = *state;
@@ -211,6 +338,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_query_is_told_its_files, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_of_any_name_may_stand_in_the_text, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_that_is_none_is_told, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(files_come_beside_a_scan, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(what_the_statement_says_stays, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(a_failure_beside_a_scan_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_failing_scan_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_elsewhere_is_refused, fake_engine_up, fake_engine_down),
     };

@@ -128,6 +128,7 @@ typedef struct kdbi_objects_ops {
     kdb_status (*list)(kdb_objects *objects, kdb_sv prefix, bool (*visit)(void *self, const kdb_object_info *info),
                        void *self, kdb_err *err);
     int64_t (*capacity)(kdb_objects *objects); /* bytes; -1: not known */
+    bool near;                                 /* what is leased is read where it lies */
     size_t lists_at_once;                      /* 0: one */
 } kdbi_objects_ops;
 

@@ -232,6 +232,7 @@ static const kdbi_objects_ops local_ops = {
     .remove = remove_local,
     .lease = lease_local,
     .lease_end = unpin,
+    .near = true,
     .get = get_local,
     .list = list_local,
     .capacity = capacity_local,

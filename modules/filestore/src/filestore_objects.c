@@ -357,6 +357,11 @@ kdb_status kdb_objects_lease(kdb_objects *objects, kdb_sv name, kdb_object_lease
     return KDB_OK;
 }
 
+bool kdb_objects_is_near(const kdb_objects *objects)
+{
+    return objects->ops->near;
+}
+
 const char *kdb_object_lease_path(const kdb_object_lease *lease)
 {
     return lease->path;

@@ -121,7 +121,10 @@ static kdb_status open_reader(kdb_server *server, kdb_engine_options engine, kdb
 
 static kdb_status open_cold(kdb_server *server, kdb_err *err)
 {
-    const kdb_cold_options cold = { .store = server->store, .reader = server->reader, .objects = server->objects };
+    const kdb_cold_options cold = { .store = server->store,
+                                    .reader = server->reader,
+                                    .objects = server->objects,
+                                    .direct_rows = (uint64_t)kdb_opt_i64(server->options, KDB_OPT_ENGINE_DIRECT_ROWS) };
     KDB_TRY(kdbi_server_put_back(server, err));
     KDB_TRY(kdb_cold_open(&cold, &server->cold, err));
     return kdb_cold_recover(server->cold, err);

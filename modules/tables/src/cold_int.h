@@ -14,7 +14,8 @@ typedef struct kdbi_cold_tables kdbi_cold_tables;
 typedef struct kdbi_doomed kdbi_doomed; /* cold_files.c */
 
 struct kdb_cold {
-    kdb_store *store; /* fixed, as the next five */
+    kdb_store *store; /* fixed, as the next six */
+    uint64_t direct_rows;
     kdb_engine *engine;
     kdb_object_stores *objects;
     kdbi_cold_readers *readers;

@@ -461,6 +461,7 @@ kdb_status kdb_cold_open(const kdb_cold_options *options, kdb_cold **out, kdb_er
     cold->store = options->store;
     cold->engine = options->reader;
     cold->objects = options->objects;
+    cold->direct_rows = options->direct_rows;
     cold->readers = kdbi_cold_readers_new(options->reader);
     cold->found = kdbi_cold_found_new();
     kdb_mutex_init(&cold->lock, KDB_LOCK_COLD);

@@ -154,16 +154,22 @@ static void put_selected(const kdbi_cold_query *query, kdb_buf *sql)
     }
 }
 
-static void put_text(const kdbi_cold_query *query, kdb_buf *sql)
+void kdbi_cold_put_source(const kdb_table *table, const kdb_schema *version, kdb_buf *sql)
 {
-    const bool has_row_id = query->spec.table->nkey == 0;
-    kdb_buf_append_lit(sql, "SELECT ");
-    put_selected(query, sql);
+    const bool has_row_id = table->nkey == 0;
     kdb_buf_append_lit(sql, " FROM read_parquet($1) AS f(");
-    for (size_t i = 0; i < query->version->ncolumns + 1 + has_row_id; i++) {
+    for (size_t i = 0; i < version->ncolumns + 1 + has_row_id; i++) {
         kdb_buf_printf(sql, "%sc%zu", i == 0 ? "" : ", ", i);
     }
-    kdb_buf_append_lit(sql, ") WHERE true");
+    kdb_buf_append_byte(sql, ')');
+}
+
+static void put_text(const kdbi_cold_query *query, kdb_buf *sql)
+{
+    kdb_buf_append_lit(sql, "SELECT ");
+    put_selected(query, sql);
+    kdbi_cold_put_source(query->spec.table, query->version, sql);
+    kdb_buf_append_lit(sql, " WHERE true");
     kdb_buf_append_sv(sql, query->spec.conditions.sql);
     kdb_buf_append_sv(sql, query->spec.conditions.order);
 }

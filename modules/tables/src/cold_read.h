@@ -92,6 +92,8 @@ typedef struct kdbi_cold_query_spec {
 KDB_NODISCARD kdb_status kdbi_cold_query_new(const kdbi_cold_query_spec *spec, kdbi_cold_query **out, kdb_err *err);
 void kdbi_cold_query_free(kdbi_cold_query *query); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdbi_cold_query, kdbi_cold_query_free)
+/* " FROM read_parquet($1) AS f(c0, ..)": files of a version, whose columns are called by their numbers. */
+void kdbi_cold_put_source(const kdb_table *table, const kdb_schema *version, kdb_buf *sql);
 /* Whether the engine's type of a file's column is what a column of type `want` was written as. */
 bool kdbi_cold_types_agree(kdb_type got, kdb_type want);
 /* Some rows more, those that are alive: *count of them, none at the end. KDB_CORRUPT names the file that cannot be read. */

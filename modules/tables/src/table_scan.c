@@ -119,8 +119,12 @@ static kdb_status open_cold(kdb_table_scan *scan, kdb_err *err)
     if (spec->cold == NULL || spec->hot != NULL) {
         return KDB_OK;
     }
-    KDB_TRY(kdb_manifest_get(spec->cold, spec->snapshot, spec->table, spec->user, false, &scan->manifest, err));
-    if (scan->manifest == NULL) {
+    if (spec->direct != NULL) {
+        scan->manifest = kdb_manifest_ref(spec->direct->rest);
+    } else {
+        KDB_TRY(kdb_manifest_get(spec->cold, spec->snapshot, spec->table, spec->user, false, &scan->manifest, err));
+    }
+    if (scan->manifest == NULL || scan->manifest->nsegments == 0) {
         return KDB_OK;
     }
     KDB_ASSERT(spec->snapshot != NULL); /* rows may have moved since */

@@ -36,6 +36,7 @@ typedef enum kdb_option_id {
     KDB_OPT_ENGINE_MEMORY_LIMIT,    /* bytes; the reference's datafusion.memory_limit */
     KDB_OPT_ENGINE_SPILL,           /* bytes on disk */
     KDB_OPT_ENGINE_THREADS,         /* 0: cores */
+    KDB_OPT_ENGINE_DIRECT_ROWS,     /* 0: never */
     KDB_OPT_LIMITS_MAX_QUERY,       /* rows; 0 off */
     KDB_OPT_LIMITS_DEFAULT_QUERY,   /* rows; 0 off */
     KDB_OPT_LIMITS_STATEMENT_WRITE, /* bytes one statement may write */

@@ -280,6 +280,8 @@ KDB_DEFINE_CLEANUP(kdb_core, kdb_core_close)
 typedef struct kdb_core_stats {
     uint64_t requests, failed, overloaded, running, queued, plans_cached, workers;
     uint64_t native;                         /* executions without the engine */
+    uint64_t direct;                         /* executions in which the engine read cold files itself */
+    uint64_t direct_failed;                  /* those that tried, and began again without */
     uint64_t hot_rows_bytes, manifest_bytes; /* what is kept in memory: decoded rows; manifests of the cold tier */
 } kdb_core_stats;
 void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out);

@@ -118,6 +118,20 @@ KDB_NODISCARD kdb_status kdb_engine_execute_files(kdb_engine_plan *plan, const c
 /* Appends the path of one file as a literal, for a query of files that kdb_engine_prepare is given. What has a meaning in patterns of file
  * names means itself. */
 void kdb_engine_put_file(kdb_buf *sql, const char *path);
+/* Rows that come beside those of a scan: what a query of Parquet files gives, the columns of the scan's table in their order and types. */
+typedef struct kdb_engine_files {
+    size_t slot;  /* whose */
+    kdb_sv query; /* SELECT .. FROM read_parquet($1) .. */
+    const char *const *paths;
+    size_t npaths;
+} kdb_engine_files;
+/* As kdb_engine_execute, for one execution whose scans are the smaller part: the engine reads the files itself, in its own form and by as
+ * many threads as it has. All that is borrowed is so until the cursor is freed. What is wrong with a file is not told with its name. */
+KDB_NODISCARD kdb_status kdb_engine_execute_beside(kdb_engine_plan *plan, const kdb_value *params, size_t nparams,
+                                                   const kdb_scan_source *source, const kdb_engine_files *files,
+                                                   size_t nfiles, kdb_engine_cursor **out, kdb_err *err);
+/* Appends the type as the engine's SQL spells it. */
+void kdb_engine_put_type(kdb_buf *sql, kdb_type type);
 
 typedef struct kdb_parquet_column {
     kdb_sv name;

@@ -92,6 +92,8 @@ KDB_NODISCARD kdb_status kdb_objects_lease(kdb_objects *objects, kdb_sv name, kd
 const char *kdb_object_lease_path(const kdb_object_lease *lease);
 void kdb_object_lease_end(kdb_object_lease *lease); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_object_lease, kdb_object_lease_end)
+/* Whether leases cost next to nothing: what is leased is read where it lies, not brought here first. */
+bool kdb_objects_is_near(const kdb_objects *objects);
 /* A small object whole, in `arena`. KDB_LIMIT above `limit`. */
 KDB_NODISCARD kdb_status kdb_objects_get(kdb_objects *objects, kdb_sv name, size_t limit, kdb_arena *arena, kdb_sv *out,
                                          kdb_err *err);

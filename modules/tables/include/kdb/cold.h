@@ -12,6 +12,7 @@ typedef struct kdb_cold_options {
     kdb_store *store;           /* outlive it, all */
     kdb_engine *reader;         /* of one thread: what it runs, it runs on the thread that asks */
     kdb_object_stores *objects; /* where the files are */
+    uint64_t direct_rows;       /* see kdb_cold_direct_new; 0: never */
 } kdb_cold_options;
 /* Loads which tables have segments. */
 KDB_NODISCARD kdb_status kdb_cold_open(const kdb_cold_options *options, kdb_cold **out, kdb_err *err);
@@ -122,6 +123,25 @@ typedef struct kdb_cold_place {
 KDB_NODISCARD kdb_status kdb_cold_find(kdb_cold *cold, const kdb_table *table, const kdb_manifest *manifest,
                                        const kdb_sv *keys, size_t count, bool memory_only, kdb_arena *arena,
                                        kdb_cold_place *places, kdb_sv *rows, kdb_err *err);
+
+/* ---- files that the engine reads itself, beside a scan of the partition's other rows ---- */
+
+typedef struct kdb_cold_direct {
+    kdb_engine_files *files; /* all columns of kdb_table_fields; `slot` is to be set */
+    size_t nfiles;
+    uint64_t rows;      /* in them */
+    kdb_manifest *rest; /* segments that are left to the scan; borrows from `whole` */
+    kdb_manifest *whole;
+    kdb_object_lease **leases; /* one a file */
+    size_t nleases;
+    kdb_arena *arena;
+} kdb_cold_direct;
+/* Chooses them for a scan that would be of all rows in a range (`spec` without projection): segments of which no row is dead and whose
+ * columns come out of the files as they are, if together they are large enough to be worth a plan of their own. *out NULL: there are
+ * none, for the scan has to see each row or they are few. What cannot be found of the files is left to the scan, which tells. */
+KDB_NODISCARD kdb_status kdb_cold_direct_new(const kdb_scan_spec *spec, kdb_cold_direct **out, kdb_err *err);
+void kdb_cold_direct_free(kdb_cold_direct *direct); /* after the execution; NULL is fine */
+KDB_DEFINE_CLEANUP(kdb_cold_direct, kdb_cold_direct_free)
 
 /* ---- writing segments; one thread per writer ---- */
 

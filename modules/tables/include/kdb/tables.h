@@ -199,6 +199,7 @@ typedef struct kdb_scan_spec {
     size_t npreds;
     const kdb_value *params; /* of those */
     size_t nparams;
+    const struct kdb_cold_direct *direct; /* rows that somebody else reads (cold.h); NULL: there are none */
 } kdb_scan_spec;
 KDB_NODISCARD kdb_status kdb_table_scan_new(const kdb_scan_spec *spec, kdb_table_scan **out, kdb_err *err);
 void kdb_table_scan_free(kdb_table_scan *scan); /* after its readers; NULL is fine */
