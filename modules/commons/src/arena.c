@@ -116,6 +116,15 @@ size_t kdb_arena_used(const kdb_arena *arena)
     return arena->used;
 }
 
+size_t kdb_arena_held(const kdb_arena *arena)
+{
+    size_t held = FIRST_BLOCK;
+    for (const block *b = arena->later; b != NULL; b = b->next) {
+        held += sizeof(*b) + b->cap;
+    }
+    return held;
+}
+
 /* An allocation that would waste much of an ordinary block gets one to itself, and the current block stays current. */
 static block *add_block(kdb_arena *arena, size_t size)
 {

@@ -238,7 +238,7 @@ static kdb_value count_memory(kdb_exec *exec, const kdb_table *table, const kdb_
     if (kdbi_policy_binds(kdbi_exec_principal(exec)->role, table)) {
         return kdb_value_null(kdb_type_of(KDB_TYPE_BIGINT));
     }
-    const size_t cold = manifest == NULL ? 0 : kdb_arena_used(manifest->arena);
+    const size_t cold = manifest == NULL ? 0 : kdb_arena_held(manifest->arena);
     return kdb_value_bigint(
         (int64_t)(cold + kdbi_hot_cache_bytes(exec->core->hot, table, kdbi_exec_user(exec, table))));
 }

@@ -5,7 +5,7 @@
 #include "cold_read.h"
 
 /* Of manifests that nobody holds. */
-#define CACHED_BYTES_MAX ((size_t)32 * 1024 * 1024)
+#define CACHED_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 /* ---- which tables have segments ---- */
 
@@ -67,7 +67,7 @@ static void forget(kdb_cold *cold, kdb_manifest *manifest) KDB_REQUIRES(cold->lo
     unlink_cached(cold, manifest);
     (void)kdb_map_remove(cold->by_partition, partition_name(manifest->table_id, manifest->user, arena));
     manifest->cached = false;
-    cold->cached_bytes -= kdb_arena_used(manifest->arena);
+    cold->cached_bytes -= kdb_arena_held(manifest->arena);
     drop_ref(cold, manifest);
 }
 
@@ -119,7 +119,7 @@ static void put_cached(kdb_cold *cold, kdb_sv name, kdb_manifest *manifest)
     manifest->cached = true;
     manifest->used_us = kdb_now_us();
     manifest->refs++;
-    cold->cached_bytes += kdb_arena_used(manifest->arena);
+    cold->cached_bytes += kdb_arena_held(manifest->arena);
     while (cold->cached_bytes > CACHED_BYTES_MAX && cold->oldest != manifest) {
         forget(cold, cold->oldest);
     }

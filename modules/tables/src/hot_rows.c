@@ -59,7 +59,7 @@ size_t kdb_hot_rows_bytes(const kdb_hot_rows *rows)
 
 static void count_bytes(kdb_hot_rows *rows)
 {
-    const size_t bytes = sizeof(*rows) + rows->capacity * sizeof(hot_row) + kdb_arena_used(rows->arena);
+    const size_t bytes = sizeof(*rows) + rows->capacity * sizeof(hot_row) + kdb_arena_held(rows->arena);
     atomic_store_explicit(&rows->bytes, bytes, memory_order_relaxed);
 }
 
@@ -103,7 +103,7 @@ kdb_status kdb_hot_rows_load(const kdb_walk_spec *spec, size_t max_bytes, size_t
         if (!more) {
             break;
         }
-        if (rows->nrows == max_rows || kdb_arena_used(rows->arena) > max_bytes) {
+        if (rows->nrows == max_rows || kdb_arena_held(rows->arena) > max_bytes) {
             return KDB_OK;
         }
         add_row(rows, kdbi_row_walk_key(walk), kdbi_row_walk_row(walk));

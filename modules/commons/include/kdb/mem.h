@@ -22,6 +22,8 @@ void kdb_arena_free(kdb_arena *arena); /* NULL is fine */
 void kdb_arena_reset(kdb_arena *arena);
 /* Bytes handed out since new or reset. */
 size_t kdb_arena_used(const kdb_arena *arena);
+/* Bytes that it takes of the system's memory: 8 KiB at least. */
+size_t kdb_arena_held(const kdb_arena *arena);
 /* Zeroed, 16-byte aligned; never NULL. For sizes our own code chooses. */
 void *kdb_arena_alloc(kdb_arena *arena, size_t size) __attribute__((returns_nonnull));
 /* As above but not zeroed. */
