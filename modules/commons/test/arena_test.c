@@ -37,8 +37,11 @@ static void reset_forgets_all_and_memory_is_zeroed_again(void **state)
             memset(piece, 0xAA, 1000);
         }
         assert_true(kdb_arena_used(arena) >= 100 * 1000);
+        assert_true(kdb_arena_held(arena) >= kdb_arena_used(arena));
+        assert_true(kdb_arena_held(arena) <= 3 * kdb_arena_used(arena));
         kdb_arena_reset(arena);
         assert_int_equal(kdb_arena_used(arena), 0);
+        assert_int_equal(kdb_arena_held(arena), 8 * 1024);
     }
 }
 

@@ -46,7 +46,8 @@ static const setting_row setting_rows[] = {
     { "integer_division", "true", NULL },
     { "default_null_order", "'NULLS_LAST_ON_ASC_FIRST_ON_DESC'", NULL },
     { "preserve_insertion_order", "true", NULL },
-    { "enable_external_file_cache", "false", NULL }, /* the system keeps files in memory; a file read once would stay in ours */
+    { "enable_external_file_cache", "false",
+      NULL }, /* the system keeps files in memory; a file read once would stay in ours */
     /* the lock */
     { "autoinstall_known_extensions", "false", NULL },
     { "autoload_known_extensions", "false", NULL },

@@ -7,18 +7,19 @@
 
 static void expect_settings(fake_engine *fake)
 {
-    fake_expect(fake, NULL,
-                "SELECT name, value FROM duckdb_settings() WHERE name IN ('TimeZone', 'integer_division', "
-                "'default_null_order', 'preserve_insertion_order', 'autoinstall_known_extensions', "
-                "'autoload_known_extensions', 'allow_community_extensions', 'allow_persistent_secrets', "
-                "'enable_external_access', 'lock_configuration', 'enable_progress_bar', 'threads', 'external_threads', "
-                "'memory_limit') ORDER BY name",
-                NULL, 0,
-                "TimeZone|UTC\nallow_community_extensions|false\nallow_persistent_secrets|false\n"
-                "autoinstall_known_extensions|false\nautoload_known_extensions|false\n"
-                "default_null_order|NULLS_LAST_ON_ASC_FIRST_ON_DESC\nenable_external_access|false\n"
-                "enable_progress_bar|false\nexternal_threads|2\ninteger_division|true\nlock_configuration|true\n"
-                "memory_limit|256.0 MiB\npreserve_insertion_order|true\nthreads|2\n");
+    fake_expect(
+        fake, NULL,
+        "SELECT name, value FROM duckdb_settings() WHERE name IN ('TimeZone', 'integer_division', "
+        "'default_null_order', 'preserve_insertion_order', 'autoinstall_known_extensions', "
+        "'autoload_known_extensions', 'allow_community_extensions', 'allow_persistent_secrets', "
+        "'enable_external_access', 'enable_external_file_cache', 'parquet_metadata_cache', 'lock_configuration', 'enable_progress_bar', 'threads', 'external_threads', "
+        "'memory_limit') ORDER BY name",
+        NULL, 0,
+        "TimeZone|UTC\nallow_community_extensions|false\nallow_persistent_secrets|false\n"
+        "autoinstall_known_extensions|false\nautoload_known_extensions|false\n"
+        "default_null_order|NULLS_LAST_ON_ASC_FIRST_ON_DESC\nenable_external_access|false\nenable_external_file_cache|false\n"
+        "enable_progress_bar|false\nexternal_threads|2\ninteger_division|true\nlock_configuration|true\n"
+        "memory_limit|256.0 MiB\nparquet_metadata_cache|false\npreserve_insertion_order|true\nthreads|2\n");
     const kdb_sv directories = kdb_sv_printf(fake->arena, "[\"%s/\",\"%s/temp/\"]|%s/temp\n%c", fake->directory,
                                              fake->directory, fake->directory, '\0');
     fake_expect(fake, NULL, "SELECT current_setting('allowed_directories'), current_setting('temp_directory')", NULL, 0,
