@@ -649,8 +649,9 @@ typedef struct kdb_bound {
     kdb_bound_view *views; /* that the query itself names, each use of one */
     size_t nviews;
     bool scan_order; /* result order is the order of the one scan: it must not be read in parallel */
-    bool gathers;    /* no row comes out before all have been read: the outermost SELECT groups, aggregates, sorts or is DISTINCT */
-    bool has_limit;  /* an outermost LIMIT is given (limits.max_query_limit instead of the default) */
+    bool
+        gathers; /* no row comes out before all have been read: the outermost SELECT groups, aggregates, sorts or is DISTINCT */
+    bool has_limit; /* an outermost LIMIT is given (limits.max_query_limit instead of the default) */
 } kdb_bound;
 
 /* Resolves every table, function, type and operator of `query` (deny by default), rewrites it for the engine and
