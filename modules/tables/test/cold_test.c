@@ -1055,7 +1055,8 @@ static size_t slurp(const char *path, char *bytes, size_t room)
 static void spill(const char *path, const char *bytes, size_t len)
 {
     static time_t written = 1000000000;
-    const struct timespec times[2] = { { .tv_sec = ++written }, { .tv_sec = written } };
+    written++;
+    const struct timespec times[2] = { { .tv_sec = written }, { .tv_sec = written } };
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, len, file), len);
