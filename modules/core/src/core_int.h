@@ -26,7 +26,8 @@ typedef struct kdbi_sequencer kdbi_sequencer;
 
 /* ---- row_locks.c: striped locks on row keys, held over check + commit; taken by one thread, released by another ---- */
 
-enum { KDBI_STRIPES = 4096 };
+/* Two writes that meet on one for different rows cost a hand-over to a worker: with 32 under way, one of 500 does. */
+enum { KDBI_STRIPES = 16384 };
 
 /* The stripes one write needs. The caller's storage; lives until released. */
 typedef struct kdbi_lock_set {

@@ -3,24 +3,45 @@
  * an fsync is shared by everyone who waits for it, and throughput grows with the number of clients.
  *
  * The inbox is a lock-free stack that is taken whole and turned round; only the push that finds it empty wakes anybody. */
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "store_int.h"
 
 /* Caps of one merged write, so that one group does not delay those behind it without end. */
 enum { GROUP_MAX_COMMITS = 1024, GROUP_MAX_BYTES = 4 * 1024 * 1024 };
+
+/* ---- sleeping and waking: a mutex and a condition would cost a call of the kernel more on either side ---- */
+
+static void wake(kdbi_committer *committer)
+{
+    if (atomic_exchange(&committer->asleep, 0) != 0) {
+        (void)syscall(SYS_futex, &committer->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+/* Until somebody pushes, or for no reason. It says that it sleeps before it looks for the last time, and who pushes does it the
+ * other way round: one of both sees the other. */
+static void sleep_until_woken(kdbi_committer *committer)
+{
+    atomic_store(&committer->asleep, 1);
+    if (atomic_load(&committer->inbox) == NULL && !atomic_load(&committer->stopping)) {
+        (void)syscall(SYS_futex, &committer->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+    }
+    atomic_store(&committer->asleep, 0);
+}
+
+/* ---- the inbox ---- */
 
 void kdbi_committer_push(kdbi_committer *committer, kdb_commit *commit)
 {
     kdb_commit *head = atomic_load_explicit(&committer->inbox, memory_order_relaxed);
     do {
         commit->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&committer->inbox, &head, commit, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak(&committer->inbox, &head, commit));
     if (head == NULL) {
-        /* Through the lock, so that the committer has either not looked at the inbox yet or sleeps by now. Not within it: the
-         * committer wakes on another core before we are out, and would go back to sleep for want of the lock. */
-        kdb_mutex_lock(&committer->lock);
-        kdb_mutex_unlock(&committer->lock);
-        kdb_cond_signal(&committer->wake);
+        wake(committer);
     }
 }
 
@@ -36,15 +57,18 @@ static kdb_commit *reverse(kdb_commit *commit)
     return reversed;
 }
 
-/* Everything pushed, oldest first; waits for a first. NULL once the store closes and nothing is left. */
+/* Everything pushed, oldest first; waits for a first. NULL once the store closes and nothing is left: what was pushed before
+ * it began to close is seen. */
 static kdb_commit *take_inbox(kdbi_committer *committer)
 {
-    kdb_mutex_lock(&committer->lock);
-    while (atomic_load_explicit(&committer->inbox, memory_order_relaxed) == NULL && !committer->stopping) {
-        kdb_cond_wait(&committer->wake, &committer->lock);
+    for (;;) {
+        const bool stopping = atomic_load(&committer->stopping);
+        kdb_commit *taken = atomic_exchange(&committer->inbox, NULL);
+        if (taken != NULL || stopping) {
+            return reverse(taken);
+        }
+        sleep_until_woken(committer);
     }
-    kdb_mutex_unlock(&committer->lock);
-    return reverse(atomic_exchange_explicit(&committer->inbox, NULL, memory_order_acquire));
 }
 
 /* Cuts the next group off the backlog; the rest stays there. */
@@ -102,18 +126,14 @@ void kdbi_committer_start(kdbi_committer *committer, kdb_store *store)
 {
     committer->store = store;
     atomic_init(&committer->inbox, NULL);
-    kdb_mutex_init(&committer->lock, KDB_LOCK_STORE);
-    kdb_cond_init(&committer->wake);
+    atomic_init(&committer->asleep, 0);
+    atomic_init(&committer->stopping, false);
     kdb_thread_start(&committer->thread, "kdb-commit", KDB_THREAD_COMMITTER, run_committer, committer);
 }
 
 void kdbi_committer_stop(kdbi_committer *committer)
 {
-    kdb_mutex_lock(&committer->lock);
-    committer->stopping = true;
-    kdb_cond_signal(&committer->wake);
-    kdb_mutex_unlock(&committer->lock);
+    atomic_store(&committer->stopping, true);
+    wake(committer);
     kdb_thread_join(&committer->thread);
-    kdb_cond_done(&committer->wake);
-    kdb_mutex_done(&committer->lock);
 }

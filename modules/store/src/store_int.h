@@ -120,9 +120,8 @@ typedef struct kdbi_committer {
     kdb_store *store;
     /* Newest first: any thread pushes, the committer takes all. */
     _Atomic(kdb_commit *) inbox;
-    kdb_mutex lock; /* rank KDB_LOCK_STORE; for sleeping and waking only */
-    kdb_cond wake;
-    bool stopping;                /* guarded by lock */
+    atomic_uint asleep; /* a futex: 1 when it sleeps or is about to */
+    atomic_bool stopping;
     kdb_commit *backlog;          /* committer only: taken from the inbox, oldest first, beyond the group's cap */
     void (*group_end)(void *arg); /* set at start, before the first commit */
     void *group_end_arg;
