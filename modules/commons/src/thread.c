@@ -1,10 +1,15 @@
 /* thread.c - threads with a name and a role. Signals are the main thread's business: others start with all blocked. */
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "kdb/mem.h"
 #include "kdb/thread.h"
 
-enum { NAME_MAX_BYTES = 16 };
+enum {
+    NAME_MAX_BYTES = 16,
+    JOB_NICE = 5 /* a third of another thread's share: enough that a job which holds a lock does not keep it for long */
+};
 
 typedef struct start {
     char name[NAME_MAX_BYTES];
@@ -21,6 +26,10 @@ static void *run_thread(void *arg)
     kdb_free(arg);
     current_role = s.role;
     (void)pthread_setname_np(pthread_self(), s.name); /* only for debuggers */
+    if (s.role == KDB_THREAD_JOB) {
+        /* Of this thread alone, in Linux. Where it is refused, jobs run as all do. */
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, (id_t)gettid()) + JOB_NICE);
+    }
     s.run(s.arg);
     return NULL;
 }

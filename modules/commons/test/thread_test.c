@@ -1,6 +1,7 @@
 /* thread_test.c - threads, ranked locks, conditions and the queue. Meant to be run under ThreadSanitizer too. */
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,27 @@ static void a_thread_has_name_role_and_no_signals(void **state)
     sigset_t blocked;
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
     assert_int_equal(sigismember(&blocked, SIGTERM), 0);
+}
+
+static void note_niceness(void *arg)
+{
+    *(int *)arg = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+static void jobs_make_way(void **state)
+{
+    (void)state;
+    const int own = getpriority(PRIO_PROCESS, 0);
+    int of_job = own;
+    int of_worker = own + 1;
+    kdb_thread job = { 0 };
+    kdb_thread worker = { 0 };
+    kdb_thread_start(&job, "job", KDB_THREAD_JOB, note_niceness, &of_job);
+    kdb_thread_join(&job);
+    kdb_thread_start(&worker, "worker", KDB_THREAD_WORKER, note_niceness, &of_worker);
+    kdb_thread_join(&worker);
+    assert_true(of_job > own || own == 19);
+    assert_int_equal(of_worker, own);
 }
 
 #ifdef KDB_DEBUG
@@ -283,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_has_name_role_and_no_signals),
+        cmocka_unit_test(jobs_make_way),
 #ifdef KDB_DEBUG
         cmocka_unit_test(locking_out_of_rank_aborts),
 #endif

@@ -27,7 +27,7 @@ static void start_threads(kdb_jobs *jobs)
 {
     jobs->threads = kdb_alloc_array(jobs->nthreads + 1, sizeof(*jobs->threads));
     for (size_t i = 0; i < jobs->nthreads; i++) {
-        kdb_thread_start(&jobs->threads[i], "kdb-job", KDB_THREAD_ANY, kdbi_jobs_work, jobs);
+        kdb_thread_start(&jobs->threads[i], "kdb-job", KDB_THREAD_JOB, kdbi_jobs_work, jobs);
     }
     if (jobs->schedule != NULL) {
         kdb_thread_start(&jobs->clock, "kdb-jobs-clock", KDB_THREAD_ANY, kdbi_schedule_run, jobs);

@@ -13,7 +13,8 @@ typedef enum kdb_thread_role {
     KDB_THREAD_WORKER,
     KDB_THREAD_COMMITTER,
     KDB_THREAD_HASHER,
-    KDB_THREAD_LIVE
+    KDB_THREAD_LIVE,
+    KDB_THREAD_JOB /* runs when others leave it a processor: nobody waits for it */
 } kdb_thread_role;
 
 typedef struct kdb_thread {
