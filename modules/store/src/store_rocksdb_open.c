@@ -1,7 +1,10 @@
 /* store_rocksdb_open.c - opens and closes RocksDB: memory, files, the log and what a crash may cost.
  *
  * The log is RocksDB's as it comes. Overwriting old log files (recycle_log_file_num) would make an fsync about a quarter
- * cheaper, but in 7.8 it is not to be trusted: docs/decisions/one-family-no-recycling.md. */
+ * cheaper, but in 7.8 it is not to be trusted: docs/decisions/one-family-no-recycling.md.
+ *
+ * Nor is memtable_insert_with_hint_prefix_extractor, with which a row and its index entry alone would cost 3.2 us instead of 8:
+ * until RocksDB 9.2 (its pull request 12558) one hint serves rows and deleted ranges, and leads the one into the other's list. */
 #include "store_rocksdb.h"
 
 enum { BLOCK_BYTES = 16 * 1024, BLOOM_BITS_PER_KEY = 10, CACHE_SHARD_BITS = 4, BYTES_PER_SYNC = 1024 * 1024 };
