@@ -59,10 +59,10 @@ void kdbi_run_forget_direct(kdbi_run *run)
     }
 }
 
-/* A failure that scans would meet as well, and no earlier. */
+/* Else scans are tried: they name a damaged file, and need less of the engine's memory. */
 static bool is_final(kdb_status status)
 {
-    return status == KDB_OK || status == KDB_TIMEOUT || status == KDB_CANCELLED || status == KDB_LIMIT;
+    return status == KDB_OK || status == KDB_TIMEOUT || status == KDB_CANCELLED;
 }
 
 kdb_status kdbi_run_execute(kdbi_run *run, kdb_engine_plan *plan, kdb_err *err)
@@ -83,6 +83,7 @@ kdb_status kdbi_run_execute(kdbi_run *run, kdb_engine_plan *plan, kdb_err *err)
         kdbi_run_forget_direct(run);
         atomic_fetch_add_explicit(&run->core->direct_failed, 1, memory_order_relaxed);
         atomic_store_explicit(&run->scanned, 0, memory_order_relaxed);
+        KDB_TRY(kdbi_exec_check_running(run->exec, err));
     }
     return kdb_engine_execute(plan, run->params, run->nparams, &run->source, &run->cursor, err);
 }
