@@ -314,6 +314,67 @@ static void a_failure_beside_a_scan_is_told(void **state)
     assert_int_equal(source.opened, source.closed);
 }
 
+static kdb_sv read_whole(fake_engine *fake, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char *bytes = kdb_arena_alloc(fake->arena, 1 << 20);
+    const size_t size = fread(bytes, 1, 1 << 20, file);
+    assert_int_equal(fclose(file), 0);
+    return kdb_sv_of(bytes, size);
+}
+
+static void write_whole(const char *path, kdb_sv bytes)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A few bytes that are others than before, mostly of the end, where the file describes itself. */
+static void damage(kdb_sv bytes, uint64_t *random)
+{
+    char *at = (char *)(uintptr_t)bytes.ptr;
+    for (size_t i = 0; i < 3; i++) {
+        *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        const size_t among = (*random >> 20) % 4 == 0 || bytes.len < 4096 ? bytes.len : 4096;
+        at[bytes.len - 1 - (*random >> 33) % among] ^= (char)(1 + (*random >> 25) % 255);
+    }
+}
+
+/* What a file's bytes come to is a wrong answer or an error, and the next statement finds the engine as it was. */
+static void damaged_bytes_are_no_fatal_matter(void **state)
+{
+    fake_engine *fake = *state;
+    KDB_CLEANUP(kdb_engine_plan_freep) kdb_engine_plan *plan = NULL;
+    const fake_table *const tables[] = { &rows };
+    const char *const paths[] = { path_of(fake, "damaged") };
+    const char *good = path_of(fake, "good");
+    const kdb_engine_files files[] = { { .query = kdb_sv_cstr(all_columns), .paths = paths, .npaths = 1 } };
+    fake_source source;
+    uint64_t random = 11;
+    fake_source_init(&source, tables, 1);
+    assert_int_equal(write_file(fake, &rows, good, "zstd"), KDB_OK);
+    const kdb_sv bytes = read_whole(fake, good);
+    assert_int_equal(fake_prepare(fake, fake->conn, &source, "SELECT count(*) FROM (SELECT DISTINCT * FROM @0)", &plan),
+                     KDB_OK);
+    size_t failed = 0;
+    for (size_t i = 0; i < 400; i++) {
+        KDB_CLEANUP(kdb_engine_cursor_freep) kdb_engine_cursor *cursor = NULL;
+        const kdb_sv copy = kdb_sv_dup(fake->arena, bytes);
+        damage(copy, &random);
+        write_whole(paths[0], copy);
+        failed += kdb_engine_execute_beside(plan, NULL, 0, &source.face, files, 1, &cursor, &fake->err) != KDB_OK;
+        assert_false(kdb_engine_is_broken(fake->engine));
+    }
+    assert_true(failed > 100);
+    const char *text = NULL;
+    assert_int_equal(fake_run(fake, plan, NULL, 0, &source, &text), KDB_OK);
+    assert_string_equal(text, "5000\n");
+    assert_int_equal(source.opened, source.closed);
+}
+
 static void a_failing_scan_is_told(void **state)
 {
     fake_engine *fake = *state;
@@ -341,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_come_beside_a_scan, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(what_the_statement_says_stays, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_failure_beside_a_scan_is_told, fake_engine_up, fake_engine_down),
+        cmocka_unit_test_setup_teardown(damaged_bytes_are_no_fatal_matter, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_failing_scan_is_told, fake_engine_up, fake_engine_down),
         cmocka_unit_test_setup_teardown(a_file_elsewhere_is_refused, fake_engine_up, fake_engine_down),
     };
