@@ -88,7 +88,7 @@ static void join_round(kdb_engine *engine)
     }
 }
 
-static void begin_help(kdb_engine_conn *conn)
+void kdbi_help_now(kdb_engine_conn *conn)
 {
     kdb_engine *engine = conn->engine;
     kdb_mutex_lock(&engine->help_lock);
@@ -104,7 +104,7 @@ void kdbi_help_if_late(kdb_engine_conn *conn)
 {
     const int64_t at = atomic_load_explicit(&conn->help_at_us, memory_order_relaxed);
     if (at != 0 && kdb_monotonic_us() >= at) {
-        begin_help(conn);
+        kdbi_help_now(conn);
     }
 }
 

@@ -96,6 +96,8 @@ void kdbi_help_stop(kdb_engine *engine); /* started or not */
 /* Between these calls an execution that runs for long gets the engine's threads. */
 void kdbi_help_offer(kdb_engine_conn *conn);
 void kdbi_help_end(kdb_engine_conn *conn);
+/* It will run for long, and no scan of ours is to tell. */
+void kdbi_help_now(kdb_engine_conn *conn);
 /* Gives it help if it is time. Any thread that runs a piece of it. */
 void kdbi_help_if_late(kdb_engine_conn *conn);
 
