@@ -9,19 +9,6 @@ static int64_t option_us(const kdb_options *options, kdb_option_id id)
     return kdb_opt_i64(options, id) * 1000000;
 }
 
-/* Made with our own buffer, so that the build date needs no escaping by hand. */
-static kdb_sv health_body(const char *version, const char *build_date)
-{
-    kdb_buf body;
-    kdb_buf_init(&body, 0);
-    kdb_buf_append_lit(&body, "{\"status\":\"healthy\",\"version\":");
-    kdb_json_put_string(&body, kdb_sv_cstr(version));
-    kdb_buf_append_lit(&body, ",\"api_version\":\"v1\",\"build_date\":");
-    kdb_json_put_string(&body, kdb_sv_cstr(build_date));
-    kdb_buf_append_byte(&body, '}');
-    return kdb_buf_sv(&body); /* freed at close */
-}
-
 static size_t loop_count(const kdb_options *options)
 {
     const int64_t asked = kdb_opt_i64(options, KDB_OPT_SERVER_NET_THREADS);
@@ -36,7 +23,7 @@ static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *s
 {
     const kdb_options *opt = options->options;
     KDB_TRY(kdbi_trusted_parse(kdb_opt_text(opt, KDB_OPT_SECURITY_TRUSTED_PROXIES), &set->trusted, err));
-    set->health = health_body(options->version, options->build_date);
+    set->health = kdbi_health_body(options->version, options->build_date);
     set->sql.params = (size_t)kdb_opt_i64(opt, KDB_OPT_EXEC_MAX_PARAMETERS);
     set->sql.param_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_EXEC_MAX_PARAMETER_SIZE);
     set->cors = (kdbi_cors){ .origins = kdb_opt_text(opt, KDB_OPT_SECURITY_CORS_ORIGINS),

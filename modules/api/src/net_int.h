@@ -22,7 +22,7 @@ typedef struct kdbi_ws kdbi_ws;
 
 /* Set at open, read by any thread. */
 typedef struct kdbi_settings {
-    kdb_sv health; /* the body of /health; on the heap */
+    kdb_sv health; /* the body of /health when all is well; on the heap */
     kdbi_sql_limits sql;
     kdbi_trusted trusted;
     kdbi_cors cors;
@@ -284,6 +284,8 @@ void kdbi_get_me(kdbi_call *call);
 void kdbi_post_setup(kdbi_call *call);
 void kdbi_get_status(kdbi_call *call);
 void kdbi_get_health(kdbi_call *call);
+/* What it answers when all is well; the caller frees the bytes. */
+kdb_sv kdbi_health_body(const char *version, const char *build_date);
 void kdbi_get_socket(kdbi_call *call);
 void kdbi_get_live(kdbi_call *call);
 void kdbi_get_export(kdbi_call *call); /* http_export.c */

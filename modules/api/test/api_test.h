@@ -41,6 +41,8 @@
  *   nan            a row with a value JSON cannot hold full          submit refuses: KDB_OVERLOADED
  *   params         rows of the parameters              two           two results */
 kdb_core *fake_core_new(void);
+/* What kdb_core_check tells from now on; NULL: nothing. A literal. */
+void fake_core_trouble(kdb_core *core, const char *reason);
 void fake_core_free(kdb_core *core);
 /* Lets requests that `wait` go on. */
 void fake_core_release(kdb_core *core);

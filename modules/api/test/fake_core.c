@@ -22,6 +22,7 @@ struct kdb_core {
     runner runners[THREADS];
     kdb_mutex lock;
     kdb_cond changed;
+    _Atomic(const char *) trouble;
     fake_core_counts counts; /* guarded by lock, as the next */
     bool released;
 };
@@ -225,6 +226,12 @@ kdb_status kdb_core_submit(kdb_core *core, kdb_request *request, kdb_err *err)
     return KDB_OK;
 }
 
+kdb_status kdb_core_check(kdb_core *core, kdb_err *err)
+{
+    const char *trouble = atomic_load(&core->trouble);
+    return trouble == NULL ? KDB_OK : KDB_FAIL(err, KDB_IO, "%s", trouble);
+}
+
 /* Tasks are those of exports, which end-to-end tests download. */
 kdb_status kdb_core_task_submit(KDB_UNUSED kdb_core *core, KDB_UNUSED kdb_core_task *task, KDB_UNUSED bool bounded,
                                 kdb_err *err)
@@ -303,6 +310,11 @@ void fake_core_release(kdb_core *core)
     core->released = true;
     kdb_cond_broadcast(&core->changed);
     kdb_mutex_unlock(&core->lock);
+}
+
+void fake_core_trouble(kdb_core *core, const char *reason)
+{
+    atomic_store(&core->trouble, reason);
 }
 
 void fake_core_free(kdb_core *core)

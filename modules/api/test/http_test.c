@@ -30,6 +30,23 @@ static void health_is_static_json(void **state)
     answer_done(&a);
 }
 
+static void trouble_is_told_with_its_reason(void **state)
+{
+    (void)state;
+    answer a;
+    fake_core_trouble(f.core, "the \"disk\" is full");
+    request(&f, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", &a);
+    fake_core_trouble(f.core, NULL);
+    assert_int_equal(a.status, 503);
+    assert_string_equal(a.body,
+                        "{\"status\":\"unhealthy\",\"reason\":\"the \\\"disk\\\" is full\",\"version\":\"0.1.0\","
+                        "\"api_version\":\"v1\",\"build_date\":\"2026-01-31\"}");
+    answer_done(&a);
+    request(&f, "GET /v1/api/healthcheck HTTP/1.1\r\nHost: x\r\n\r\n", &a);
+    assert_int_equal(a.status, 200);
+    answer_done(&a);
+}
+
 static void head_is_get_without_a_body(void **state)
 {
     (void)state;
@@ -418,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(health_is_static_json),
+        cmocka_unit_test(trouble_is_told_with_its_reason),
         cmocka_unit_test(head_is_get_without_a_body),
         cmocka_unit_test(wrong_methods_are_405_and_name_the_right_ones),
         cmocka_unit_test(options_is_answered_for_every_path),

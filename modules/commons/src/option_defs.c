@@ -59,6 +59,9 @@ const kdb_option_def kdb_option_defs[KDB_OPT_COUNT] = {
     [KDB_OPT_STORAGE_DURABILITY] = { "storage", "durability", NULL, CHOICE("sync", "sync|async"),
                                      "sync: acknowledged means on disk; async: the last moments may be lost with the "
                                      "machine." },
+    [KDB_OPT_STORAGE_MIN_FREE] = { "storage", "min_free_bytes", NULL, INTEGER("134217728", 0, MOST_BYTES),
+                                   "Bytes that the data directory's disk keeps free: below that, writes get 503 until there "
+                                   "is room again, and reads go on; 0: the disk is used to its end." },
     [KDB_OPT_STORAGE_SHARED_TEMPLATE] = { "storage", "shared_tables_template", NULL, TEXT("{namespace}/{tableName}"),
                                           "Folder of a shared table's cold files below its storage." },
     [KDB_OPT_STORAGE_USER_TEMPLATE] = { "storage", "user_tables_template", NULL,

@@ -397,6 +397,14 @@ void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out)
     kdb_mutex_unlock(&core->lock);
 }
 
+kdb_status kdb_core_check(kdb_core *core, kdb_err *err)
+{
+    if (kdb_engine_is_broken(core->engine)) {
+        return KDB_FAIL(err, KDB_INTERNAL, "the SQL engine has failed for good; the server must be started again");
+    }
+    return kdb_store_check(core->store, err);
+}
+
 kdb_status kdb_work_check(const kdb_work *work, kdb_err *err)
 {
     const bool stop = work != NULL && work->stop != NULL && work->stop(work->self);

@@ -46,6 +46,7 @@ static kdb_status open_store(kdb_server *server, kdb_err *err)
         .write_buffer_bytes = kdb_opt_i64(options, KDB_OPT_ROCKSDB_WRITE_BUFFER),
         .background_jobs = (int32_t)kdb_opt_i64(options, KDB_OPT_ROCKSDB_BACKGROUND_JOBS),
         .max_open_files = (int32_t)kdb_opt_i64(options, KDB_OPT_ROCKSDB_MAX_OPEN_FILES),
+        .min_free_bytes = kdb_opt_i64(options, KDB_OPT_STORAGE_MIN_FREE),
     };
     kdb_snowflake_setup((uint16_t)kdb_opt_i64(options, KDB_OPT_NODE_ID));
     return kdb_store_open(&store, &server->store, err);

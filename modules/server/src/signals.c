@@ -21,6 +21,7 @@ void kdb_signals_prepare(void)
     const sigset_t set = our_signals();
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write, as a full disk is */
 }
 
 static void end_at_once(int number)

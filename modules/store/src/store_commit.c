@@ -38,7 +38,7 @@ static void wake_waiter(kdb_commit *commit, kdb_status status, const kdb_err *er
 kdb_status kdb_store_commit(kdb_store *store, kdb_batch *batch, kdb_err *err)
 {
     KDB_ASSERT(kdb_thread_role_get() != KDB_THREAD_COMMITTER); /* it would wait for itself */
-    waiter self = { .commit = { .batch = batch, .done = wake_waiter }, .err = err };
+    waiter self = { .commit = { .batch = batch, .done = wake_waiter, .essential = true }, .err = err };
     kdb_mutex_init(&self.lock, KDB_LOCK_STORE);
     kdb_cond_init(&self.wake);
     kdbi_committer_push(&store->committer, &self.commit);

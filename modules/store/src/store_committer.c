@@ -97,14 +97,55 @@ static kdb_commit *take_group(kdbi_committer *committer)
     return first;
 }
 
+static void finish(kdb_commit *commit, uint64_t version, kdb_status status, const kdb_err *err)
+{
+    commit->version = version;
+    commit->done(commit, status, status == KDB_OK ? NULL : err);
+}
+
 static void finish_group(kdb_store *store, kdb_commit *commit, kdb_status status, const kdb_err *err)
 {
     const uint64_t version = store->backend->version(store);
     while (commit != NULL) {
         kdb_commit *next = commit->next; /* `done` may free the struct */
-        commit->version = version;
-        commit->done(commit, status, status == KDB_OK ? NULL : err);
+        finish(commit, version, status, err);
         commit = next;
+    }
+}
+
+/* Answers those of a group that may not be written now; returns the others. */
+static kdb_commit *refuse(kdb_store *store, kdb_commit *group)
+{
+    kdb_err err;
+    if (kdbi_disk_check(&store->disk, false, &err) == KDB_OK) {
+        return group;
+    }
+    const uint64_t version = store->backend->version(store);
+    kdb_err essential_err;
+    const kdb_status essential = kdbi_disk_check(&store->disk, true, &essential_err);
+    kdb_commit *kept = NULL;
+    kdb_commit **last = &kept;
+    while (group != NULL) {
+        kdb_commit *commit = group;
+        group = commit->next;
+        if (commit->essential && essential == KDB_OK) {
+            *last = commit;
+            last = &commit->next;
+        } else {
+            const kdb_err *why = commit->essential ? &essential_err : &err;
+            finish(commit, version, why->status, why);
+        }
+    }
+    *last = NULL;
+    return kept;
+}
+
+static void write_group(kdb_store *store, kdb_commit *group)
+{
+    kdb_err err;
+    if (group != NULL) {
+        const kdb_status status = store->backend->write(store, group, &err);
+        finish_group(store, group, status, &err);
     }
 }
 
@@ -113,9 +154,7 @@ static void run_committer(void *arg)
     kdbi_committer *committer = arg;
     kdb_store *store = committer->store;
     for (kdb_commit *group; (group = take_group(committer)) != NULL;) {
-        kdb_err err;
-        const kdb_status status = store->backend->write(store, group, &err);
-        finish_group(store, group, status, &err);
+        write_group(store, refuse(store, group));
         if (committer->group_end != NULL) {
             committer->group_end(committer->group_end_arg);
         }

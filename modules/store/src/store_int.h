@@ -134,9 +134,27 @@ void kdbi_committer_push(kdbi_committer *committer, kdb_commit *commit);
 /* Finishes what was pushed and ends the thread. */
 void kdbi_committer_stop(kdbi_committer *committer);
 
+/* ---- what stands in the way of writing: store_disk.c ---- */
+
+typedef struct kdbi_disk {
+    char *path;       /* on it; NULL: the store is in memory. Fixed after open, as is the next */
+    int64_t min_free; /* bytes */
+    atomic_bool low;  /* as was logged last */
+    atomic_bool failed;
+    kdb_err failure; /* fixed once `failed` */
+} kdbi_disk;
+
+void kdbi_disk_init(kdbi_disk *disk, const kdb_store_options *options);
+void kdbi_disk_done(kdbi_disk *disk);
+/* KDB_OK or why it must not be tried. */
+kdb_status kdbi_disk_check(kdbi_disk *disk, bool essential, kdb_err *err);
+/* After this write nothing may be written any more. Committer only. */
+void kdbi_disk_fail(kdbi_disk *disk, const kdb_err *failure);
+
 struct kdb_store {
     const kdbi_backend *backend; /* fixed after open */
     kdbi_committer committer;
+    kdbi_disk disk;
     atomic_size_t readers; /* snapshots and iterators that still live: the store outlives them */
 };
 

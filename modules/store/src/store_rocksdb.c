@@ -279,6 +279,26 @@ static void reset_merged(kdbi_rocks *rocks, size_t used)
     rocks->merged = rocksdb_writebatch_create();
 }
 
+/* What RocksDB says of a table file it will try again, and refuses writes until that works. Anything else may be the log's. */
+static bool is_of_a_table_file(const char *text)
+{
+    return strstr(text, ".sst") != NULL && strstr(text, ".log") == NULL;
+}
+
+static kdb_status fail_write(kdbi_rocks *rocks, char *text, kdb_err *err)
+{
+    kdb_err failure;
+    const bool is_final = !is_of_a_table_file(text);
+    const kdb_status status = kdbi_rocks_fail(text, "writing to the store", &failure);
+    if (is_final) {
+        kdbi_disk_fail(&rocks->base.disk, &failure);
+    }
+    if (err != NULL) {
+        *err = failure;
+    }
+    return status;
+}
+
 static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err *err)
 {
     kdbi_rocks *rocks = kdbi_rocks_of(store);
@@ -293,7 +313,7 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
     char *text = NULL;
     rocksdb_write(rocks->db, rocks->write, rocks->merged, &text);
     reset_merged(rocks, size);
-    return text == NULL ? KDB_OK : kdbi_rocks_fail(text, "writing to the store", err);
+    return text == NULL ? KDB_OK : fail_write(rocks, text, err);
 }
 
 static void write_out(kdb_store *store)

@@ -124,7 +124,9 @@ void kdbi_rocks_close(kdb_store *store)
 {
     kdbi_rocks *rocks = kdbi_rocks_of(store);
     if (rocks->db != NULL) {
-        (void)flush_memory(rocks); /* so that the next start has no log to replay */
+        if (!atomic_load(&rocks->base.disk.failed)) {
+            (void)flush_memory(rocks); /* so that the next start has no log to replay */
+        }
         close_database(rocks);
     }
     rocksdb_writebatch_destroy(rocks->merged);
@@ -134,6 +136,7 @@ void kdbi_rocks_close(kdb_store *store)
         rocksdb_readoptions_destroy(rocks->latest[reach]);
     }
     rocksdb_cache_destroy(rocks->cache);
+    kdbi_disk_done(&rocks->base.disk);
     kdb_free(rocks);
 }
 
@@ -141,6 +144,7 @@ kdb_status kdb_store_open(const kdb_store_options *options, kdb_store **out, kdb
 {
     kdbi_rocks *rocks = KDB_NEW(kdbi_rocks);
     rocks->base.backend = &kdbi_rocks_backend;
+    kdbi_disk_init(&rocks->base.disk, options);
     rocks->cache = new_cache(options->block_cache_bytes);
     for (kdbi_reach reach = 0; reach < KDBI_REACH_COUNT; reach++) {
         rocks->latest[reach] = kdbi_rocks_read_options(reach);

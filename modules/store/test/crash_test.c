@@ -227,6 +227,20 @@ static void a_killed_server_has_all_it_acknowledged(void **state)
 
 /* ---- a disk that refuses ---- */
 
+/* The log may end in the middle of a record: nothing may follow it, though there is room again. */
+static void stays_shut(kdb_store *store)
+{
+    kdb_err err = { 0 };
+    kdb_batch *batch = kdb_batch_new();
+    kdb_batch_put(batch, part_a, KDB_SV("later"), KDB_SV("1"));
+    CHECK(kdb_store_commit(store, batch, &err) == KDB_IO);
+    CHECK(strstr(err.text, "File too large") != NULL && strstr(err.text, "must be started again") != NULL);
+    CHECK(kdb_store_check(store, &err) == KDB_IO);
+    CHECK(kdb_store_checkpoint(store, fresh_path(), &err) == KDB_IO);
+    kdb_store_write_out(store);
+    kdb_batch_free(batch);
+}
+
 /* Files may not grow past what the log needs for small writes, as on a full disk. */
 static void write_on_a_full_disk(const char *path, void *arg)
 {
@@ -245,6 +259,8 @@ static void write_on_a_full_disk(const char *path, void *arg)
     CHECK(value_of(store, NULL, part_a, "large", arena) == NULL);
     CHECK(strcmp(value_of(store, NULL, part_a, "before", arena), "1") == 0);
     kdb_batch_free(batch);
+    CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY }) == 0);
+    stays_shut(store);
     kdb_store_close(store);
 }
 
@@ -255,6 +271,8 @@ static void check_after_full_disk(const char *path, void *arg)
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     CHECK(strcmp(value_of(store, NULL, part_a, "before", arena), "1") == 0);
     CHECK(value_of(store, NULL, part_a, "large", arena) == NULL);
+    CHECK(value_of(store, NULL, part_a, "later", arena) == NULL);
+    CHECK(kdb_store_check(store, NULL) == KDB_OK);
     commit_put(store, part_a, "after", "2");
     kdb_store_close(store);
 }

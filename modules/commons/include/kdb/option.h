@@ -24,6 +24,7 @@ typedef enum kdb_option_id {
     KDB_OPT_STORAGE_DATA_PATH,
     KDB_OPT_STORAGE_KEY_FILE,
     KDB_OPT_STORAGE_DURABILITY, /* "sync" | "async" */
+    KDB_OPT_STORAGE_MIN_FREE,   /* bytes of the data directory's disk; 0: it is not looked at */
     KDB_OPT_STORAGE_SHARED_TEMPLATE,
     KDB_OPT_STORAGE_USER_TEMPLATE,
     KDB_OPT_STORAGE_REMOTE_CACHE,    /* bytes */

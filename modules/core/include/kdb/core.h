@@ -286,6 +286,9 @@ typedef struct kdb_core_stats {
 } kdb_core_stats;
 void kdb_core_stats_get(kdb_core *core, kdb_core_stats *out);
 
+/* Whether the server can do its work: the failure tells an operator why it cannot write, or not run all queries. Any thread. */
+KDB_NODISCARD kdb_status kdb_core_check(kdb_core *core, kdb_err *err);
+
 /* The transactions that are open, in `arena`: what system.transactions lists. Any thread. */
 void kdb_core_transactions(kdb_core *core, kdb_arena *arena, kdb_transaction_row **out, size_t *count);
 

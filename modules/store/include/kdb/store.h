@@ -53,6 +53,7 @@ typedef struct kdb_store_options {
     int64_t write_buffer_bytes; /* in halves: one fills while the other is written out */
     int32_t background_jobs;
     int32_t max_open_files;
+    int64_t min_free_bytes; /* of the disk: below that nothing is written, as kdb_store_check tells */
 } kdb_store_options;
 
 KDB_NODISCARD kdb_status kdb_store_open(const kdb_store_options *options, kdb_store **out, kdb_err *err);
@@ -155,14 +156,18 @@ typedef struct kdb_commit {
     uint64_t
         version; /* set before `done`: the store's after the write that held the batch; it rises from write to write */
     struct kdb_commit *next; /* store's */
+    bool essential; /* may use the last of the disk: what the server needs to go on, and what gives room back */
 } kdb_commit;
 
 /* Hands the batch to the committer and returns. All batches waiting are merged into one write and one fsync. */
 void kdb_store_commit_async(kdb_store *store, kdb_commit *commit);
 /* Runs on the committer after each group of done calls, so that completions can be delivered in groups; set at start. */
 void kdb_store_on_group_end(kdb_store *store, void (*fn)(void *arg), void *arg);
-/* Commits and waits. Not for the committer thread. */
+/* Commits and waits; essential. Not for the committer thread. */
 KDB_NODISCARD kdb_status kdb_store_commit(kdb_store *store, kdb_batch *batch, kdb_err *err);
+/* Why a commit would be refused now: KDB_OVERLOADED while the disk has less than min_free_bytes (essential ones may use half of that),
+ * and KDB_IO once a write has failed in such a way that none can follow: reads go on, and opening the store again mends it. Any thread. */
+KDB_NODISCARD kdb_status kdb_store_check(kdb_store *store, kdb_err *err);
 
 /* Commits a batch and waits, having put in it what has to be durable with it: how a layer above (the audit log) is part
  * of a commit that a layer below makes. Called once, where kdb_store_commit would be. */
