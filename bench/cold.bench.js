@@ -16,6 +16,7 @@ const quick = args.includes('--quick');
 const wanted = args.filter((arg) => !arg.startsWith('--'));
 const SCALE = quick ? 10 : 1;
 const TIMES = quick ? 30 : 200;
+const ROUNDS = quick ? 1 : 3;
 
 const LINES = [
     { name: 'flush', what: 'rows to Parquet', measure: measureFlush, requires: '>= 300K rows/s per core' },
@@ -55,8 +56,20 @@ function filesOf(bench, table) {
 
 const list = (files) => `read_parquet([${files.map((file) => `'${file}'`).join(', ')}])`;
 
+// What is compared is measured in turn, ROUNDS times, and the best round of each counts: on a machine that does other things too, that is
+// what comes nearest to being alone on it.
+async function inTurn(...measures) {
+    const best = measures.map(() => Infinity);
+    for (let round = 0; round < ROUNDS; round++) {
+        for (const [i, measure] of measures.entries()) {
+            best[i] = Math.min(best[i], await measure());
+        }
+    }
+    return best;
+}
+
 async function raw(query) {
-    const { stdout } = await promisify(execFile)(path.join(tools, 'raw_duckdb'), ['--rows', '1', '--query', query, '--seconds', quick ? '0.5' : '2', '--warmup', '0.3']);
+    const { stdout } = await promisify(execFile)(path.join(tools, 'raw_duckdb'), ['--rows', '1', '--query', query, '--seconds', quick ? '0.5' : '1', '--warmup', '0.3']);
     return JSON.parse(stdout);
 }
 
@@ -108,9 +121,9 @@ async function measureAggregate(bench) {
 }
 
 async function compare(bench, sql, rawSql, times) {
-    await timed(3, () => bench.server.root.sql(sql));
-    const own = at(await timed(TIMES / 4, () => bench.server.root.sql(sql)), 0.5);
-    const theirs = (await raw(rawSql)).p50_us;
+    const run = () => bench.server.root.sql(sql);
+    await timed(3, run);
+    const [own, theirs] = await inTurn(async () => at(await timed(TIMES / 10, run), 0.5), async () => (await raw(rawSql)).p50_us);
     return { text: `p50 ${(own / 1000).toFixed(2)} ms, raw DuckDB ${(theirs / 1000).toFixed(2)} ms (${(own / theirs).toFixed(2)} x)`, met: own <= times * theirs };
 }
 
@@ -119,15 +132,24 @@ async function measurePoint(bench) {
     const read = (i) => bench.server.root.sql('SELECT * FROM app.twenty WHERE id = $1', [keys[i]]);
     const first = at(await timed(TIMES, read), 0.5);
     const again = at(await timed(TIMES, read), 0.5);
-    return { text: `p50 first ${(first / 1000).toFixed(2)} ms, again ${(again / 1000).toFixed(2)} ms`, met: first <= 3000 && again <= 1000 };
+    const theirs = (await raw(`SELECT * FROM ${list(filesOf(bench, 'app.twenty').slice(0, 1))} WHERE id = 7919`)).p50_us;
+    return {
+        text: `p50 first ${(first / 1000).toFixed(2)} ms, again ${(again / 1000).toFixed(2)} ms; raw DuckDB, which is told the file, ${(theirs / 1000).toFixed(2)} ms`,
+        met: first <= 3000 && again <= 1000,
+    };
 }
 
 async function measureUpdate(bench) {
     await bench.server.root.sql(`CREATE TABLE app.warm (${COLUMNS}) WITH (TYPE='SHARED')`);
     await insertNumbers(bench.server.root, 'app.warm', 10000, SELECT);
     const update = (table) => (i) => bench.server.root.sql(`UPDATE ${table} SET score = $1 WHERE id = $2`, [i, (i * 7919) % 10000]);
-    const hot = at(await timed(TIMES, update('app.warm')), 0.5);
-    const cold = at(await timed(TIMES, update('app.twenty')), 0.5);
+    let from = 0; // of rows that are cold still
+    const p50 = async (table) => at(await timed(TIMES / 4, (i) => update(table)(from + i)), 0.5);
+    const [hot, cold] = await inTurn(() => p50('app.warm'), async () => {
+        const time = await p50('app.twenty');
+        from += TIMES / 4;
+        return time;
+    });
     return { text: `p50 ${(cold / 1000).toFixed(2)} ms, of a hot row ${(hot / 1000).toFixed(2)} ms`, met: cold <= hot + 5000 };
 }
 
@@ -145,8 +167,8 @@ async function measurePruned(bench) {
     const query = (table) => () => bench.server.root.sql(`SELECT count(*), sum(n) FROM ${table} WHERE id >= 500 AND id < 600`);
     await timed(5, query('app.thousand'));
     await timed(5, query('app.single'));
-    const many = at(await timed(TIMES, query('app.thousand')), 0.5);
-    const one = at(await timed(TIMES, query('app.single')), 0.5);
+    const p50 = (table) => async () => at(await timed(TIMES / 4, query(table)), 0.5);
+    const [many, one] = await inTurn(p50('app.thousand'), p50('app.single'));
     return { text: `p50 ${(many / 1000).toFixed(2)} ms, with a single one ${(one / 1000).toFixed(2)} ms (${(many / one).toFixed(2)} x)`, met: many <= 1.5 * one };
 }
 
@@ -155,16 +177,19 @@ async function measureWriters(bench) {
     let next = 0;
     const write = () => bench.server.root.sql('INSERT INTO app.busy (id, title, n) VALUES ($1, $2, 5)', [next++, 'x'.repeat(60)]);
     await insertNumbers(bench.server.root, 'app.busy', 100000 / SCALE, SELECT.replace('i,', '100000000 + i,'));
-    const alone = at(await timed(TIMES * 10, write), 0.99);
-    let ended = false;
-    const flushing = (async () => {
-        while (!ended) {
-            await flush(bench, 'app.busy');
-        }
-    })();
-    const beside = at(await timed(TIMES * 10, write), 0.99);
-    ended = true;
-    await flushing;
+    const p99 = async () => at(await timed(TIMES * 5, write), 0.99);
+    const [alone, beside] = await inTurn(p99, async () => {
+        let ended = false;
+        const flushing = (async () => {
+            while (!ended) {
+                await flush(bench, 'app.busy');
+            }
+        })();
+        const time = await p99();
+        ended = true;
+        await flushing;
+        return time;
+    });
     return { text: `p99 ${(beside / 1000).toFixed(2)} ms, without ${(alone / 1000).toFixed(2)} ms (${(beside / alone).toFixed(2)} x)`, met: beside <= 2 * alone };
 }
 
