@@ -4,6 +4,8 @@
 
 #include "hub_int.h"
 
+enum { REFUSED_MAX = 1024 }; /* connections over the limit that are answered */
+
 static int64_t option_us(const kdb_options *options, kdb_option_id id)
 {
     return kdb_opt_i64(options, id) * 1000000;
@@ -17,6 +19,21 @@ static size_t loop_count(const kdb_options *options)
     }
     const long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
     return half > 1 ? (size_t)half : 1;
+}
+
+/* Of those that there are descriptors for, some are for telling the others to go. */
+static void limit_connections(const kdb_api_options *options, kdbi_settings *set)
+{
+    const uint64_t wanted = (uint64_t)kdb_opt_i64(options->options, KDB_OPT_PERF_MAX_CONNECTIONS);
+    const uint64_t most = options->most_connections;
+    set->max_refused = most / 8 < REFUSED_MAX ? most / 8 : REFUSED_MAX;
+    const uint64_t room = most - set->max_refused;
+    set->max_connections = wanted < room ? wanted : room;
+    if (room < wanted) {
+        kdb_log_warn(
+            "the limit of open files allows fewer connections than performance.max_connections connections=%llu",
+            (unsigned long long)room);
+    }
 }
 
 static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *set, kdb_err *err)
@@ -35,7 +52,7 @@ static kdb_status read_settings(const kdb_api_options *options, kdbi_settings *s
                              .max_age = kdb_opt_i64(opt, KDB_OPT_SECURITY_CORS_MAX_AGE) };
     set->max_body = (size_t)kdb_opt_i64(opt, KDB_OPT_SECURITY_MAX_BODY);
     set->result_bytes = (size_t)kdb_opt_i64(opt, KDB_OPT_LIMITS_RESULT_BYTES);
-    set->max_connections = (uint64_t)kdb_opt_i64(opt, KDB_OPT_PERF_MAX_CONNECTIONS);
+    limit_connections(options, set);
     set->max_head = (size_t)kdb_opt_i64(opt, KDB_OPT_PERF_MAX_HEADER);
     set->request_us = option_us(opt, KDB_OPT_PERF_REQUEST_TIMEOUT);
     set->head_us = option_us(opt, KDB_OPT_PERF_HEAD_TIMEOUT);

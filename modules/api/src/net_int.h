@@ -29,6 +29,7 @@ typedef struct kdbi_settings {
     size_t max_body;
     size_t result_bytes; /* 0: no limit */
     uint64_t max_connections;
+    uint64_t max_refused; /* that are over it, and told so */
     size_t max_head;
     int64_t request_us;          /* to read a request */
     int64_t head_us;             /* to read its head */

@@ -17,7 +17,7 @@
 
 #include "hub_int.h"
 
-enum { ACCEPT_BATCH = 64, REFUSED_MAX = 1024, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
+enum { ACCEPT_BATCH = 64, STOP_WAIT_MS = 50, H2O_SLACK_MS = 10000 };
 
 /* Of a connection that lingers: in all, and without a byte from the client. */
 enum { LINGER_US = 30 * 1000000, LINGER_SILENT_US = 5 * 1000000 };
@@ -242,7 +242,7 @@ static void pause_accepting(kdbi_loop *loop, const char *why)
 /* Those over the limit are accepted too, to be told so; beyond that many they wait in the listener's queue. */
 static bool has_room(const kdb_api *api)
 {
-    return atomic_load(&api->connections) < api->set.max_connections + REFUSED_MAX;
+    return atomic_load(&api->connections) < api->set.max_connections + api->set.max_refused;
 }
 
 /* False when there is no connection to take, or none can be taken. */

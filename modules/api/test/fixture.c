@@ -115,6 +115,7 @@ void fixture_open(fixture *f, const char *const *settings)
                                       .auth = f->auth,
                                       .audit = f->audit,
                                       .options = f->options,
+                                      .most_connections = UINT32_MAX,
                                       .version = "0.1.0",
                                       .build_date = "2026-01-31" };
     if (kdb_api_open(&options, &f->api, &err) != KDB_OK) {

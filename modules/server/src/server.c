@@ -22,6 +22,8 @@ static void close_datadir(kdb_server *server)
     kdb_datadir_close(server->datadir);
 }
 
+/* Descriptors that are no connection's and no table file's of RocksDB's: cold files that are read and written, directories, pipes. */
+enum { OTHER_FILES = 512 };
 enum { CACHE_SHARE = 16, CACHE_MIN = 64 << 20, CACHE_MAX = 256 << 20 };
 
 /* Not more than that by itself: a container may have less than the machine that it asks. */
@@ -254,6 +256,19 @@ static kdb_status check_secret(const kdb_server *server, kdb_err *err)
     return KDB_OK;
 }
 
+/* What the limit of open files leaves for connections: RocksDB that cannot open a file takes no more writes. At least a quarter. */
+static uint64_t most_connections(const kdb_options *options)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return UINT32_MAX;
+    }
+    const int64_t rocks = kdb_opt_i64(options, KDB_OPT_ROCKSDB_MAX_OPEN_FILES);
+    const uint64_t files = OTHER_FILES + (rocks < 0 ? OTHER_FILES : (uint64_t)rocks);
+    const uint64_t quarter = limit.rlim_cur / 4;
+    return limit.rlim_cur > files + quarter ? limit.rlim_cur - files : quarter;
+}
+
 static kdb_status open_http(kdb_server *server, kdb_err *err)
 {
     const kdb_api_options api = {
@@ -263,6 +278,7 @@ static kdb_status open_http(kdb_server *server, kdb_err *err)
         .datadir = server->datadir,
         .live = server->live,
         .options = server->options,
+        .most_connections = most_connections(server->options),
         .version = kdb_server_version,
         .build_date = kdb_server_build_date,
     };

@@ -30,6 +30,8 @@ typedef struct kdb_api_options {
     kdb_datadir *datadir; /* where exports are; NULL: there are none */
     kdb_live *live;       /* NULL: the routes of live queries answer 503 */
     const kdb_options *options;
+    uint64_t
+        most_connections; /* that there are descriptors for, with those that are only told to go; performance.max_connections may be less */
     const char *version;    /* "0.1.0" */
     const char *build_date; /* ISO 8601 date */
 } kdb_api_options;
