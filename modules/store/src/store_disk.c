@@ -15,10 +15,12 @@ void kdbi_disk_init(kdbi_disk *disk, const kdb_store_options *options)
 {
     disk->path = kdb_sv_heap_cstr(kdb_sv_cstr(options->path));
     disk->min_free = options->min_free_bytes;
+    kdb_mutex_init(&disk->lock, KDB_LOCK_STORE);
 }
 
 void kdbi_disk_done(kdbi_disk *disk)
 {
+    kdb_mutex_done(&disk->lock);
     kdb_free(disk->path);
 }
 
@@ -56,25 +58,43 @@ static kdb_status check_room(kdbi_disk *disk, bool essential, kdb_err *err)
                     "The server's disk is nearly full: nothing can be written until there is room again");
 }
 
-kdb_status kdbi_disk_check(kdbi_disk *disk, bool essential, kdb_err *err)
+static kdb_status tell_failure(kdbi_disk *disk, const char *what, kdb_err *err)
 {
-    if (atomic_load_explicit(&disk->failed, memory_order_acquire)) {
-        return KDB_FAIL(err, KDB_IO, "nothing is written since a write failed (%s); the server must be started again",
-                        disk->failure.text);
-    }
-    return check_room(disk, essential, err);
+    kdb_mutex_lock(&disk->lock);
+    const kdb_status status = KDB_FAIL(err, KDB_IO, "%s (%s)", what, disk->failure.text);
+    kdb_mutex_unlock(&disk->lock);
+    return status;
 }
 
-void kdbi_disk_fail(kdbi_disk *disk, const kdb_err *failure)
+kdb_status kdbi_disk_check(kdbi_disk *disk, bool essential, kdb_err *err)
 {
-    if (!atomic_load_explicit(&disk->failed, memory_order_relaxed)) {
-        disk->failure = *failure;
-        atomic_store_explicit(&disk->failed, true, memory_order_release);
+    return atomic_load_explicit(&disk->failed, memory_order_relaxed)
+               ? tell_failure(disk, "nothing is written since a write failed; the server must be started again", err)
+               : check_room(disk, essential, err);
+}
+
+void kdbi_disk_fail(kdbi_disk *disk, const kdb_err *failure, bool is_final)
+{
+    kdb_mutex_lock(&disk->lock);
+    disk->failure = *failure;
+    kdb_mutex_unlock(&disk->lock);
+    atomic_store_explicit(&disk->failing, true, memory_order_relaxed);
+    if (is_final && !atomic_exchange_explicit(&disk->failed, true, memory_order_relaxed)) {
         kdb_log_error("a write failed, nothing is written until the server is started again err=%s", failure->text);
+    }
+}
+
+void kdbi_disk_succeed(kdbi_disk *disk)
+{
+    if (atomic_load_explicit(&disk->failing, memory_order_relaxed)) {
+        atomic_store_explicit(&disk->failing, false, memory_order_relaxed);
     }
 }
 
 kdb_status kdb_store_check(kdb_store *store, kdb_err *err)
 {
-    return kdbi_disk_check(&store->disk, false, err);
+    kdbi_disk *disk = &store->disk;
+    KDB_TRY(kdbi_disk_check(disk, false, err));
+    return atomic_load_explicit(&disk->failing, memory_order_relaxed) ? tell_failure(disk, "the last write failed", err)
+                                                                      : KDB_OK;
 }

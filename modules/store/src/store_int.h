@@ -137,19 +137,22 @@ void kdbi_committer_stop(kdbi_committer *committer);
 /* ---- what stands in the way of writing: store_disk.c ---- */
 
 typedef struct kdbi_disk {
-    char *path;       /* on it; NULL: the store is in memory. Fixed after open, as is the next */
-    int64_t min_free; /* bytes */
-    atomic_bool low;  /* as was logged last */
-    atomic_bool failed;
-    kdb_err failure; /* fixed once `failed` */
+    char *path;          /* on it; NULL: the store is in memory. Fixed after open, as is the next */
+    int64_t min_free;    /* bytes */
+    atomic_bool low;     /* as was logged last */
+    atomic_bool failing; /* the last write failed */
+    atomic_bool failed;  /* and no other may be tried */
+    kdb_mutex lock;      /* rank KDB_LOCK_STORE; guards the next */
+    kdb_err failure;     /* of that write */
 } kdbi_disk;
 
 void kdbi_disk_init(kdbi_disk *disk, const kdb_store_options *options);
 void kdbi_disk_done(kdbi_disk *disk);
-/* KDB_OK or why it must not be tried. */
+/* KDB_OK or why a write must not be tried. */
 kdb_status kdbi_disk_check(kdbi_disk *disk, bool essential, kdb_err *err);
-/* After this write nothing may be written any more. Committer only. */
-void kdbi_disk_fail(kdbi_disk *disk, const kdb_err *failure);
+/* How a write went. `is_final`: after it none may be tried. Committer only, as the next. */
+void kdbi_disk_fail(kdbi_disk *disk, const kdb_err *failure, bool is_final);
+void kdbi_disk_succeed(kdbi_disk *disk);
 
 struct kdb_store {
     const kdbi_backend *backend; /* fixed after open */

@@ -290,9 +290,7 @@ static kdb_status fail_write(kdbi_rocks *rocks, char *text, kdb_err *err)
     kdb_err failure;
     const bool is_final = !is_of_a_table_file(text);
     const kdb_status status = kdbi_rocks_fail(text, "writing to the store", &failure);
-    if (is_final) {
-        kdbi_disk_fail(&rocks->base.disk, &failure);
-    }
+    kdbi_disk_fail(&rocks->base.disk, &failure, is_final);
     if (err != NULL) {
         *err = failure;
     }
@@ -313,7 +311,11 @@ static kdb_status write_group(kdb_store *store, const kdb_commit *first, kdb_err
     char *text = NULL;
     rocksdb_write(rocks->db, rocks->write, rocks->merged, &text);
     reset_merged(rocks, size);
-    return text == NULL ? KDB_OK : fail_write(rocks, text, err);
+    if (text != NULL) {
+        return fail_write(rocks, text, err);
+    }
+    kdbi_disk_succeed(&rocks->base.disk);
+    return KDB_OK;
 }
 
 static void write_out(kdb_store *store)

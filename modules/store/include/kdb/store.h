@@ -165,8 +165,8 @@ void kdb_store_commit_async(kdb_store *store, kdb_commit *commit);
 void kdb_store_on_group_end(kdb_store *store, void (*fn)(void *arg), void *arg);
 /* Commits and waits; essential. Not for the committer thread. */
 KDB_NODISCARD kdb_status kdb_store_commit(kdb_store *store, kdb_batch *batch, kdb_err *err);
-/* Why a commit would be refused now: KDB_OVERLOADED while the disk has less than min_free_bytes (essential ones may use half of that),
- * and KDB_IO once a write has failed in such a way that none can follow: reads go on, and opening the store again mends it. Any thread. */
+/* Why a commit would fail now: KDB_OVERLOADED while the disk has less than min_free_bytes (essential ones may use half of that), and
+ * KDB_IO when the last write failed, after which mostly none is tried: reads go on, and opening the store again mends it. Any thread. */
 KDB_NODISCARD kdb_status kdb_store_check(kdb_store *store, kdb_err *err);
 
 /* Commits a batch and waits, having put in it what has to be durable with it: how a layer above (the audit log) is part
