@@ -8,6 +8,7 @@ const path = require('node:path');
 const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
 const { startServer, useServer, newDataDir, binary } = require('../lib/server.js');
+const { runJobs } = require('../lib/jobs.js');
 
 const run = promisify(execFile);
 const server = useServer(test);
@@ -105,6 +106,50 @@ test('cold files lie in the storage of their table, are missed while it is away,
         await client.sql('DROP TABLE t');
         await dropStorage(client, 'cold');
         assert.deepStrictEqual(parquet(), []);
+    } finally {
+        await own.stop();
+    }
+});
+
+test('a disk that goes away while the server runs: flushes fail, and come through once it is back', async () => {
+    const own = await startServer();
+    const flushed = async () => runJobs(own.root, 'STORAGE FLUSH TABLE default.t');
+    try {
+        await own.setUp();
+        await own.root.results(`${disk('leaving')}; CREATE TABLE t (id INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'leaving'); INSERT INTO t VALUES (1, 'a'), (2, 'b')`);
+        for (const name of ['dropped_false', 'dropped_true']) {
+            await own.root.results(`CREATE TABLE ${name} (id INT PRIMARY KEY) WITH (STORAGE_ID = 'leaving'); INSERT INTO ${name} VALUES (1)`);
+            await runJobs(own.root, `STORAGE FLUSH TABLE default.${name}`);
+        }
+        assert.strictEqual((await flushed())[0].status, 'completed');
+        await own.root.sql("INSERT INTO t VALUES (3, 'c')");
+        for (const mountPoint of [false, true]) {
+            fs.renameSync(place('leaving'), place('left'));
+            if (mountPoint) {
+                fs.mkdirSync(place('leaving'));
+            }
+            const [job] = await flushed();
+            assert.strictEqual(job.status, 'failed', JSON.stringify(job));
+            assert.ok(!fs.existsSync(path.join(place('leaving'), 'default')), 'nothing is written to what lies in its place');
+            if (!mountPoint) { // later they are kept in memory
+                assert.match((await own.root.fails('SELECT max(v) FROM t')).text, /is its disk there\?/);
+            }
+            assert.deepStrictEqual(await own.root.rows('SELECT v FROM t WHERE id = 3'), [['c']]);
+            assert.strictEqual((await check(own.root, 'leaving')).status, 'unreachable');
+            const name = `dropped_${mountPoint}`; // its files are on the disk
+            await own.root.sql(`DROP TABLE ${name}`);
+            assert.match((await own.root.fails('DROP STORAGE leaving')).text, /still using it/); // it has swept
+            if (mountPoint) {
+                fs.rmdirSync(place('leaving'));
+            }
+            fs.renameSync(place('left'), place('leaving'));
+            assert.deepStrictEqual(await own.root.rows('SELECT id FROM t ORDER BY id'), [[1], [2], [3]]);
+        }
+        assert.strictEqual((await flushed())[0].status, 'completed');
+        assert.deepStrictEqual(await own.root.rows('SELECT id FROM t ORDER BY id'), [[1], [2], [3]]);
+        await own.root.fails('DROP STORAGE leaving'); // it sweeps first
+        const wanted = (await own.root.rows('SELECT manifest_json FROM system.manifest')).flatMap(([json]) => JSON.parse(json).segments.map((segment) => segment.path));
+        assert.deepStrictEqual(filesBelow(place('leaving')).map((file) => path.basename(file)).sort(), [MARK, ...wanted, 'manifest.json'].sort());
     } finally {
         await own.stop();
     }

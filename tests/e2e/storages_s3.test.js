@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { useServer, startServer } = require('../lib/server.js');
-const { runJob } = require('../lib/jobs.js');
+const { ended, idsIn, runJob } = require('../lib/jobs.js');
 const { startS3, startFaultyS3, ACCESS_KEY, SECRET_KEY } = require('../lib/s3.js');
 
 const server = useServer(test, { options: { 'storage.remote_timeouts.request_timeout_secs': 2, 'storage.remote_timeouts.connect_timeout_secs': 2 } });
@@ -131,6 +131,42 @@ test('a bucket that is away at the start is found where ALTER STORAGE says, with
         assert.strictEqual((await check(client, 'remote')).status, 'healthy', 'an ALTER that fails changes nothing');
     } finally {
         await own.stop();
+    }
+});
+
+test('a table that is dropped while its manifest.json is written leaves nothing', async () => {
+    await root.sql(bucket('held', 's3://bucket/held', { endpoint: faulty.endpoint }));
+    await root.results("CREATE TABLE short_lived (id INT PRIMARY KEY) WITH (STORAGE_ID = 'held'); INSERT INTO short_lived VALUES (1)");
+    const [id] = idsIn((await root.sql('STORAGE FLUSH TABLE default.short_lived')).message);
+    await faulty.held;
+    await root.sql('DROP TABLE short_lived');
+    faulty.release();
+    await ended(root, id);
+    while ((await root.sqlRaw('DROP STORAGE held')).status !== 200) {} // it sweeps first
+    assert.deepStrictEqual([...faulty.objects.keys()].filter((key) => key.startsWith('held/')), []);
+});
+
+test('what is left over in a bucket that was away at the start goes once it is back', async () => {
+    const own = await startServer({ options: { 'storage.remote_timeouts.request_timeout_secs': 1, 'storage.remote_timeouts.connect_timeout_secs': 1 } });
+    const bucketServer = await startFaultyS3();
+    try {
+        await own.setUp();
+        await own.root.sql(bucket('away', 's3://bucket/plain', { endpoint: bucketServer.endpoint }));
+        await own.root.results("CREATE TABLE t (id INT PRIMARY KEY) WITH (STORAGE_ID = 'away'); INSERT INTO t VALUES (1)");
+        await runJob(own.root, 'STORAGE FLUSH TABLE default.t');
+        bucketServer.refuse(true);
+        await own.root.sql('DROP TABLE t');
+        await own.restart({ kill: true });
+        const again = await own.signIn('root');
+        assert.match((await again.fails('DROP STORAGE away')).text, /files of dropped tables are being removed/);
+        bucketServer.refuse(false);
+        while ((await again.sqlRaw('DROP STORAGE away')).status !== 200) {
+            assert.ok(bucketServer.objects.size !== 0, 'nothing is left, and it is still said to be removed');
+        }
+        assert.deepStrictEqual([...bucketServer.objects.keys()], []);
+    } finally {
+        await own.stop();
+        bucketServer.stop();
     }
 });
 

@@ -3,7 +3,7 @@
 'use strict';
 const { execFileSync, spawn } = require('node:child_process');
 const crypto = require('node:crypto');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
@@ -60,17 +60,25 @@ function isSigned({ method, url, headers }) {
 //   lost/..     completing an upload works, but the answer is lost
 //   odd/..      parts without ETag
 //   token/..    the session token of the request
+//   held/..     PUT of a manifest.json is answered when `release` of what startFaultyS3 returns is called: `held` resolves when it waits
 // GET of count/<verb>/<key> tells how many requests of that kind came; of open/uploads, how many uploads in parts are neither
 // complete nor aborted.
-class FaultyS3 {
+class FaultyS3 extends EventEmitter {
     constructor() {
+        super();
         this.objects = new Map();
         this.uploads = new Map();
         this.counts = new Map();
+        this.refusing = false;
+        this.holds = once(this, 'held');
         this.server = http.createServer((request, response) => this.serve(request, response));
     }
 
     async serve(request, response) {
+        if (this.refusing) {
+            request.socket.destroy();
+            return;
+        }
         const url = new URL(request.url, 'http://x');
         const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
         const [fault, times] = (key || (url.searchParams.get('prefix') ?? '')).split('/')[0].split('-');
@@ -101,6 +109,11 @@ class FaultyS3 {
         const body = Buffer.concat(await request.toArray().catch(() => []));
         if (fault === 'busy' && failing) {
             response.writeHead(503, { 'retry-after': '0' }).end('<Error><Code>SlowDown</Code></Error>');
+        } else if (fault === 'held' && request.method === 'PUT' && key.endsWith('/manifest.json')) {
+            this.once('release', () => {
+                this.answer(request, response, url, key, body, fault, count);
+            });
+            this.emit('held');
         } else if (fault === 'denied') {
             response.writeHead(403).end(`<Error><Code>AccessDenied</Code><Message>${JSON.stringify(request.headers)}</Message></Error>`);
         } else {
@@ -182,6 +195,11 @@ async function startFaultyS3() {
         endpoint: `http://127.0.0.1:${s3.server.address().port}`,
         objects: s3.objects, // by key
         uploads: s3.uploads, // in parts, that are neither complete nor aborted
+        refuse(refusing) { // to answer anything
+            s3.refusing = refusing;
+        },
+        held: s3.holds,
+        release: () => s3.emit('release'),
         stop() {
             s3.server.closeAllConnections();
             s3.server.close();

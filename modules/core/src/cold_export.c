@@ -88,6 +88,55 @@ static void warn(const kdbi_cold_work *work, const kdb_err *err)
                  KDB_SV_ARG(work->table->name), err->text);
 }
 
+/* A DROP TABLE that came while this was written has named the files, and they may have been removed before this one came. */
+static kdb_status leave_again(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        kdb_cold_stage_unwanted(work->table->storage_id, kdbi_cold_manifest_path(work, part->user, work->arena), batch);
+    }
+    KDB_TRY(kdb_store_commit(work->core->store, batch, err));
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        const kdb_segment file = { .storage_id = work->table->storage_id,
+                                   .path = kdbi_cold_manifest_path(work, part->user, work->arena) };
+        kdb_cold_doom(work->core->cold, work->table->id, part->user, &file);
+    }
+    return KDB_OK;
+}
+
+/* Holds the DDL gate. */
+static kdb_status commit_gated(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_batch *batch, bool *out_gone,
+                               kdb_err *err)
+{
+    kdb_core *core = work->core;
+    KDB_CLEANUP(kdb_table_unrefp)
+    kdb_table *table = kdb_registry_lookup_table(core->registry, work->table->ns, work->table->name);
+    *out_gone = table == NULL || table->id != work->table->id;
+    if (*out_gone) {
+        return leave_again(work, parts, err);
+    }
+    return kdb_batch_count(batch) == 0 ? KDB_OK : kdb_store_commit(core->store, batch, err);
+}
+
+/* Not by a sweep alone: the storage may have been dropped as well. */
+static kdb_status remove_again(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_err *err)
+{
+    for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
+        const kdb_sv name = kdbi_cold_manifest_path(work, part->user, work->arena);
+        KDB_TRY(kdb_objects_remove(work->objects, &name, 1, err));
+    }
+    return KDB_OK;
+}
+
+static kdb_status commit(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_batch *batch, kdb_err *err)
+{
+    bool gone = false;
+    kdb_mutex_lock(&work->core->ddl);
+    const kdb_status status = commit_gated(work, parts, batch, &gone, err);
+    kdb_mutex_unlock(&work->core->ddl);
+    return gone ? remove_again(work, parts, err) : status;
+}
+
 void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts)
 {
     kdb_err err;
@@ -97,7 +146,7 @@ void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts)
             warn(work, &err);
         }
     }
-    if (kdb_batch_count(batch) != 0 && kdb_store_commit(work->core->store, batch, &err) != KDB_OK) {
+    if (commit(work, parts, batch, &err) != KDB_OK) { /* one that failed may have been written all the same */
         warn(work, &err);
     }
 }

@@ -117,6 +117,7 @@ typedef struct kdbi_objects_ops {
     void (*purge)(kdb_objects *objects);  /* before close, while its id is still taken */
     void (*close)(kdb_objects *objects);  /* frees it */
     void (*disown)(kdb_objects *objects); /* NULL: there is nothing to do */
+    kdb_status (*ready)(kdb_objects *objects, kdb_err *err); /* to have files staged; NULL: always */
     kdb_status (*commit)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
     kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_object_etag *out,
                       kdb_err *err);

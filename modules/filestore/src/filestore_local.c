@@ -37,13 +37,15 @@ static void close_local(kdb_objects *objects)
     kdb_free(self);
 }
 
-/* ---- writing ---- */
+/* ---- the disk ---- */
 
-/* While the server runs the disk may go, too. */
+/* While the server runs the disk may go, too: what lies in its place is not written to, and says nothing of what is on the disk. */
 static kdb_status check_mark(kdb_objects *objects, kdb_err *err)
 {
     return local_of(objects)->marked ? kdbi_mark_check(objects->folder.path, kdb_sv_cstr(objects->id), err) : KDB_OK;
 }
+
+/* ---- writing ---- */
 
 static void disown_local(kdb_objects *objects)
 {
@@ -105,6 +107,7 @@ static bool doom(local *self, kdb_sv name)
 
 static kdb_status remove_local(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err)
 {
+    KDB_TRY(check_mark(objects, err));
     for (size_t i = 0; i < count; i++) {
         if (!doom(local_of(objects), names[i])) {
             KDB_TRY(kdbi_folder_remove(&objects->folder, names[i], "", err));
@@ -167,6 +170,7 @@ static kdb_status lease_local(kdb_objects *objects, kdb_sv name, kdb_err *err)
     }
     unpin(objects, name);
     if (errnum == 0 || errnum == ENOENT || errnum == ENOTDIR) {
+        KDB_TRY(check_mark(objects, err));
         return kdbi_objects_fail_missing(objects, name, err);
     }
     return KDB_FAIL(err, KDB_IO, "object '%.*s' of storage '%s': %s", KDB_SV_ARG(name), objects->id,
@@ -209,6 +213,7 @@ static kdb_status list_local(kdb_objects *objects, kdb_sv prefix,
                              bool (*visit)(void *self, const kdb_object_info *info), void *arg, kdb_err *err)
 {
     filter f = { local_of(objects), visit, arg };
+    KDB_TRY(check_mark(objects, err));
     return kdbi_folder_list(&objects->folder, prefix, visit_if_there, &f, err);
 }
 
@@ -227,6 +232,7 @@ static const kdbi_objects_ops local_ops = {
     .close = close_local,
     .purge = purge_local,
     .disown = disown_local,
+    .ready = check_mark,
     .commit = commit_local,
     .put = put_local,
     .remove = remove_local,

@@ -270,6 +270,9 @@ static kdb_status check_names(const kdb_sv *names, size_t count, kdb_err *err)
 kdb_status kdb_objects_stage(kdb_objects *objects, kdb_sv name, kdb_arena *arena, kdb_sv *out_path, kdb_err *err)
 {
     KDB_TRY(kdbi_name_check(name, err));
+    if (objects->ops->ready != NULL) {
+        KDB_TRY(objects->ops->ready(objects, err));
+    }
     KDB_TRY(kdbi_folder_stage(&objects->folder, name, err));
     KDB_CLEANUP(kdb_freep) char *path = kdbi_folder_path(&objects->folder, name, KDBI_STAGED);
     *out_path = kdb_sv_cstr(kdb_sv_dup_cstr(arena, kdb_sv_cstr(path)));

@@ -13,6 +13,7 @@ typedef struct kdbi_doomed {
     kdb_user_id user;
     uint32_t segment;
     uint64_t version; /* snapshots that are not older do not know its segment */
+    bool left_over;   /* from before the start: perhaps the upload of it as well */
     kdb_arena *arena; /* all of this */
 } kdbi_doomed;
 
@@ -141,6 +142,17 @@ static kdb_status remove_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kd
     return kdb_objects_remove(objects, &path, 1, err);
 }
 
+/* A crash may have come in the middle of an upload. */
+static kdb_status remove_left_over(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
+    KDB_TRY(remove_file(cold, storage_id, path, err));
+    if (kdb_object_stores_find(cold->objects, storage_id, &objects, err) == KDB_OK) {
+        kdb_objects_abort(objects, path);
+    }
+    return KDB_OK;
+}
+
 /* The file first: what is named and is not there does no harm. What has lost its name is somebody's again: the manifest.json of a table
  * that was made anew. */
 static kdb_status remove_doomed(kdb_cold *cold, const kdbi_doomed *doomed, kdb_err *err)
@@ -152,7 +164,7 @@ static kdb_status remove_doomed(kdb_cold *cold, const kdbi_doomed *doomed, kdb_e
         return KDB_OK;
     }
     KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_BEGUN, err));
-    KDB_TRY(remove_file(cold, doomed->storage_id, doomed->path, err));
+    KDB_TRY((doomed->left_over ? remove_left_over : remove_file)(cold, doomed->storage_id, doomed->path, err));
     KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_SWEEP_REMOVED, err));
     kdb_cold_stage_wanted(doomed->storage_id, doomed->path, batch);
     KDB_TRY(kdb_store_commit(cold->store, batch, err));
@@ -185,43 +197,58 @@ static kdbi_doomed *take_unless_held(kdb_cold *cold)
     return list;
 }
 
+/* The storage that has just failed, which may take long to see: its other files wait for the next time. */
+static bool is_away(const kdb_buf *away, kdb_sv storage_id)
+{
+    return kdb_sv_eq(kdb_buf_sv(away), storage_id);
+}
+
+static void note_away(kdb_buf *away, kdb_sv storage_id)
+{
+    away->len = 0;
+    kdb_buf_append_sv(away, storage_id);
+}
+
+static bool sweep_one(kdb_cold *cold, uint64_t oldest, const kdbi_doomed *doomed, kdb_buf *away)
+{
+    kdb_err err = { .position = -1 };
+    if (oldest < doomed->version || is_away(away, doomed->storage_id) ||
+        kdbi_cold_is_held(cold, doomed->table_id, doomed->user, doomed->segment)) {
+        return false;
+    }
+    if (remove_doomed(cold, doomed, &err) == KDB_OK) {
+        return true;
+    }
+    kdb_log_warn("a file of the cold tier is not removed yet storage=%.*s path=\"%.*s\" err=\"%s\"",
+                 KDB_SV_ARG(doomed->storage_id), KDB_SV_ARG(doomed->path), err.text);
+    note_away(away, doomed->storage_id);
+    return false;
+}
+
 size_t kdb_cold_sweep(kdb_cold *cold)
 {
     const uint64_t oldest = kdb_store_oldest_snapshot(cold->store);
     size_t removed = 0;
+    kdb_buf away;
+    kdb_buf_init(&away, 0);
     for (kdbi_doomed *at = take_unless_held(cold), *next = NULL; at != NULL; at = next) {
         next = at->next;
-        kdb_err err = { .position = -1 };
-        if (oldest < at->version || kdbi_cold_is_held(cold, at->table_id, at->user, at->segment)) {
-            push(cold, &cold->doomed, at);
-        } else if (remove_doomed(cold, at, &err) != KDB_OK) {
-            kdb_log_warn("a file of the cold tier is not removed yet path=\"%.*s\" err=\"%s\"", KDB_SV_ARG(at->path),
-                         err.text);
-            push(cold, &cold->doomed, at);
-        } else {
+        if (sweep_one(cold, oldest, at, &away)) {
             kdb_arena_free(at->arena);
             removed++;
+        } else {
+            push(cold, &cold->doomed, at);
         }
     }
+    kdb_buf_done(&away);
     return removed;
 }
 
-/* A crash may have come in the middle of an upload. */
-static kdb_status remove_left_over(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_err *err)
-{
-    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
-    KDB_TRY(remove_file(cold, storage_id, path, err));
-    if (kdb_object_stores_find(cold->objects, storage_id, &objects, err) == KDB_OK) {
-        kdb_objects_abort(objects, path);
-    }
-    return KDB_OK;
-}
-
-/* Whether the file is gone. A storage that cannot be reached, which may take long to see, keeps its names for the next start. */
-static bool recover_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_buf *unreachable)
+/* Whether the file is gone. */
+static bool recover_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_buf *away)
 {
     kdb_err err;
-    if (kdb_sv_eq(kdb_buf_sv(unreachable), storage_id)) {
+    if (is_away(away, storage_id)) {
         return false;
     }
     const kdb_status status = remove_left_over(cold, storage_id, path, &err);
@@ -230,13 +257,21 @@ static bool recover_file(kdb_cold *cold, kdb_sv storage_id, kdb_sv path, kdb_buf
     }
     kdb_log_warn("files of the cold tier are left over storage=%.*s path=\"%.*s\" err=\"%s\"", KDB_SV_ARG(storage_id),
                  KDB_SV_ARG(path), err.text);
-    unreachable->len = 0;
-    kdb_buf_append_sv(unreachable, storage_id);
+    note_away(away, storage_id);
     return false;
 }
 
+/* Sweeps try it again. */
+static void keep_left_over(kdb_cold *cold, kdb_sv storage_id, kdb_sv path)
+{
+    const kdb_segment file = { .storage_id = storage_id, .path = path };
+    kdbi_doomed *doomed = doomed_new(KDBI_COLD_FILES, (kdb_user_id){ { NULL, 0 } }, &file);
+    doomed->left_over = true;
+    push(cold, &cold->doomed, doomed);
+}
+
 /* At a start: nobody reads yet. */
-static kdb_status recover_files(kdb_cold *cold, kdb_buf *unreachable, kdb_err *err)
+static kdb_status recover_files(kdb_cold *cold, kdb_buf *away, kdb_err *err)
 {
     const kdb_iter_range all = { .scan = true };
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
@@ -250,9 +285,11 @@ static kdb_status recover_files(kdb_cold *cold, kdb_buf *unreachable, kdb_err *e
         }
         const kdb_sv storage_id = kdb_sv_of(key.ptr, (size_t)(end - key.ptr));
         const kdb_sv path = kdb_sv_of(end + 1, key.len - storage_id.len - 1);
-        if (recover_file(cold, storage_id, path, unreachable)) {
+        if (recover_file(cold, storage_id, path, away)) {
             KDB_TRY(kdb_failpoint_pass(KDB_FAILPOINT_RECOVER_REMOVED, err));
             kdb_batch_delete(batch, kdbi_cold_partition(KDBI_COLD_FILES), key);
+        } else {
+            keep_left_over(cold, storage_id, path);
         }
     }
     KDB_TRY(kdb_iter_status(iter, err));
@@ -261,10 +298,10 @@ static kdb_status recover_files(kdb_cold *cold, kdb_buf *unreachable, kdb_err *e
 
 kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err)
 {
-    kdb_buf unreachable; /* the storage that could not be reached last */
-    kdb_buf_init(&unreachable, 0);
-    const kdb_status status = recover_files(cold, &unreachable, err);
-    kdb_buf_done(&unreachable);
+    kdb_buf away;
+    kdb_buf_init(&away, 0);
+    const kdb_status status = recover_files(cold, &away, err);
+    kdb_buf_done(&away);
     return status;
 }
 

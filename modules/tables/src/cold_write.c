@@ -210,8 +210,8 @@ static kdb_status write_segment(kdb_cold_writer *writer, const kdb_segment_spec 
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *plans_arena = kdb_arena_new(0);
     KDB_CLEANUP(file_done) file f;
     kdb_sv path;
-    KDB_TRY(kdb_objects_stage(spec->objects, spec->path, arena, &path, err));
     file_init(&f, spec, arena, plans_arena);
+    KDB_TRY(kdb_objects_stage(spec->objects, spec->path, arena, &path, err));
     f.segment = &new->segment;
     f.bloom = new->bloom;
     KDB_TRY(write_file(writer, &f, path, err));

@@ -332,13 +332,13 @@ KDB_NODISCARD kdb_status kdb_cold_is_unwanted(kdb_cold *cold, kdb_sv storage_id,
 KDB_NODISCARD kdb_status kdb_cold_has_unwanted(kdb_cold *cold, kdb_sv storage_id, bool *out, kdb_err *err);
 /* After such a commit, and for what was written in vain: the file is removed by a sweep once nobody can read it. */
 void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
-/* Removes what can be removed by now; returns how many files that were. Waits for the storages. */
+/* Removes what can be removed by now; returns how many files that were. Waits for the storages; of one that fails, once. */
 size_t kdb_cold_sweep(kdb_cold *cold);
 /* From here to _release a sweep removes nothing: a copy of the store names files that the store itself may not name any more. As often as
  * you like. */
 void kdb_cold_hold(kdb_cold *cold);
 void kdb_cold_release(kdb_cold *cold);
-/* At a start, once storages are open: removes what a crash has left. */
+/* At a start, once storages are open: removes what a crash has left. What is in a storage that is away, sweeps remove. */
 KDB_NODISCARD kdb_status kdb_cold_recover(kdb_cold *cold, kdb_err *err);
 
 #endif
