@@ -201,6 +201,55 @@ test('a backup that lacks a file is refused, and names it', async () => {
     });
 });
 
+test('a backup that lacks part of its store, or its key, is refused: nothing is staged', async () => {
+    await withServer(async (server) => {
+        await server.setUp();
+        await server.root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.items (id INT PRIMARY KEY); INSERT INTO app.items VALUES (1), (2)');
+        const tree = place('parts');
+        const store = path.join(tree, 'rocksdb');
+        const first = (suffix) => path.join(store, names(store).filter((name) => name.endsWith(suffix) && fs.statSync(path.join(store, name)).size !== 0)[0]);
+        const cut = (file) => { // not the server's file, to which it is a link
+            const half = fs.readFileSync(file).subarray(0, fs.statSync(file).size / 2);
+            fs.rmSync(file);
+            fs.writeFileSync(file, half);
+        };
+        const damage = {
+            'the whole store': [/lacks a file of 'rocksdb'/, () => fs.rmSync(store, { recursive: true })],
+            'what is in it': [/lacks a file of 'rocksdb'/, () => names(store).forEach((name) => fs.rmSync(path.join(store, name)))],
+            CURRENT: [/lacks a file of 'rocksdb'/, () => fs.rmSync(path.join(store, 'CURRENT'))],
+            'a table file': [/lacks a file of 'rocksdb'/, () => fs.rmSync(first('.sst'))],
+            'the end of a table file': [/lacks a file of 'rocksdb'/, () => cut(first('.sst'))],
+            'the key': [/lacks the file 'server.key'/, () => fs.rmSync(path.join(tree, 'server.key'))],
+            'a sound key': [/the server key file is damaged/, () => fs.writeFileSync(path.join(tree, 'server.key'), 'no key')],
+        };
+        for (const [what, [message, act]] of Object.entries(damage)) {
+            await runJob(server.root, `BACKUP DATABASE TO '${tree}'`);
+            act();
+            const job = await runJob(server.root, `RESTORE DATABASE FROM '${tree}'`, 'failed');
+            assert.match(job.message, message, what);
+            assert.deepStrictEqual(names(server.dataPath).filter((entry) => entry.startsWith('restore')), [], what);
+            fs.rmSync(tree, { recursive: true });
+        }
+        await server.restart();
+        assert.deepStrictEqual(await (await server.signIn('root')).rows('SELECT id FROM app.items ORDER BY id'), [[1], [2]]);
+    });
+});
+
+test('a backup of a server that says less of itself is taken in', async () => {
+    await withServer(async (server) => {
+        await server.setUp();
+        await server.root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.items (id INT PRIMARY KEY); INSERT INTO app.items VALUES (1), (2)');
+        await runJob(server.root, `BACKUP DATABASE TO '${place('older')}'`);
+        const head = path.join(place('older'), 'backup.json');
+        const { format, data_format, created_at, cold_files, cold_bytes } = JSON.parse(fs.readFileSync(head, 'utf8'));
+        fs.writeFileSync(head, JSON.stringify({ format, data_format, created_at, cold_files, cold_bytes }));
+        await server.root.sql('DELETE FROM app.items WHERE id > 0');
+        await runJob(server.root, `RESTORE DATABASE FROM '${place('older')}'`);
+        await server.restart();
+        assert.deepStrictEqual(await (await server.signIn('root')).rows('SELECT id FROM app.items ORDER BY id'), [[1], [2]]);
+    });
+});
+
 test('kill -9 while a backup is made, and while a restore is staged: the data is as it was, and both can be done again', async () => {
     await withServer(async (server) => {
         await fill(server);
@@ -211,6 +260,7 @@ test('kill -9 while a backup is made, and while a restore is staged: the data is
             await server.start();
             assert.deepStrictEqual(await state(server), before);
             server.root = await server.signIn('root');
+            while ((await server.root.rows("SELECT job_id FROM system.jobs WHERE job_type = 'backup' AND status IN ('queued', 'running')")).length !== 0) {} // one that had waited
             if (!fs.existsSync(to)) {
                 await runJob(server.root, `BACKUP DATABASE TO '${to}'`);
             }

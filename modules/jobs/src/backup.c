@@ -52,11 +52,11 @@ static kdb_status put_data(backup *b, kdb_err *err)
 
 /* ---- the whole ---- */
 
-static kdb_status put_key(backup *b, kdb_err *err)
+static kdb_status put_key(const backup *b, bool *out_has, kdb_err *err)
 {
     const char *key = kdb_datadir_key(b->run->jobs->options.datadir);
-    const bool elsewhere = kdb_opt_text(b->run->jobs->options.options, KDB_OPT_STORAGE_KEY_FILE).len != 0;
-    return elsewhere ? KDB_OK : kdb_tree_put(b->tree, KDB_SV("server.key"), key, &b->watch, err);
+    *out_has = kdb_opt_text(b->run->jobs->options.options, KDB_OPT_STORAGE_KEY_FILE).len == 0;
+    return *out_has ? kdb_tree_put(b->tree, KDB_SV("server.key"), key, &b->watch, err) : KDB_OK;
 }
 
 static kdb_status fill(backup *b, kdb_err *err)
@@ -66,8 +66,9 @@ static kdb_status fill(backup *b, kdb_err *err)
     const kdb_status status = put_data(b, err);
     kdb_cold_release(cold);
     KDB_TRY(status);
-    KDB_TRY(put_key(b, err));
-    KDB_TRY(kdbi_backup_write_head(b->tree, b->files, b->bytes, err));
+    kdbi_backup_head head = { .cold_files = b->files, .cold_bytes = b->bytes };
+    KDB_TRY(put_key(b, &head.has_key, err));
+    KDB_TRY(kdbi_backup_write_head(b->tree, &head, err));
     return kdb_failpoint_pass(KDB_FAILPOINT_BACKUP_HEAD, err);
 }
 

@@ -23,8 +23,15 @@ KDB_NODISCARD kdb_status kdbi_run_check_files(const kdbi_run *run, kdb_err *err)
 kdb_tree_watch kdbi_run_watch(kdbi_run *run);
 /* Opens the store in the tree. */
 KDB_NODISCARD kdb_status kdbi_backup_open(const char *tree, kdb_store **out, kdb_err *err);
-/* Writes backup.json, and looks at one: KDB_CORRUPT when it is none, or of another format than this server reads. */
-KDB_NODISCARD kdb_status kdbi_backup_write_head(const char *tree, uint64_t files, uint64_t bytes, kdb_err *err);
+/* What backup.json says of the tree, besides what can be seen in it. */
+typedef struct kdbi_backup_head {
+    uint64_t cold_files, cold_bytes;
+    bool has_key;
+} kdbi_backup_head;
+/* Writes backup.json, once all else is there, and looks at one: KDB_CORRUPT when it is none, or of another format than this server reads. */
+KDB_NODISCARD kdb_status kdbi_backup_write_head(const char *tree, const kdbi_backup_head *head, kdb_err *err);
 KDB_NODISCARD kdb_status kdbi_backup_check_head(const char *tree, const char *path /* to name it by */, kdb_err *err);
+/* That the store's files and the key are what backup.json says; before the store is opened. KDB_CORRUPT. */
+KDB_NODISCARD kdb_status kdbi_backup_check_parts(const char *tree, kdb_err *err);
 
 #endif

@@ -54,6 +54,7 @@ static kdb_status check(restore *r, kdb_err *err)
 {
     KDB_CLEANUP(kdb_store_closep) kdb_store *store = NULL;
     KDB_TRY(kdbi_backup_check_head(r->tree, r->path, err));
+    KDB_TRY(kdbi_backup_check_parts(r->tree, err));
     KDB_TRY(check_key(r, err));
     KDB_TRY(kdbi_backup_open(r->tree, &store, err));
     KDB_TRY(kdb_cold_visit_files(store, check_file, r, err));
