@@ -42,3 +42,13 @@ DROP TABLE app.mine;
 DROP TABLE IF EXISTS app.wombat;
 -- as admin
 DROP TABLE app.mine;
+
+-- CASCADE and RESTRICT: nothing is dropped that was not named
+CREATE SHARED TABLE app.base (id INT PRIMARY KEY);
+CREATE VIEW app.over_base AS SELECT id FROM app.base;
+DROP TABLE app.base CASCADE;
+DROP TABLE app.base RESTRICT;
+DROP VIEW app.over_base CASCADE;
+DROP TABLE IF EXISTS app.base CASCADE;
+DROP TABLE IF EXISTS app.base CASCADE;
+DROP TABLE app.base CASCADE RESTRICT;

@@ -112,3 +112,16 @@ INSERT INTO app.items VALUES (3000000000, 'x', 1);
 CREATE TABLE app.vectors (id INT PRIMARY KEY, v EMBEDDING(3));
 INSERT INTO app.vectors VALUES (1, '[1,2]');
 INSERT INTO app.vectors VALUES (1, '1,2');
+
+-- a comma behind the last of a list
+CREATE SHARED TABLE app.commas (id INT PRIMARY KEY, n INT,);
+INSERT INTO app.commas (id, n,) VALUES (1, 10,), (2, 20),;
+INSERT INTO app.commas (id) VALUES (1), (3), ON CONFLICT (id,) DO NOTHING;
+INSERT INTO app.commas VALUES (4, 40), RETURNING id;
+SELECT id, n, FROM app.commas, WHERE id IN (1, 2,) ORDER BY id, LIMIT 5;
+SELECT n, count(*), FROM app.commas GROUP BY n, HAVING count(*) > 0 ORDER BY n;
+UPDATE app.commas SET n = 11, WHERE id = 1;
+INSERT INTO app.commas VALUES (5, 50),,;
+INSERT INTO app.commas VALUES (5, 50), (;
+DELETE FROM app.commas WHERE id IN (1, 2),;
+SELECT id, n FROM app.commas ORDER BY id;

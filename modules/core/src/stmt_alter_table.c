@@ -175,6 +175,7 @@ static kdb_status alter_table(kdb_exec *exec, kdb_table *table, const kdb_alter_
     return status;
 }
 
+/* What came of it: the table's version, and whether it is a new one; 0 for a table that is not there and need not be. */
 static kdb_status find_and_alter(kdb_exec *exec, const kdb_alter_table *spec, kdb_sv ns, bool *changed,
                                  uint32_t *version, kdb_err *err)
 {
@@ -188,11 +189,16 @@ static kdb_status find_and_alter(kdb_exec *exec, const kdb_alter_table *spec, kd
                            "'%.*s.%.*s' is a view: use CREATE OR REPLACE VIEW", KDB_SV_ARG(ns),
                            KDB_SV_ARG(spec->table.name));
     }
-    KDB_CLEANUP(kdb_table_unrefp) kdb_table *table = NULL;
-    const kdb_status found = kdb_registry_find_table(exec->core->registry, ns, spec->table.name, &table, err);
-    if (found != KDB_OK) {
+    KDB_CLEANUP(kdb_table_unrefp)
+    kdb_table *table = kdb_registry_lookup_table(exec->core->registry, ns, spec->table.name);
+    if (table == NULL && !spec->if_exists) {
+        kdb_table *none = NULL; /* for the message, with the nearest name */
+        const kdb_status missing = kdb_registry_find_table(exec->core->registry, ns, spec->table.name, &none, err);
         kdb_err_at(err, spec->table.position);
-        return found;
+        return missing;
+    }
+    if (table == NULL) {
+        return KDB_OK;
     }
     KDB_TRY(kdbi_rights_check_table(kdbi_exec_principal(exec)->role, table, KDBI_ALTER, err));
     return alter_table(exec, table, spec, changed, version, err);
@@ -210,7 +216,10 @@ kdb_status kdbi_run_alter_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, 
     kdb_mutex_unlock(&exec->core->ddl);
     KDB_TRY(status);
     const kdb_sv what = kdb_alter_table_text(spec, exec->arena);
-    if (changed) {
+    if (version == 0) {
+        kdbi_exec_message(exec, "Table %.*s.%.*s does not exist (skipped)", KDB_SV_ARG(ns),
+                          KDB_SV_ARG(spec->table.name));
+    } else if (changed) {
         kdbi_exec_message(exec, "Table %.*s.%.*s altered successfully: %.*s (version %u)", KDB_SV_ARG(ns),
                           KDB_SV_ARG(spec->table.name), KDB_SV_ARG(what), version);
     } else {

@@ -22,7 +22,8 @@ static kdb_status parse_add(kdbi_cursor *cur, kdb_alter_table *alter)
 {
     alter->op = KDB_ALTER_ADD_COLUMN;
     const bool said_column = kdbi_accept_word(cur, "COLUMN");
-    if (!said_column) {
+    alter->if_column = kdbi_accept_words(cur, "IF NOT EXISTS");
+    if (!said_column && !alter->if_column) {
         KDB_TRY(kdbi_refuse_table_constraint(cur));
     }
     KDB_TRY(kdbi_expect_column(cur, &alter->column));
@@ -43,6 +44,7 @@ static kdb_status parse_drop(kdbi_cursor *cur, kdb_alter_table *alter)
         return refuse(cur, "The PRIMARY KEY of a table cannot be dropped");
     }
     (void)kdbi_accept_word(cur, "COLUMN");
+    alter->if_column = kdbi_accept_words(cur, "IF EXISTS");
     KDB_TRY(expect_column_name(cur, alter));
     if (kdbi_at_word(cur, "CASCADE") || kdbi_at_word(cur, "RESTRICT")) {
         return refuse(cur, "DROP COLUMN with CASCADE or RESTRICT is not supported");
@@ -220,6 +222,7 @@ kdb_status kdbi_parse_alter_table(kdbi_cursor *cur, kdb_stmt *stmt)
     kdb_alter_table *alter = KDB_ARENA_NEW(cur->arena, kdb_alter_table);
     (void)(kdbi_accept_word(cur, "USER") || kdbi_accept_word(cur, "SHARED") || kdbi_accept_word(cur, "STREAM"));
     KDB_TRY(kdbi_expect_word(cur, "TABLE"));
+    alter->if_exists = kdbi_accept_words(cur, "IF EXISTS");
     KDB_TRY(kdbi_expect_table_name(cur, &alter->table));
     KDB_TRY(parse_operation(cur, alter));
     if (kdbi_at_symbol(cur, ',')) {

@@ -177,6 +177,68 @@ static kdb_status call_decode(const kdbi_expr *e, const PgQuery__FuncCall *call,
     return wrong_arguments(e, call, "decode");
 }
 
+/* Of a text, what the engine calls strlen; it has a function of this name for bytes only. */
+static kdb_status call_octet_length(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    kdb_type type;
+    if (call->n_args != 1) {
+        return wrong_arguments(e, call, "octet_length");
+    }
+    KDB_TRY(kdbi_static_type(e, call->args[0], &type));
+    const bool bytes = type.kind == KDB_TYPE_BYTES;
+    return emit_wrapped(e, bytes ? KDB_SV("\"octet_length\"(") : KDB_SV("\"strlen\"(CAST("), call->args[0],
+                        bytes ? KDB_SV(")") : KDB_SV(" AS VARCHAR))"), out);
+}
+
+/* PostgreSQL's digits are small letters. */
+static kdb_status call_to_hex(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args != 1) {
+        return wrong_arguments(e, call, "to_hex");
+    }
+    return emit_wrapped(e, KDB_SV("lower(\"to_hex\"("), call->args[0], KDB_SV("))"), out);
+}
+
+/* A format of other systems, such as YYYY-MM-DD, would come out as it went in. */
+static kdb_status check_time_format(const kdbi_expr *e, const PgQuery__FuncCall *call, const char *name)
+{
+    kdb_value format;
+    if (call->n_args == 2 && kdbi_literal_value(call->args[1], e->b->arena, &format) && !format.is_null &&
+        format.type.kind == KDB_TYPE_TEXT && format.as.bytes.len != 0 &&
+        memchr(format.as.bytes.ptr, '%', format.as.bytes.len) == NULL) {
+        return KDBI_REFUSE(e->b, kdbi_node_location(call->args[1]),
+                           "%s() takes a format of %% letters, such as '%%Y-%%m-%%d %%H:%%M:%%S'", name);
+    }
+    return KDB_OK;
+}
+
+static kdb_status call_time_format(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    const char *name = kdbi_node_string(call->funcname[0]);
+    if (call->n_args != 2) {
+        return wrong_arguments(e, call, name);
+    }
+    KDB_TRY(check_time_format(e, call, name));
+    KDB_TRY(emit_wrapped(e, KDB_SV("\"strftime\"("), call->args[0], KDB_SV(", "), out));
+    return emit_wrapped(e, KDB_SV(""), call->args[1], KDB_SV(")"), out);
+}
+
+/* to_date(text) and to_date(text, format) */
+static kdb_status call_to_date(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    if (call->n_args == 1) {
+        return emit_wrapped(e, KDB_SV("CAST("), call->args[0], KDB_SV(" AS DATE)"), out);
+    }
+    if (call->n_args != 2) {
+        return wrong_arguments(e, call, "to_date");
+    }
+    KDB_TRY(check_time_format(e, call, "to_date"));
+    kdb_buf_append_lit(out, "CAST(\"strptime\"(");
+    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    kdb_buf_append_lit(out, ") AS DATE)");
+    return KDB_OK;
+}
+
 static kdb_status check_vector(const kdbi_expr *e, const PgQuery__Node *arg, kdb_type *out)
 {
     KDB_TRY(kdbi_static_type(e, arg, out));
@@ -340,6 +402,12 @@ static const special_call special_calls[] = {
     { "concat_ws", call_concat },
     { "encode", call_encode },
     { "decode", call_decode },
+    { "octet_length", call_octet_length },
+    { "to_hex", call_to_hex },
+    { "to_char", call_time_format },
+    { "date_format", call_time_format },
+    { "strftime", call_time_format },
+    { "to_date", call_to_date },
     { "cosine_distance", call_cosine_distance },
     { "date_trunc", call_date_trunc },
     { "datetrunc", call_date_trunc },
@@ -522,7 +590,9 @@ static kdb_status emit_listed(const kdbi_expr *e, const PgQuery__FuncCall *call,
     kdb_buf_append_byte(out, ')');
     KDB_TRY(emit_within_group(e, call, out));
     if (call->agg_filter != NULL) {
-        KDB_TRY(emit_wrapped(e, KDB_SV(" FILTER (WHERE "), call->agg_filter, KDB_SV(")"), out));
+        kdb_buf_append_lit(out, " FILTER (WHERE ");
+        KDB_TRY(kdbi_emit_condition(e, call->agg_filter, "FILTER", out));
+        kdb_buf_append_byte(out, ')');
     }
     return call->over == NULL ? KDB_OK : kdbi_emit_over(e, call->over, out);
 }

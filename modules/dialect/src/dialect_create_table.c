@@ -177,9 +177,16 @@ static kdb_status parse_column(table_parser *parser)
     if (serial) {
         column.default_kind = KDB_DEFAULT_SNOWFLAKE_ID;
     }
+    const size_t nkeys = parser->nkey_names;
+    bool says_null = false;
     for (bool found = true; found;) {
         KDB_TRY(accept_constraint_name(cur));
+        says_null = says_null || kdbi_at_word(cur, "NULL");
         KDB_TRY(parse_column_constraint(parser, &column, &found));
+    }
+    if (says_null && (column.not_null || parser->nkey_names != nkeys)) {
+        return KDB_FAIL_AT(cur->err, column.position, KDB_INVALID_SQL, "Column '%.*s' cannot be both NULL and %s",
+                           KDB_SV_ARG(column.name), column.not_null ? "NOT NULL" : "PRIMARY KEY");
     }
     *add_column(parser) = column;
     return KDB_OK;

@@ -151,12 +151,18 @@ static kdb_status emit_operator(const kdbi_expr *e, const PgQuery__Node *node, k
 
 /* ---- truth ---- */
 
+kdb_status kdbi_emit_condition(const kdbi_expr *e, const PgQuery__Node *node, const char *of, kdb_buf *out)
+{
+    KDB_TRY(kdbi_emit_expr(e, node, out));
+    return kdbi_check_condition(e, node, of);
+}
+
 static kdb_status emit_bool(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out)
 {
     const PgQuery__BoolExpr *expr = node->bool_expr;
     if (expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR) {
         kdb_buf_append_lit(out, "(NOT ");
-        KDB_TRY(kdbi_emit_list(e, expr->args, expr->n_args, out));
+        KDB_TRY(kdbi_emit_condition(e, expr->args[0], "NOT", out));
         kdb_buf_append_byte(out, ')');
         return KDB_OK;
     }
@@ -164,11 +170,11 @@ static kdb_status emit_bool(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
     if (e->b->npairs > (uint64_t)KDBI_CONDITIONS_MAX * KDBI_CONDITIONS_MAX) {
         return KDBI_REFUSE(e->b, expr->location, "AND and OR join more than %d conditions", KDBI_CONDITIONS_MAX);
     }
-    const kdb_sv word = expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR ? KDB_SV(" AND ") : KDB_SV(" OR ");
+    const bool both = expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR;
     kdb_buf_append_byte(out, '(');
     for (size_t i = 0; i < expr->n_args; i++) {
-        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : word);
-        KDB_TRY(kdbi_emit_expr(e, expr->args[i], out));
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : both ? KDB_SV(" AND ") : KDB_SV(" OR "));
+        KDB_TRY(kdbi_emit_condition(e, expr->args[i], both ? "AND" : "OR", out));
     }
     kdb_buf_append_byte(out, ')');
     return KDB_OK;
@@ -239,7 +245,7 @@ static kdb_status emit_case(const kdbi_expr *e, const PgQuery__Node *node, kdb_b
             KDB_TRY(kdbi_check_comparison(e, expr->arg, "=", when, kdbi_node_location(when)));
         }
         kdb_buf_append_lit(out, " WHEN ");
-        KDB_TRY(kdbi_emit_expr(e, when, out));
+        KDB_TRY(expr->arg != NULL ? kdbi_emit_expr(e, when, out) : kdbi_emit_condition(e, when, "CASE WHEN", out));
         kdb_buf_append_lit(out, " THEN ");
         KDB_TRY(kdbi_emit_expr(e, expr->args[i]->case_when->result, out));
     }

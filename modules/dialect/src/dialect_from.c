@@ -374,7 +374,7 @@ static kdb_status emit_on(kdbi_binding *b, const kdbi_context *context, kdbi_sco
 {
     kdb_buf_append_lit(out, " ON ");
     const kdbi_expr e = kdbi_expr_in(b, context, scope);
-    return kdbi_emit_expr(&e, quals, out);
+    return kdbi_emit_condition(&e, quals, "JOIN .. ON", out);
 }
 
 static kdb_status check_join(kdbi_binding *b, const PgQuery__JoinExpr *join)

@@ -24,6 +24,7 @@ typedef struct guard {
     bool into;          /* behind INTO or ON CONFLICT: brackets that open now hold names */
     bool names;         /* within the brackets of INSERT's column list or of ON CONFLICT */
     bool sets;          /* between SET and what ends its list */
+    bool rows;          /* behind VALUES: what is in brackets is a row */
     uint32_t nparams;
     uint32_t nesting; /* of the whole, once it has been read */
 } guard;
@@ -42,6 +43,10 @@ static const char *const expression_ends[] = {
 /* Behind these no column is assigned any more, and no list of columns begins. */
 static const char *const set_ends[] = { "FROM", "WHERE", "RETURNING" };
 static const char *const into_ends[] = { "SELECT", "VALUES", "WITH", "TABLE", "DO" };
+/* Reserved words that can stand behind a list and never in one. */
+static const char *const list_ends[] = { "FROM",   "WHERE",  "GROUP", "HAVING", "ORDER",
+                                         "LIMIT",  "OFFSET", "FETCH", "UNION",  "INTERSECT",
+                                         "EXCEPT", "WINDOW", "ON",    "FOR",    "RETURNING" };
 static const char *const set_words[] = { "UNION", "INTERSECT", "EXCEPT" };
 /* Written with () by users, without by the grammar. */
 static const char *const value_functions[] = {
@@ -244,8 +249,12 @@ static kdb_status guard_token(guard *g, const kdbi_token *token, kdb_err *err)
 static void blank_extras(guard *g, const kdbi_token *token)
 {
     const bool closes = kdbi_token_is(token, ')') || kdbi_token_is(token, ']');
-    if (kdbi_token_is(&g->prev[0], ',') && (closes || kdbi_token_is_word(token, "FROM"))) {
+    const bool ends_rows = token->kind == KDBI_TOKEN_END && g->rows && kdbi_token_is(&g->prev[1], ')');
+    if (kdbi_token_is(&g->prev[0], ',') && (closes || ends_rows || IS_ONE_OF(token, list_ends))) {
         g->out[g->prev[0].offset] = ' ';
+    }
+    if (g->depth == 0 && token->kind == KDBI_TOKEN_WORD) {
+        g->rows = kdbi_token_is_word(token, "VALUES");
     }
     if (kdbi_token_is(token, ')') && kdbi_token_is(&g->prev[0], '(') && IS_ONE_OF(&g->prev[1], value_functions) &&
         !kdbi_token_is(&g->prev[2], '.')) {

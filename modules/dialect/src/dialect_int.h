@@ -548,6 +548,9 @@ KDB_NODISCARD kdb_status kdbi_emit_view(kdbi_binding *b, const kdb_bind_view *vi
 /* dialect_expr.c */
 kdbi_expr kdbi_expr_in(kdbi_binding *b, const kdbi_context *context, kdbi_scope *scope);
 KDB_NODISCARD kdb_status kdbi_emit_expr(const kdbi_expr *e, const PgQuery__Node *node, kdb_buf *out);
+/* An expression that is to be true or false: see kdbi_check_condition. */
+KDB_NODISCARD kdb_status kdbi_emit_condition(const kdbi_expr *e, const PgQuery__Node *node, const char *of,
+                                             kdb_buf *out);
 /* A list, each as text. */
 KDB_NODISCARD kdb_status kdbi_emit_texts(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out);
 KDB_NODISCARD kdb_status kdbi_emit_list(const kdbi_expr *e, PgQuery__Node *const *nodes, size_t nnodes, kdb_buf *out);
@@ -576,6 +579,9 @@ KDB_NODISCARD kdb_status kdbi_check_types(kdbi_binding *b, kdb_type left, const 
                                           int32_t position);
 KDB_NODISCARD kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, const char *op,
                                                const PgQuery__Node *right, int32_t position);
+/* Refuses a condition that is known not to be BOOLEAN: the engine would take every number but 0 for true, and DELETE ..
+ * WHERE id would delete nearly all. `of` names what takes it, as in "WHERE". */
+KDB_NODISCARD kdb_status kdbi_check_condition(const kdbi_expr *e, const PgQuery__Node *node, const char *of);
 /* A text literal compared with `other` of a known type other than text: its value in that type, or an error when it has
  * none. *out_typed is false for all else. */
 KDB_NODISCARD kdb_status kdbi_compared_literal(const kdbi_expr *e, const PgQuery__Node *node,

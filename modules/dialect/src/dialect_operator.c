@@ -244,12 +244,21 @@ static kdb_status emit_pair(const kdbi_expr *e, const PgQuery__AExpr *expr, kdb_
     return KDB_OK;
 }
 
+/* A pattern is matched with a text, and with nothing else. */
+static kdb_status check_matched(const kdbi_expr *e, const PgQuery__AExpr *expr, const char *op)
+{
+    kdb_type type;
+    KDB_TRY(kdbi_static_type(e, expr->lexpr, &type));
+    return kdbi_check_types(e->b, type, op, kdb_type_of(KDB_TYPE_TEXT), expr->location);
+}
+
 /* PostgreSQL's dot matches a line end too. */
 static kdb_status emit_regex(const kdbi_expr *e, const PgQuery__AExpr *expr, const operator_def *def, kdb_buf *out)
 {
     const bool negated = def->name[0] == '!';
     const bool any_case = def->name[strlen(def->name) - 1] == '*';
     PgQuery__Node *const args[] = { expr->lexpr, expr->rexpr };
+    KDB_TRY(check_matched(e, expr, def->name));
     kdb_buf_append_sv(out, kdb_sv_cstr(def->engine));
     KDB_TRY(kdbi_emit_bounded(e, "regexp_matches", args, KDB_ARRAY_LEN(args), 0, out));
     kdb_buf_append_lit(out, ", ");
@@ -416,6 +425,7 @@ static kdb_status emit_like(const kdbi_expr *e, const PgQuery__AExpr *expr, bool
     const PgQuery__Node *pattern = call == NULL ? expr->rexpr : call->args[0];
     const PgQuery__Node *escape = call != NULL && call->n_args == 2 ? call->args[1] : NULL;
     const bool negated = name[0] == '!';
+    KDB_TRY(check_matched(e, expr, any_case ? "ILIKE" : "LIKE"));
     kdb_buf_append_sv(out, negated ? KDB_SV("(NOT kdb_like(") : KDB_SV("kdb_like("));
     KDB_TRY(emit_folded(e, expr->lexpr, any_case, out));
     kdb_buf_append_lit(out, ", ");
@@ -467,6 +477,7 @@ static kdb_status emit_similar(const kdbi_expr *e, const PgQuery__AExpr *expr, k
         return KDBI_REFUSE(e->b, expr->location, "SIMILAR TO needs a literal pattern");
     }
     const bool negated = name[0] == '!';
+    KDB_TRY(check_matched(e, expr, "SIMILAR TO"));
     kdb_buf_append_sv(out, negated ? KDB_SV("(NOT regexp_full_match(") : KDB_SV("regexp_full_match("));
     PgQuery__Node *const args[] = { expr->lexpr, call->args[0] };
     KDB_TRY(kdbi_emit_bounded(e, "regexp_full_match", args, KDB_ARRAY_LEN(args), 0, out));

@@ -219,7 +219,7 @@ kdb_status kdbi_emit_where(kdbi_expr *e, const PgQuery__SelectStmt *select, kdb_
     }
     kdb_buf_append_lit(out, " WHERE ");
     e->scope->in_where = true;
-    const kdb_status status = kdbi_emit_expr(e, select->where_clause, out);
+    const kdb_status status = kdbi_emit_condition(e, select->where_clause, "WHERE", out);
     e->scope->in_where = false;
     if (status == KDB_OK) {
         kdbi_collect_preds(e->b, e->scope, select->where_clause);
@@ -245,7 +245,7 @@ static kdb_status emit_clauses(kdbi_expr *e, const PgQuery__SelectStmt *select, 
     KDB_TRY(emit_group_by(e, select, out));
     if (select->having_clause != NULL) {
         kdb_buf_append_lit(out, " HAVING ");
-        KDB_TRY(kdbi_emit_expr(e, select->having_clause, out));
+        KDB_TRY(kdbi_emit_condition(e, select->having_clause, "HAVING", out));
     }
     KDB_TRY(kdbi_emit_window_list(e, select->window_clause, select->n_window_clause, out));
     e->b->frozen--;

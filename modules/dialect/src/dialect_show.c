@@ -1,10 +1,13 @@
 /* dialect_show.c - DROP TABLE and the statements that look at tables: SHOW .., DESCRIBE (sql.md 8). */
 #include "dialect_int.h"
 
+/* After DROP TABLE and DROP VIEW. Both words behind it mean RESTRICT: what a view uses stays, and its message names the
+ * view. With CASCADE, nothing is dropped that was not named. */
 kdb_status kdbi_parse_drop_table(kdbi_cursor *cur, kdb_stmt *stmt)
 {
     stmt->as.table.if_exists = kdbi_accept_words(cur, "IF EXISTS");
     KDB_TRY(kdbi_expect_table_name(cur, &stmt->as.table.table));
+    (void)(kdbi_accept_word(cur, "CASCADE") || kdbi_accept_word(cur, "RESTRICT"));
     return kdbi_expect_end(cur);
 }
 

@@ -297,6 +297,51 @@ kdb_status kdbi_check_comparison(const kdbi_expr *e, const PgQuery__Node *left, 
     return kdbi_check_types(e->b, a, op, b, position);
 }
 
+/* ---- conditions ---- */
+
+static const char *arithmetic_of(const PgQuery__Node *node)
+{
+    const PgQuery__AExpr *expr = node != NULL && node->node_case == PG_QUERY__NODE__NODE_A_EXPR ? node->a_expr : NULL;
+    const char *op = expr != NULL && expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP && expr->n_name == 1
+                         ? kdbi_node_string(expr->name[0])
+                         : NULL;
+    return op != NULL && op[0] != '\0' && op[1] == '\0' && strchr("+-*/%", op[0]) != NULL ? op : NULL;
+}
+
+/* Arithmetic on a number gives one: the type of the first side whose type is known, unless that is no number (a date
+ * plus 1). */
+static kdb_status condition_type(const kdbi_expr *e, const PgQuery__Node *node, kdb_type *out)
+{
+    if (arithmetic_of(node) == NULL) {
+        return kdbi_static_type(e, node, out);
+    }
+    kdb_type right;
+    *out = unknown();
+    if (node->a_expr->lexpr != NULL) {
+        KDB_TRY(condition_type(e, node->a_expr->lexpr, out));
+    }
+    KDB_TRY(condition_type(e, node->a_expr->rexpr, &right));
+    *out = out->kind == KDB_TYPE_NULL ? right : *out;
+    if (families[out->kind] != FAMILY_NUMBER) {
+        *out = unknown();
+    }
+    return KDB_OK;
+}
+
+kdb_status kdbi_check_condition(const kdbi_expr *e, const PgQuery__Node *node, const char *of)
+{
+    kdb_type type;
+    KDB_TRY(condition_type(e, node, &type));
+    if (type.kind == KDB_TYPE_NULL || type.kind == KDB_TYPE_BOOLEAN) {
+        return KDB_OK;
+    }
+    const kdb_sv name = kdb_type_sql_text(type, e->b->arena);
+    return KDBI_REFUSE(e->b, kdbi_node_location(node), "argument of %s must be of type BOOLEAN, not %.*s", of,
+                       KDB_SV_ARG(name));
+}
+
+/* ---- literals ---- */
+
 static kdb_status bad_literal(const kdbi_expr *e, kdb_type type, kdb_sv text, int32_t position)
 {
     const kdb_sv name = kdb_type_sql_text(type, e->b->arena);

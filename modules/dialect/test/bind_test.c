@@ -238,6 +238,39 @@ static void comparisons_know_their_types_before_any_row(void **state)
     CHECK_CASES(cases, bound);
 }
 
+static void conditions_are_true_or_false_and_patterns_meet_texts(void **state)
+{
+    (void)state;
+    static const text_case cases[] = {
+        { "SELECT id FROM users WHERE id", "INVALID_SQL@27 argument of WHERE must be of type BOOLEAN, not BIGINT" },
+        { "SELECT id FROM users WHERE 1", "INVALID_SQL@27 argument of WHERE must be of type BOOLEAN, not BIGINT" },
+        { "SELECT id FROM users WHERE name", "INVALID_SQL@27 argument of WHERE must be of type BOOLEAN, not TEXT" },
+        { "SELECT id FROM users WHERE age + 1", "INVALID_SQL@27 argument of WHERE must be of type BOOLEAN, not INT" },
+        { "SELECT id FROM users WHERE ok AND age", "INVALID_SQL@34 argument of AND must be of type BOOLEAN, not INT" },
+        { "SELECT id FROM users WHERE age OR ok", "INVALID_SQL@27 argument of OR must be of type BOOLEAN, not INT" },
+        { "SELECT id FROM users WHERE NOT age", "INVALID_SQL@31 argument of NOT must be of type BOOLEAN, not INT" },
+        { "SELECT CASE WHEN age THEN 1 END FROM users",
+          "INVALID_SQL@17 argument of CASE WHEN must be of type BOOLEAN, not INT" },
+        { "SELECT u.id FROM users u JOIN orders o ON o.id",
+          "INVALID_SQL@42 argument of JOIN .. ON must be of type BOOLEAN, not BIGINT" },
+        { "SELECT age FROM users GROUP BY age HAVING count(*)",
+          "INVALID_SQL@42 argument of HAVING must be of type BOOLEAN, not BIGINT" },
+        { "SELECT count(*) FILTER (WHERE age) FROM users",
+          "INVALID_SQL@30 argument of FILTER must be of type BOOLEAN, not INT" },
+        { "SELECT id FROM users WHERE ok AND 't' AND NULL",
+          "SELECT \"users\".\"id\" FROM kdb_scan(0) AS \"users\" WHERE (\"users\".\"ok\" AND 't' AND NULL)" },
+        { "SELECT id FROM users WHERE age LIKE '1%'",
+          "INVALID_SQL@31 operator does not exist: INT LIKE TEXT. Cast one of the sides" },
+        { "SELECT id FROM users WHERE uid NOT ILIKE '1%'",
+          "INVALID_SQL@31 operator does not exist: UUID ILIKE TEXT. Cast one of the sides" },
+        { "SELECT id FROM users WHERE age ~ '1'",
+          "INVALID_SQL@31 operator does not exist: INT ~ TEXT. Cast one of the sides" },
+        { "SELECT id FROM users WHERE age SIMILAR TO '1'",
+          "INVALID_SQL@31 operator does not exist: INT SIMILAR TO TEXT. Cast one of the sides" },
+    };
+    CHECK_CASES(cases, bound);
+}
+
 static void operators_functions_and_casts_mean_what_they_should(void **state)
 {
     (void)state;
@@ -541,6 +574,7 @@ int main(void)
         TEST(the_session_and_the_clock_become_parameters),
         TEST(lists_groups_and_windows),
         TEST(comparisons_know_their_types_before_any_row),
+        TEST(conditions_are_true_or_false_and_patterns_meet_texts),
         TEST(operators_functions_and_casts_mean_what_they_should),
         TEST(rows_are_compared_by_their_values),
         TEST(functions_in_from),

@@ -286,6 +286,7 @@ static void every_listed_function_can_be_called(void **state)
     (void)state;
     static const char *const calls[] = {
         "SELECT %s() FROM users",
+        "SELECT %s(name) FROM users",
         "SELECT %s(name, age) FROM users",
         "SELECT %s(name, doc) FROM users",
         "SELECT %s(ARRAY[age], 3) FROM users",

@@ -183,6 +183,9 @@ static kdb_status add_column(alter *a)
     if (kdbi_is_system_column(spec->name)) {
         return REFUSE_OPERATION(a, "Cannot add column '%.*s': reserved system column name", KDB_SV_ARG(spec->name));
     }
+    if (a->spec->if_column && kdb_schema_column(a->old->schema, spec->name) >= 0) {
+        return KDB_OK; /* as in PostgreSQL, whatever its type is */
+    }
     KDB_TRY(check_new_name(a, spec->name, spec->position));
     if (a->ncolumns == KDBI_COLUMNS_MAX) {
         return REFUSE_OPERATION(a, "Table has too many columns (%zu, max %d)", a->ncolumns + 1, KDBI_COLUMNS_MAX);
@@ -210,6 +213,9 @@ static kdb_status drop_column(alter *a)
     const kdb_sv name = a->spec->column.name;
     if (kdbi_is_system_column(name)) {
         return REFUSE_OPERATION(a, "Cannot drop column '%.*s': system column cannot be modified", KDB_SV_ARG(name));
+    }
+    if (a->spec->if_column && kdb_schema_column(a->old->schema, name) < 0) {
+        return KDB_OK;
     }
     KDB_TRY(find_column(a));
     if (is_key(a)) {

@@ -191,6 +191,8 @@ typedef enum kdb_alter_op {
 } kdb_alter_op;
 typedef struct kdb_alter_table {
     kdb_table_name table;
+    bool if_exists; /* a missing table is nothing to do */
+    bool if_column; /* ADD .. IF NOT EXISTS, DROP .. IF EXISTS: neither is a column that is there, or not */
     kdb_alter_op op;
     kdb_column_spec column; /* name and position for all but SET_ACCESS. ADD: everything; MODIFY: type; SET_DEFAULT: the
                               * default */
