@@ -80,20 +80,31 @@ static void a_closed_store_reopens_with_its_content_in_either_mode(void **state)
 
 enum { IN_FLIGHT = 8, VALUE_BYTES = 700 };
 
-/* Commits numbers for ever, each in one batch with two rows, and reports those that were acknowledged. */
-typedef struct stream {
-    kdb_store *store;
-    uint64_t next;
-    int report; /* pipe */
-} stream;
-
+typedef struct stream stream;
 typedef struct number_commit {
     kdb_commit commit;
     stream *stream;
     uint64_t number;
 } number_commit;
 
+/* Commits numbers for ever, each in one batch with two rows, and reports those that were acknowledged. The first is committed by who
+ * makes it, all others by the committer, so that they come in order. */
+struct stream {
+    kdb_store *store;
+    uint64_t next;
+    int report; /* pipe */
+    number_commit flights[IN_FLIGHT];
+    size_t nflights;
+};
+
 static void commit_next(number_commit *self);
+
+static void start_flight(stream *self)
+{
+    number_commit *flight = &self->flights[self->nflights++];
+    flight->stream = self;
+    commit_next(flight);
+}
 
 static void report_and_go_on(kdb_commit *commit, kdb_status status, const kdb_err *err)
 {
@@ -101,6 +112,9 @@ static void report_and_go_on(kdb_commit *commit, kdb_status status, const kdb_er
     CHECK(status == KDB_OK && err == NULL);
     CHECK(write(self->stream->report, &self->number, sizeof(self->number)) == (ssize_t)sizeof(self->number));
     kdb_batch_free(commit->batch);
+    while (self->stream->nflights < IN_FLIGHT) {
+        start_flight(self->stream);
+    }
     commit_next(self);
 }
 
@@ -136,11 +150,7 @@ static void commit_until_killed(const char *path, void *arg)
 {
     stream *self = arg;
     self->store = open_small(path);
-    number_commit commits[IN_FLIGHT] = { 0 };
-    for (size_t i = 0; i < IN_FLIGHT; i++) {
-        commits[i].stream = self;
-        commit_next(&commits[i]);
-    }
+    start_flight(self);
     for (;;) {
         pause();
     }
