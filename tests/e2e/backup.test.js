@@ -164,6 +164,7 @@ test('a backup that is made while others write holds what was committed before i
 test('a path where something is, a path in the data directory and what is no backup are refused', async () => {
     await withServer(async (server) => {
         await server.setUp();
+        assert.match((await server.root.fails("BACKUP DATABASE TO 's3://bucket/backup'")).text, /not a URL/); // it would be a directory named s3:
         fs.mkdirSync(place('full'), { recursive: true });
         fs.writeFileSync(path.join(place('full'), 'mine'), 'x');
         const taken = await runJob(server.root, `BACKUP DATABASE TO '${place('full')}'`, 'failed');

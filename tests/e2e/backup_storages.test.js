@@ -156,6 +156,52 @@ test('a bucket that cannot be reached: a backup fails and leaves nothing; restor
     });
 });
 
+test('files that wait for their storage go with their table, and with the storage', async () => {
+    await inBuckets(async (s3, gate, create) => {
+        await withServer(async (server) => {
+            await fill(server.root, create);
+            await runJob(server.root, `BACKUP DATABASE TO '${place('waits')}'`);
+            await server.root.sql('DROP TABLE app.far');
+            while ((await server.root.sqlRaw('DROP STORAGE far')).status !== 200) {} // it sweeps
+        });
+        assert.deepStrictEqual(objectsOf(s3), []);
+        gate.shut();
+        await withServer(async (server) => {
+            const waits = path.join(server.dataPath, 'restored/far/app/far/batch-0.parquet');
+            await runJob(server.root, `RESTORE DATABASE FROM '${place('waits')}'`);
+            await server.restart();
+            let root = await server.signIn('root');
+            assert.ok(fs.existsSync(waits));
+            await root.sql('DROP TABLE app.far');
+            gate.open();
+            await root.results("CREATE SHARED TABLE app.far (id INT PRIMARY KEY, t TEXT) WITH (STORAGE_ID = 'far'); INSERT INTO app.far VALUES (1, 'of the new table')");
+            await runJob(root, 'STORAGE FLUSH TABLE app.far');
+            await root.fails('DROP STORAGE far'); // it sweeps
+            assert.ok(!fs.existsSync(waits));
+            await server.restart();
+            root = await server.signIn('root');
+            assert.deepStrictEqual(await root.rows('SELECT id, t FROM app.far'), [[1, 'of the new table']]);
+            assert.strictEqual(objectsOf(s3).length, 1);
+            await root.sql('DROP TABLE app.far');
+            while ((await root.sqlRaw('DROP STORAGE far')).status !== 200) {}
+
+            gate.shut();
+            await runJob(root, `RESTORE DATABASE FROM '${place('waits')}'`);
+            await server.restart({ kill: true });
+            root = await server.signIn('root');
+            assert.ok(fs.existsSync(waits));
+            fs.rmSync(path.join(server.dataPath, 'storages/far'), { recursive: true, force: true });
+            await root.sql('DROP TABLE app.far');
+            gate.open();
+            while ((await root.sqlRaw('DROP STORAGE far')).status !== 200) {}
+            assert.ok(!fs.existsSync(path.dirname(path.dirname(path.dirname(waits)))));
+            await root.sql(create);
+            await server.restart();
+            assert.deepStrictEqual(objectsOf(s3), []);
+        });
+    });
+});
+
 test('a directory elsewhere: without its mark nothing is written to it; with it, restored files come back', async () => {
     const disk = place('disk');
     const mark = path.join(disk, '.kalamdb-storage');

@@ -170,6 +170,22 @@ test('what is left over in a bucket that was away at the start goes once it is b
     }
 });
 
+test('a copy that came damaged is fetched again', async () => {
+    const own = await startServer();
+    try {
+        await own.setUp();
+        await own.root.sql(bucket('garbled', 's3://bucket/garbled-1', { endpoint: faulty.endpoint }));
+        await own.root.results("CREATE TABLE t (id INT PRIMARY KEY, v TEXT) WITH (STORAGE_ID = 'garbled'); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+        await runJob(own.root, 'STORAGE FLUSH TABLE default.t');
+        await own.restart(); // without copies
+        const again = await own.signIn('root');
+        assert.match((await again.fails('SELECT max(v) FROM t')).text, /batch-0.parquet.* cannot be read/);
+        assert.deepStrictEqual(await again.rows('SELECT max(v) FROM t'), [['b']]);
+    } finally {
+        await own.stop();
+    }
+});
+
 test('a server stops soon while a storage does not answer', async () => {
     const own = await startServer({ options: { 'storage.remote_timeouts.request_timeout_secs': 600, 'server.shutdown_grace_seconds': 1 } });
     try {

@@ -60,6 +60,7 @@ function isSigned({ method, url, headers }) {
 //   lost/..     completing an upload works, but the answer is lost
 //   odd/..      parts without ETag
 //   token/..    the session token of the request
+//   garbled-1/.. the first GET of a Parquet file gets other bytes
 //   held/..     PUT of a manifest.json is answered when `release` of what startFaultyS3 returns is called: `held` resolves when it waits
 // GET of count/<verb>/<key> tells how many requests of that kind came; of open/uploads, how many uploads in parts are neither
 // complete nor aborted.
@@ -117,7 +118,7 @@ class FaultyS3 extends EventEmitter {
         } else if (fault === 'denied') {
             response.writeHead(403).end(`<Error><Code>AccessDenied</Code><Message>${JSON.stringify(request.headers)}</Message></Error>`);
         } else {
-            this.answer(request, response, url, key, body, fault, count);
+            this.answer(request, response, url, key, body, fault, count, failing);
         }
     }
 
@@ -132,7 +133,7 @@ class FaultyS3 extends EventEmitter {
         }
     }
 
-    answer(request, response, url, key, body, fault, count) {
+    answer(request, response, url, key, body, fault, count, failing) {
         const upload = url.searchParams.get('uploadId');
         if (request.method === 'POST' && url.searchParams.has('uploads')) {
             const id = `id/${this.uploads.size + 1}+=&`;
@@ -165,6 +166,8 @@ class FaultyS3 extends EventEmitter {
             response.end(this.listing(url.searchParams.get('prefix'), url.searchParams.get('continuation-token')));
         } else if (!this.objects.has(key)) {
             response.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>');
+        } else if (fault === 'garbled' && request.method === 'GET' && key.endsWith('.parquet') && failing) {
+            response.end(Buffer.alloc(this.objects.get(key).length, 'x'));
         } else {
             response.writeHead(200, { 'content-length': this.objects.get(key).length }).end(request.method === 'HEAD' ? undefined : this.objects.get(key));
         }

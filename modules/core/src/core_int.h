@@ -944,6 +944,8 @@ KDB_NODISCARD kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_s
                                          kdb_err *err);
 /* After kdbi_table_close: publishes the drop, or opens the table again when it was not committed. */
 void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed);
+/* Afterwards, without the gate: removes what can be removed at once of the files. The rest is for the cleanup job. */
+void kdbi_drop_sweep(kdb_core *core);
 
 /* The table column a statement names; system columns and unknown ones are refused with the nearest name. */
 KDB_NODISCARD kdb_status kdbi_find_column(const kdb_table *table, const kdb_table_name *column, const char *verb,

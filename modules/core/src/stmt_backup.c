@@ -51,6 +51,10 @@ static kdb_status check_path(kdb_exec *exec, const kdb_backup_stmt *stmt, kdb_er
     if (memmem(path.ptr, path.len, "..", 2) != NULL) {
         return KDB_FAIL_AT(err, stmt->position, KDB_INVALID_OPERATION, "Backup path must not contain '..'");
     }
+    if (memmem(path.ptr, path.len, "://", 3) != NULL) {
+        return KDB_FAIL_AT(err, stmt->position, KDB_INVALID_OPERATION,
+                           "Backup path must be a path of this machine's file system, not a URL");
+    }
     const char *under = lies_under(path, exec->arena);
     return under == NULL
                ? KDB_OK

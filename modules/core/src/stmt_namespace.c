@@ -177,6 +177,7 @@ kdb_status kdbi_run_drop_namespace(kdb_exec *exec, kdbi_plan *plan, bool *pendin
     const kdb_status status = drop_namespace(exec, stmt, &missing, err);
     kdb_mutex_unlock(&exec->core->ddl);
     KDB_TRY(status);
+    kdbi_drop_sweep(exec->core);
     kdbi_exec_message(exec, "Namespace '%.*s' %s", KDB_SV_ARG(stmt->name),
                       missing ? "does not exist" : "dropped successfully");
     return KDB_OK;

@@ -102,6 +102,7 @@ kdb_status kdbi_run_drop_table(kdb_exec *exec, kdbi_plan *plan, bool *pending, k
         kdbi_exec_message(exec, "Table %.*s.%.*s does not exist (skipped)", KDB_SV_ARG(ns),
                           KDB_SV_ARG(stmt->table.name));
     } else {
+        kdbi_drop_sweep(exec->core);
         kdbi_exec_message(exec, "Table %.*s.%.*s dropped successfully. Cleanup job: %.*s", KDB_SV_ARG(ns),
                           KDB_SV_ARG(stmt->table.name), KDB_SV_ARG(job_id));
     }

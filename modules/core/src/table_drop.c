@@ -38,6 +38,13 @@ kdb_status kdbi_drop_stage(kdb_exec *exec, kdb_table *table, kdb_sv job_id, kdb_
     return KDB_OK;
 }
 
+void kdbi_drop_sweep(kdb_core *core)
+{
+    if (core->cold != NULL) {
+        (void)kdb_cold_sweep_near(core->cold);
+    }
+}
+
 void kdbi_drop_end(kdb_core *core, kdb_table *table, kdb_status committed)
 {
     kdb_cold_drop_end(core->cold, table, committed);

@@ -192,8 +192,10 @@ static kdb_status set_flush_policy(kdbi_table_options *opt, const option_value *
         const size_t word_len = colon == NULL ? part.len : (size_t)(colon - part.ptr);
         const kdb_sv word = kdb_sv_trim(kdb_sv_of(part.ptr, word_len));
         int64_t number = 0;
-        const bool good = colon != NULL && kdb_parse_i64(kdb_sv_trim(kdb_sv_of(colon + 1, part.len - word_len - 1)),
-                                                         &number, NULL) == KDB_OK;
+        const bool trailing = comma != NULL && rest.len == 0;
+        const bool good =
+            colon != NULL && !trailing &&
+            kdb_parse_i64(kdb_sv_trim(kdb_sv_of(colon + 1, part.len - word_len - 1)), &number, NULL) == KDB_OK;
         if (good && kdb_sv_ieq(word, KDB_SV("rows")) && opt->table->flush_rows == 0) {
             KDB_TRY(set_flush_rows(opt, number, value->position, err));
         } else if (good && kdb_sv_ieq(word, KDB_SV("interval")) && opt->table->flush_interval_s == 0) {
@@ -345,7 +347,8 @@ static const table_option *find_option(kdb_sv name)
     return NULL;
 }
 
-static kdb_status parse_option(kdbi_cursor *cur, kdbi_table_options *opt)
+/* Each once: which of two would count is nothing to guess. */
+static kdb_status parse_option(kdbi_cursor *cur, kdbi_table_options *opt, bool *given)
 {
     const kdbi_token name = cur->token;
     kdb_sv ignored;
@@ -355,6 +358,11 @@ static kdb_status parse_option(kdbi_cursor *cur, kdbi_table_options *opt)
         return KDB_FAIL_AT(cur->err, (int32_t)name.offset, KDB_INVALID_SQL, "Unknown table option '%.*s'",
                            KDB_SV_ARG(name.text));
     }
+    if (given[option - table_options]) {
+        return KDB_FAIL_AT(cur->err, (int32_t)name.offset, KDB_INVALID_SQL, "Table option '%s' is given twice",
+                           option->name);
+    }
+    given[option - table_options] = true;
     (void)kdbi_accept_symbol(cur, '=');
     option_value value;
     KDB_TRY(expect_value(cur, &value));
@@ -363,9 +371,10 @@ static kdb_status parse_option(kdbi_cursor *cur, kdbi_table_options *opt)
 
 kdb_status kdbi_parse_with_options(kdbi_cursor *cur, kdbi_table_options *opt)
 {
+    bool given[KDB_ARRAY_LEN(table_options)] = { false };
     KDB_TRY(kdbi_expect_symbol(cur, '('));
     while (!kdbi_at_symbol(cur, ')')) {
-        KDB_TRY(parse_option(cur, opt));
+        KDB_TRY(parse_option(cur, opt, given));
         if (!kdbi_accept_symbol(cur, ',')) {
             break;
         }

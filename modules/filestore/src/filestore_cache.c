@@ -18,8 +18,9 @@ struct copy {
     uint64_t bytes;
     unsigned users; /* leases, and those who wait for the download */
     copy_state state;
-    bool doomed; /* the object has been removed */
-    kdb_err err; /* FAILED */
+    bool doomed;  /* the object has been removed */
+    bool spoiled; /* it is not what the object is: fetched again for who comes when it has gone */
+    kdb_err err;  /* FAILED */
     kdb_status status;
 };
 
@@ -119,7 +120,7 @@ static void drop_user(kdbi_cache *cache, copy *c) KDB_REQUIRES(cache->lock)
     if (--c->users != 0) {
         return;
     }
-    if (c->state == FAILED || c->doomed) {
+    if (c->state == FAILED || c->doomed || c->spoiled) {
         forget(cache, c);
     } else {
         join_row(cache, c);
@@ -195,6 +196,15 @@ void kdbi_cache_end(kdbi_cache *cache, const kdbi_folder *folder, kdb_sv name)
     kdb_mutex_unlock(&cache->lock);
 }
 
+void kdbi_cache_spoil(kdbi_cache *cache, const kdbi_folder *folder, kdb_sv name)
+{
+    kdb_mutex_lock(&cache->lock);
+    copy *c = find(cache, folder, name);
+    KDB_ASSERT(c != NULL && c->users != 0);
+    c->spoiled = true;
+    kdb_mutex_unlock(&cache->lock);
+}
+
 /* ---- what writers say ---- */
 
 void kdbi_cache_adopt(kdbi_cache *cache, kdbi_folder *folder, kdb_sv name, uint64_t bytes)
@@ -211,6 +221,7 @@ void kdbi_cache_adopt(kdbi_cache *cache, kdbi_folder *folder, kdb_sv name, uint6
         c->users++;
     }
     c->doomed = false;
+    c->spoiled = false;
     if (c->state != LOADING || c->users == 1) { /* who loads it says itself when it is there */
         c->state = READY;
         c->bytes = bytes;

@@ -114,9 +114,9 @@ KDB_NODISCARD kdb_status kdbi_folder_sync(const kdbi_folder *folder, kdb_sv name
 
 typedef struct kdbi_objects_ops {
     const char *type;
-    void (*purge)(kdb_objects *objects);  /* before close, while its id is still taken */
-    void (*close)(kdb_objects *objects);  /* frees it */
-    void (*disown)(kdb_objects *objects); /* NULL: there is nothing to do */
+    void (*purge)(kdb_objects *objects);                     /* before close, while its id is still taken */
+    void (*close)(kdb_objects *objects);                     /* frees it */
+    void (*disown)(kdb_objects *objects);                    /* NULL: there is nothing to do */
     kdb_status (*ready)(kdb_objects *objects, kdb_err *err); /* to have files staged; NULL: always */
     kdb_status (*commit)(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err);
     kdb_status (*put)(kdb_objects *objects, kdb_sv name, kdb_sv content, bool durable, kdb_object_etag *out,
@@ -125,6 +125,7 @@ typedef struct kdbi_objects_ops {
     void (*abort)(kdb_objects *objects, kdb_sv name); /* NULL: there is nothing to do */
     kdb_status (*lease)(kdb_objects *objects, kdb_sv name, kdb_err *err);
     void (*lease_end)(kdb_objects *objects, kdb_sv name);
+    void (*spoil)(kdb_objects *objects, kdb_sv name); /* NULL: there is nothing to do */
     kdb_status (*get)(kdb_objects *objects, kdb_sv name, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err);
     kdb_status (*list)(kdb_objects *objects, kdb_sv prefix, bool (*visit)(void *self, const kdb_object_info *info),
                        void *self, kdb_err *err);
@@ -180,6 +181,8 @@ void kdbi_cache_free(kdbi_cache *cache); /* empty */
 KDB_NODISCARD kdb_status kdbi_cache_lease(kdbi_cache *cache, kdbi_folder *folder, kdb_sv name,
                                           const kdbi_fetcher *fetcher, kdb_err *err);
 void kdbi_cache_end(kdbi_cache *cache, const kdbi_folder *folder, kdb_sv name);
+/* What is leased cannot be read: it goes when nobody reads it, and is fetched anew for who asks then. */
+void kdbi_cache_spoil(kdbi_cache *cache, const kdbi_folder *folder, kdb_sv name);
 /* The file at kdbi_folder_path has become a copy. */
 void kdbi_cache_adopt(kdbi_cache *cache, kdbi_folder *folder, kdb_sv name, uint64_t bytes);
 /* The object is gone or replaced: its copy goes, with the last lease. */

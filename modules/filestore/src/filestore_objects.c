@@ -233,8 +233,20 @@ void kdb_object_stores_put(kdb_object_stores *stores, kdb_objects *objects)
     kdb_objects_unref(before);
 }
 
+/* Nobody asks for what a restore has brought for it any more, and another storage of the id must not get it. */
+static void discard_restored(const kdb_object_stores *stores, kdb_sv id)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const char *restored = kdb_datadir_restored(stores->options.datadir);
+    const char *path = kdb_sv_printf(arena, "%s/%.*s", restored, KDB_SV_ARG(id)).ptr;
+    if (access(path, F_OK) == 0) {
+        kdbi_dir_discard(path);
+    }
+}
+
 void kdb_object_stores_drop(kdb_object_stores *stores, kdb_sv id)
 {
+    discard_restored(stores, id);
     kdb_mutex_lock(&stores->lock);
     kdb_objects *before = kdb_map_remove(stores->by_id, id);
     kdb_mutex_unlock(&stores->lock);
@@ -322,9 +334,20 @@ kdb_status kdb_objects_put(kdb_objects *objects, kdb_sv name, kdb_sv content, bo
     return kdb_objects_put_tagged(objects, name, content, durable, &etag, err);
 }
 
+/* Its file that a restore has brought, where the storage has not been there for it yet: a start would put it back. */
+static kdb_status remove_restored(const kdb_objects *objects, kdb_sv name, kdb_err *err)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    const char *restored = kdb_datadir_restored(objects->stores->options.datadir);
+    return kdbi_file_remove(kdb_sv_printf(arena, "%s/%s/%.*s", restored, objects->id, KDB_SV_ARG(name)).ptr, err);
+}
+
 kdb_status kdb_objects_remove(kdb_objects *objects, const kdb_sv *names, size_t count, kdb_err *err)
 {
     KDB_TRY(check_names(names, count, err));
+    for (size_t i = 0; i < count; i++) {
+        KDB_TRY(remove_restored(objects, names[i], err));
+    }
     return objects->ops->remove(objects, names, count, err);
 }
 
@@ -368,6 +391,13 @@ bool kdb_objects_is_near(const kdb_objects *objects)
 const char *kdb_object_lease_path(const kdb_object_lease *lease)
 {
     return lease->path;
+}
+
+void kdb_object_lease_spoil(kdb_object_lease *lease)
+{
+    if (lease->objects->ops->spoil != NULL) {
+        lease->objects->ops->spoil(lease->objects, kdb_sv_cstr(lease->name));
+    }
 }
 
 void kdb_object_lease_end(kdb_object_lease *lease)

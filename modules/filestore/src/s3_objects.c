@@ -168,6 +168,11 @@ static void lease_end_s3(kdb_objects *objects, kdb_sv name)
     kdbi_cache_end(cache_of(s3_of(objects)), &objects->folder, name);
 }
 
+static void spoil_s3(kdb_objects *objects, kdb_sv name)
+{
+    kdbi_cache_spoil(cache_of(s3_of(objects)), &objects->folder, name);
+}
+
 static kdb_status get_s3(kdb_objects *objects, kdb_sv name, size_t limit, kdb_arena *arena, kdb_sv *out, kdb_err *err)
 {
     KDB_CLEANUP(kdb_buf_done) kdb_buf body;
@@ -208,6 +213,7 @@ static const kdbi_objects_ops s3_ops = {
     .abort = abort_s3,
     .lease = lease_s3,
     .lease_end = lease_end_s3,
+    .spoil = spoil_s3,
     .get = get_s3,
     .list = list_s3,
     .capacity = capacity_s3,

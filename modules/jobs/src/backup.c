@@ -11,12 +11,14 @@ typedef struct backup {
 
 /* ---- files of the cold tier ---- */
 
-static kdb_status put_leased(backup *b, const kdb_segment *segment, const char *file, kdb_err *err)
+static kdb_status put_leased(backup *b, const kdb_segment *segment, kdb_object_lease *lease, kdb_err *err)
 {
+    const char *file = kdb_object_lease_path(lease);
     KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
     uint64_t bytes = 0;
     KDB_TRY(kdb_tree_size(file, &bytes, err));
     if (bytes != segment->bytes) {
+        kdb_object_lease_spoil(lease);
         return KDB_FAIL(err, KDB_CORRUPT, "file '%.*s' of storage '%.*s' has %llu bytes instead of %llu",
                         KDB_SV_ARG(segment->path), KDB_SV_ARG(segment->storage_id), (unsigned long long)bytes,
                         (unsigned long long)segment->bytes);
@@ -32,7 +34,7 @@ static kdb_status put_file(void *self, const kdb_segment *segment, kdb_err *err)
     KDB_CLEANUP(kdb_object_lease_endp) kdb_object_lease *lease = NULL;
     KDB_TRY(kdb_object_stores_find(options->objects, segment->storage_id, &objects, err));
     KDB_TRY(kdb_objects_lease(objects, segment->path, &lease, err));
-    KDB_TRY(put_leased(b, segment, kdb_object_lease_path(lease), err));
+    KDB_TRY(put_leased(b, segment, lease, err));
     b->files++;
     b->bytes += segment->bytes;
     kdbi_run_tell(b->run, "Copied %llu file(s), %llu bytes", (unsigned long long)b->files,

@@ -5,6 +5,9 @@
  *   partition KDBI_COLD_FILES: storage id | 00 | path -> nothing */
 #include "cold_int.h"
 
+/* As many files a statement may wait for. */
+enum { NEAR_MAX = 32 };
+
 /* A file to be removed. */
 typedef struct kdbi_doomed {
     struct kdbi_doomed *next;
@@ -187,12 +190,20 @@ void kdb_cold_release(kdb_cold *cold)
     kdb_mutex_unlock(&cold->lock);
 }
 
-/* What is taken before a hold, the copy that is made after it does not name: the commit came first. */
-static kdbi_doomed *take_unless_held(kdb_cold *cold)
+/* The latest `most`. What is taken before a hold, the copy that is made after it does not name: the commit came first. */
+static kdbi_doomed *take_unless_held(kdb_cold *cold, size_t most)
 {
     kdb_mutex_lock(&cold->lock);
-    kdbi_doomed *list = cold->holds == 0 ? cold->doomed : NULL;
-    cold->doomed = cold->holds == 0 ? NULL : cold->doomed;
+    kdbi_doomed *list = NULL;
+    kdbi_doomed **end = &cold->doomed;
+    for (size_t i = 0; i < most && *end != NULL; i++) {
+        end = &(*end)->next;
+    }
+    if (cold->holds == 0 && end != &cold->doomed) {
+        list = cold->doomed;
+        cold->doomed = *end;
+        *end = NULL;
+    }
     kdb_mutex_unlock(&cold->lock);
     return list;
 }
@@ -225,15 +236,21 @@ static bool sweep_one(kdb_cold *cold, uint64_t oldest, const kdbi_doomed *doomed
     return false;
 }
 
-size_t kdb_cold_sweep(kdb_cold *cold)
+static bool is_near(kdb_cold *cold, kdb_sv storage_id)
+{
+    KDB_CLEANUP(kdb_objects_unrefp) kdb_objects *objects = NULL;
+    return kdb_object_stores_find(cold->objects, storage_id, &objects, NULL) == KDB_OK && kdb_objects_is_near(objects);
+}
+
+static size_t sweep(kdb_cold *cold, size_t most, bool near_only)
 {
     const uint64_t oldest = kdb_store_oldest_snapshot(cold->store);
     size_t removed = 0;
     kdb_buf away;
     kdb_buf_init(&away, 0);
-    for (kdbi_doomed *at = take_unless_held(cold), *next = NULL; at != NULL; at = next) {
+    for (kdbi_doomed *at = take_unless_held(cold, most), *next = NULL; at != NULL; at = next) {
         next = at->next;
-        if (sweep_one(cold, oldest, at, &away)) {
+        if ((!near_only || is_near(cold, at->storage_id)) && sweep_one(cold, oldest, at, &away)) {
             kdb_arena_free(at->arena);
             removed++;
         } else {
@@ -242,6 +259,16 @@ size_t kdb_cold_sweep(kdb_cold *cold)
     }
     kdb_buf_done(&away);
     return removed;
+}
+
+size_t kdb_cold_sweep(kdb_cold *cold)
+{
+    return sweep(cold, SIZE_MAX, false);
+}
+
+size_t kdb_cold_sweep_near(kdb_cold *cold)
+{
+    return sweep(cold, NEAR_MAX, true);
 }
 
 /* Whether the file is gone. */

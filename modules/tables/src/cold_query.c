@@ -279,9 +279,11 @@ static kdb_status blame(kdbi_cold_query *query, const kdb_err *failure, kdb_err 
     for (size_t i = 0; i < query->spec.nsegments && query->spec.nsegments > 1; i++) {
         kdb_err why = { .status = KDB_OK };
         if (!is_readable(query, i, &why)) {
+            kdb_object_lease_spoil(query->leases[i]);
             return fail_file(query, i, why.text, err);
         }
     }
+    kdb_object_lease_spoil(query->leases[0]);
     return fail_file(query, 0, failure->text, err);
 }
 

@@ -90,6 +90,9 @@ typedef struct kdb_object_lease kdb_object_lease;
 /* KDB_NOT_FOUND names the object when it is missing; KDB_IO when the storage cannot be reached. */
 KDB_NODISCARD kdb_status kdb_objects_lease(kdb_objects *objects, kdb_sv name, kdb_object_lease **out, kdb_err *err);
 const char *kdb_object_lease_path(const kdb_object_lease *lease);
+/* What lies there is not what the object is, as far as its reader can tell: where it is a copy, the object is fetched again once nobody reads
+ * this one. */
+void kdb_object_lease_spoil(kdb_object_lease *lease);
 void kdb_object_lease_end(kdb_object_lease *lease); /* NULL is fine */
 KDB_DEFINE_CLEANUP(kdb_object_lease, kdb_object_lease_end)
 /* Whether leases cost next to nothing: what is leased is read where it lies, not brought here first. */

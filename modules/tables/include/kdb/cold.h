@@ -334,6 +334,8 @@ KDB_NODISCARD kdb_status kdb_cold_has_unwanted(kdb_cold *cold, kdb_sv storage_id
 void kdb_cold_doom(kdb_cold *cold, uint32_t table_id, kdb_user_id user, const kdb_segment *segment);
 /* Removes what can be removed by now; returns how many files that were. Waits for the storages; of one that fails, once. */
 size_t kdb_cold_sweep(kdb_cold *cold);
+/* The same of what came last, some files in directories: little to wait for. */
+size_t kdb_cold_sweep_near(kdb_cold *cold);
 /* From here to _release a sweep removes nothing: a copy of the store names files that the store itself may not name any more. As often as
  * you like. */
 void kdb_cold_hold(kdb_cold *cold);
