@@ -18,3 +18,17 @@ SELECT table_name FROM information_schema.tables WHERE table_schema = 'app' ORDE
 SELECT table_name FROM information_schema.tables WHERE table_schema = 'app' ORDER BY table_name;
 SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'app' ORDER BY table_name, ordinal_position;
 SELECT count(*) FROM information_schema.tables WHERE table_schema = 'system';
+
+-- keys, as tools ask for them; secret is of level PRIVATE, whose name everybody sees
+-- as root
+CREATE SHARED TABLE app.pairs (b TEXT, a INT, v INT, PRIMARY KEY (a, b));
+CREATE SHARED TABLE app.keyless (v INT);
+CREATE SHARED TABLE app.hidden (id INT PRIMARY KEY) WITH (ACCESS_LEVEL = 'DBA');
+SELECT * FROM information_schema.table_constraints WHERE table_schema = 'app' ORDER BY table_name;
+SELECT tc.table_name, tc.constraint_name, kcu.column_name, kcu.ordinal_position
+FROM information_schema.table_constraints tc
+JOIN information_schema.key_column_usage kcu ON tc.constraint_name = kcu.constraint_name AND tc.table_schema = kcu.table_schema
+WHERE tc.constraint_type = 'PRIMARY KEY' AND tc.table_schema = 'app' ORDER BY 1, 4;
+-- user alice
+SELECT table_name, column_name FROM information_schema.key_column_usage WHERE table_schema = 'app' ORDER BY 1, ordinal_position;
+SELECT count(*) FROM information_schema.table_constraints WHERE constraint_type <> 'PRIMARY KEY' OR table_schema = 'system';

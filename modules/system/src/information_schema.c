@@ -247,6 +247,65 @@ bool kdbi_is_columns_next(kdb_system_scan *scan, kdb_value *cells)
     return true;
 }
 
+/* ---- constraints ---- */
+
+/* The next table that has a primary key: the one constraint with a name, and the name is PostgreSQL's for it. Our own tables
+ * are not listed: nobody writes to them. */
+static const kdb_table *table_with_key(kdb_system_scan *scan)
+{
+    while (scan->at < scan->ntables && scan->tables[scan->at]->nkey == 0) {
+        scan->at++;
+    }
+    return scan->at < scan->ntables ? scan->tables[scan->at] : NULL;
+}
+
+/* Catalog, schema and name of the constraint, then of its table. */
+static kdb_value *put_constraint(const kdb_table *table, kdb_arena *arena, kdb_value *cells)
+{
+    cells = kdbi_put_text(cells, catalog);
+    cells = kdbi_put_text(cells, table->ns);
+    cells = kdbi_put_text(cells, kdb_sv_printf(arena, "%.*s_pkey", KDB_SV_ARG(table->name)));
+    cells = kdbi_put_text(cells, catalog);
+    cells = kdbi_put_text(cells, table->ns);
+    return kdbi_put_text(cells, table->name);
+}
+
+kdb_status kdbi_is_constraints_open(kdb_system_scan *scan, kdb_err *err)
+{
+    return open_seen_tables(scan, err);
+}
+
+bool kdbi_is_constraints_next(kdb_system_scan *scan, kdb_value *cells)
+{
+    const kdb_table *table = table_with_key(scan);
+    if (table == NULL) {
+        return false;
+    }
+    scan->at++;
+    cells = put_constraint(table, scan->row_arena, cells);
+    cells = kdbi_put_cstr(cells, "PRIMARY KEY");
+    cells = kdbi_put_cstr(cells, "NO");
+    (void)kdbi_put_cstr(cells, "NO");
+    return true;
+}
+
+/* scan->sub counts within the key. */
+bool kdbi_is_key_columns_next(kdb_system_scan *scan, kdb_value *cells)
+{
+    const kdb_table *table = table_with_key(scan);
+    if (table == NULL) {
+        return false;
+    }
+    cells = put_constraint(table, scan->row_arena, cells);
+    cells = kdbi_put_text(cells, table->schema->columns[table->key[scan->sub]].name);
+    (void)kdbi_put_bigint(cells, (int64_t)scan->sub + 1);
+    if (++scan->sub == table->nkey) {
+        scan->sub = 0;
+        scan->at++;
+    }
+    return true;
+}
+
 /* ---- schemata ---- */
 
 static void put_schema(kdb_value *cells, kdb_sv name)

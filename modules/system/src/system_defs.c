@@ -156,6 +156,24 @@ static const kdb_system_column is_column_columns[] = {
     { "interval_type", TEXT, MAY },
 };
 
+static const kdb_system_column is_constraint_columns[] = {
+    { "constraint_catalog", TEXT, NN }, { "constraint_schema", TEXT, NN }, { "constraint_name", TEXT, NN },
+    { "table_catalog", TEXT, NN },      { "table_schema", TEXT, NN },      { "table_name", TEXT, NN },
+    { "constraint_type", TEXT, NN },    { "is_deferrable", TEXT, NN },     { "initially_deferred", TEXT, NN },
+};
+
+static const kdb_system_column is_key_column_columns[] = {
+    { "constraint_catalog", TEXT, NN },
+    { "constraint_schema", TEXT, NN },
+    { "constraint_name", TEXT, NN },
+    { "table_catalog", TEXT, NN },
+    { "table_schema", TEXT, NN },
+    { "table_name", TEXT, NN },
+    { "column_name", TEXT, NN },
+    { "ordinal_position", BIGINT, NN },
+    { "position_in_unique_constraint", BIGINT, MAY },
+};
+
 static const kdb_system_column describe_columns[] = {
     { "column_name", TEXT, NN },     { "ordinal_position", INT, NN }, { "column_id", BIGINT, NN },
     { "data_type", TEXT, NN },       { "is_nullable", BOOLEAN, NN },  { "is_primary_key", BOOLEAN, NN },
@@ -351,5 +369,9 @@ const kdb_system_table_def kdb_system_table_defs[] = {
                 "The views; their text is for admins."),
     INFORMATION("columns", is_column_columns, kdbi_is_columns_open, kdbi_is_columns_next,
                 "The columns of the tables that the reader may use."),
+    INFORMATION("table_constraints", is_constraint_columns, kdbi_is_constraints_open, kdbi_is_constraints_next,
+                "The primary keys of the tables that the reader may use."),
+    INFORMATION("key_column_usage", is_key_column_columns, kdbi_is_constraints_open, kdbi_is_key_columns_next,
+                "The columns of those keys."),
 };
 const size_t kdb_system_table_defs_count = KDB_ARRAY_LEN(kdb_system_table_defs);

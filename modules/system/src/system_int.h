@@ -127,6 +127,9 @@ kdb_status kdbi_is_columns_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_columns_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_is_views_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_views_next(kdb_system_scan *scan, kdb_value *cells);
+kdb_status kdbi_is_constraints_open(kdb_system_scan *scan, kdb_err *err);
+bool kdbi_is_constraints_next(kdb_system_scan *scan, kdb_value *cells);
+bool kdbi_is_key_columns_next(kdb_system_scan *scan, kdb_value *cells);
 kdb_status kdbi_is_schemata_open(kdb_system_scan *scan, kdb_err *err);
 bool kdbi_is_schemata_next(kdb_system_scan *scan, kdb_value *cells);
 

@@ -83,6 +83,15 @@ static const struct {
       "ordinal_position BIGINT NN; column_default TEXT; is_nullable TEXT NN; data_type TEXT NN; "
       "character_maximum_length BIGINT; character_octet_length BIGINT; numeric_precision BIGINT; "
       "numeric_precision_radix BIGINT; numeric_scale BIGINT; datetime_precision BIGINT; interval_type TEXT" },
+    /* beyond the catalog: what tools ask for a table's key */
+    { "information_schema", "table_constraints",
+      "constraint_catalog TEXT NN; constraint_schema TEXT NN; constraint_name TEXT NN; table_catalog TEXT NN; "
+      "table_schema TEXT NN; table_name TEXT NN; constraint_type TEXT NN; is_deferrable TEXT NN; "
+      "initially_deferred TEXT NN" },
+    { "information_schema", "key_column_usage",
+      "constraint_catalog TEXT NN; constraint_schema TEXT NN; constraint_name TEXT NN; table_catalog TEXT NN; "
+      "table_schema TEXT NN; table_name TEXT NN; column_name TEXT NN; ordinal_position BIGINT NN; "
+      "position_in_unique_constraint BIGINT" },
 };
 
 static const kdb_system_table_def *lookup(const char *ns, const char *name)

@@ -309,6 +309,30 @@ static void others_see_no_system_and_no_dba_tables(void **state)
     }
 }
 
+static void keys_are_told_as_constraints(void **state)
+{
+    (void)state;
+    KDB_CLEANUP(fixture_freep) fixture *f = fixture_new();
+    fixture_fill(f);
+    const kdb_sv constraints = fixture_read(f, "information_schema", "table_constraints", NULL, KDB_ROLE_DBA);
+    assert_true(fixture_has_line(constraints, "kalam|default|secret_pkey|kalam|default|secret|PRIMARY KEY|NO|NO"));
+    const char *shown = "constraint_name column_name ordinal_position";
+    const kdb_sv keys = fixture_read(f, "information_schema", "key_column_usage", shown, KDB_ROLE_DBA);
+    const kdb_sv columns =
+        fixture_read(f, "system", "columns", "table_name column_name primary_key_pos primary_key", KDB_ROLE_DBA);
+    size_t want = 0;
+    for (const char *at = columns.ptr; (at = memmem(at, (size_t)(columns.ptr + columns.len - at), "|true", 5)) != NULL;
+         at++) {
+        want++;
+    }
+    assert_int_equal(fixture_count_lines(keys), want);
+    for (kdb_role role = KDB_ROLE_ANONYMOUS; role <= KDB_ROLE_SERVICE; role++) {
+        const kdb_sv seen = fixture_read(f, "information_schema", "key_column_usage", NULL, role);
+        assert_null(memmem(seen.ptr, seen.len, "secret", 6));
+        assert_non_null(memmem(seen.ptr, seen.len, "u_pkey", 6));
+    }
+}
+
 static void columns_tell_their_types(void **state)
 {
     (void)state;
@@ -348,6 +372,7 @@ int main(void)
         cmocka_unit_test(datatypes_are_twenty_nine),
         cmocka_unit_test(admins_see_all_names),
         cmocka_unit_test(others_see_no_system_and_no_dba_tables),
+        cmocka_unit_test(keys_are_told_as_constraints),
         cmocka_unit_test(columns_tell_their_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
