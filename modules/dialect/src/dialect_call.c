@@ -628,6 +628,75 @@ static bool plain_call(const PgQuery__FuncCall *call)
            !call->agg_star && !call->agg_distinct && !call->func_variadic;
 }
 
+/* Whether text that was written here holds a parameter. */
+static bool has_parameter(kdb_sv text)
+{
+    char quote = '\0';
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.ptr[i];
+        if (quote == '\0' && c == '$') {
+            return true;
+        }
+        if (c == quote) {
+            quote = '\0';
+        } else if (quote == '\0' && (c == '\'' || c == '"')) {
+            quote = c;
+        }
+    }
+    return false;
+}
+
+/* Times are counted by an INTERVAL, and one time says that the others are times. */
+static kdb_status counts_times(const kdbi_expr *e, const PgQuery__FuncCall *call, bool *out)
+{
+    *out = call->n_args == 3 && is_interval(call->args[2]);
+    for (size_t i = 0; i < call->n_args && !*out; i++) {
+        kdb_type type;
+        KDB_TRY(kdbi_static_type(e, call->args[i], &type));
+        *out = type.kind == KDB_TYPE_TIMESTAMP || type.kind == KDB_TYPE_DATETIME || type.kind == KDB_TYPE_DATE;
+    }
+    return KDB_OK;
+}
+
+/* The engine asks for the values of a function's arguments while it plans, when it has no parameters yet; that of a subquery it
+ * takes as it runs. */
+static kdb_status emit_table_argument(const kdbi_expr *e, const PgQuery__Node *arg, kdb_sv type, kdb_buf *out)
+{
+    const size_t start = out->len;
+    KDB_TRY(kdbi_emit_expr(e, arg, out));
+    const kdb_sv written = kdb_sv_of(out->ptr + start, out->overflow ? 0 : out->len - start);
+    if (!has_parameter(written)) {
+        return KDB_OK;
+    }
+    if (++e->b->nsubqueries > KDBI_SUBQUERIES_MAX) {
+        return KDBI_REFUSE(e->b, kdbi_node_location(arg), "the statement has more than %d subqueries in expressions",
+                           KDBI_SUBQUERIES_MAX);
+    }
+    const kdb_sv text = kdb_sv_dup(e->b->arena, written);
+    const bool bare = arg->node_case == PG_QUERY__NODE__NODE_PARAM_REF; /* of no type by itself */
+    out->len = start;
+    kdb_buf_append_sv(out, bare ? KDB_SV("(SELECT CAST(") : KDB_SV("(SELECT "));
+    kdb_buf_append_sv(out, text);
+    if (bare) {
+        kdb_buf_printf(out, " AS %.*s)", KDB_SV_ARG(type));
+    }
+    kdb_buf_append_byte(out, ')');
+    return KDB_OK;
+}
+
+/* Of generate_series and range. */
+static kdb_status emit_series(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out)
+{
+    bool times = false;
+    KDB_TRY(counts_times(e, call, &times));
+    for (size_t i = 0; i < call->n_args; i++) {
+        const kdb_sv type = !times ? KDB_SV("BIGINT") : i == 2 ? KDB_SV("INTERVAL") : KDB_SV("TIMESTAMP");
+        kdb_buf_append_sv(out, i == 0 ? KDB_SV("") : KDB_SV(", "));
+        KDB_TRY(emit_table_argument(e, call->args[i], type, out));
+    }
+    return KDB_OK;
+}
+
 kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery__FuncCall *call, kdb_buf *out, kdb_sv *out_name)
 {
     if (call->n_funcname != 1) {
@@ -644,7 +713,10 @@ kdb_status kdbi_emit_table_call(const kdbi_expr *e, const PgQuery__FuncCall *cal
                            kdbi_node_string(call->funcname[0]));
     }
     kdb_buf_printf(out, "%s(", engine_name(def));
-    KDB_TRY(kdbi_emit_list(e, call->args, call->n_args, out));
+    e->b->frozen++; /* a literal is no parameter here */
+    KDB_TRY(def->kind == KDB_FUNCTION_TABLE ? emit_series(e, call, out)
+                                            : kdbi_emit_list(e, call->args, call->n_args, out));
+    e->b->frozen--;
     kdb_buf_append_byte(out, ')');
     *out_name = kdb_sv_cstr(def->name);
     return KDB_OK;

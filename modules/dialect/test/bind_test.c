@@ -424,6 +424,12 @@ static void functions_in_from(void **state)
 {
     (void)state;
     static const text_case cases[] = {
+        { "SELECT g FROM generate_series(1, $1) g",
+          "SELECT \"g\".\"g\" FROM generate_series(1, (SELECT CAST($1 AS BIGINT))) AS \"g\"(\"g\")" },
+        { "SELECT g FROM generate_series($1, now(), interval '1 hour') g",
+          "SELECT \"g\".\"g\" FROM generate_series((SELECT CAST($1 AS TIMESTAMP)), (SELECT CAST($2 AS TIMESTAMP)), "
+          "CAST('1 hour' AS INTERVAL)) AS \"g\"(\"g\")" },
+        { "SELECT g FROM range(length('$1')) g", "SELECT \"g\".\"g\" FROM range(\"length\"('$1')) AS \"g\"(\"g\")" },
         { "SELECT g FROM generate_series(1, 3) g", "SELECT \"g\".\"g\" FROM generate_series(1, 3) AS \"g\"(\"g\")" },
         { "SELECT x, g.range FROM range(2) AS r(x), range(3) g(range)",
           "SELECT \"r\".\"x\", \"g\".\"range\" FROM range(2) AS \"r\"(\"x\"), range(3) AS \"g\"(\"range\")" },
