@@ -13,6 +13,8 @@ SELECT cardinality(ARRAY[1, 2, 3]);
 
 -- formats of times
 SELECT to_char(at, '%Y-%m-%d'), date_format(at, '%H:%M'), strftime('%d', at) FROM app.t ORDER BY id;
+-- params ["%Y"]
+SELECT to_char(at, $1) FROM app.t;
 SELECT to_char(at, 'YYYY-MM-DD') FROM app.t;
 SELECT to_char(n, '999') FROM app.t;
 SELECT to_char(at) FROM app.t;

@@ -47,7 +47,7 @@ kdb_status kdbi_parse_show_nothing_more(kdbi_cursor *cur, kdb_stmt *stmt)
 kdb_status kdbi_parse_describe(kdbi_cursor *cur, kdb_stmt *stmt)
 {
     kdbi_cursor ahead = *cur;
-    if (kdbi_accept_word(&ahead, "TABLE") && kdbi_at_name(&ahead)) {
+    if (kdbi_accept_word(&ahead, "TABLE") && (kdbi_at_name(&ahead) || kdbi_at_end(&ahead))) {
         *cur = ahead;
     }
     KDB_TRY(kdbi_expect_table_name(cur, &stmt->as.table.table));

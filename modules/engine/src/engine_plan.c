@@ -267,8 +267,11 @@ static kdb_status settle(kdb_engine_plan *plan, const kdb_value *values, kdb_err
     const kdb_status status = compile(plan, err);
     plan->open = true; /* other values may have other types */
     KDB_TRY(status);
-    return plan->columns != NULL ? KDB_OK
-                                 : KDB_FAIL(err, KDB_PARAMETER, "the parameters' types do not settle the statement's");
+    return plan->columns != NULL
+               ? KDB_OK
+               : KDB_FAIL(err, KDB_PARAMETER,
+                          "a parameter, or a time such as NOW(), stands where a value or type must be "
+                          "known before the statement runs: write a literal there, or a CAST");
 }
 
 /* ---- executions ---- */
