@@ -206,8 +206,15 @@ kdb_status kdb_store_next_partition(kdb_store *store, kdb_family family, uint32_
 
 void kdb_store_write_out(kdb_store *store)
 {
-    if (kdb_store_check(store, NULL) == KDB_OK) {
+    if (kdbi_disk_check(&store->disk, true, NULL) == KDB_OK) {
         store->backend->write_out(store);
+    }
+}
+
+void kdb_store_reclaim(kdb_store *store)
+{
+    if (kdbi_disk_check(&store->disk, true, NULL) == KDB_OK) {
+        store->backend->reclaim(store);
     }
 }
 
@@ -223,7 +230,7 @@ void kdb_store_stats_get(kdb_store *store, kdb_store_stats *out)
 
 kdb_status kdb_store_checkpoint(kdb_store *store, const char *path, kdb_err *err)
 {
-    KDB_TRY(kdb_store_check(store, err));
+    KDB_TRY(kdbi_disk_check(&store->disk, true, err));
     return store->backend->checkpoint == NULL
                ? KDB_FAIL(err, KDB_INVALID_OPERATION, "A store that lies in memory cannot be copied")
                : store->backend->checkpoint(store, path, err);

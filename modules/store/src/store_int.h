@@ -90,6 +90,7 @@ typedef struct kdbi_backend {
     /* As kdb_store_splits; `splits` come back as physical keys. */
     size_t (*splits)(kdb_store *store, kdbi_bounds bounds, size_t max, kdb_arena *arena, kdb_sv *splits);
     void (*write_out)(kdb_store *store);
+    void (*reclaim)(kdb_store *store);
     kdb_status (*checkpoint)(kdb_store *store, const char *path, kdb_err *err); /* NULL: it cannot */
     /* Sets the memory figures of `out`. */
     void (*usage)(kdb_store *store, kdb_store_stats *out);

@@ -389,6 +389,7 @@ static const kdbi_backend memory_backend = {
     .iter_size = sizeof(memory_iter),
     .splits = splits_of,
     .write_out = write_out,
+    .reclaim = write_out,
     .usage = usage,
 };
 

@@ -251,6 +251,7 @@ static void add_op(kdbi_rocks *rocks, const kdbi_op *op)
     }
     if (op->kind == KDBI_OP_DELETE_RANGE) {
         merge_op(rocks, op);
+        kdbi_garbage_note(&rocks->garbage, op->key, op->value);
     } else {
         window->ops[window->count++] = *op;
     }
@@ -386,6 +387,7 @@ const kdbi_backend kdbi_rocks_backend = {
     .iter_size = sizeof(kdbi_rocks_iter),
     .splits = kdbi_rocks_splits,
     .write_out = write_out,
+    .reclaim = kdbi_rocks_reclaim,
     .checkpoint = checkpoint,
     .usage = usage,
 };

@@ -14,8 +14,23 @@ typedef struct kdbi_rocks_window {
     size_t count;
 } kdbi_rocks_window;
 
+/* Deleted ranges of one partition, as one that holds them all; the keys are one piece of the heap. */
+typedef struct kdbi_garbage_range {
+    char *keys;
+    kdb_sv from, to;
+    unsigned tries; /* left */
+} kdbi_garbage_range;
+
+enum { KDBI_GARBAGE_MAX = 64 };
+typedef struct kdbi_garbage {
+    kdb_mutex lock; /* rank KDB_LOCK_STORE; guards the rest */
+    kdbi_garbage_range ranges[KDBI_GARBAGE_MAX];
+    size_t count;
+} kdbi_garbage;
+
 typedef struct kdbi_rocks {
     kdb_store base;
+    kdbi_garbage garbage;
     rocksdb_t *db;
     rocksdb_cache_t *cache;
     rocksdb_column_family_handle_t *family;          /* the default one, which some calls of the C API want named */
@@ -56,7 +71,13 @@ void kdbi_rocks_iter_open(kdb_iter *iter, const kdb_snapshot *snapshot);
 void kdbi_rocks_iter_next(kdb_iter *iter);
 kdb_status kdbi_rocks_iter_status(const kdb_iter *iter, kdb_err *err);
 void kdbi_rocks_iter_close(kdb_iter *iter);
+/* store_rocksdb_garbage.c */
+void kdbi_garbage_init(kdbi_garbage *garbage);
+void kdbi_garbage_done(kdbi_garbage *garbage);
+void kdbi_garbage_note(kdbi_garbage *garbage, kdb_sv from, kdb_sv to);
+void kdbi_rocks_reclaim(kdb_store *store);
 /* store_rocksdb_splits.c */
+uint64_t kdbi_rocks_file_bytes(const kdbi_rocks *rocks, kdb_sv from, kdb_sv to); /* of the range, about */
 size_t kdbi_rocks_splits(kdb_store *store, kdbi_bounds bounds, size_t max, kdb_arena *arena, kdb_sv *splits);
 
 #endif

@@ -137,6 +137,7 @@ void kdbi_rocks_close(kdb_store *store)
     }
     rocksdb_cache_destroy(rocks->cache);
     kdbi_disk_done(&rocks->base.disk);
+    kdbi_garbage_done(&rocks->garbage);
     kdb_free(rocks);
 }
 
@@ -145,6 +146,7 @@ kdb_status kdb_store_open(const kdb_store_options *options, kdb_store **out, kdb
     kdbi_rocks *rocks = KDB_NEW(kdbi_rocks);
     rocks->base.backend = &kdbi_rocks_backend;
     kdbi_disk_init(&rocks->base.disk, options);
+    kdbi_garbage_init(&rocks->garbage);
     rocks->cache = new_cache(options->block_cache_bytes);
     for (kdbi_reach reach = 0; reach < KDBI_REACH_COUNT; reach++) {
         rocks->latest[reach] = kdbi_rocks_read_options(reach);

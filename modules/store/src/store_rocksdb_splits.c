@@ -31,13 +31,13 @@ static kdb_sv here(splitter *self)
     return kdb_sv_dup(self->arena, kdb_sv_of(key, len));
 }
 
-static double file_bytes(splitter *self, kdb_sv low, kdb_sv high)
+uint64_t kdbi_rocks_file_bytes(const kdbi_rocks *rocks, kdb_sv from, kdb_sv to)
 {
     uint64_t size = 0;
     char *text = NULL;
-    rocksdb_approximate_sizes(self->rocks->db, 1, &low.ptr, &low.len, &high.ptr, &high.len, &size, &text);
+    rocksdb_approximate_sizes(rocks->db, 1, &from.ptr, &from.len, &to.ptr, &to.len, &size, &text);
     rocksdb_free(text); /* a size unknown counts as none: the result is only an estimate */
-    return (double)size;
+    return size;
 }
 
 static double memtable_bytes(splitter *self)
@@ -49,7 +49,7 @@ static double memtable_bytes(splitter *self)
 
 static part new_part(splitter *self, kdb_sv low, kdb_sv high, double memory)
 {
-    return (part){ low, high, file_bytes(self, low, high), memory, kdb_sv_eq(low, high) };
+    return (part){ low, high, (double)kdbi_rocks_file_bytes(self->rocks, low, high), memory, kdb_sv_eq(low, high) };
 }
 
 static uint64_t number_at(kdb_sv key, size_t offset)

@@ -180,6 +180,10 @@ typedef struct kdb_commit_with {
  * the disk; writers go on. When it fails, the store does it later. */
 void kdb_store_write_out(kdb_store *store);
 
+/* Has files rewritten, in the background, that hold much of ranges deleted since the last call or, for a while, before it: the disk gets
+ * that back. RocksDB alone does it only when enough has been written since. To be called now and then; may wait for the disk. */
+void kdb_store_reclaim(kdb_store *store);
+
 typedef struct kdb_store_stats {
     uint64_t commits; /* batches */
     uint64_t groups;  /* merged writes */
