@@ -156,6 +156,40 @@ test('a bucket that cannot be reached: a backup fails and leaves nothing; restor
     });
 });
 
+// Where files can be neither linked nor, by many kernels, copied by the kernel.
+const elsewhere = ['/dev/shm', '/run', '/var/tmp'].find((dir) => {
+    try {
+        fs.accessSync(dir, fs.constants.W_OK);
+        return fs.statSync(dir).dev !== fs.statSync(places).dev;
+    } catch {
+        return false;
+    }
+});
+
+test('a backup on another file system, of a storage on another one', { skip: elsewhere === undefined }, async () => {
+    const there = fs.mkdtempSync(path.join(elsewhere, 'kalamdb-test-'));
+    try {
+        let before;
+        await withServer(async ({ root }) => {
+            await fill(root, `CREATE STORAGE far TYPE filesystem PATH '${there}/disk'`);
+            before = await state(root);
+            await runJob(root, `BACKUP DATABASE TO '${there}/tree'`);
+            await runJob(root, `BACKUP DATABASE TO '${there}/packed.tgz'`);
+        });
+        fs.rmSync(path.join(there, 'disk/app'), { recursive: true });
+        for (const name of ['tree', 'packed.tgz']) {
+            await withServer(async (server) => {
+                await runJob(server.root, `RESTORE DATABASE FROM '${there}/${name}'`);
+                await server.restart();
+                assert.strictEqual(await state(await server.signIn('root')), before, name);
+                assert.deepStrictEqual(fs.readdirSync(path.join(there, 'disk/app/far')), ['batch-0.parquet']);
+            });
+        }
+    } finally {
+        fs.rmSync(there, { recursive: true, force: true });
+    }
+});
+
 test('files that wait for their storage go with their table, and with the storage', async () => {
     await inBuckets(async (s3, gate, create) => {
         await withServer(async (server) => {

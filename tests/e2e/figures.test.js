@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const crypto = require('node:crypto');
-const { useServer } = require('../lib/server.js');
+const { startServer, useServer, slowness } = require('../lib/server.js');
 const { connectOfficial } = require('../lib/official_client.js');
 const { runJob } = require('../lib/jobs.js');
 const { startS3, ACCESS_KEY, SECRET_KEY } = require('../lib/s3.js');
@@ -123,6 +123,36 @@ test('system.manifest says what manifest.json does, and whether it is of today: 
         await checkManifest('far', () => fs.readFileSync(path.join(s3.directory, files()[0]), 'utf8'), (text) => crypto.createHash('md5').update(text).digest('hex'));
     } finally {
         await s3.stop();
+    }
+});
+
+test('a manifest.json that is not there is written anew by itself: after a restore, say', async () => {
+    const own = await startServer();
+    const backup = path.join(own.dir, 'backup');
+    const states = async (client) => (await client.rows('SELECT DISTINCT sync_state FROM system.manifest')).flat();
+    try {
+        await own.setUp();
+        await own.root.results(`CREATE NAMESPACE app; CREATE USER TABLE app.mine (id INT PRIMARY KEY); CREATE SHARED TABLE app.ours (id INT PRIMARY KEY);
+            INSERT INTO app.mine VALUES (1); INSERT INTO app.ours VALUES (1)`);
+        await runJob(own.root, 'STORAGE FLUSH TABLE app.mine');
+        await runJob(own.root, 'STORAGE FLUSH TABLE app.ours');
+        await runJob(own.root, `BACKUP DATABASE TO '${backup}'`);
+        await runJob(own.root, `RESTORE DATABASE FROM '${backup}'`);
+        await own.restart();
+        let client = await own.signIn('root');
+        assert.deepStrictEqual(await states(client), ['pending_write']); // a backup has none of them
+        await own.restart({ options: { 'flush.check_interval_seconds': 1 } });
+        client = await own.signIn('root');
+        const until = Date.now() + 20000 * slowness;
+        while ((await states(client)).join() !== 'in_sync') {
+            assert.ok(Date.now() < until, JSON.stringify(await client.objects('SELECT * FROM system.manifest')));
+        }
+        for (const [place, table] of [['mine/root', 'mine'], ['ours', 'ours']]) {
+            const [[json]] = await client.rows(`SELECT manifest_json FROM system.manifest WHERE table_name = '${table}'`);
+            assert.deepStrictEqual(JSON.parse(fs.readFileSync(path.join(own.dataPath, 'storage/app', place, 'manifest.json'), 'utf8')), JSON.parse(json));
+        }
+    } finally {
+        await own.stop();
     }
 });
 

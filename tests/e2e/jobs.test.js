@@ -73,6 +73,7 @@ test('STORAGE FLUSH and COMPACT: the statement answers at once, the job does it'
         assert.match(all, /^Storage flush started for 2 table\(s\) in namespace 'app'. Job IDs: \[FL-[0-9a-f]{12}, FL-[0-9a-f]{12}\]$/);
         await until('both', () => jobs(root, "job_type = 'flush' AND status = 'completed'"), (list) => list.length === 3);
         const compacted = await ended(root, await message(root, 'STORAGE COMPACT TABLE app.notes'));
+        assert.deepStrictEqual(JSON.parse(compacted.parameters), { table_id: 'app:notes', table_type: 'user', target_file_size_mb: 256 });
         assert.strictEqual(compacted.status, 'completed', JSON.stringify(compacted));
         assert.deepStrictEqual(await root.rows('SELECT count(*) AS n FROM app.notes'), [['501']]);
         const audit = await root.rows("SELECT action, target FROM system.audit_log WHERE action LIKE 'STORAGE%' ORDER BY timestamp");

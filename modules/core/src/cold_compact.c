@@ -6,6 +6,7 @@
 typedef struct compaction {
     kdbi_cold_work work;
     bool all;
+    bool mute; /* a manifest.json could not be written: nor will others, and each may take long */
 } compaction;
 
 /* One partition. */
@@ -93,8 +94,27 @@ static kdb_status compact(turn *t, kdb_err *err)
         kdb_cold_doom(work->core->cold, work->table->id, t->manifest->user, &t->manifest->segments[i]);
     }
     kdbi_cold_count(&work->result, &t->part);
-    kdbi_cold_export(work, &t->part);
+    (void)kdbi_cold_export(work, &t->part);
     return KDB_OK;
+}
+
+/* Whether there is no manifest.json that says which files there are: it could not be written, the data is a restored backup's, which has none,
+ * or an older server's, which took no notes of it. */
+static bool lacks_export(kdb_core *core, const kdb_table *table, const kdb_manifest *manifest)
+{
+    KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
+    kdb_cold_exported exported;
+    const kdb_status status = kdb_cold_find_exported(core->cold, table, manifest->user, arena, &exported, NULL);
+    return status == KDB_CORRUPT ||
+           (status == KDB_OK && kdb_cold_sync_of(manifest, &exported) == KDB_COLD_PENDING_WRITE);
+}
+
+static void write_export(const turn *t)
+{
+    compaction *c = t->of;
+    if (t->whole != NULL && !c->mute && lacks_export(c->work.core, c->work.table, t->whole)) {
+        c->mute = !kdbi_cold_export(&c->work, &t->part);
+    }
 }
 
 static kdb_status compact_partition(compaction *c, kdb_user_id user, kdb_err *err)
@@ -103,7 +123,11 @@ static kdb_status compact_partition(compaction *c, kdb_user_id user, kdb_err *er
     t.part.user = (kdb_user_id){ kdb_sv_dup(t.arena, user.text) };
     KDB_TRY(kdbi_cold_check(&c->work, err));
     KDB_TRY(pick(&t, user, err));
-    return t.manifest == NULL ? KDB_OK : compact(&t, err);
+    if (t.manifest != NULL) {
+        return compact(&t, err);
+    }
+    write_export(&t);
+    return KDB_OK;
 }
 
 static kdb_status visit_compact(void *self, kdb_user_id user, kdb_err *err)
@@ -143,7 +167,8 @@ static kdb_status visit_search(void *self, kdb_user_id user, kdb_err *err)
     if (manifest != NULL) {
         KDB_CLEANUP(kdb_arena_freep) kdb_arena *arena = kdb_arena_new(0);
         bool *picked = KDB_ARENA_ARRAY(arena, bool, manifest->nsegments);
-        s->due = kdb_manifest_pick(manifest, false, KDBI_SEGMENT_ROWS, picked) != 0;
+        s->due = kdb_manifest_pick(manifest, false, KDBI_SEGMENT_ROWS, picked) != 0 ||
+                 lacks_export(s->core, s->table, manifest);
     }
     return KDB_OK;
 }

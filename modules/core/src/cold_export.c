@@ -137,16 +137,20 @@ static kdb_status commit(kdbi_cold_work *work, const kdbi_cold_part *parts, kdb_
     return gone ? remove_again(work, parts, err) : status;
 }
 
-void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts)
+bool kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts)
 {
     kdb_err err;
+    bool all = true;
     KDB_CLEANUP(kdb_batch_freep) kdb_batch *batch = kdb_batch_new();
     for (const kdbi_cold_part *part = parts; part != NULL; part = part->next) {
         if (export_part(work, part->user, batch, &err) != KDB_OK) {
             warn(work, &err);
+            all = false;
         }
     }
     if (commit(work, parts, batch, &err) != KDB_OK) { /* one that failed may have been written all the same */
         warn(work, &err);
+        all = false;
     }
+    return all;
 }

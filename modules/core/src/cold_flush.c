@@ -172,7 +172,7 @@ static kdb_status flush_group(group *g, kdb_err *err)
     for (const kdbi_cold_part *part = g->parts; part != NULL; part = part->next) {
         kdbi_cold_count(&f->work.result, part);
     }
-    kdbi_cold_export(&f->work, g->parts);
+    (void)kdbi_cold_export(&f->work, g->parts);
     report(f);
     return KDB_OK;
 }

@@ -269,7 +269,7 @@ static kdb_status rebuild_partition(rebuild *r, kdb_user_id user, const item *it
                               .self = work->work == NULL ? NULL : work->work->self };
     KDB_TRY(rebuild_on(r, &spec, floor, arena, err));
     const kdbi_cold_part part = { .user = user };
-    kdbi_cold_export(work, &part);
+    (void)kdbi_cold_export(work, &part);
     return KDB_OK;
 }
 

@@ -3,7 +3,7 @@
 #include "cold_work.h"
 
 enum { SECOND_US = 1000000, CHECK_ROWS = 4096 };
-#define SEGMENT_BYTES ((uint64_t)256 * 1024 * 1024)
+#define SEGMENT_BYTES ((uint64_t)KDB_COLD_FILE_MB * 1024 * 1024)
 
 /* ---- one at a time ---- */
 

@@ -86,8 +86,8 @@ KDB_NODISCARD kdb_status kdbi_cold_commit(kdbi_cold_work *work, kdb_batch *batch
 /* The parts' files were written in vain. They stay for the next start to judge when the commit is the reason. */
 void kdbi_cold_abandon(kdbi_cold_work *work, const kdbi_cold_part *parts);
 void kdbi_cold_parts_done(kdbi_cold_part *parts);
-/* Writes manifest.json beside the files of each part. */
-void kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts);
+/* Writes manifest.json beside the files of each part. False: not all of them, which is in the log; compaction tries it again. */
+bool kdbi_cold_export(kdbi_cold_work *work, const kdbi_cold_part *parts);
 
 /* Calls `visit` for each partition of the table that has, or had, segments, as of `snapshot` (NULL: the latest), until it fails. */
 KDB_NODISCARD kdb_status kdbi_cold_visit(kdb_core *core, const kdb_table *table, const kdb_snapshot *snapshot,

@@ -50,20 +50,23 @@ typedef struct maintenance {
     kdb_job_kind kind;
     const char *verb;                                            /* in the key */
     const char *noun;                                            /* in answers */
+    int target_mb;                                               /* of files; 0: none */
     bool (*is_worth_it)(kdb_core *core, const kdb_table *table); /* NULL: always */
 } maintenance;
 
-static const maintenance flushing = { KDB_JOB_FLUSH, "flush", "flush", kdb_core_has_pending };
-static const maintenance compacting = { KDB_JOB_COMPACT, "compact", "compaction", NULL };
-static const maintenance rebuilding = { KDB_JOB_REBUILD_MANIFEST, "rebuild", "manifest rebuild", NULL };
+static const maintenance flushing = { KDB_JOB_FLUSH, "flush", "flush", 0, kdb_core_has_pending };
+static const maintenance compacting = { KDB_JOB_COMPACT, "compact", "compaction", KDB_COLD_FILE_MB, NULL };
+static const maintenance rebuilding = { KDB_JOB_REBUILD_MANIFEST, "rebuild", "manifest rebuild", 0, NULL };
 
 static kdb_job_request request_of(const maintenance *work, const kdb_table *table, kdb_arena *arena)
 {
+    const kdb_sv target =
+        work->target_mb == 0 ? KDB_SV("") : kdb_sv_printf(arena, ",\"target_file_size_mb\":%d", work->target_mb);
     return (kdb_job_request){
         .kind = work->kind,
         .parameters_json =
-            kdb_sv_printf(arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\"}", KDB_SV_ARG(table->ns),
-                          KDB_SV_ARG(table->name), kdb_table_type_name(table->type)),
+            kdb_sv_printf(arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\"%.*s}", KDB_SV_ARG(table->ns),
+                          KDB_SV_ARG(table->name), kdb_table_type_name(table->type), KDB_SV_ARG(target)),
         .idempotency_key =
             kdb_sv_printf(arena, "%s-%.*s-%.*s", work->verb, KDB_SV_ARG(table->ns), KDB_SV_ARG(table->name)),
     };

@@ -55,7 +55,7 @@ static void a_table_is_flushed_and_compacted(void **state)
            "parameters|idempotency_key\n"
            "{\"table_id\":\"app:a\",\"table_type\":\"user\"}|flush-app-a\n"
            "{\"table_id\":\"app:b\",\"table_type\":\"shared\"}|flush-app-b\n"
-           "{\"table_id\":\"app:a\",\"table_type\":\"user\"}|compact-app-a\n");
+           "{\"table_id\":\"app:a\",\"table_type\":\"user\",\"target_file_size_mb\":256}|compact-app-a\n");
     expect_audit("root|STORAGE_FLUSH|app.a|NULL\nroot|STORAGE_FLUSH|app.b|NULL\nroot|STORAGE_COMPACT|app.a|NULL\n");
 }
 

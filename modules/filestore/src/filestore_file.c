@@ -103,7 +103,7 @@ kdb_status kdb_file_read_secret(const char *path, size_t limit, kdb_arena *arena
 /* ---- replacing ---- */
 
 /* 0 or -1 with errno. */
-static int write_all(int fd, kdb_sv content)
+int kdbi_fd_write(int fd, kdb_sv content)
 {
     size_t done = 0;
     while (done < content.len) {
@@ -150,7 +150,7 @@ static kdb_status write_temporary(int opened, const char *name, kdb_sv content, 
     if (fd < 0) {
         return KDBI_FAIL_OS(err, errno, "making temporary file", name);
     }
-    if (fchmod(fd, (mode_t)mode) != 0 || write_all(fd, content) != 0 || (durable && fsync(fd) != 0)) {
+    if (fchmod(fd, (mode_t)mode) != 0 || kdbi_fd_write(fd, content) != 0 || (durable && fsync(fd) != 0)) {
         const int errnum = errno;
         (void)unlink(name); /* swept when the data directory is opened next */
         return KDBI_FAIL_OS(err, errnum, "writing", name);

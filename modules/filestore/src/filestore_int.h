@@ -17,6 +17,8 @@ const char *kdbi_errno_text(int errnum);
 KDB_DEFINE_CLEANUP(char, kdb_free)
 /* An owned descriptor as a local; -1 is none. */
 void kdbi_fd_close(int *fd);
+/* All of it; 0, or -1 and errno. */
+int kdbi_fd_write(int fd, kdb_sv content);
 
 /* Makes the directory and its parents, mode 0700; one that is there already is fine. */
 KDB_NODISCARD kdb_status kdbi_dir_make(const char *path, kdb_err *err);

@@ -38,12 +38,31 @@ static bool is_immutable(kdb_sv name)
     return false;
 }
 
+/* The kernel copies within a file system, and between some. */
+static bool is_for_us(int errnum)
+{
+    return errnum == EXDEV || errnum == EINVAL || errnum == ENOSYS || errnum == EOPNOTSUPP || errnum == EPERM;
+}
+
+/* Some bytes more: how many, 0 at the end; -1 and errno. */
+static ssize_t copy_some(int from, int to, char *buffer /* NULL: the kernel copies */)
+{
+    if (buffer == NULL) {
+        return copy_file_range(from, NULL, to, NULL, COPY_BYTES, 0);
+    }
+    const ssize_t some = read(from, buffer, COPY_BYTES);
+    return some > 0 && kdbi_fd_write(to, kdb_sv_of(buffer, (size_t)some)) != 0 ? -1 : some;
+}
+
 static kdb_status copy_bytes(int from, int to, const char *path, const kdb_tree_watch *watch, kdb_err *err)
 {
+    KDB_CLEANUP(kdb_freep) char *buffer = NULL;
     for (ssize_t some = 1; some != 0;) {
         KDB_TRY(kdbi_tree_check(watch, err));
-        some = copy_file_range(from, NULL, to, NULL, COPY_BYTES, 0);
-        if (some < 0 && errno != EINTR) {
+        some = copy_some(from, to, buffer);
+        if (some < 0 && buffer == NULL && is_for_us(errno)) {
+            buffer = kdb_alloc(COPY_BYTES);
+        } else if (some < 0 && errno != EINTR) {
             return KDBI_FAIL_OS(err, errno, "copying to", path);
         }
     }

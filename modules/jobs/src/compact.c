@@ -26,9 +26,9 @@ static void schedule_table(kdb_jobs *jobs, const kdb_table *table, int64_t now_u
     if (!kdb_core_compact_due(jobs->options.core, table)) {
         return;
     }
-    const kdb_sv parameters =
-        kdb_sv_printf(arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\"}", KDB_SV_ARG(table->ns),
-                      KDB_SV_ARG(table->name), kdb_table_type_name(table->type));
+    const kdb_sv parameters = kdb_sv_printf(
+        arena, "{\"table_id\":\"%.*s:%.*s\",\"table_type\":\"%s\",\"target_file_size_mb\":%d}", KDB_SV_ARG(table->ns),
+        KDB_SV_ARG(table->name), kdb_table_type_name(table->type), KDB_COLD_FILE_MB);
     kdbi_jobs_schedule(jobs, KDB_JOB_COMPACT, parameters, kdbi_hourly_key("CO", table, now_us, arena));
 }
 

@@ -8,6 +8,9 @@
 #include "kdb/objects.h"
 #include "kdb/tables.h"
 
+/* A file ends once it has so many MiB. */
+enum { KDB_COLD_FILE_MB = 256 };
+
 typedef struct kdb_cold_options {
     kdb_store *store;           /* outlive it, all */
     kdb_engine *reader;         /* of one thread: what it runs, it runs on the thread that asks */
