@@ -236,6 +236,21 @@ test('a backup that lacks part of its store, or its key, is refused: nothing is 
     });
 });
 
+test('a restore that is refused leaves the one before it as it is', async () => {
+    await withServer(async (server) => {
+        await server.setUp();
+        await server.root.results('CREATE NAMESPACE app; CREATE SHARED TABLE app.items (id INT PRIMARY KEY); INSERT INTO app.items VALUES (1), (2)');
+        await runJob(server.root, `BACKUP DATABASE TO '${place('good')}'`);
+        await runJob(server.root, `BACKUP DATABASE TO '${place('bad')}'`);
+        fs.rmSync(path.join(place('bad'), 'rocksdb/CURRENT'));
+        await server.root.sql('DELETE FROM app.items WHERE id > 0');
+        await runJob(server.root, `RESTORE DATABASE FROM '${place('good')}'`);
+        await runJob(server.root, `RESTORE DATABASE FROM '${place('bad')}'`, 'failed');
+        await server.restart();
+        assert.deepStrictEqual(await (await server.signIn('root')).rows('SELECT id FROM app.items ORDER BY id'), [[1], [2]]);
+    });
+});
+
 test('a backup of a server that says less of itself is taken in', async () => {
     await withServer(async (server) => {
         await server.setUp();

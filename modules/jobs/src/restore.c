@@ -10,16 +10,28 @@ typedef struct restore {
     uint64_t files;
 } restore;
 
-static kdb_status take_in(restore *r, kdb_err *err)
+static bool is_packed(const restore *r)
 {
-    if (kdb_archive_kind_of(kdb_sv_cstr(r->path)) != KDB_ARCHIVE_NONE) {
-        return kdb_archive_unpack(r->path, r->tree, &r->watch, err);
+    return kdb_archive_kind_of(kdb_sv_cstr(r->path)) != KDB_ARCHIVE_NONE;
+}
+
+/* Rather than copy what is none, or give up for it the backup that was taken in before. An archive is looked at when it is unpacked. */
+static kdb_status look_at(const restore *r, kdb_err *err)
+{
+    if (is_packed(r)) {
+        return KDB_OK;
     }
     if (!kdb_tree_is_finished(r->path)) {
         return KDB_FAIL(err, KDB_CORRUPT, "The backup at '%s' was not finished", r->path);
     }
-    KDB_TRY(kdbi_backup_check_head(r->path, r->path, err)); /* rather than copy what is none */
-    return kdb_tree_put_all(r->tree, r->path, &r->watch, err);
+    KDB_TRY(kdbi_backup_check_head(r->path, r->path, err));
+    return kdbi_backup_check_parts(r->path, err);
+}
+
+static kdb_status take_in(restore *r, kdb_err *err)
+{
+    return is_packed(r) ? kdb_archive_unpack(r->path, r->tree, &r->watch, err)
+                        : kdb_tree_put_all(r->tree, r->path, &r->watch, err);
 }
 
 static kdb_status check_file(void *self, const kdb_segment *segment, kdb_err *err)
@@ -76,6 +88,7 @@ kdb_status kdbi_run_restore_job(kdbi_run *run, kdb_err *err)
     restore r = { .run = run,
                   .watch = kdbi_run_watch(run),
                   .path = kdb_sv_dup_cstr(run->arena, kdbi_run_text(run, "backup_path")) };
+    KDB_TRY(look_at(&r, err));
     KDB_TRY(kdb_tree_remove(place, err)); /* of the last two the last one counts */
     KDB_TRY(kdb_tree_begin(place, run->arena, &r.tree, err));
     const kdb_status status = stage(&r, place, err);
