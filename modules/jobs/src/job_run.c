@@ -101,15 +101,9 @@ kdb_table *kdbi_run_table(kdbi_run *run)
 /* The same again would end the same. */
 static bool is_final(kdb_status status)
 {
-    static const kdb_status finals[] = { KDB_INVALID,
-                                         KDB_NOT_FOUND,
-                                         KDB_TABLE_NOT_FOUND,
-                                         KDB_NAMESPACE_NOT_FOUND,
-                                         KDB_INVALID_OPERATION,
-                                         KDB_CORRUPT,
-                                         KDB_PERMISSION_DENIED,
-                                         KDB_ALREADY_EXISTS,
-                                         KDB_LIMIT };
+    static const kdb_status finals[] = { KDB_INVALID,           KDB_NOT_FOUND, KDB_NAMESPACE_NOT_FOUND,
+                                         KDB_INVALID_OPERATION, KDB_CORRUPT,   KDB_PERMISSION_DENIED,
+                                         KDB_ALREADY_EXISTS,    KDB_LIMIT };
     for (size_t i = 0; i < KDB_ARRAY_LEN(finals); i++) {
         if (status == finals[i]) {
             return true;
@@ -162,6 +156,10 @@ static kdbi_job_state outcome(kdbi_run *run, kdb_status status, const kdb_err *e
     }
     if (kdbi_jobs_stopping(run->jobs)) {
         return KDBI_JOB_RUNNING;
+    }
+    if (status == KDB_TABLE_NOT_FOUND) { /* DROP TABLE ends the work on it */
+        kdbi_run_result(run, "The table was dropped while it ran");
+        return KDBI_JOB_CANCELLED;
     }
     return after_failure(run->jobs, job, status, err);
 }

@@ -98,6 +98,8 @@ static kdb_status act(kdbi_run *run, kdb_err *err)
         run->skipped = true;
     } else if (kdb_sv_eq(what, KDB_SV("never"))) {
         return KDB_FAIL(err, KDB_INVALID_OPERATION, "it cannot be done");
+    } else if (kdb_sv_eq(what, KDB_SV("drop"))) {
+        return KDB_FAIL(err, KDB_TABLE_NOT_FOUND, "Table app.t not found");
     }
     if (run->job->row.retry_count < failures) {
         return KDB_FAIL(err, KDB_IO, "disk %d is on fire", run->job->row.retry_count);
@@ -273,6 +275,9 @@ static void what_may_go_better_is_tried_again(void **state)
     wait_until_idle();
     assert_row(id, "failed", "it cannot be done");
     assert_int_equal(row_of(id, arena).retry_count, 0);
+    (void)snprintf(id, sizeof(id), "%s", submit(KDB_JOB_FLUSH, "{\"do\":\"drop\"}", "k"));
+    wait_until_idle();
+    assert_row(id, "cancelled", "The table was dropped while it ran");
 }
 
 static void a_job_that_waits_is_killed_at_once(void **state)
