@@ -41,6 +41,13 @@ void kdbi_turn_end(void)
 }
 #endif
 
+/* Of a call: another thread may have opened the scan. */
+static void free_call(void *data)
+{
+    kdbi_turn_begin();
+    kdb_free(data);
+}
+
 static const char SCAN_FAILED[] = "scan failed"; /* never shown: the stashed error is */
 
 static void stash_bind_failure(duckdb_bind_info info, kdb_engine_conn *conn, const char *text)
@@ -99,7 +106,7 @@ static void read_table(duckdb_bind_info info)
     }
     scan_call *call = KDB_NEW(scan_call);
     *call = (scan_call){ .conn = conn, .slot = (size_t)slot };
-    duckdb_bind_set_bind_data(info, call, kdb_free);
+    duckdb_bind_set_bind_data(info, call, free_call);
 }
 
 static void bind_scan(duckdb_bind_info info)
