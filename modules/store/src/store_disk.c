@@ -24,11 +24,11 @@ void kdbi_disk_done(kdbi_disk *disk)
     kdb_free(disk->path);
 }
 
-/* Bytes; INT64_MAX if nobody knows, or nobody asked. */
+/* Bytes; INT64_MAX if nobody knows (some file systems have no size), or nobody asked. */
 static int64_t free_bytes(const kdbi_disk *disk)
 {
     struct statvfs info;
-    if (disk->min_free == 0 || disk->path == NULL || statvfs(disk->path, &info) != 0) {
+    if (disk->min_free == 0 || disk->path == NULL || statvfs(disk->path, &info) != 0 || info.f_blocks == 0) {
         return INT64_MAX;
     }
     return (int64_t)info.f_bavail * (int64_t)info.f_frsize;
