@@ -18,17 +18,17 @@ static fixture f;
 typedef struct view {
     const char *sql;
     const char *key;  /* a result row is known by these columns, */
-    const char *last; /* and this is in one once the last row has come */
+    const char *last; /* and this is in one once the last row has come: no sum, in whose digits anything may stand */
 } view;
 static const view views[] = {
     { "SELECT id, v FROM app.t ORDER BY v DESC, id LIMIT 3", "id", "\"id\":1000," },
     { "SELECT id, g, v FROM app.t WHERE g <> 2 ORDER BY g, v DESC LIMIT 40 OFFSET 2", "id", "" },
-    { "SELECT count(*), sum(v), min(v), max(v), avg(d), sum(d) FROM app.t", "", "1000000" },
+    { "SELECT count(*), sum(v), min(v), max(v), avg(d), sum(d) FROM app.t", "", "\"max(v)\":1000000" },
     { "SELECT g, count(v) AS c, sum(v), min(v), max(v) FROM app.t WHERE v % 5 <> 3 OR id = 1000 GROUP BY g", "g",
-      "1000000" },
+      "\"max(v)\":1000000" },
     { "SELECT g % 2 AS odd, min(d), max(d), count(*) FILTER (WHERE v > 50) AS many FROM app.t GROUP BY g % 2", "odd",
-      "500000" },
-    { "SELECT max(v), sum(d) FROM app.t WHERE id > 390", "", "1000000" },
+      "\"max(d)\":500000" },
+    { "SELECT max(v), sum(d) FROM app.t WHERE id > 390", "", "\"max(v)\":1000000" },
 };
 
 static unsigned pick(unsigned *seed, unsigned below)
