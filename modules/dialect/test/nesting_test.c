@@ -96,7 +96,7 @@ static const bomb bombs[] = {
     { "rows", "INSERT INTO users VALUES (1)", ",(1)", 0, "", "", "", true },
     { "rows of expressions", "INSERT INTO users VALUES (1)", ",(1+1)", 0, "", "", "", true },
     { "columns of a table", "CREATE TABLE t (a int", ",a int", 0, ")", "", "", false },
-    { "options of a table", "CREATE TABLE t (a int) WITH (TYPE = USER", ",TYPE = USER", 0, ")", "", "", true },
+    { "options of a table", "CREATE TABLE t (a int) WITH (TYPE = USER", ",TYPE = USER", 0, ")", "", "", false },
 };
 
 static kdb_sv build(const bomb *b, kdb_arena *arena)
