@@ -27,8 +27,8 @@ static duckdb_pending_state run_alone(kdb_engine_conn *conn, duckdb_pending_resu
 static kdb_status run_pending(kdb_engine_cursor *cursor, duckdb_pending_result pending, kdb_err *err)
 {
     kdb_engine_conn *conn = cursor->plan->conn;
-    if (cursor->beside !=
-        NULL) { /* a piece of the reading of files is not interrupted by a scan that would see the time */
+    /* A piece of the reading of files is not interrupted by a scan that would see the time. */
+    if (cursor->beside != NULL) {
         kdbi_help_now(conn);
     }
     const duckdb_pending_state state = run_alone(conn, pending);

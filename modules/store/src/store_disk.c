@@ -4,7 +4,6 @@
  * Of a full disk RocksDB 7.8 recovers by itself, but goes on with the log file whose writing failed: Debian's is built with assertions
  * and aborts the process there, another would fail for ever. So the log must not meet the end of the disk, and what else may happen to
  * it is final until the store is opened again. */
-#include <stdlib.h>
 #include <sys/statvfs.h>
 
 #include "store_int.h"

@@ -21,6 +21,14 @@ kdb_status kdbi_rocks_fail(char *text, const char *doing, kdb_err *err)
     return status;
 }
 
+void kdbi_rocks_log(char *text, const char *doing)
+{
+    if (text != NULL) {
+        kdb_log_warn("%s failed err=%s", doing, text);
+        rocksdb_free(text);
+    }
+}
+
 /* ---- reading ---- */
 
 static const rocksdb_readoptions_t *read_options(const kdbi_rocks *rocks, kdbi_reach reach,
@@ -327,11 +335,7 @@ static void write_out(kdb_store *store)
     rocksdb_flushoptions_set_wait(options, 1);
     rocksdb_flush_cf(rocks->db, options, rocks->family, &text);
     rocksdb_flushoptions_destroy(options);
-    if (text != NULL) {
-        kdb_err err;
-        (void)kdbi_rocks_fail(text, "writing out the store's memory", &err);
-        kdb_log_warn("store not written out err=%s", err.text);
-    }
+    kdbi_rocks_log(text, "writing out the store's memory");
 }
 
 /* ---- a copy ---- */

@@ -60,6 +60,9 @@ static inline kdbi_rocks *kdbi_rocks_of(kdb_store *store)
 /* The only place where RocksDB's error texts become ours. `text` is taken and not NULL. */
 kdb_status kdbi_rocks_fail(char *text, const char *doing, kdb_err *err) __attribute__((cold));
 
+/* For work that nobody waits for: an error ends here. `text` is taken; NULL: it went well. */
+void kdbi_rocks_log(char *text, const char *doing);
+
 rocksdb_readoptions_t *kdbi_rocks_read_options(kdbi_reach reach);
 
 extern const kdbi_backend kdbi_rocks_backend;

@@ -6,7 +6,7 @@
 /* Less than this in files is left to RocksDB. */
 #define WORTH_BYTES ((uint64_t)16 * 1024 * 1024)
 /* Each try moves a deletion one level of files further down, and there are seven. */
-enum { TRIES = 7, PARTITION_KEY = KDBI_PREFIX_LEN };
+enum { TRIES = 7 };
 
 void kdbi_garbage_init(kdbi_garbage *garbage)
 {
@@ -35,15 +35,18 @@ static void widen(kdbi_garbage_range *range, kdb_sv from, kdb_sv to, unsigned tr
 {
     const kdb_sv least = kdb_sv_cmp(from, range->from) < 0 ? from : range->from;
     const kdb_sv most = kdb_sv_cmp(to, range->to) > 0 ? to : range->to;
-    const kdbi_garbage_range wide = new_range(least, most, tries > range->tries ? tries : range->tries);
-    kdb_free(range->keys);
-    *range = wide;
+    range->tries = tries > range->tries ? tries : range->tries;
+    if (least.ptr != range->from.ptr || most.ptr != range->to.ptr) {
+        const kdbi_garbage_range wide = new_range(least, most, range->tries);
+        kdb_free(range->keys);
+        *range = wide;
+    }
 }
 
 /* That of the same partition; the last one when there is no room for another. */
 static kdbi_garbage_range *find_range(kdbi_garbage *garbage, kdb_sv from)
 {
-    const kdb_sv partition = kdb_sv_of(from.ptr, PARTITION_KEY);
+    const kdb_sv partition = kdb_sv_of(from.ptr, KDBI_PREFIX_LEN);
     for (size_t i = 0; i < garbage->count; i++) {
         if (kdb_sv_has_prefix(garbage->ranges[i].from, partition)) {
             return &garbage->ranges[i];
@@ -95,11 +98,7 @@ static void suggest(const kdbi_rocks *rocks, const kdbi_garbage_range *range)
 {
     char *text = NULL;
     rocksdb_suggest_compact_range(rocks->db, range->from.ptr, range->from.len, range->to.ptr, range->to.len, &text);
-    if (text != NULL) {
-        kdb_err err;
-        (void)kdbi_rocks_fail(text, "merging files of deleted rows", &err);
-        kdb_log_warn("deleted rows stay on disk for now err=%s", err.text);
-    }
+    kdbi_rocks_log(text, "merging files of deleted rows");
 }
 
 void kdbi_rocks_reclaim(kdb_store *store)
@@ -107,8 +106,12 @@ void kdbi_rocks_reclaim(kdb_store *store)
     kdbi_rocks *rocks = kdbi_rocks_of(store);
     kdbi_garbage_range ranges[KDBI_GARBAGE_MAX];
     const size_t count = take_worthy(rocks, ranges);
-    if (count != 0) {
-        store->backend->write_out(store); /* the deletions themselves may be in memory still */
+    bool any_new = false; /* such a deletion may be in memory still */
+    for (size_t i = 0; i < count; i++) {
+        any_new = any_new || ranges[i].tries == TRIES;
+    }
+    if (any_new) {
+        store->backend->write_out(store);
     }
     for (size_t i = 0; i < count; i++) {
         suggest(rocks, &ranges[i]);

@@ -99,33 +99,12 @@ static void close_database(kdbi_rocks *rocks)
     rocks->db = NULL;
 }
 
-/* For work that nobody waits for: an error ends here. `text` is taken. */
-static bool logged_ok(char *text, const char *doing)
-{
-    if (text == NULL) {
-        return true;
-    }
-    kdb_log_warn("%s failed err=%s", doing, text);
-    rocksdb_free(text);
-    return false;
-}
-
-/* Writes out what is in memory; the log begins a new file then. */
-static bool flush_memory(kdbi_rocks *rocks)
-{
-    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
-    char *text = NULL;
-    rocksdb_flush(rocks->db, flush, &text);
-    rocksdb_flushoptions_destroy(flush);
-    return logged_ok(text, "flushing store");
-}
-
 void kdbi_rocks_close(kdb_store *store)
 {
     kdbi_rocks *rocks = kdbi_rocks_of(store);
     if (rocks->db != NULL) {
         if (!atomic_load(&rocks->base.disk.failed)) {
-            (void)flush_memory(rocks); /* so that the next start has no log to replay */
+            store->backend->write_out(store); /* so that the next start has no log to replay */
         }
         close_database(rocks);
     }
